@@ -1,0 +1,3 @@
+"""The program that runs inside every Personal Health Train."""
+
+__version__ = "0.1.0"

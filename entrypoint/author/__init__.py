@@ -1,0 +1,1 @@
+"""What a train's author and a researcher do at their desk."""

@@ -1,0 +1,1 @@
+"""Ciphers, digests, signatures and keys; no file names, no configuration."""

@@ -1,0 +1,107 @@
+"""Every refusal of the program, as one tree.
+
+An error carries a stable code for machines, a message that says what is wrong, a hint that says
+what to do next, and who has to act. Its class decides the exit status (README, "Exit statuses").
+A message never holds key bytes or file contents; names taken from a train are escaped by the
+module that prints.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+
+class PhtError(Exception):
+    """The base of every error that is reported without a traceback.
+
+    Args:
+        code: stable, kebab-case; scripts may depend on it.
+        message: what is wrong; lower case, no full stop.
+        hint: what to do next.
+        problems: further findings, one line each, when all of them are reported at once.
+        by: who has to act: "station", "author", "user" or "runner".
+        retry: whether starting the same thing again can help.
+    """
+
+    status: ClassVar[int] = 70
+    default_by: ClassVar[str] = "runner"
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str,
+        problems: Sequence[str] = (),
+        by: str | None = None,
+        retry: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.problems = tuple(problems)
+        self.by = by or self.default_by
+        self.retry = retry
+
+
+class UsageError(PhtError):
+    """The command line cannot be understood."""
+
+    status = 64
+    default_by = "station"
+
+
+class MalformedTrain(PhtError):
+    """The train's files or its configuration are not well formed."""
+
+    status = 65
+    default_by = "author"
+
+
+class MissingInput(PhtError):
+    """A file or folder that is needed is absent or cannot be read."""
+
+    status = 66
+    default_by = "station"
+
+
+class SystemFailure(PhtError):
+    """The operating system refused something that should have worked."""
+
+    status = 71
+    default_by = "station"
+
+
+class StorageError(PhtError):
+    """Reading or writing failed, or the disk is full."""
+
+    status = 74
+    default_by = "station"
+
+
+class StoppedWhileSealing(PhtError):
+    """The results are complete but not all sealed; the next start finishes the work."""
+
+    status = 75
+    default_by = "station"
+
+
+class RouteError(PhtError):
+    """This train must not, or need not, be visited by this station now."""
+
+    status = 76
+    default_by = "station"
+
+
+class IntegrityError(PhtError):
+    """A hash, a signature or a key does not match: the train is not what was signed."""
+
+    status = 77
+    default_by = "user"
+
+
+class SettingsError(PhtError):
+    """What the station has set is missing, contradictory or not possible."""
+
+    status = 78
+    default_by = "station"

@@ -1,0 +1,34 @@
+"""Bounds of everything that is read or waited for, with their units."""
+
+CONFIG_BYTES = 16 * 1024 * 1024
+"""Largest train_config.json that is read, in bytes: 1,000 stops need about 3 MB."""
+
+CONFIG_DEPTH = 32
+"""Deepest nesting of arrays and objects in train_config.json; published peers write 4."""
+
+CONFIG_PROBLEMS = 20
+"""At most so many problems of one configuration are listed, in lines."""
+
+SETTINGS_BYTES = 1024 * 1024
+"""Largest file of the station folder that is read, in bytes."""
+
+SESSION_ID_BYTES = 64
+"""Length of the session id, in bytes."""
+
+RSA_BITS_MIN = 2048
+RSA_BITS_MAX = 8192
+"""Accepted RSA moduli, in bits: below is breakable, above stalls the visit."""
+
+CHUNK_BYTES = 1024 * 1024
+"""How much of a file is held in memory at once, in bytes."""
+
+SEAL_BATCH_BYTES = 64 * 1024 * 1024
+SEAL_BATCH_FILES = 1024
+"""Sealed files are made durable and put in place in batches of at most this size, because one
+flush a batch is far cheaper than one a file. The batch's bytes are extra disk space."""
+
+STOP_GRACE_S = 5.0
+"""Seconds between SIGTERM and SIGKILL for a train that is told to stop; engines grant 10."""
+
+REAP_LIMIT_S = 10.0
+"""Seconds after which processes of the train that survive SIGKILL are reported."""

@@ -1,0 +1,58 @@
+"""Data without behaviour that several layers share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+QUERY = "query.json"
+"""The one immutable file that is hashed after all others (docs/protocol.md, "Immutable hash")."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The fixed paths of a train, below `root` (`/` inside a container)."""
+
+    root: Path
+
+    @property
+    def opt(self) -> Path:
+        """The folder that holds everything a train carries."""
+        return self.root / "opt"
+
+    @property
+    def train(self) -> Path:
+        """The immutable files."""
+        return self.opt / "pht_train"
+
+    @property
+    def results(self) -> Path:
+        """The mutable files: what the train has computed so far."""
+        return self.opt / "pht_results"
+
+    @property
+    def config(self) -> Path:
+        """The signed description of the train and the record of its visits."""
+        return self.opt / "train_config.json"
+
+    @property
+    def user_key(self) -> Path:
+        """The envelope of the newest symmetric key for the user."""
+        return self.opt / "user_sym_key.key"
+
+    @property
+    def data(self) -> Path:
+        """Where stations mount what the train computes on."""
+        return self.opt / "train_data"
+
+    @property
+    def station(self) -> Path:
+        """The folder a station mounts read-only: settings and key."""
+        return self.root / "run" / "pht"
+
+
+class Visit(NamedTuple):
+    """One link of the chain of station signatures: `station` signed `digest` (64 bytes)."""
+
+    station: str
+    signature: bytes
+    digest: bytes

@@ -1,0 +1,1 @@
+"""The stages of a visit: verify, decrypt, seal, commit. None imports another."""

@@ -1,0 +1,83 @@
+"""Walking a folder in the order that the protocol hashes it.
+
+Order (docs/protocol.md, "Archive order"): depth first, the names of each directory sorted by their
+bytes, a directory descended into at its place. `os.walk` and a sort of whole paths both differ.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+
+class Kind(Enum):
+    """What an entry of a folder is."""
+
+    DIRECTORY = "directory"
+    FILE = "file"
+    HARD_LINK = "hard link"
+    SYMLINK = "symlink"
+    SPECIAL = "special file"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a tree.
+
+    Attributes:
+        path: relative to the tree's root, `/` between the parts; undecodable bytes of a name are
+            kept as surrogates.
+        link: where a symlink points to, or the earlier path that a hard link repeats.
+    """
+
+    path: str
+    kind: Kind
+    stat: os.stat_result
+    link: str = ""
+
+
+def walk(root: Path, *, leave_out: str = "") -> Iterator[Entry]:
+    """Yield everything below `root` in archive order, without following any symlink.
+
+    Of several names of one file the first is a FILE and the others are HARD_LINKs to it, as a
+    container engine archives them.
+
+    Args:
+        root: the folder; not itself yielded.
+        leave_out: a name directly below `root` to pass over.
+    """
+    first_names: dict[tuple[int, int], str] = {}
+    yield from _walk(root, "", first_names, leave_out)
+
+
+def _walk(
+    folder: Path, prefix: str, first_names: dict[tuple[int, int], str], leave_out: str
+) -> Iterator[Entry]:
+    with os.scandir(folder) as found:
+        children = sorted(found, key=lambda child: os.fsencode(child.name))
+    for child in children:
+        if child.name == leave_out and not prefix:
+            continue
+        path = prefix + child.name
+        info = child.stat(follow_symlinks=False)
+        yield _entry(path, child.path, info, first_names)
+        if stat.S_ISDIR(info.st_mode):
+            yield from _walk(Path(child.path), path + "/", first_names, "")
+
+
+def _entry(
+    path: str, full: str, info: os.stat_result, first_names: dict[tuple[int, int], str]
+) -> Entry:
+    if stat.S_ISDIR(info.st_mode):
+        return Entry(path, Kind.DIRECTORY, info)
+    if stat.S_ISLNK(info.st_mode):
+        return Entry(path, Kind.SYMLINK, info, os.readlink(full))
+    if not stat.S_ISREG(info.st_mode):
+        return Entry(path, Kind.SPECIAL, info)
+    if info.st_nlink > 1:
+        first = first_names.setdefault((info.st_dev, info.st_ino), path)
+        if first != path:
+            return Entry(path, Kind.HARD_LINK, info, first)
+    return Entry(path, Kind.FILE, info)
