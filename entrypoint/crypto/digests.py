@@ -1,0 +1,41 @@
+"""The hashes of the protocol, all SHA-512 (docs/protocol.md, "Hashes")."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from entrypoint.limits import CHUNK_BYTES
+
+
+def sha512(*parts: bytes) -> bytes:
+    """Return the SHA-512 (64 bytes) of the parts one after another."""
+    digest = hashlib.sha512()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def immutable_hash(
+    user_id: str, files: Iterable[Path], session_id: bytes, query: Path | None
+) -> bytes:
+    """Return the hash of the train definition, 64 bytes.
+
+    Args:
+        user_id: the id of the user who signs.
+        files: the immutable files in the order of the file list, without the query.
+        session_id: 64 bytes.
+        query: `query.json`, if the train has one; hashed last.
+    """
+    digest = hashlib.sha512(user_id.encode())
+    for path in files:
+        _update(digest, path)
+    digest.update(session_id)
+    if query is not None:
+        _update(digest, query)
+    return digest.digest()
+
+
+def _update(digest: "hashlib._Hash", path: Path) -> None:
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)

@@ -1,0 +1,157 @@
+"""RSA keys: reading, bounds, envelopes, and what else is derived from them."""
+
+import hashlib
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from entrypoint.errors import MissingInput, SettingsError
+from entrypoint.limits import RSA_BITS_MAX, RSA_BITS_MIN
+
+PrivateKey = rsa.RSAPrivateKey
+PublicKey = rsa.RSAPublicKey
+
+_PUBLIC_HEAD = b"-----BEGIN PUBLIC KEY-----"
+_JOURNAL_CONTEXT = b"pht visit journal, HMAC-SHA256, version 1"
+
+
+class BadKey(Exception):
+    """A key that is not accepted; the text says why and holds nothing of the key."""
+
+
+def load_public_key(pem: bytes) -> PublicKey:
+    """Read a public key as configurations carry it (PEM, SubjectPublicKeyInfo).
+
+    Raises:
+        BadKey: not such a PEM, not RSA, modulus outside 2048–8192 bits, or e other than 65537.
+    """
+    if not pem.lstrip().startswith(_PUBLIC_HEAD):
+        raise BadKey("is not a PEM public key")
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadKey("is not a readable PEM public key") from None
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise BadKey("is not an RSA key")
+    check_bounds(key)
+    return key
+
+
+def check_bounds(key: PublicKey) -> None:
+    """Raise BadKey unless 2048 ≤ modulus bits ≤ 8192 and e = 65537 (docs/protocol.md, "Keys")."""
+    if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
+        raise BadKey(f"has {key.key_size} bits, not {RSA_BITS_MIN} to {RSA_BITS_MAX}")
+    if key.public_numbers().e != 65537:
+        raise BadKey("has a public exponent other than 65537")
+
+
+def load_private_key(pem: bytes, password: bytes | None, source: str) -> PrivateKey:
+    """Read an RSA private key from PEM (PKCS#1 or PKCS#8).
+
+    Args:
+        pem: the file's bytes.
+        password: for an encrypted key, else None.
+        source: where the key came from, for messages.
+
+    Raises:
+        SettingsError: unreadable, wrong or missing password, not RSA, or out of bounds.
+    """
+    try:
+        key = serialization.load_pem_private_key(pem, password)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise BadKey("is not an RSA key")
+        check_bounds(key.public_key())
+    except TypeError:
+        problem = "is encrypted" if password is None else "is not encrypted, but a password is set"
+        raise _bad_private_key(source, problem) from None
+    except (ValueError, UnsupportedAlgorithm):
+        problem = "is not a PEM private key" + (", or the password is wrong" if password else "")
+        raise _bad_private_key(source, problem) from None
+    except BadKey as problem:
+        raise _bad_private_key(source, str(problem)) from None
+    return key
+
+
+def _bad_private_key(source: str, problem: str) -> SettingsError:
+    return SettingsError(
+        "private-key-unusable",
+        f"the private key from {source} {problem}",
+        hint="give an RSA key of 2048 to 8192 bits in PEM, and its password if it has one",
+    )
+
+
+def read_public_key_file(path: Path) -> bytes:
+    """Return the PEM of a public key file after checking that it is one.
+
+    Raises:
+        MissingInput: the file cannot be read.
+        SettingsError: it is not an acceptable public key.
+    """
+    try:
+        pem = path.read_bytes()
+    except OSError as error:
+        raise MissingInput(
+            "public-key-missing",
+            f"cannot read the public key {path}: {error.strerror}",
+            hint="give the path of a PEM file that `pht keygen` or the station made",
+        ) from None
+    try:
+        load_public_key(pem)
+    except BadKey as problem:
+        raise SettingsError(
+            "public-key-unusable",
+            f"the public key {path} {problem}",
+            hint="give an RSA public key in PEM; a private key does not belong here",
+        ) from None
+    return pem
+
+
+def public_pem(key: PublicKey) -> bytes:
+    """Return the key as configurations carry it."""
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def fingerprint(key: PublicKey) -> str:
+    """Return the SHA-256 of the SubjectPublicKeyInfo in DER, lower-case hex."""
+    der = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(der).hexdigest()
+
+
+def same_key(one: PublicKey, other: PublicKey) -> bool:
+    """Return whether two public keys are the same RSA key."""
+    return one.public_numbers() == other.public_numbers()
+
+
+def wrap(key: PublicKey, secret: bytes) -> bytes:
+    """Return the envelope of `secret` for `key` (docs/protocol.md, "Envelopes")."""
+    return key.encrypt(secret, _oaep())
+
+
+def unwrap(key: PrivateKey, envelope: bytes) -> bytes | None:
+    """Return what an envelope holds, or None if it cannot be opened with this key."""
+    try:
+        return key.decrypt(envelope, _oaep())
+    except ValueError:
+        return None
+
+
+def journal_key(key: PrivateKey) -> bytes:
+    """Derive the 32-byte key that authenticates the journal (docs/crash-safety.md).
+
+    HKDF (RFC 5869) over the private exponent: only the holder of the private key can make or
+    check a journal, and the journal says nothing about the private key.
+    """
+    exponent = key.private_numbers().d
+    secret = exponent.to_bytes((exponent.bit_length() + 7) // 8, "big")
+    return HKDF(hashes.SHA256(), 32, salt=None, info=_JOURNAL_CONTEXT).derive(secret)
+
+
+def _oaep() -> padding.OAEP:
+    return padding.OAEP(padding.MGF1(hashes.SHA512()), hashes.SHA512(), label=None)
