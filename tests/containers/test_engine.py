@@ -1,0 +1,70 @@
+"""The container tests stand on this harness, so it is tested first."""
+
+from tests.containers.engine import Engine, pack, unpack
+
+
+def test_status_and_both_streams_of_a_container_are_reported(
+    engine: Engine, base_image: str
+) -> None:
+    program = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    done = engine.run(base_image, "python3", "-c", program)
+    assert (done.status, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+
+
+def test_a_container_reads_what_it_is_given(engine: Engine, base_image: str) -> None:
+    program = "print(input().upper())"
+    options = ["--interactive"]
+    done = engine.run(base_image, "python3", "-c", program, options=options, stdin=b"lung\n")
+    assert done.stdout == b"LUNG\n"
+
+
+def test_a_container_has_no_network(engine: Engine, base_image: str) -> None:
+    program = "import socket; print([name for _, name in socket.if_nameindex()])"
+    assert engine.run(base_image, "python3", "-c", program).stdout == b"['lo']\n"
+
+
+def test_an_absent_image_is_not_looked_for_in_a_registry(engine: Engine) -> None:
+    done = engine.run("pht-test-absent:nothing")
+    assert done.status == 125
+    assert b"No such image" in done.stderr
+
+
+def test_the_base_image_has_a_python_that_trains_and_the_runner_can_use(
+    engine: Engine, base_image: str
+) -> None:
+    program = "import ctypes, sys; print(sys.version_info >= (3, 11))"
+    assert engine.run(base_image, "python", "-c", program).stdout == b"True\n"
+
+
+def test_the_runner_image_holds_the_runner_and_its_dependency(
+    engine: Engine, runner_image: str
+) -> None:
+    program = (
+        "import sys; sys.path[:0] = ['/usr/local/lib/pht', '/usr/local/lib/pht/site'];"
+        "import entrypoint; from cryptography.hazmat.primitives.asymmetric import rsa;"
+        "print(entrypoint.__version__, rsa.generate_private_key(65537, 2048).key_size)"
+    )
+    options = ["--entrypoint", "python3"]
+    done = engine.run(runner_image, "-I", "-S", "-B", "-c", program, options=options)
+    assert done.stdout.split()[1:] == [b"2048"], done.stderr.decode()
+
+
+def test_a_container_keeps_its_files_between_two_starts(engine: Engine, base_image: str) -> None:
+    program = "f = open('/opt/log/visits', 'a+'); f.write('x'); f.seek(0); print(f.read())"
+    container = engine.create(base_image, "python3", "-c", program)
+    engine.copy_in(container, "/opt", pack({"log/visits": b"old "}))
+    assert engine.start(container).stdout == b"old x\n"
+    assert engine.start(container).stdout == b"old xx\n"
+    assert unpack(engine.copy_out(container, "/opt/log")) == {"log/visits": b"old xx"}
+
+
+def test_nothing_of_a_test_session_is_left(engine: Engine, base_image: str) -> None:
+    session = Engine(engine.client)
+    dockerfile = f"FROM {base_image}\nCOPY note /note\nCMD cat /note\n"
+    tag = session.build("note", {"Dockerfile": dockerfile.encode(), "note": b"here"})
+    container = session.create(tag)
+    assert session.start(container).stdout == b"here"
+    session.remove_all()
+    assert not session.has_image(tag)
+    assert session.call("container", "inspect", container).status != 0
+    assert engine.has_image(base_image)

@@ -1,0 +1,150 @@
+"""The rooms of the program: who may import whom, what runs everywhere, and who prints."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.layers.source import STANDARD_STREAMS, Package, imports, loaded_by, output, read_package
+
+ROOT = "entrypoint"
+PACKAGE = read_package(Path(__file__).parents[2] / ROOT)
+
+FLOORS = [
+    {"__main__"},
+    {"cli"},
+    {"author", "station"},
+    {"visit"},
+    {"protocol"},
+    {"stages"},
+    {"settings"},
+    {"state"},
+    {"train_config"},
+    {"report", "archive"},
+    {"crypto", "linux"},
+    {"tree"},
+    {"model"},
+    {"limits", "errors"},
+]
+"""The rooms from top to bottom. A module imports only from the floors below its own, so that a
+change is felt upwards only; and within its own room, so that a room can have parts."""
+
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+STAGES_APART = {"protocol"}
+"""A room whose parts do not import one another: each stage works on what the one before returned,
+never on the stage itself."""
+
+ELSEWHERE_ABSENT = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+"""Modules of the standard library that Windows does not have."""
+
+DESK = ["author.keygen", "author.create", "author.decrypt_results"]
+"""What an author runs on macOS and Windows too."""
+
+PRINTS = f"{ROOT}.report"
+PASSES_STREAMS = f"{ROOT}.cli"
+
+
+def wrong_imports(name: str, module: ast.Module, package: Package) -> Iterator[str]:
+    """Yield what is wrong with the imports of one module, a line each."""
+    for found in imports(module, package):
+        top, _, inner = found.target.partition(".")
+        where = f"{name}:{found.line} imports {found.target}"
+        if top != ROOT:
+            if top not in sys.stdlib_module_names and top != "cryptography":
+                yield f"{where}, which is neither standard library nor cryptography"
+        elif inner and not _may_import(_room(name), _room(found.target)):
+            yield f"{where}, which is not below it"
+
+
+def _may_import(importer: str, imported: str) -> bool:
+    if importer == imported:
+        return importer not in STAGES_APART
+    return FLOOR_OF[importer] < FLOOR_OF[imported]
+
+
+def _room(name: str) -> str:
+    return name.split(".")[1]
+
+
+def modules(*, but: str = "") -> list[str]:
+    """Return the names of all modules below the package's own."""
+    return [name for name in PACKAGE if name not in {ROOT, but}]
+
+
+def test_every_module_has_a_room() -> None:
+    assert {_room(name) for name in modules()} <= set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("name", modules())
+def test_imports_go_downwards_and_to_cryptography_only(name: str) -> None:
+    assert list(wrong_imports(name, PACKAGE[name], PACKAGE)) == []
+
+
+def test_the_package_itself_imports_nothing() -> None:
+    assert list(imports(PACKAGE[ROOT], PACKAGE)) == []
+
+
+def test_no_module_reaches_itself_again() -> None:
+    graph = {name: {found.target for found in imports(PACKAGE[name], PACKAGE)} for name in PACKAGE}
+    TopologicalSorter(graph).prepare()  # raises CycleError with the circle
+
+
+@pytest.mark.parametrize("start", DESK)
+def test_the_authors_desk_needs_no_linux(start: str) -> None:
+    _assert_runs_everywhere(loaded_by(f"{ROOT}.{start}", PACKAGE, deferred=True))
+
+
+def test_the_command_line_starts_without_linux() -> None:
+    _assert_runs_everywhere(loaded_by(f"{ROOT}.__main__", PACKAGE, deferred=False))
+
+
+def _assert_runs_everywhere(ways: dict[str, str]) -> None:
+    bound = {
+        name: way
+        for name, way in ways.items()
+        if name.startswith(f"{ROOT}.linux") or name in ELSEWHERE_ABSENT
+    }
+    assert bound == {}
+
+
+@pytest.mark.parametrize("name", modules(but=PRINTS))
+def test_only_report_prints(name: str) -> None:
+    allowed = STANDARD_STREAMS if name == PASSES_STREAMS else set()
+    assert [(line, what) for line, what in output(PACKAGE[name]) if what not in allowed] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "flaw"),
+    [
+        ("entrypoint.tree", "from entrypoint import visit", "not below"),
+        ("entrypoint.tree", "import entrypoint.crypto.keys", "not below"),
+        ("entrypoint.errors", "from entrypoint.limits import CONFIG_BYTES", "not below"),
+        ("entrypoint.linux.child", "def f():\n    import entrypoint.crypto.keys", "not below"),
+        ("entrypoint.protocol.seal", "from entrypoint.protocol import verify", "not below"),
+        ("entrypoint.author.create", "from entrypoint.station import export", "not below"),
+        ("entrypoint.crypto.keys", "import numpy.linalg", "neither"),
+    ],
+)
+def test_a_wrong_import_is_found(name: str, source: str, flaw: str) -> None:
+    package = {f"entrypoint.{inner}": ast.Module([], []) for inner in FLOOR_OF}
+    package |= {"entrypoint.protocol.verify": ast.Module([], [])}
+    [found] = wrong_imports(name, ast.parse(source), package)
+    assert flaw in found
+
+
+@pytest.mark.parametrize(
+    "source", ["print(1)", "import sys\nsys.stderr.write('')", "f(file=sys.stdout.buffer)"]
+)
+def test_output_is_found(source: str) -> None:
+    assert list(output(ast.parse(source)))
+
+
+def test_the_way_to_a_deferred_import_is_found_only_when_asked_for() -> None:
+    sources = {"a": "", "a.top": "from a import mid", "a.mid": "def f():\n    import fcntl"}
+    package = {name: ast.parse(source) for name, source in sources.items()}
+    assert "fcntl" not in loaded_by("a.top", package, deferred=False)
+    assert loaded_by("a.top", package, deferred=True)["fcntl"] == "a.top > a.mid > fcntl"

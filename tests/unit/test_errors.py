@@ -1,0 +1,50 @@
+"""The tree of errors: what scripts and the status line rely on."""
+
+import pytest
+
+from entrypoint import errors
+from entrypoint.errors import PhtError
+
+REFUSALS = {
+    errors.UsageError: (64, "station"),
+    errors.MalformedTrain: (65, "author"),
+    errors.MissingInput: (66, "station"),
+    PhtError: (70, "runner"),
+    errors.SystemFailure: (71, "station"),
+    errors.StorageError: (74, "station"),
+    errors.StoppedWhileSealing: (75, "station"),
+    errors.RouteError: (76, "station"),
+    errors.IntegrityError: (77, "user"),
+    errors.SettingsError: (78, "station"),
+}
+"""The documented exit status of each class, and who has to act unless an error says otherwise."""
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_class_decides_the_exit_status_and_who_has_to_act(refusal: type[PhtError]) -> None:
+    error = refusal("some-code", "something is wrong", hint="mend it")
+    assert (error.status, error.by) == REFUSALS[refusal]
+
+
+def test_every_class_has_a_status_of_its_own() -> None:
+    defined = {
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, PhtError)
+    }
+    assert defined == set(REFUSALS)
+    assert len({status for status, _ in REFUSALS.values()}) == len(REFUSALS)
+
+
+def test_an_error_carries_what_is_reported() -> None:
+    error = errors.MalformedTrain(
+        "config-invalid", "the config is not valid", hint="ask", problems=["a", "b"], by="user"
+    )
+    assert str(error) == error.message == "the config is not valid"
+    assert (error.code, error.hint, error.by) == ("config-invalid", "ask", "user")
+    assert error.problems == ("a", "b")
+    assert not error.retry
+
+
+def test_starting_again_can_be_advised() -> None:
+    assert errors.StorageError("disk-full", "no space", hint="make room", retry=True).retry
