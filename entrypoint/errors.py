@@ -13,6 +13,8 @@ from typing import ClassVar
 class PhtError(Exception):
     """The base of every error that is reported without a traceback.
 
+    `stage` and `state`, for the status line, are set where a visit knows them.
+
     Args:
         code: stable, kebab-case; scripts may depend on it.
         message: what is wrong; lower case, no full stop.
@@ -42,6 +44,8 @@ class PhtError(Exception):
         self.problems = tuple(problems)
         self.by = by or self.default_by
         self.retry = retry
+        self.stage = "start"
+        self.state = "unchanged"
 
 
 class UsageError(PhtError):
@@ -105,3 +109,14 @@ class SettingsError(PhtError):
 
     status = 78
     default_by = "station"
+
+
+def storage_error(error: OSError) -> StorageError:
+    """Return the refusal that stands for a failed system call."""
+    where = f": {error.filename}" if isinstance(error.filename, str) else ""
+    return StorageError(
+        "storage-failed",
+        f"{(error.strerror or 'reading or writing failed').lower()}{where}",
+        hint="check the disk, its free space and the permissions, then start again",
+        retry=True,
+    )

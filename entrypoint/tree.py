@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import IO
+
+from entrypoint.errors import MalformedTrain
+
+RESULTS_PREFIX = "/opt/pht_results/"
+"""How an absolute link among the results begins, wherever the tree lies at the moment."""
 
 
 class Kind(Enum):
@@ -50,6 +56,42 @@ def walk(root: Path, *, leave_out: str = "") -> Iterator[Entry]:
     """
     first_names: dict[tuple[int, int], str] = {}
     yield from _walk(root, "", first_names, leave_out)
+
+
+def check_entry(entry: Entry) -> None:
+    """Check that an entry of the results may travel.
+
+    A symlink has to stay inside of `pht_results`. Its target may begin with `..` but not hold it
+    later, where it could follow another link out.
+
+    Raises:
+        MalformedTrain: a device, FIFO or socket, or a symlink that leaves the tree.
+    """
+    if entry.kind is Kind.SPECIAL or (entry.kind is Kind.SYMLINK and _leaves(entry)):
+        what = "a device, FIFO or socket" if entry.kind is Kind.SPECIAL else "a link out of it"
+        raise MalformedTrain(
+            "results-unsafe",
+            f"pht_results holds {entry.path}, {what}",
+            hint="results are files, folders and links among them; change the train",
+        )
+
+
+def _leaves(link: Entry) -> bool:
+    target = link.link.removeprefix(RESULTS_PREFIX)
+    depth = link.path.count("/") if target == link.link else 0
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    up = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
+    return target.startswith("/") or up > depth or ".." in parts[up:]
+
+
+def create_like(path: Path, like: os.stat_result) -> IO[bytes]:
+    """Create a new file with the mode, and as root the owner, of another one."""
+    file = path.open("xb")
+    if os.name == "posix":
+        if os.geteuid() == 0:
+            os.fchown(file.fileno(), like.st_uid, like.st_gid)
+        os.fchmod(file.fileno(), stat.S_IMODE(like.st_mode))
+    return file
 
 
 def _walk(

@@ -1,0 +1,152 @@
+"""Tar archives of a train's files: written in archive order, restored without any escape."""
+
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Protocol, cast
+
+from entrypoint.errors import MalformedTrain
+from entrypoint.limits import CHUNK_BYTES
+from entrypoint.tree import Entry, Kind
+
+_TYPES = {
+    Kind.DIRECTORY: tarfile.DIRTYPE,
+    Kind.FILE: tarfile.REGTYPE,
+    Kind.HARD_LINK: tarfile.LNKTYPE,
+    Kind.SYMLINK: tarfile.SYMTYPE,
+}
+
+
+class Archive(tarfile.TarFile):
+    """A tar archive that is written and read member by member, in memory that does not grow."""
+
+    # Documented attributes that the type stubs leave out.
+    copybufsize: int
+    members: list[tarfile.TarInfo]
+
+
+def create(file: IO[bytes], *, seekable: bool = True) -> Archive:
+    """Start an archive in a file, or in a stream that cannot seek, such as stdout."""
+    format_ = tarfile.PAX_FORMAT
+    if seekable:
+        tar = Archive.open(fileobj=file, mode="w", format=format_)
+    else:
+        tar = Archive.open(fileobj=file, mode="w|", format=format_)
+    tar.copybufsize = CHUNK_BYTES
+    return tar
+
+
+class Source(Protocol):
+    """Where the contents of a member are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return `size` bytes, or fewer at the end."""
+
+
+def add(tar: Archive, info: tarfile.TarInfo, source: Source | None = None) -> None:
+    """Append a member; `tarfile` would remember every one, which adds up over a million files."""
+    tar.addfile(info, cast(IO[bytes] | None, source))
+    tar.members.clear()
+
+
+def member(entry: Entry, name: str) -> tarfile.TarInfo:
+    """Return the header of an entry, its owner, mode and time as they are.
+
+    Raises:
+        MalformedTrain: the entry is a device, FIFO or socket.
+    """
+    if entry.kind not in _TYPES:
+        raise MalformedTrain(
+            "special-file",
+            f"{name} is a device, FIFO or socket",
+            hint="a train carries files, folders and links only; remove it",
+        )
+    info = tarfile.TarInfo(name)
+    info.type = _TYPES[entry.kind]
+    info.mode = stat.S_IMODE(entry.stat.st_mode)
+    info.uid, info.gid = entry.stat.st_uid, entry.stat.st_gid
+    info.mtime = int(entry.stat.st_mtime)
+    info.size = entry.stat.st_size if entry.kind is Kind.FILE else 0
+    info.linkname = entry.link
+    return info
+
+
+def restore(archive: Path, folder: Path, *, owners: bool) -> bool:
+    """Fill the empty `folder` from an archive; return whether it describes the folder itself.
+
+    Symlinks are made last, so that nothing can be written through one, and the modes of folders
+    after their contents.
+
+    Args:
+        owners: whether owners are restored too, for which one has to be root.
+
+    Raises:
+        MalformedTrain: not an archive, or an entry that would leave the folder, exists twice, or
+            is neither file, folder nor link.
+    """
+    late: list[tuple[tarfile.TarInfo, Path]] = []
+    described = False
+    for info, file in _members(archive):
+        path = folder / _inside(info.name)
+        described = described or path == folder
+        if info.isdir():
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            late.insert(0, (info, path))
+        elif info.issym():
+            late.insert(0, (info, path))
+        elif info.islnk():
+            os.link(folder / _inside(info.linkname), path)
+        elif info.isreg() and file is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(file, path)
+            _set_attributes(info, path, owners)
+        else:
+            raise _bad(f"{info.name} is neither a file, a folder nor a link")
+    for info, path in late:
+        if info.issym():
+            path.symlink_to(info.linkname)
+        else:
+            _set_attributes(info, path, owners)
+    return described
+
+
+def _members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    try:
+        with Archive.open(archive, "r:") as tar:
+            for info in tar:
+                yield info, tar.extractfile(info) if info.isreg() else None
+                tar.members.clear()
+    except (tarfile.TarError, EOFError, UnicodeError):
+        raise _bad("it is not a complete tar archive") from None
+    except FileExistsError:
+        raise _bad("it holds a path twice") from None
+
+
+def _inside(name: str) -> str:
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or "\0" in name:
+        raise _bad(f"{name} points outside of it")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _write(source: IO[bytes], path: Path) -> None:
+    with path.open("xb") as target:
+        while chunk := source.read(CHUNK_BYTES):
+            target.write(chunk)
+
+
+def _set_attributes(info: tarfile.TarInfo, path: Path, owners: bool) -> None:
+    if owners:
+        os.chown(path, info.uid, info.gid, follow_symlinks=False)
+    path.chmod(stat.S_IMODE(info.mode))  # after chown, which clears set-id bits
+    os.utime(path, (info.mtime, info.mtime))
+
+
+def _bad(problem: str) -> MalformedTrain:
+    return MalformedTrain(
+        "archive-malformed",
+        f"the archive cannot be used: {problem}",
+        hint="get the archive again; if this repeats, tell who made it",
+    )

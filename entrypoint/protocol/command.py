@@ -1,0 +1,99 @@
+"""The rule for the train's command.
+
+No generation signs the command of an image, so the runner accepts only an interpreter that runs a
+file of the verified list, or such a file itself: what runs is then what the user signed.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from entrypoint.errors import IntegrityError
+from entrypoint.model import Paths
+from entrypoint.stages import VerifiedTrain
+
+# Options that neither run something else nor change where code is loaded from.
+_INTERPRETERS = (
+    (re.compile(r"python(?:3(?:\.\d+)?)?"), re.compile(r"-[bBdEIOPqRsSuv]+")),
+    (re.compile(r"(?:ba|da|a)?sh"), re.compile(r"-[eux]+")),
+    (
+        re.compile(r"Rscript"),
+        re.compile(
+            r"--(?:vanilla|quiet|verbose|no-(?:save|restore|echo|environ|(?:site|init)-file))"
+        ),
+    ),
+)
+_TRAIN = PurePosixPath("/opt/pht_train")
+
+
+def resolve(
+    command: Sequence[str],
+    train: VerifiedTrain,
+    paths: Paths,
+    *,
+    any_command: bool,
+    environment: Mapping[str, str],
+) -> list[str]:
+    """Return the command to run, with the path of the signed file as it is below the root.
+
+    Args:
+        command: program and arguments, as the image's CMD or the operator gives them.
+        train: whose file list counts.
+        paths: of this train.
+        any_command: whether the station allows a command that runs no signed file.
+        environment: of the command; its PATH finds the program.
+
+    Raises:
+        IntegrityError: the command does not run a signed file.
+    """
+    position = _position_of_file(command)
+    if position is not None:
+        path = _signed_file(command[position], train, paths)
+        if path and not (position and _is_carried(command[0], paths, environment)):
+            return [*command[:position], str(path), *command[position + 1 :]]
+    if any_command:
+        return list(command)
+    raise IntegrityError(
+        "command-not-signed",
+        "the command does not run one of the train's signed files",
+        hint='build the image with CMD ["python", "/opt/pht_train/FILE"]; '
+        "python, Rscript and sh with simple options are accepted",
+        by="author",
+    )
+
+
+def _position_of_file(command: Sequence[str]) -> int | None:
+    """Return where in the command the signed file must stand."""
+    name = PurePosixPath(command[0]).name
+    for interpreter, option in _INTERPRETERS:
+        if interpreter.fullmatch(name):
+            for position, word in enumerate(command[1:], start=1):
+                if not option.fullmatch(word):
+                    return position
+            return None
+    return 0
+
+
+def _signed_file(word: str, train: VerifiedTrain, paths: Paths) -> Path | None:
+    """Return the path of the file that `word` names, if it is of the verified list."""
+    if "/" not in word:
+        # A bare word is looked up in PATH as a program, and in the working directory as a script.
+        path = Path.cwd() / word
+    elif (inside := PurePosixPath(word)).is_relative_to(_TRAIN):
+        path = paths.train / inside.relative_to(_TRAIN)
+    else:
+        path = Path.cwd() / word
+    path = Path(os.path.normpath(path))
+    folder = paths.train.resolve()
+    resolved = path.resolve()
+    if not resolved.is_relative_to(folder):
+        return None
+    return path if resolved.relative_to(folder).as_posix() in train.config.files else None
+
+
+def _is_carried(program: str, paths: Paths, environment: Mapping[str, str]) -> bool:
+    """Return whether the interpreter would come with the train instead of the master image."""
+    found = shutil.which(program, path=environment.get("PATH", os.defpath))
+    return found is not None and Path(found).resolve().is_relative_to(paths.opt.resolve())

@@ -1,0 +1,238 @@
+"""Steps 3 to 5: unwrap the symmetric key, decrypt the results, check their hash and signature.
+
+One pass over the files. Plaintext goes to a private folder and gets its final name only after every
+MAC, the hash and the signature have been verified. All failures look alike (docs/security.md, "No
+oracle").
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from entrypoint import archive
+from entrypoint.crypto.cipher import InvalidCiphertext, Stream
+from entrypoint.crypto.keys import PrivateKey, unwrap
+from entrypoint.errors import RouteError
+from entrypoint.limits import CHUNK_BYTES
+from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
+from entrypoint.train_config import TrainConfig, results_unverified
+from entrypoint.tree import Entry, Kind, check_entry, create_like, walk
+
+_BLOCK_BYTES = 4096  # what a file takes on disk beside its contents, and an archive beside them
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a decryption writes.
+
+    Attributes:
+        plain: an empty folder that nobody else reads.
+        old: an archive that takes the ciphertext, or None.
+    """
+
+    plain: Path
+    old: archive.Archive | None = None
+
+
+@contextmanager
+def keeping(old: Path, results: Path) -> Iterator[archive.Archive]:
+    """Give an archive at `old` for the ciphertext of `results`; afterwards it is durable."""
+    with old.open("xb") as file:
+        with archive.create(file) as tar:
+            if results.is_dir():
+                archive.add(tar, archive.member(Entry(".", Kind.DIRECTORY, results.stat()), "."))
+            yield tar
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def decrypt(
+    train: VerifiedTrain,
+    key: PrivateKey,
+    envelope: bytes | None,
+    results: Path,
+    *,
+    target: Target | None,
+    leave_out: str = "",
+    proceed: Callable[[], None] = lambda: None,
+) -> OpenedTrain:
+    """Decrypt and verify the results of the last stop.
+
+    Args:
+        train: what `verify` returned.
+        key: the private key that opens the envelope.
+        envelope: the wrapped symmetric key; None only before the first stop.
+        results: the folder with the encrypted files.
+        target: where to write, or None to verify only.
+        leave_out: a name in `results` that is not part of them.
+        proceed: called between two chunks; raises to stop.
+
+    Raises:
+        IntegrityError: something about the results is not authentic; one code for everything.
+        RouteError: there are results before the first stop.
+    """
+    config = train.config
+    if config.result_hash is None or envelope is None:
+        return OpenedTrain(train, _nothing(results, leave_out, target))
+    run = _Run(config, _symmetric_key(config, key, envelope), target, proceed)
+    try:
+        contents = run.decrypt_all(results, leave_out)
+    except InvalidCiphertext:
+        raise results_unverified() from None
+    if not hmac.compare_digest(run.result_hash(), config.result_hash):
+        raise results_unverified()
+    config.verify_result_signature()
+    return OpenedTrain(train, contents)
+
+
+def publish(plain: Path, results: Path) -> None:
+    """Put verified files in place of their ciphertext, each by one rename."""
+    results.mkdir(exist_ok=True)
+    for entry in walk(plain):
+        if entry.kind is not Kind.DIRECTORY:
+            (plain / entry.path).replace(results / entry.path)
+
+
+def space_needed(results: Path, leave_out: str) -> tuple[int, int]:
+    """Return how many bytes the plaintext and the kept ciphertext will take at most."""
+    plain = old = 0
+    for entry in _entries(results, leave_out):
+        size = entry.stat.st_size if entry.kind is Kind.FILE else 0
+        plain += size + _BLOCK_BYTES
+        old += size + _BLOCK_BYTES
+    return plain, old
+
+
+def _symmetric_key(config: TrainConfig, key: PrivateKey, envelope: bytes) -> bytes:
+    """Open the envelope; if that fails, go on with a random key.
+
+    Whoever tries forged envelopes then sees the failure of a MAC, as with any other forgery.
+    """
+    symmetric_key = unwrap(key, envelope)
+    try:
+        config.cipher.decryptor(symmetric_key or b"")
+    except ValueError:
+        return config.cipher.generate_key()
+    return symmetric_key or b""
+
+
+def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
+    """Check that there are no results yet; older readers would feed planted ones to the train."""
+    for entry in _entries(results, leave_out):
+        if entry.kind is not Kind.DIRECTORY:
+            raise RouteError(
+                "results-before-first-stop",
+                f"there are results before the first stop: {entry.path}",
+                hint="do not run this train; a new train comes with an empty pht_results",
+                by="author",
+            )
+        if target and target.old:
+            archive.add(target.old, archive.member(entry, entry.path))
+    return Contents(0, 0)
+
+
+def _entries(results: Path, leave_out: str) -> Iterator[Entry]:
+    return walk(results, leave_out=leave_out) if results.is_dir() else iter(())
+
+
+class _Run:
+    """One pass over all files of a results folder."""
+
+    def __init__(
+        self, config: TrainConfig, key: bytes, target: Target | None, proceed: Callable[[], None]
+    ) -> None:
+        self._config = config
+        self._key = key
+        self._target = target
+        self._proceed = proceed
+        self._digest = hashlib.sha512()
+
+    def decrypt_all(self, results: Path, leave_out: str) -> Contents:
+        """Decrypt every file in archive order."""
+        files = size = 0
+        for entry in _entries(results, leave_out):
+            check_entry(entry)
+            if entry.kind is Kind.FILE:
+                size += self._decrypt_file(results, entry)
+                files += 1
+            elif self._target:
+                _repeat(entry, self._target)
+        return Contents(files, size)
+
+    def result_hash(self) -> bytes:
+        """Return the hash of everything that was decrypted, and the session id."""
+        self._digest.update(self._config.session_id)
+        return self._digest.digest()
+
+    def _decrypt_file(self, results: Path, entry: Entry) -> int:
+        old = self._target.old if self._target else None
+        with (results / entry.path).open("rb") as source, self._plain_file(entry) as plain:
+            stream = self._config.cipher.decryptor(self._key)
+            reader = _Reader(source, stream, self._digest, plain, self._proceed)
+            if old:
+                archive.add(old, archive.member(entry, entry.path), reader)
+            else:
+                while reader.read(CHUNK_BYTES):
+                    pass
+            return reader.finish()
+
+    def _plain_file(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
+        if self._target is None:
+            return nullcontext()
+        return create_like(self._target.plain / entry.path, entry.stat)
+
+
+class _Reader:
+    """Reads one encrypted file; what passes is decrypted, hashed and written on its way."""
+
+    def __init__(
+        self,
+        source: IO[bytes],
+        stream: Stream,
+        digest: "hashlib._Hash",
+        plain: IO[bytes] | None,
+        proceed: Callable[[], None],
+    ) -> None:
+        self._source = source
+        self._stream = stream
+        self._digest = digest
+        self._plain = plain
+        self._proceed = proceed
+        self._size = 0
+
+    def read(self, size: int) -> bytes:
+        """Return the next ciphertext."""
+        self._proceed()
+        chunk = self._source.read(size)
+        self._take(self._stream.update(chunk))
+        return chunk
+
+    def finish(self) -> int:
+        """Check that the file is authentic and return the size of its plaintext."""
+        self._take(self._stream.finalize())
+        return self._size
+
+    def _take(self, plaintext: bytes) -> None:
+        self._digest.update(plaintext)
+        self._size += len(plaintext)
+        if self._plain:
+            self._plain.write(plaintext)
+
+
+def _repeat(entry: Entry, target: Target) -> None:
+    """Make an entry that is no file again beside the plaintext, and keep it."""
+    path = target.plain / entry.path
+    match entry.kind:
+        case Kind.DIRECTORY:
+            path.mkdir(mode=entry.stat.st_mode & 0o777 | 0o700)
+        case Kind.HARD_LINK:
+            os.link(target.plain / entry.link, path)
+        case Kind.SYMLINK:
+            path.symlink_to(entry.link)
+    if target.old:
+        archive.add(target.old, archive.member(entry, entry.path))

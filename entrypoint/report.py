@@ -1,0 +1,112 @@
+"""The only module that prints.
+
+Rules: log lines go to stderr, start with `pht: `, are lower case and have no full stop; an error is
+followed by a `hint:` line; the last line of a command that can fail is its status line. Stdout
+belongs to the train, or to what a command was asked to print. Whatever a train could have chosen
+(ids, file names) is escaped. With PHT_LOG=json every line on stderr is one JSON object.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from entrypoint.errors import PhtError
+
+Fact = str | int
+
+
+def escape(text: str) -> str:
+    """Return `text` with control characters and undecodable bytes made visible."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in text
+    )
+
+
+class Report:
+    """Writes log lines for people, or JSON lines for machines, to stderr."""
+
+    def __init__(self, *, as_json: bool = False, stream: IO[str] | None = None) -> None:
+        self.as_json = as_json
+        self._stream = stream or sys.stderr
+
+    def info(self, text: str) -> None:
+        """Say what was done."""
+        self._line("info", text)
+
+    def warning(self, text: str) -> None:
+        """Say what somebody should look at although the work goes on."""
+        self._line("warning", text)
+
+    def error(self, error: PhtError) -> None:
+        """Say what was refused, every problem that was found, and what to do next."""
+        if self.as_json:
+            facts: dict[str, object] = {"level": "error", "code": error.code}
+            facts |= {"message": error.message, "problems": error.problems, "hint": error.hint}
+            self._write(json.dumps(facts))
+            return
+        self._line("error", f"{error.message} [{error.code}]")
+        for problem in error.problems:
+            self._line("", f"  - {problem}")
+        self._line("hint", error.hint)
+
+    def status(self, facts: Mapping[str, Fact]) -> None:
+        """Write the status line: what came out, who has to act, whether to start again."""
+        if self.as_json:
+            self._write(json.dumps({"level": "status", **facts}))
+        else:
+            self._line("", " ".join(f"{name}={_word(value)}" for name, value in facts.items()))
+
+    def progress(self, text: str) -> None:
+        """Show where a long command is: one line that is overwritten on a terminal."""
+        if not self.as_json and self._stream.isatty():
+            self._stream.write(f"\r\x1b[Kpht: {escape(text)}")
+            self._stream.flush()
+        else:
+            self.info(text)
+
+    def progress_done(self) -> None:
+        """Clear the line of `progress` on a terminal."""
+        if not self.as_json and self._stream.isatty():
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def _line(self, level: str, text: str) -> None:
+        if self.as_json:
+            self._write(json.dumps({"level": level, "message": text}))
+        else:
+            prefix = {"info": "", "": "", "warning": "warning: ", "error": "error: "}
+            self._write(f"pht: {prefix.get(level, level + ': ')}{escape(text)}")
+
+    def _write(self, line: str) -> None:
+        # A closed stderr (a terminal that went away) must not fail a visit.
+        try:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            pass
+
+
+def show(text: str) -> None:
+    """Write what a command was asked for to stdout."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in plain text, columns aligned, cells escaped."""
+    cells = [[escape(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines) + "\n"
+
+
+def _word(value: Fact) -> str:
+    """Return a value of the status line that no value can break out of."""
+    text = escape(str(value))
+    return json.dumps(text) if not text or " " in text or '"' in text else text

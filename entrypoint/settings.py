@@ -1,0 +1,282 @@
+"""What a station sets: environment, station folder and options become one frozen `Settings`.
+
+A derived image can carry any ENV and any file, so whatever lowers a protection counts only from
+the station folder, mounted read-only at /run/pht. With `--root`, outside a container, the
+operator's own environment counts. Contradictions are errors, never guesses.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from entrypoint.crypto.keys import PrivateKey, load_private_key
+from entrypoint.errors import SettingsError
+from entrypoint.limits import SETTINGS_BYTES
+from entrypoint.linux.mounts import is_mount_point, mount_of
+from entrypoint.model import Paths
+
+_KEY_VALUES = ("RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY")
+_KEY_FILES = ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH")
+_PASSWORDS = ("PRIVATE_KEY_PASSWORD", "PRIVATE_KEY_PASSWORD_FILE")
+_SECRET = frozenset({*_KEY_VALUES, *_KEY_FILES, *_PASSWORDS})
+
+_LOWERS_PROTECTION = frozenset({"PHT_COMMAND"})
+_KNOWN = frozenset({"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT"}) | _LOWERS_PROTECTION
+_NOT_BUILT = frozenset(
+    {"PHT_HOST_PROTOCOL", "PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY"}
+    | {"PHT_ALLOW_UNPROTECTED_KEY"}
+)
+_FILES_NOT_BUILT = ("trust", "masters.json")
+# What Docker and Kubernetes set for a service that happens to be called pht or pht-….
+_SERVICE_LINK = re.compile(
+    r"PHT_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?"
+    r"|NAME|ENV_\w+)"
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a command needs to know about its surroundings.
+
+    Attributes:
+        paths: the train's fixed paths.
+        in_container: False with `--root`.
+        log_json: whether log lines are JSON.
+        timeout: seconds that the train may run, or None.
+        export: where to put the sealed train as a tar after the commit, or None.
+        any_command: whether a command without a signed file is allowed.
+        values: the variables that the train inherits; no key, no password.
+    """
+
+    paths: Paths
+    in_container: bool
+    log_json: bool
+    timeout: float | None
+    export: Path | None
+    any_command: bool
+    values: Mapping[str, str] = field(repr=False)
+    _secrets: Mapping[str, str] = field(repr=False)
+
+    def has_station(self) -> bool:
+        """Return whether anything about the station is set: its id or its key."""
+        return "STATION_ID" in self.values or bool(self._key_sources())
+
+    def station(self) -> str:
+        """Return the id of this station, or raise SettingsError."""
+        if "STATION_ID" not in self.values:
+            raise SettingsError(
+                "station-id-missing",
+                "STATION_ID is not set",
+                hint="set it in /run/pht/station.env or with -e STATION_ID=…, as on the train",
+            )
+        return self.values["STATION_ID"]
+
+    def private_key(self) -> PrivateKey:
+        """Read the station's private key from the one place that is set.
+
+        Raises:
+            SettingsError: none or several are set, or what is there is no usable key.
+        """
+        sources = self._key_sources()
+        if len(sources) != 1:
+            raise _which_key(sources)
+        source = sources[0]
+        if source in _KEY_VALUES:
+            pem = _from_hex(source, self._secrets[source])
+        else:
+            pem = _read(Path(source))
+        return load_private_key(pem, self._password(), source)
+
+    def train_environment(self) -> dict[str, str]:
+        """Return the whole environment of the train's command."""
+        return {
+            **self.values,
+            "PHT_TRAIN_DIR": str(self.paths.train),
+            "PHT_RESULTS_DIR": str(self.paths.results),
+            "PYTHONDONTWRITEBYTECODE": "1",  # a cache beside the signed files would be unsigned
+        }
+
+    def _key_sources(self) -> list[str]:
+        """Return the variables and files that a key could be read from."""
+        sources = [name for name in _KEY_VALUES if name in self._secrets]
+        files = [self._secrets[name] for name in _KEY_FILES if name in self._secrets]
+        usual = [
+            self.paths.station / "private_key.pem",
+            self.paths.root / "run" / "secrets" / "rsa_station_private_key",
+        ]
+        files += [str(path) for path in usual if path.is_file()][:1]
+        return [*sources, *dict.fromkeys(files)]
+
+    def _password(self) -> bytes | None:
+        usual = self.paths.station / "private_key.password"
+        given = [name for name in _PASSWORDS if name in self._secrets]
+        if len(given) > 1 or (given and usual.is_file()):
+            raise _both_set([*given, *([str(usual)] if usual.is_file() else [])])
+        if not given:
+            return _read(usual).rstrip(b"\r\n") if usual.is_file() else None
+        if given[0].endswith("_FILE"):
+            return _read(Path(self._secrets[given[0]])).rstrip(b"\r\n")
+        return self._secrets[given[0]].encode()
+
+
+def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
+    """Collect the settings.
+
+    Args:
+        root: the folder in front of every fixed path, or None in a container.
+        environment: of this process. An empty value counts as not set.
+
+    Raises:
+        SettingsError: a variable is unknown, not built yet, set twice, not trusted here or
+            malformed; or the station folder is not mounted read-only.
+    """
+    paths = Paths(root or Path("/"))
+    outside = {name: value for name, value in environment.items() if value}
+    folder = _station_folder(paths, in_container=root is None)
+    _check_names({*outside, *folder})
+    if root is None and (untrusted := _LOWERS_PROTECTION & outside.keys()):
+        raise SettingsError(
+            "setting-not-trusted",
+            f"{min(untrusted)} lowers a protection and comes from the environment or the image",
+            hint="set it in station.env of the folder that is mounted read-only at /run/pht",
+        )
+    different = [name for name in folder if outside.get(name, folder[name]) != folder[name]]
+    if different:
+        raise _both_set([f"{different[0]} in station.env", f"{different[0]} in the environment"])
+    values = {**outside, **folder}
+    return Settings(
+        paths=paths,
+        in_container=root is None,
+        log_json=_choice(values, "PHT_LOG", ("text", "json")) == "json",
+        timeout=_seconds(values, "PHT_TIMEOUT"),
+        export=Path(values["PHT_EXPORT"]) if "PHT_EXPORT" in values else None,
+        any_command=_choice(values, "PHT_COMMAND", ("signed", "any")) == "any",
+        values={name: value for name, value in values.items() if name not in _SECRET},
+        _secrets={name: value for name, value in values.items() if name in _SECRET},
+    )
+
+
+def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
+    """Return the variables of station.env, or nothing if there is no station folder."""
+    folder = paths.station
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return {}
+    if in_container and not (is_mount_point(folder) and mount_of(folder).read_only):
+        raise SettingsError(
+            "station-folder-writable",
+            f"{folder} is not a read-only mount, so the image could have filled it",
+            hint="mount the station folder with -v /etc/pht:/run/pht:ro",
+        )
+    for name in _FILES_NOT_BUILT:
+        if (folder / name).exists():
+            raise _not_built(f"{folder / name}")
+    path = folder / "station.env"
+    return _parse_env(path, _read(path)) if path.exists() else {}
+
+
+def _parse_env(path: Path, data: bytes) -> dict[str, str]:
+    """Read NAME=VALUE lines as `docker run --env-file` does: no quotes, # begins a comment."""
+    values: dict[str, str] = {}
+    for number, line in enumerate(data.decode(errors="surrogateescape").splitlines(), start=1):
+        name, equals, value = line.partition("=")
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in values:
+            raise SettingsError(
+                "station-env-malformed",
+                f"line {number} of {path} is not NAME=VALUE, or sets a name a second time",
+                hint="write one NAME=VALUE a line, without spaces around = and without quotes",
+            )
+        if value:
+            values[name] = value
+    return values
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in sorted(names):
+        if name in _NOT_BUILT:
+            raise _not_built(name)
+        if name.startswith("PHT_") and name not in _KNOWN and not _SERVICE_LINK.fullmatch(name):
+            raise SettingsError(
+                "setting-unknown",
+                f"{name} is not a setting of this runner",
+                hint="known are " + ", ".join(sorted(_KNOWN)) + "; remove or correct it",
+            )
+
+
+def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = values.get(name, choices[0])
+    if value not in choices:
+        raise SettingsError(
+            "setting-malformed",
+            f"{name} is none of: {', '.join(choices)}",
+            hint=f"set it to one of these, or leave it out for {choices[0]}",
+        )
+    return value
+
+
+def _seconds(values: Mapping[str, str], name: str) -> float | None:
+    text = values.get(name)
+    if text is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise SettingsError(
+            "setting-malformed",
+            f"{name} is not a whole number of seconds from 1 on",
+            hint="for example PHT_TIMEOUT=3600 for one hour; leave it out for no limit",
+        )
+    return None if text is None else float(text)
+
+
+def _from_hex(name: str, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise SettingsError(
+            "private-key-unusable",
+            f"{name} is not hex",
+            hint="it holds the hex of the PEM file: od -An -v -tx1 key.pem | tr -d ' \\n'",
+        ) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(SETTINGS_BYTES + 1)
+    except OSError as error:
+        problem = error.strerror or "cannot be read"
+    else:
+        if len(data) <= SETTINGS_BYTES:
+            return data
+        problem = f"larger than {SETTINGS_BYTES // 1024} KiB"
+    raise SettingsError(
+        "setting-unreadable",
+        f"cannot read {path}: {problem}",
+        hint="check the path, and that the user of the container may read the file",
+    )
+
+
+def _which_key(sources: list[str]) -> SettingsError:
+    if sources:
+        return _both_set(sources)
+    return SettingsError(
+        "private-key-missing",
+        "no private key of the station is set",
+        hint="mount a folder with private_key.pem read-only at /run/pht, "
+        "or set RSA_STATION_PRIVATE_KEY_FILE",
+    )
+
+
+def _both_set(sources: list[str]) -> SettingsError:
+    return SettingsError(
+        "setting-twice",
+        f"the same thing is set in more than one place: {', '.join(sources)}",
+        hint="keep one of them",
+    )
+
+
+def _not_built(name: str) -> SettingsError:
+    return SettingsError(
+        "setting-not-built",
+        f"{name} is planned but does nothing in this version, so it is refused",
+        hint="remove it; do not rely on the protection it stands for",
+    )

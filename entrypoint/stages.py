@@ -1,0 +1,54 @@
+"""What one stage of a visit hands to the next.
+
+Each stage takes what the stage before returns, so that none can be skipped by mistake:
+verify → VerifiedTrain → decrypt → OpenedTrain → (the train) → seal → SealedTrain → commit.
+"""
+
+from dataclasses import dataclass
+
+from entrypoint.train_config import TrainConfig
+
+
+@dataclass(frozen=True)
+class VerifiedTrain:
+    """The definition and the chain of the train are what was signed.
+
+    Attributes:
+        config: the configuration.
+        caches: paths below `pht_train` of compiled Python that nobody signed; removed before the
+            train runs.
+    """
+
+    config: TrainConfig
+    caches: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """How much a results folder holds: regular files, and their plaintext in bytes."""
+
+    files: int
+    size: int
+
+
+@dataclass(frozen=True)
+class OpenedTrain:
+    """The results of the last station were authentic; `contents` of them."""
+
+    train: VerifiedTrain
+    contents: Contents
+
+
+@dataclass(frozen=True)
+class SealedTrain:
+    """The new results are encrypted; `document` describes them, signed.
+
+    Attributes:
+        document: the next `train_config.json`, encoded.
+        user_envelope: the new symmetric key for the user.
+        contents: what was sealed.
+    """
+
+    document: bytes
+    user_envelope: bytes
+    contents: Contents

@@ -1,0 +1,363 @@
+"""The state of a visit on disk (docs/crash-safety.md): phases, the journal, going back.
+
+`train_config.json` is the only record. It holds either a complete configuration or the journal of
+an unfinished visit, and it changes by atomic rename only.
+"""
+
+import fcntl
+import hmac
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from entrypoint import archive
+from entrypoint.crypto.digests import sha512
+from entrypoint.errors import (
+    IntegrityError,
+    MalformedTrain,
+    MissingInput,
+    SystemFailure,
+)
+from entrypoint.limits import CONFIG_BYTES
+from entrypoint.linux.disk import syncfs
+from entrypoint.linux.mounts import is_mount_point
+from entrypoint.model import Paths
+from entrypoint.train_config import UNFINISHED
+from entrypoint.train_config.fields import parse_json
+
+_TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
+_VERSION = 1
+_INSIDE = ".pht"
+
+
+class Phase(StrEnum):
+    """How far an unfinished visit has come; docs/crash-safety.md says what is true in each."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    WAITING = "waiting"
+    SEALING = "sealing"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What the next start has to know about an unfinished visit.
+
+    Attributes:
+        phase: how far it has come.
+        station: the id of the station that began it.
+        session_id: of the train, hex.
+        config: the old `train_config.json`, whole.
+        kept: whether the old results are kept, so that one can go back.
+        key: the fresh symmetric key, wrapped for this station; from `sealing` on.
+        public: fields of the configuration that a running train may read.
+    """
+
+    phase: Phase
+    station: str
+    session_id: str
+    config: bytes
+    kept: bool
+    key: bytes | None = None
+    public: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def lock(paths: Paths) -> Iterator[None]:
+    """Let only one visit at a time work on the train.
+
+    Raises:
+        MissingInput: there is no train here.
+        SystemFailure: another process is at it.
+    """
+    try:
+        folder = os.open(paths.opt, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        raise no_train(paths) from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise SystemFailure(
+            "visit-in-progress",
+            "another process is visiting this train",
+            hint="wait until it has ended; two visits of one train cannot run at a time",
+            retry=True,
+        ) from None
+    finally:
+        os.close(folder)
+
+
+def no_train(paths: Paths) -> MissingInput:
+    """Return the error for a place without a train."""
+    return MissingInput(
+        "no-train",
+        f"there is no train here: {paths.config} does not exist",
+        hint="a master image carries none; build FROM it, or try a train with `pht simulate`",
+        by="author",
+    )
+
+
+def read_config(paths: Paths) -> bytes:
+    """Return the bytes of `train_config.json`, no more than one byte over the limit.
+
+    Raises:
+        MissingInput: it does not exist.
+        IntegrityError: it is not a regular file, or a folder of the train is a link.
+    """
+    for path in (paths.config, paths.train, paths.results):
+        if path.is_symlink():
+            raise IntegrityError(
+                "link-in-place",
+                f"{path} is a symbolic link",
+                hint="do not run this train; no honest builder makes this a link",
+            )
+    try:
+        if not stat.S_ISREG(paths.config.lstat().st_mode):
+            raise no_train(paths)
+        with paths.config.open("rb") as file:
+            return file.read(CONFIG_BYTES + 1)
+    except FileNotFoundError:
+        raise no_train(paths) from None
+
+
+class VisitState:
+    """Reads and changes the state of a visit; every change is durable when the method returns.
+
+    Attributes:
+        work: the work folder.
+        journal: of the unfinished visit, if there is one.
+    """
+
+    def __init__(self, paths: Paths, journal_key: bytes) -> None:
+        self._paths = paths
+        self._key = journal_key
+        self.journal: Journal | None = None
+        self._inside = paths.results.is_dir() and is_mount_point(paths.results)
+        results = paths.results
+        self.work = results / _INSIDE if self._inside else results.with_name(results.name + ".pht")
+
+    @property
+    def old(self) -> Path:
+        """The archive of the old, encrypted results."""
+        return self.work / "old.tar"
+
+    @property
+    def plain(self) -> Path:
+        """Where decrypted files stay until they are verified."""
+        return self.work / "plain"
+
+    def batch(self) -> Path:
+        """Return the folder, made if need be, where encrypted files wait to be durable."""
+        folder = self.work / "sealed"
+        self.work.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    @property
+    def leave_out(self) -> str:
+        """The name that walks of the results pass over, or nothing."""
+        return _INSIDE if self._inside else ""
+
+    def load(self) -> bytes | Journal:
+        """Return the complete configuration, or the journal of the unfinished visit.
+
+        Raises:
+            MissingInput: there is no train.
+            MalformedTrain: the file is not JSON.
+            IntegrityError: the journal was not written with this station's key.
+        """
+        data = read_config(self._paths)
+        document = parse_json(data)
+        if UNFINISHED not in document:
+            return data
+        self.journal = self._decode(document)
+        return self.journal
+
+    def clear_waste(self) -> None:
+        """Remove what a kill may leave beside a complete configuration."""
+        _remove_tree(self.work)
+        for path in (self._paths.config, self._paths.user_key):
+            _temporary(path).unlink(missing_ok=True)
+
+    def begin(self, journal: Journal) -> None:
+        """Mark the configuration as unfinished, then make the work folder: old → opening."""
+        self._record(journal)
+        self.work.mkdir(mode=0o700)
+        self.plain.mkdir(mode=0o700)
+
+    def enter(self, phase: Phase) -> None:
+        """Record the next phase."""
+        self._record(replace(self._begun(), phase=phase))
+
+    def start_sealing(self, key: bytes) -> None:
+        """Make the train's results durable and record the wrapped new key: → sealing."""
+        syncfs(self._paths.results)
+        self._record(replace(self._begun(), phase=Phase.SEALING, key=key))
+        _remove_tree(self.work)
+
+    def go_back(self) -> bool:
+        """Put the old state back from any phase before `sealing`; idempotent.
+
+        Returns:
+            Whether the old state is back. If the old results could not be kept, the plaintext is
+            removed instead and the journal says `spent`.
+        """
+        journal = self._begun()
+        if journal.phase is not Phase.OPENING and not (journal.kept and self._restore()):
+            self._empty_results()
+            _remove_tree(self.work)
+            self.enter(Phase.SPENT)
+            return False
+        _remove_tree(self.plain)
+        if read_config(self._paths) != journal.config:
+            _replace(self._paths.config, journal.config)
+        self.clear_waste()
+        self.journal = None
+        return True
+
+    def finish(self, config: bytes, user_envelope: bytes) -> None:
+        """Commit: sealing → new. The configuration is renamed last."""
+        syncfs(self._paths.results)
+        _replace(self._paths.user_key, user_envelope)
+        _remove_tree(self.work)
+        _replace(self._paths.config, config)
+
+    def _empty_results(self) -> None:
+        self._paths.results.mkdir(exist_ok=True)
+        _allow_changes(self._paths.results)
+        for child in self._paths.results.iterdir():
+            if child.name != self.leave_out:
+                _remove(child)
+
+    def _restore(self) -> bool:
+        """Put the old results back; return False if the train has damaged what was kept."""
+        if not self.old.is_file():
+            return False
+        self._empty_results()
+        try:
+            described = archive.restore(self.old, self._paths.results, owners=os.geteuid() == 0)
+        except MalformedTrain:
+            return False
+        if not described:
+            self._paths.results.rmdir()
+        syncfs(self._paths.opt)
+        return True
+
+    def _begun(self) -> Journal:
+        if self.journal is None:
+            raise ValueError("no visit has begun")
+        return self.journal
+
+    def _record(self, journal: Journal) -> None:
+        """Write the journal in place of the configuration."""
+        self.journal = journal
+        visit = _fields(journal)
+        document = {UNFINISHED: _TEXT, "pht_visit": visit, "pht_mac": self._mac(visit)}
+        _replace(self._paths.config, json.dumps(document | journal.public, indent=2).encode())
+
+    def _mac(self, visit: dict[str, Any]) -> str:
+        canonical = json.dumps(visit, sort_keys=True, separators=(",", ":")).encode()
+        return hmac.digest(self._key, canonical, "sha256").hex()
+
+    def _decode(self, document: dict[str, Any]) -> Journal:
+        visit, mac = document.get("pht_visit"), document.get("pht_mac")
+        if (
+            not isinstance(visit, dict)
+            or not isinstance(mac, str)
+            or not hmac.compare_digest(self._mac(visit).encode(), mac.encode())
+        ):
+            raise IntegrityError(
+                "journal-forged",
+                "the unfinished visit recorded here was not begun with this station's key",
+                hint="start from the image again; never continue another station's container",
+            )
+        # Authentic from here on: written by `record`.
+        known = {UNFINISHED, "pht_visit", "pht_mac"}
+        return Journal(
+            phase=Phase(visit["phase"]),
+            station=visit["station"],
+            session_id=visit["session_id"],
+            config=visit["config"].encode(),
+            kept=visit["kept"],
+            key=bytes.fromhex(visit["key"]) if visit["key"] else None,
+            public={name: value for name, value in document.items() if name not in known},
+        )
+
+
+def _fields(journal: Journal) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "phase": journal.phase,
+        "station": journal.station,
+        "session_id": journal.session_id,
+        "config_sha512": sha512(journal.config).hex(),
+        "config": journal.config.decode(),
+        "kept": journal.kept,
+        "key": journal.key.hex() if journal.key else None,
+    }
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(path.name + ".pht")
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Give `path` new contents in one step, keeping its mode and owner, durably."""
+    temporary = _temporary(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            _copy_attributes(path, file.fileno())
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _copy_attributes(path: Path, target: int) -> None:
+    try:
+        info = path.stat()
+    except FileNotFoundError:
+        return
+    if os.geteuid() == 0:
+        os.fchown(target, info.st_uid, info.st_gid)
+    os.fchmod(target, stat.S_IMODE(info.st_mode))
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a folder if it is there, also where the train has taken away the permission to."""
+    if not folder.is_dir():
+        return
+    _allow_changes(folder)
+    for child in folder.iterdir():
+        _remove(child)
+    folder.rmdir()
+
+
+def _allow_changes(folder: Path) -> None:
+    """Give ourselves what the train may have taken away."""
+    mode = folder.stat().st_mode
+    if mode & 0o700 != 0o700:
+        folder.chmod(stat.S_IMODE(mode) | 0o700)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        _remove_tree(path)
+    else:
+        path.unlink()

@@ -1,0 +1,207 @@
+"""Strict reading of JSON, and of fields out of it, collecting every problem before refusing.
+
+Bounds and types are checked here, so that the generations only say which fields they have.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, NoReturn
+
+from entrypoint.crypto.keys import BadKey, PublicKey, load_public_key
+from entrypoint.errors import MalformedTrain
+from entrypoint.limits import CONFIG_BYTES, CONFIG_DEPTH, CONFIG_PROBLEMS
+
+Document = dict[str, Any]
+
+# Possessive, and content with a string that never ends: linear time on any input.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_HINT = "the file did not come out of a builder or a station like this; get the image again"
+
+
+def parse_json(data: bytes) -> Document:
+    """Return the JSON object in `data`.
+
+    Raises:
+        MalformedTrain: too large or deep, not UTF-8, a byte order mark, a key twice, NaN or
+            infinity, not an object.
+    """
+    if len(data) > CONFIG_BYTES:
+        raise _malformed(f"is larger than {CONFIG_BYTES // 2**20} MiB")
+    if _depth(data) > CONFIG_DEPTH:
+        raise _malformed(f"is nested deeper than {CONFIG_DEPTH} levels")
+    try:
+        document = json.loads(
+            data.decode(), object_pairs_hook=_without_duplicates, parse_constant=_no_constant
+        )
+    except UnicodeDecodeError:
+        raise _malformed("is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        problem = f"is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}"
+        raise _malformed(problem) from None
+    except ValueError as error:  # of the hooks below, or an integer of too many digits
+        raise _malformed(
+            str(error) if isinstance(error, _Refused) else "has a huge number"
+        ) from None
+    if not isinstance(document, dict):
+        raise _malformed("is not a JSON object")
+    return document
+
+
+class _Refused(ValueError):
+    """Raised inside the JSON decoder by our own hooks."""
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> Document:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Refused(f"has the key {twice!r} twice")
+    return document
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise _Refused(f"holds {name}, which is not JSON")
+
+
+def _depth(data: bytes) -> int:
+    """Return how deep brackets nest; the decoder itself would exhaust the stack first."""
+    depth = deepest = 0
+    for token in _STRING_OR_BRACKET.finditer(data):
+        first = data[token.start()]
+        if first in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _malformed(problem: str) -> MalformedTrain:
+    return MalformedTrain("config-malformed", f"train_config.json {problem}", hint=_HINT)
+
+
+class Fields:
+    """The fields of one JSON object, read with their types.
+
+    A field that is not as it must be is noted, a harmless value of the right type is returned, and
+    the block of `collecting()` raises one error with all notes at its end.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._problems: dict[str, str] = {}
+
+    @classmethod
+    @contextmanager
+    def collecting(cls, document: Document) -> Iterator["Fields"]:
+        """Give the fields of `document`; afterwards raise MalformedTrain if any was bad."""
+        fields = cls(document)
+        yield fields
+        if fields._problems:
+            count = len(fields._problems)
+            raise MalformedTrain(
+                "config-malformed",
+                f"train_config.json has {count} bad field{'s' if count > 1 else ''}",
+                hint=_HINT,
+                problems=[*islice(fields._problems.values(), CONFIG_PROBLEMS)],
+            )
+
+    def note(self, name: str, problem: str) -> None:
+        """Remember what is wrong with the field `name`; its first problem counts."""
+        self._problems.setdefault(name, f"{name} {problem}")
+
+    def is_null(self, name: str) -> bool:
+        """Return whether the field is absent or null."""
+        return self._document.get(name) is None
+
+    def identifier(self, name: str) -> str:
+        """Return a text or whole number as text."""
+        value = self._get(name)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            self.note(name, "is not a text or a whole number")
+            return ""
+        return self._encodable(name, str(value))
+
+    def hex(self, name: str, length: int | None = None) -> bytes:
+        """Return the bytes of a lower-case hex text, `length` bytes long if given."""
+        return self.hex_value(name, self._get(name), length)
+
+    def hex_value(self, name: str, value: Any, length: int | None = None) -> bytes:
+        """Return the bytes of `value`, which stands at `name`; see `hex`."""
+        if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9a-f]{2})+", value):
+            self.note(name, "is not lower-case hex")
+            return b""
+        data = bytes.fromhex(value)
+        if length is not None and len(data) != length:
+            self.note(name, f"has {len(data)} bytes, not {length}")
+        return data
+
+    def public_key(self, name: str) -> PublicKey | None:
+        """Return a public key given as hex of its PEM."""
+        return self.public_key_value(name, self._get(name))
+
+    def public_key_value(self, name: str, value: Any) -> PublicKey | None:
+        """Return the key in `value`, which stands at `name`; None has been noted."""
+        pem = self.hex_value(name, value.lower() if isinstance(value, str) else value)
+        if not pem:
+            return None
+        try:
+            return load_public_key(pem)
+        except BadKey as problem:
+            self.note(name, str(problem))
+            return None
+
+    def array(self, name: str) -> list[Any]:
+        """Return a JSON array."""
+        value = self._get(name)
+        if isinstance(value, list):
+            return value
+        self.note(name, "is not an array")
+        return []
+
+    def object(self, name: str) -> Document:
+        """Return a JSON object; its keys are well-formed texts."""
+        value = self._get(name)
+        if not isinstance(value, dict):
+            self.note(name, "is not an object")
+            return {}
+        for key in value:
+            self._encodable(name, key)
+        return value
+
+    def file_list(self, name: str) -> tuple[str, ...]:
+        """Return relative paths in canonical form, one leading `./` removed, none of them twice.
+
+        Source: docs/protocol.md, "Immutable hash".
+        """
+        paths: dict[str, None] = {}
+        for number, value in enumerate(self.array(name), start=1):
+            path = value.removeprefix("./") if isinstance(value, str) else ""
+            entry = f"{name} entry {number}"
+            if not _is_canonical(path):
+                self.note(entry, "is not a plain relative path")
+            elif path in paths:
+                self.note(entry, "names a file a second time")
+            paths[self._encodable(entry, path)] = None
+        return tuple(paths)
+
+    def _get(self, name: str) -> Any:
+        if name not in self._document:
+            self.note(name, "is missing")
+            return None
+        return self._document[name]
+
+    def _encodable(self, name: str, text: str) -> str:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.note(name, "is not valid Unicode")
+        return text
+
+
+def _is_canonical(path: str) -> bool:
+    return "\0" not in path and all(part not in ("", ".", "..") for part in path.split("/"))

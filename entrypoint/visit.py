@@ -1,0 +1,235 @@
+"""The story of one visit.
+
+pre-run
+     1  verify the immutable files and the user's signature
+     2  verify the chain of station signatures
+     3  unwrap the symmetric key
+     4  decrypt the results
+     5  verify the result hash and its signature
+the train
+     6  run the command
+post-run
+     7  hash the new results
+     8  encrypt them under a fresh key
+     9  sign the hash
+    10  extend the chain
+    11  wrap the key for every station and the user
+    12  commit the configuration
+
+What the disk holds in between is told in docs/crash-safety.md.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from entrypoint.errors import PhtError, RouteError, StoppedWhileSealing, StorageError, storage_error
+from entrypoint.linux.child import Ended, Reason
+from entrypoint.linux.stop import Stopped, StopRequest
+from entrypoint.report import Fact, Report
+from entrypoint.settings import Settings
+from entrypoint.stages import VerifiedTrain
+from entrypoint.state import Journal, Phase, lock
+from entrypoint.steps import Steps, TrainFailed
+from entrypoint.train_config import read
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: its exit status and the facts of its status line."""
+
+    status: int
+    facts: dict[str, Fact] = field(default_factory=dict)
+
+
+def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
+    """Make the whole visit with the train's command, or finish one that was interrupted."""
+
+    def story(steps: Steps) -> Outcome:
+        found = _find(steps, report)
+        if isinstance(found, bytes):
+            train = steps.verify(found)  # 1, 2
+            _refuse_second_visit(steps, train)
+            argv = steps.resolve(command, train)
+            with steps.or_go_back():
+                steps.open(train, found)  # 3, 4, 5
+                steps.run_train(argv)  # 6
+                steps.check_results()
+                steps.succeed(train.config)
+        return _seal(steps)  # 7 to 12
+
+    return _aboard(settings, report, story)
+
+
+def pre_run(settings: Settings, report: Report) -> Outcome:
+    """Open the train and leave it to the operator to run it."""
+
+    def story(steps: Steps) -> Outcome:
+        found = _find(steps, report)
+        if isinstance(found, Journal):
+            raise _wrong_half("the train has already run", "use post-run to finish the sealing")
+        train = steps.verify(found)
+        _refuse_second_visit(steps, train)
+        with steps.or_go_back():
+            steps.open(train, found)
+            steps.disk.enter(Phase.WAITING)
+        steps.state = "waiting"
+        return _outcome(steps, "opened")
+
+    return _aboard(settings, report, story)
+
+
+def post_run(settings: Settings, report: Report) -> Outcome:
+    """Seal what this station's own pre-run has opened."""
+
+    def story(steps: Steps) -> Outcome:
+        match steps.disk.load():
+            case Journal(phase=Phase.SEALING):
+                pass
+            case Journal(phase=Phase.WAITING) as journal:
+                steps.check_own(journal)
+                steps.state = "waiting"
+                steps.check_results()
+                steps.succeed(read(journal.config))
+            case _:
+                raise _wrong_half("no pre-run of this station has opened it", "use pre-run first")
+        return _seal(steps)
+
+    return _aboard(settings, report, story)
+
+
+def undo(settings: Settings, report: Report) -> Outcome:
+    """Put the old, encrypted state back."""
+
+    def story(steps: Steps) -> Outcome:
+        match steps.disk.load():
+            case Journal(phase=Phase.SEALING):
+                raise _wrong_half("the train has already run", "use post-run to finish the sealing")
+            case Journal(phase=Phase.SPENT):
+                raise _spent()
+            case Journal() as journal:
+                steps.check_own(journal)
+                if not steps.go_back():
+                    raise _spent()
+                return _outcome(steps, "undone")
+        raise _wrong_half("nothing is open", "there is nothing to undo")
+
+    return _aboard(settings, report, story)
+
+
+def check(settings: Settings, report: Report) -> Outcome:
+    """Verify everything that a visit would verify, and write nothing."""
+
+    def story(steps: Steps) -> Outcome:
+        found = steps.disk.load()
+        if isinstance(found, Journal):
+            raise _wrong_half("a visit is not finished", "start that container again, or use undo")
+        train = steps.verify(found)
+        opened = steps.decrypt(train, None)
+        code = "already-visited" if steps.has_visited(train) else "ready"
+        return _outcome(steps, "verified", code=code, files=opened.contents.files)
+
+    return _aboard(settings, report, story)
+
+
+def _aboard(settings: Settings, report: Report, story: Callable[[Steps], Outcome]) -> Outcome:
+    """Tell a story alone with the train; what goes wrong is placed in it."""
+    with lock(settings.paths), StopRequest() as stop:
+        steps = Steps(settings, report, stop)
+        try:
+            return story(steps)
+        except TrainFailed as failure:
+            return _train_failed(steps, failure.ended)
+        except Stopped as stopped:
+            return _stopped(steps, 128 + stopped.signal)
+        except OSError as error:
+            raise steps.placed(storage_error(error)) from error
+        except PhtError as error:
+            raise steps.placed(error) from error.__cause__
+
+
+def _find(steps: Steps, report: Report) -> bytes | Journal:
+    """Return the complete configuration, or the journal of a visit that is to be sealed.
+
+    Whatever else an interrupted start has left is taken back first.
+    """
+    found = steps.disk.load()
+    if isinstance(found, bytes):
+        steps.disk.clear_waste()
+        return found
+    steps.check_own(found)
+    match found.phase:
+        case Phase.WAITING:
+            raise _wrong_half("a pre-run has opened it", "use post-run to seal it, or undo")
+        case Phase.SPENT:
+            raise _spent()
+        case Phase.SEALING:
+            report.info("the train has run already: sealing goes on where it was interrupted")
+            return found
+    report.info("an interrupted visit is taken back first")
+    if not steps.go_back():
+        raise _spent()
+    return found.config
+
+
+def _refuse_second_visit(steps: Steps, train: VerifiedTrain) -> None:
+    if steps.has_visited(train):
+        raise RouteError(
+            "already-visited",
+            "this station has already made its visit, and the chain verifies",
+            hint="nothing is left to do here: hand the train over to the next station",
+        )
+
+
+def _seal(steps: Steps) -> Outcome:
+    """Steps 7 to 12; whatever interrupts them, the next start goes on."""
+    journal = steps.disk.journal
+    if journal is None:
+        raise ValueError("sealing needs a journal")
+    steps.check_own(journal)
+    try:
+        contents = steps.seal_and_commit(journal)
+    except Stopped:
+        raise StoppedWhileSealing(
+            "stopped-while-sealing",
+            "stopped after the train had succeeded, before everything was sealed",
+            hint="start this same container again: it seals the results without a new run",
+            retry=True,
+        ) from None
+    except OSError as error:
+        failure = storage_error(error)
+        failure.retry = True
+        failure.hint = "mend the cause, then start this same container again to finish"
+        raise failure from error
+    changed = "pht_results,train_config.json,user_sym_key.key"
+    return _outcome(steps, "visited", files=contents.files, bytes=contents.size, changed=changed)
+
+
+def _outcome(steps: Steps, result: str, **facts: Fact) -> Outcome:
+    shown: dict[str, Fact] = {"result": result, "status": 0, "stage": steps.stage}
+    return Outcome(0, {**shown, "state": steps.state, **facts})
+
+
+def _train_failed(steps: Steps, ended: Ended) -> Outcome:
+    if ended.reason is Reason.STOPPED:
+        return _stopped(steps, ended.status)
+    facts: dict[str, Fact] = {"result": "train-failed", "status": ended.status}
+    reason = ended.reason.value.replace(" ", "-")
+    facts |= {"stage": steps.stage, "reason": reason, "by": "author", "retry": "no"}
+    return Outcome(ended.status, {**facts, "state": steps.state})
+
+
+def _stopped(steps: Steps, status: int) -> Outcome:
+    facts: dict[str, Fact] = {"result": "stopped", "status": status, "stage": steps.stage}
+    return Outcome(status, {**facts, "by": "station", "retry": "yes", "state": steps.state})
+
+
+def _wrong_half(problem: str, hint: str) -> RouteError:
+    return RouteError("wrong-half", f"this cannot be done to the train now: {problem}", hint=hint)
+
+
+def _spent() -> StorageError:
+    return StorageError(
+        "start-from-image",
+        "an earlier visit failed and its encrypted results could not be kept",
+        hint="remove this container and start a new one from the image",
+    )
