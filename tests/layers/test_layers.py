@@ -18,6 +18,7 @@ FLOORS = [
     {"cli"},
     {"author", "station"},
     {"visit"},
+    {"steps"},
     {"protocol"},
     {"stages"},
     {"settings"},

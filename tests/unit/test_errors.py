@@ -1,9 +1,11 @@
 """The tree of errors: what scripts and the status line rely on."""
 
+from pathlib import Path
+
 import pytest
 
 from entrypoint import errors
-from entrypoint.errors import PhtError
+from entrypoint.errors import PhtError, storage_error
 
 REFUSALS = {
     errors.UsageError: (64, "station"),
@@ -43,8 +45,23 @@ def test_an_error_carries_what_is_reported() -> None:
     assert str(error) == error.message == "the config is not valid"
     assert (error.code, error.hint, error.by) == ("config-invalid", "ask", "user")
     assert error.problems == ("a", "b")
-    assert not error.retry
+    assert (error.stage, error.state, error.retry) == ("start", "unchanged", False)
 
 
 def test_starting_again_can_be_advised() -> None:
     assert errors.StorageError("disk-full", "no space", hint="make room", retry=True).retry
+
+
+def test_a_failed_system_call_names_its_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file") as caught:
+        (tmp_path / "gone").read_bytes()
+    error = storage_error(caught.value)
+    assert (error.status, error.code, error.retry) == (74, "storage-failed", True)
+    assert error.message == f"no such file or directory: {tmp_path / 'gone'}"
+
+
+def test_a_failed_system_call_without_a_file_is_still_told() -> None:
+    assert storage_error(OSError(28, "No space left on device")).message == (
+        "no space left on device"
+    )
+    assert storage_error(OSError()).message == "reading or writing failed"

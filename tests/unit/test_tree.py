@@ -1,6 +1,7 @@
 """Walking a folder: the order that both generations hash in, and what is no plain file."""
 
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoint.tree import Kind, walk
+from entrypoint.errors import MalformedTrain
+from entrypoint.tree import Entry, Kind, check_entry, create_like, walk
 
 NAMES = st.text(alphabet="ab-.é", min_size=1, max_size=3).filter(lambda name: name.strip("."))
 TREES = st.sets(st.lists(NAMES, min_size=1, max_size=3).map(tuple), max_size=12)
@@ -95,3 +97,72 @@ def test_a_name_is_left_out_at_the_top_only(tmp_path: Path) -> None:
 
 def test_an_empty_folder_has_nothing(tmp_path: Path) -> None:
     assert paths(tmp_path) == []
+
+
+def link(path: str, target: str, folder: Path) -> Entry:
+    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+    (folder / path).symlink_to(target)
+    return next(entry for entry in walk(folder) if entry.path == path)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("latest", "run-1"),
+        ("latest", "./runs/1"),
+        ("runs/latest", "../first"),
+        ("a/b/latest", "../../first"),
+        ("runs/latest", "/opt/pht_results/runs/1"),
+    ],
+)
+def test_links_within_the_results_may_travel(path: str, target: str, tmp_path: Path) -> None:
+    check_entry(link(path, target, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("out", "/etc/passwd"),
+        ("out", ".."),
+        ("out", "./../pht_train"),
+        ("runs/out", "../../train_config.json"),
+        ("out", "runs/../../pht_train"),  # `runs` may itself be a link
+        ("out", "/opt/pht_results/../pht_train"),
+        ("runs/out", "/opt/pht_results/../pht_train"),
+        ("out", "/opt/pht_results//etc"),
+        ("out", "/opt/pht_results_of_others/x"),
+    ],
+)
+def test_links_out_of_the_results_are_refused(path: str, target: str, tmp_path: Path) -> None:
+    with pytest.raises(MalformedTrain, match=f"{path}, a link out of it"):
+        check_entry(link(path, target, tmp_path))
+
+
+def test_special_files_are_refused_by_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    [entry] = walk(tmp_path)
+    with pytest.raises(MalformedTrain, match="pipe, a device, FIFO or socket"):
+        check_entry(entry)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o755, 0o666])
+def test_a_new_file_takes_over_the_mode_whatever_the_umask(mode: int, tmp_path: Path) -> None:
+    plant(tmp_path, "old")
+    (tmp_path / "old").chmod(mode)
+    with create_like(tmp_path / "new", (tmp_path / "old").stat()):
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == mode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_new_file_takes_over_the_owner(tmp_path: Path) -> None:
+    plant(tmp_path, "old")
+    os.chown(tmp_path / "old", 1000, 1001)
+    create_like(tmp_path / "new", (tmp_path / "old").stat()).close()
+    new = (tmp_path / "new").stat()
+    assert (new.st_uid, new.st_gid) == (1000, 1001)
+
+
+def test_a_new_file_never_takes_the_place_of_one_that_is_there(tmp_path: Path) -> None:
+    plant(tmp_path, "old", "there")
+    with pytest.raises(FileExistsError):
+        create_like(tmp_path / "there", (tmp_path / "old").stat())
