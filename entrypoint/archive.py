@@ -27,13 +27,9 @@ class Archive(tarfile.TarFile):
     members: list[tarfile.TarInfo]
 
 
-def create(file: IO[bytes], *, seekable: bool = True) -> Archive:
-    """Start an archive in a file, or in a stream that cannot seek, such as stdout."""
-    format_ = tarfile.PAX_FORMAT
-    if seekable:
-        tar = Archive.open(fileobj=file, mode="w", format=format_)
-    else:
-        tar = Archive.open(fileobj=file, mode="w|", format=format_)
+def create(file: IO[bytes]) -> Archive:
+    """Start an archive in a file or a stream; nothing in it seeks."""
+    tar = Archive.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT, bufsize=CHUNK_BYTES)
     tar.copybufsize = CHUNK_BYTES
     return tar
 

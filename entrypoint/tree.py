@@ -100,7 +100,7 @@ def _walk(
     with os.scandir(folder) as found:
         children = sorted(found, key=lambda child: os.fsencode(child.name))
     for child in children:
-        if child.name == leave_out and not prefix:
+        if child.name == leave_out:
             continue
         path = prefix + child.name
         info = child.stat(follow_symlinks=False)

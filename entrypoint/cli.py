@@ -1,0 +1,218 @@
+"""The command line: from arguments to one command, from what happens to an exit status.
+
+What needs Linux is imported when a command wants it: keys, trains and results are made and opened
+on other systems too. A visit has imported everything before the train starts.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from entrypoint import __version__
+from entrypoint.errors import PhtError, SettingsError, UsageError, storage_error
+from entrypoint.options import help_text, parse
+from entrypoint.report import Fact, Report, show
+
+_Command = Callable[[argparse.Namespace, Report], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status (README, "Exit statuses")."""
+    report = Report(as_json=os.environ.get("PHT_LOG") == "json")
+    try:
+        options = parse(sys.argv[1:] if arguments is None else arguments)
+        return _COMMANDS[options.name](options, report)
+    except PhtError as error:
+        return _refuse(report, error)
+    except OSError as error:
+        return _refuse(report, storage_error(error))
+    except KeyboardInterrupt:
+        report.progress_done()
+        return 130
+    except Exception as error:
+        # No traceback: its lines could hold what must not leave the station.
+        return _refuse(report, _bug(error))
+
+
+def _refuse(report: Report, error: PhtError) -> int:
+    report.progress_done()
+    report.error(error)
+    facts: dict[str, Fact] = {"result": "refused", "status": error.status, "code": error.code}
+    facts |= {"stage": error.stage, "by": error.by, "retry": "yes" if error.retry else "no"}
+    report.status({**facts, "state": error.state, **_surroundings()})
+    return error.status
+
+
+def _bug(error: Exception) -> PhtError:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code if trace else None
+    place = f"{Path(code.co_filename).name}, {code.co_name}" if code else "unknown"
+    return PhtError(
+        "bug",
+        f"the runner failed unexpectedly: {type(error).__name__} in {place}",
+        hint=f"report this line, with the version {__version__}, to the makers of the runner",
+    )
+
+
+def _surroundings() -> dict[str, Fact]:
+    """Return what every status line says about protection: nothing is claimed that is not there."""
+    try:
+        names = [name for _, name in _interfaces()]
+        network = "open" if any(name != "lo" for name in names) else "none"
+    except OSError:
+        network = "unknown"
+    return {"network": network, "trust": "none", "layers": "none", "runner": __version__}
+
+
+def _interfaces() -> list[tuple[int, str]]:
+    import socket
+
+    return socket.if_nameindex()
+
+
+# The commands
+
+
+def _help(_options: argparse.Namespace, _report: Report) -> int:
+    show(help_text())
+    return 0
+
+
+def _run(options: argparse.Namespace, report: Report) -> int:
+    from entrypoint import settings, visit
+    from entrypoint.station.export import export
+
+    loaded = settings.load(options.root, os.environ)
+    report.as_json = loaded.log_json
+    if not options.command:
+        raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
+    outcome = visit.run(loaded, report, options.command)
+    if outcome.status == 0 and loaded.export:
+        export(loaded.paths, loaded.export)
+        report.info(f"the sealed train is in {loaded.export}")
+    report.status({**outcome.facts, **_surroundings()})
+    return outcome.status
+
+
+def _half(options: argparse.Namespace, report: Report) -> int:
+    from entrypoint import settings, visit
+
+    loaded = settings.load(options.root, os.environ)
+    report.as_json = loaded.log_json
+    if loaded.export:
+        raise SettingsError(
+            "setting-without-effect",
+            "PHT_EXPORT is for the whole visit only",
+            hint="remove it and use pht export",
+        )
+    stories = {"pre-run": visit.pre_run, "post-run": visit.post_run}
+    stories |= {"undo": visit.undo, "check": visit.check}
+    outcome = stories[options.name](loaded, report)
+    report.status({**outcome.facts, **_surroundings()})
+    return outcome.status
+
+
+def _inspect(options: argparse.Namespace, _report: Report) -> int:
+    from entrypoint.model import Paths
+    from entrypoint.station.inspect import inspect
+
+    show(inspect(Paths(options.root or Path("/")), as_json=options.json))
+    return 0
+
+
+def _export(options: argparse.Namespace, _report: Report) -> int:
+    from entrypoint.model import Paths
+    from entrypoint.station.export import export, write
+
+    paths = Paths(options.root or Path("/"))
+    if str(options.output) == "-":
+        write(paths, sys.stdout.buffer)
+    else:
+        export(paths, options.output)
+    return 0
+
+
+def _keygen(options: argparse.Namespace, report: Report) -> int:
+    from entrypoint.author.keygen import keygen
+
+    keygen(
+        options.key_name,
+        bits=options.bits,
+        password_file=options.password_file,
+        no_password=options.no_password,
+        report=report,
+    )
+    return 0
+
+
+def _create(options: argparse.Namespace, report: Report) -> int:
+    from entrypoint.author.create import create
+
+    create(
+        options.train,
+        options.output,
+        user_key=options.user_key,
+        password_file=options.password_file,
+        user=options.user,
+        train_id=options.train_id,
+        stations=options.station,
+        proposal=options.proposal,
+        master_image=options.master_image,
+        report=report,
+    )
+    return 0
+
+
+def _decrypt_results(options: argparse.Namespace, report: Report) -> int:
+    from entrypoint.author.decrypt_results import decrypt_results
+
+    decrypt_results(
+        options.source,
+        options.output,
+        key=options.key,
+        password_file=options.password_file,
+        station=options.station,
+        report=report,
+    )
+    return 0
+
+
+def _simulate(options: argparse.Namespace, report: Report) -> int:
+    from entrypoint.author.simulate import simulate
+
+    if not options.command:
+        raise UsageError(
+            "no-command",
+            "there is no command to run at the stations",
+            hint="end with the CMD of the image: -- python /opt/pht_train/FILE",
+        )
+    return simulate(
+        options.train,
+        options.data,
+        route=options.route,
+        keys=options.keys,
+        output=options.output,
+        keep=options.keep,
+        command=options.command,
+        report=report,
+    )
+
+
+_COMMANDS: dict[str, _Command] = {
+    "run": _run,
+    "pre-run": _half,
+    "post-run": _half,
+    "undo": _half,
+    "check": _half,
+    "inspect": _inspect,
+    "export": _export,
+    "keygen": _keygen,
+    "create": _create,
+    "simulate": _simulate,
+    "decrypt-results": _decrypt_results,
+    "help": _help,
+}

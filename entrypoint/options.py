@@ -1,0 +1,200 @@
+"""The words of the command line: which commands there are, and which options each of them takes."""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from entrypoint import __version__
+from entrypoint.errors import UsageError
+
+_STATION_COMMANDS = {
+    "run": "the whole visit",
+    "pre-run": "verify and decrypt; leave the train to be run by hand",
+    "post-run": "seal what this station's pre-run has opened",
+    "undo": "put the encrypted state back after pre-run",
+    "check": "verify everything and write nothing",
+    "inspect": "show the route and what each stop did",
+    "export": "write the train's paths as a tar",
+}
+_AUTHOR_COMMANDS = {
+    "keygen": "make a pair of keys",
+    "create": "build and sign a train",
+    "simulate": "send a train through a whole route on this desk",
+    "decrypt-results": "verify and decrypt a train's results",
+}
+_COMMANDS = {**_STATION_COMMANDS, **_AUTHOR_COMMANDS, "help": "show this text"}
+_NOT_BUILT = ("query", "doctor", "validate-image", "describe-image")
+_HALVES = ("pre-run", "post-run", "undo")
+_INITS = ("docker-init", "tini", "dumb-init", "catatonit")
+_DESCRIPTION = """Runs a Personal Health Train: verifies it, decrypts the results, runs the train's
+command, signs and encrypts the new results. Arguments that begin with none of these commands are
+the train's command for a whole visit."""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the name and the options of one command.
+
+    Arguments that begin with no command are the train's command for `run`; what follows the first
+    `--` is the train's command too.
+
+    Raises:
+        UsageError: the arguments make no sense, or this may not be asked for in a container.
+    """
+    options, command = _split(_with_command(arguments))
+    parsed = _parser().parse_args(options)
+    if "command" in vars(parsed):
+        parsed.command = [*parsed.command, *command]
+    elif command:
+        raise _usage(f"{parsed.name} takes no command")
+    _refuse_in_container(parsed)
+    return parsed
+
+
+def help_text() -> str:
+    """Return what `pht help` shows."""
+    return _parser().format_help()
+
+
+def _with_command(arguments: Sequence[str]) -> list[str]:
+    if not arguments:
+        raise UsageError(
+            "no-command",
+            "there is no command to run",
+            hint='the image needs CMD ["python", "/opt/pht_train/FILE"]; pht help shows the rest',
+            by="author",
+        )
+    first = arguments[0]
+    if first in ("-h", "--help"):
+        return ["help"]
+    if first in _NOT_BUILT:
+        raise UsageError(
+            "command-not-built",
+            f"{first} is planned but not part of this version",
+            hint="pht help lists what there is",
+        )
+    if first in _COMMANDS or first == "--version":
+        return list(arguments)
+    if first.startswith("-"):
+        raise _usage(f"{first} stands before the command")
+    return ["run", "--", *arguments]
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before the first `--` and what stands behind it."""
+    words = list(arguments)
+    position = words.index("--") if "--" in words else len(words)
+    return words[:position], words[position + 1 :]
+
+
+def _refuse_in_container(options: argparse.Namespace) -> None:
+    """Refuse what the CMD of a hostile image could use to weaken a visit."""
+    weakens = getattr(options, "root", None) is not None or options.name in _HALVES
+    if weakens and _is_container_command():
+        raise UsageError(
+            "not-in-a-container",
+            "--root, pre-run, post-run and undo are not for the command of a container",
+            hint="give the container the train's command; the halves are for --root on the host",
+        )
+
+
+def _is_container_command() -> bool:
+    """Return whether this process is what a container was started for, also under --init."""
+    if os.getpid() == 1:
+        return True
+    try:
+        return os.getppid() == 1 and Path("/proc/1/comm").read_text().strip() in _INITS
+    except OSError:
+        return False
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are ours."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _usage(message)
+
+
+def _usage(problem: str) -> UsageError:
+    return UsageError("usage", problem, hint="pht help lists the commands, pht COMMAND --help more")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="pht", add_help=False, allow_abbrev=False, description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"pht {__version__}")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    added = {
+        name: commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        for name, text in _COMMANDS.items()
+    }
+    for name in _STATION_COMMANDS:
+        root = "a folder in front of /opt and every other fixed path, to work without a container"
+        added[name].add_argument("--root", type=Path, metavar="DIR", help=root)
+    add = added["run"].add_argument
+    add("command", nargs="*", metavar="COMMAND", help="of the train; after -- if it has options")
+    add = added["inspect"].add_argument
+    add("--json", action="store_true", help="for machines")
+    add = added["export"].add_argument
+    add("--output", required=True, type=Path, metavar="FILE", help="the tar; - is stdout")
+    _add_keygen(added["keygen"].add_argument)
+    _add_create(added["create"].add_argument)
+    _add_simulate(added["simulate"].add_argument)
+    _add_decrypt_results(added["decrypt-results"].add_argument)
+    return parser
+
+
+_Add = Callable[..., argparse.Action]
+
+
+def _add_keygen(add: _Add) -> None:
+    add("key_name", type=Path, metavar="NAME", help="of NAME.private.pem and NAME.public.pem")
+    add("--bits", type=int, default=3072, metavar="N", help="size of the key; default 3072")
+    add("--password-file", type=Path, metavar="FILE", help="holds the password of the private key")
+    add("--no-password", action="store_true", help="leave the private key unencrypted")
+
+
+def _add_create(add: _Add) -> None:
+    add("train", type=Path, metavar="TRAIN_DIR", help="the immutable files")
+    add("--output", required=True, type=Path, metavar="ROOT", help="the folder to make")
+    add("--user-key", required=True, type=Path, metavar="PEM", help="the user's private key")
+    add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
+    add("--user", required=True, metavar="ID", help="id of the user")
+    add("--train-id", required=True, metavar="ID", help="id of the train")
+    station = "a station and its public key; once for each, in the order of the route"
+    add("--station", required=True, action="append", type=_station, metavar="ID=PEM", help=station)
+    add("--proposal", default="", metavar="ID", help="id of the proposal")
+    add("--master-image", default="", metavar="IMAGE", help="what the image is built from")
+
+
+def _add_simulate(add: _Add) -> None:
+    add("train", type=Path, metavar="TRAIN_DIR", help="the immutable files")
+    data = "holds one folder of data for each station, named by its id"
+    add("--data", required=True, type=Path, metavar="DIR", help=data)
+    add("--route", type=_ids, metavar="ID,ID,…", help="default: every folder, in order")
+    add("--keys", type=Path, metavar="DIR", help="holds ID.pem of stations that have a key")
+    add("--output", type=Path, metavar="DIR", help="where to put the decrypted final results")
+    add("--keep", type=Path, metavar="DIR", help="where to keep the folders of every station")
+    add("command", nargs="*", metavar="COMMAND", help="of the train, after --")
+
+
+def _add_decrypt_results(add: _Add) -> None:
+    add("source", type=Path, metavar="SOURCE", help="an export tar, or the folder of a train")
+    add("--key", required=True, type=Path, metavar="PEM", help="the private key")
+    add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
+    add("--station", metavar="ID", help="the key is this station's, not the user's")
+    add("--output", required=True, type=Path, metavar="DIR", help="the folder to make")
+
+
+def _station(text: str) -> tuple[str, Path]:
+    station, equals, path = text.partition("=")
+    if not (station and equals and path):
+        raise argparse.ArgumentTypeError("is not ID=PEM")
+    return station, Path(path)
+
+
+def _ids(text: str) -> list[str]:
+    ids = text.split(",")
+    if "" in ids:
+        raise argparse.ArgumentTypeError("has an empty id")
+    return ids

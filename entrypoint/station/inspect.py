@@ -1,0 +1,81 @@
+"""`inspect`: the route of a train and what each stop did, without any key."""
+
+import json
+from typing import Any
+
+from entrypoint.crypto.keys import fingerprint
+from entrypoint.errors import PhtError
+from entrypoint.model import QUERY, Paths
+from entrypoint.protocol.verify import verify
+from entrypoint.report import table
+from entrypoint.state import read_config
+from entrypoint.train_config import TrainConfig, read
+
+
+def inspect(paths: Paths, *, as_json: bool) -> str:
+    """Return a description of the train, as text for people or as JSON.
+
+    Signatures are checked where no private key is needed; a train that fails is described too, with
+    the reason.
+
+    Raises:
+        MissingInput: there is no train.
+        MalformedTrain: its configuration is not well formed.
+    """
+    config = read(read_config(paths))
+    facts = _facts(config, _verdict(config, paths))
+    return json.dumps(facts, indent=2) if as_json else _text(facts)
+
+
+def _verdict(config: TrainConfig, paths: Paths) -> str:
+    try:
+        verify(config, paths.train)
+        config.verify_result_signature()
+    except PhtError as error:
+        return f"{error.code}: {error.message}"
+    return "valid"
+
+
+def _facts(config: TrainConfig, verdict: str) -> dict[str, Any]:
+    order = [visit.station for visit in config.visits]
+    files = [*config.files, *([QUERY] if config.has_query else [])]
+    return {
+        "generation": config.generation,
+        "train_id": config.train_id,
+        "user_id": config.user_id,
+        "user_key": fingerprint(config.user_key),
+        "session_id": config.session_id.hex(),
+        "signatures": verdict,
+        "result_hash": config.result_hash.hex() if config.result_hash else None,
+        "files": files,
+        "stations": [
+            {
+                "station": station,
+                "stops": [stop for stop, name in enumerate(order, start=1) if name == station],
+                "key": fingerprint(key),
+            }
+            for station, key in config.stations.items()
+        ],
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    last = f"{facts['result_hash'][:16]}…" if facts["result_hash"] else "none yet"
+    head = [
+        ("train", facts["train_id"]),
+        ("generation", facts["generation"]),
+        ("user", f"{facts['user_id']} (key {facts['user_key'][:16]}…)"),
+        ("session", f"{facts['session_id'][:16]}…"),
+        ("signatures", facts["signatures"]),
+        ("result hash", last),
+        ("files", str(len(facts["files"]))),
+    ]
+    rows = [
+        (
+            station["station"],
+            ", ".join(map(str, station["stops"])) or "not yet",
+            f"{station['key'][:16]}…",
+        )
+        for station in facts["stations"]
+    ]
+    return table(("train", ""), head) + "\n" + table(("station", "stop", "key (SHA-256)"), rows)
