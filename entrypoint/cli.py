@@ -92,7 +92,11 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
     outcome = visit.run(loaded, report, options.command)
     if outcome.status == 0 and loaded.export:
-        export(loaded.paths, loaded.export)
+        try:
+            export(loaded.paths, loaded.export)
+        except PhtError as error:
+            error.stage, error.state = "export", str(outcome.facts["state"])
+            raise
         report.info(f"the sealed train is in {loaded.export}")
     report.status({**outcome.facts, **_surroundings()})
     return outcome.status

@@ -58,10 +58,6 @@ class Settings:
     values: Mapping[str, str] = field(repr=False)
     _secrets: Mapping[str, str] = field(repr=False)
 
-    def has_station(self) -> bool:
-        """Return whether anything about the station is set: its id or its key."""
-        return "STATION_ID" in self.values or bool(self._key_sources())
-
     def station(self) -> str:
         """Return the id of this station, or raise SettingsError."""
         if "STATION_ID" not in self.values:

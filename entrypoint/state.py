@@ -82,8 +82,17 @@ def lock(paths: Paths) -> Iterator[None]:
     except OSError:
         raise no_train(paths) from None
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not paths.config.exists():
+            raise no_train(paths)
+        _lock(folder)
         yield
+    finally:
+        os.close(folder)
+
+
+def _lock(folder: int) -> None:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise SystemFailure(
             "visit-in-progress",
@@ -91,8 +100,6 @@ def lock(paths: Paths) -> Iterator[None]:
             hint="wait until it has ended; two visits of one train cannot run at a time",
             retry=True,
         ) from None
-    finally:
-        os.close(folder)
 
 
 def no_train(paths: Paths) -> MissingInput:
@@ -183,9 +190,8 @@ class VisitState:
 
     def clear_waste(self) -> None:
         """Remove what a kill may leave beside a complete configuration."""
-        _remove_tree(self.work)
-        for path in (self._paths.config, self._paths.user_key):
-            _temporary(path).unlink(missing_ok=True)
+        for path in (self.work, _temporary(self._paths.config), _temporary(self._paths.user_key)):
+            _remove(path)
 
     def begin(self, journal: Journal) -> None:
         """Mark the configuration as unfinished, then make the work folder: old → opening."""
@@ -217,7 +223,7 @@ class VisitState:
             self.enter(Phase.SPENT)
             return False
         _remove_tree(self.plain)
-        if read_config(self._paths) != journal.config:
+        if not _holds(self._paths.config, journal.config):
             _replace(self._paths.config, journal.config)
         self.clear_waste()
         self.journal = None
@@ -231,7 +237,9 @@ class VisitState:
         _replace(self._paths.config, config)
 
     def _empty_results(self) -> None:
-        self._paths.results.mkdir(exist_ok=True)
+        if not is_folder(self._paths.results):
+            _remove(self._paths.results)
+            self._paths.results.mkdir()
         _allow_changes(self._paths.results)
         for child in self._paths.results.iterdir():
             if child.name != self.leave_out:
@@ -239,7 +247,7 @@ class VisitState:
 
     def _restore(self) -> bool:
         """Put the old results back; return False if the train has damaged what was kept."""
-        if not self.old.is_file():
+        if not is_folder(self.work) or not self.old.is_file():
             return False
         self._empty_results()
         try:
@@ -312,8 +320,10 @@ def _temporary(path: Path) -> Path:
 def _replace(path: Path, data: bytes) -> None:
     """Give `path` new contents in one step, keeping its mode and owner, durably."""
     temporary = _temporary(path)
+    _remove(temporary)  # of a killed run, or planted: a link would be written through
+    _remove_tree(path)  # a folder in this place was made by the train
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             _copy_attributes(path, file.fileno())
@@ -331,17 +341,29 @@ def _replace(path: Path, data: bytes) -> None:
 
 def _copy_attributes(path: Path, target: int) -> None:
     try:
-        info = path.stat()
+        info = path.lstat()
     except FileNotFoundError:
+        return
+    if not stat.S_ISREG(info.st_mode):  # the train has put something else in its place
         return
     if os.geteuid() == 0:
         os.fchown(target, info.st_uid, info.st_gid)
     os.fchmod(target, stat.S_IMODE(info.st_mode))
 
 
+def is_folder(path: Path) -> bool:
+    """Return whether `path` is a folder and not a link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Return whether `path` is a regular file with these contents."""
+    return not path.is_symlink() and path.is_file() and path.read_bytes() == data
+
+
 def _remove_tree(folder: Path) -> None:
     """Remove a folder if it is there, also where the train has taken away the permission to."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return
     _allow_changes(folder)
     for child in folder.iterdir():
@@ -349,15 +371,15 @@ def _remove_tree(folder: Path) -> None:
     folder.rmdir()
 
 
+def _remove(path: Path) -> None:
+    if is_folder(path):
+        _remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _allow_changes(folder: Path) -> None:
     """Give ourselves what the train may have taken away."""
     mode = folder.stat().st_mode
     if mode & 0o700 != 0o700:
         folder.chmod(stat.S_IMODE(mode) | 0o700)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        _remove_tree(path)
-    else:
-        path.unlink()

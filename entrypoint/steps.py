@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from entrypoint.crypto.keys import journal_key, unwrap, wrap
-from entrypoint.errors import PhtError, SettingsError, StorageError
+from entrypoint.errors import MalformedTrain, PhtError, SettingsError, StorageError
 from entrypoint.linux import child
 from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
@@ -17,7 +17,7 @@ from entrypoint.protocol.verify import check_own_entry, remove_caches, verify
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.state import Journal, Phase, VisitState
+from entrypoint.state import Journal, Phase, VisitState, is_folder
 from entrypoint.train_config import TrainConfig, read
 
 
@@ -150,6 +150,12 @@ class Steps:
 
     def check_results(self) -> None:
         """Refuse results that cannot travel, while the old state can still come back."""
+        if not is_folder(self._paths.results):
+            raise MalformedTrain(
+                "results-missing",
+                "the train has removed or replaced the folder pht_results",
+                hint="a train may empty this folder, but not remove it; change the train",
+            )
         for path in check_sealable(self._paths.results, self.disk.leave_out):
             self._report.warning(f"the link {path} travels without a signature")
 
