@@ -1,0 +1,93 @@
+"""Everything that the README says can be tried: its commands run, its tables are complete."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from entrypoint import errors, options, settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def _blocks(kind: str) -> list[str]:
+    return re.findall(rf"<!-- test: {kind} -->\n```\w*\n(.*?)```", README, re.DOTALL)
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """Return the cells of the first table behind `heading`."""
+    table = README.split(heading, 1)[1].split("\n|", 1)[1].split("\n\n", 1)[0]
+    lines = [line.strip("|").split("|") for line in ("|" + table).splitlines()]
+    return [[cell.strip() for cell in cells] for cells in lines[2:]]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """Return a folder with a `pht` command, as `pip install .` makes one."""
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    command = bin_ / "pht"
+    command.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from entrypoint.cli import main\nsys.exit(main())\n"
+    )
+    command.chmod(0o755)
+    (tmp_path / "desk").mkdir()
+    return tmp_path
+
+
+def test_the_way_of_author_station_and_researcher_works_as_written(desk: Path) -> None:
+    blocks = _blocks("author")
+    assert len(blocks) == 5
+    environment = {
+        "PATH": f"{desk / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(desk),
+    }
+    script = "set -eu\n" + "\n".join(blocks)
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=desk / "desk",
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (desk / "desk" / "results" / "patients.txt").read_text() == "3"
+    assert (desk / "desk" / "opened" / "patients.txt").read_text() == "2"
+    assert "Traceback" not in done.stderr
+
+
+def test_the_help_in_the_readme_is_what_the_program_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    [shown] = _blocks("help")
+    assert shown == options.help_text()
+
+
+def test_the_table_of_settings_is_complete() -> None:
+    named = set(re.findall(r"`([A-Z_]+)`", " ".join(row[0] for row in _rows("### Settings"))))
+    old_spelling = set(re.findall(r"`(RSA_STATON\w+)`", README))
+    known = settings._KNOWN | settings._SECRET | {"STATION_ID"}
+    assert named | old_spelling == known
+
+
+def test_settings_that_are_not_built_are_named() -> None:
+    paragraph = README.split("planned but not built (", 1)[1].split(")", 1)[0]
+    assert set(re.findall(r"`(PHT_\w+)`", paragraph)) == settings._NOT_BUILT
+    assert all(f"`{name}`" in paragraph for name in settings._FILES_NOT_BUILT)
+
+
+def test_the_table_of_exit_statuses_is_complete() -> None:
+    shown = {int(row[0]) for row in _rows("### Exit statuses") if row[0].isdigit()}
+    classes = {error.status for error in errors.PhtError.__subclasses__()}
+    assert shown == {0, 124, errors.PhtError.status} | classes
+
+
+def test_every_file_that_the_documents_link_to_exists() -> None:
+    for document in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
