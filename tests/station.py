@@ -1,0 +1,263 @@
+"""A station on this machine: its folder, its settings, and the program as a process of its own."""
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests import reference
+from tests.reference import STATIONS, Config
+
+REPOSITORY = Path(__file__).parents[1]
+PATIENCE_S = 60
+"""Seconds after which a command that should have ended counts as hanging."""
+
+RUNS_TRAIN = (sys.executable, "/opt/pht_train/train.py")
+"""The command of trains that `new_train` makes."""
+
+USER_KEY = reference.vector_key("user", private=True)
+
+
+# --- the program ---------------------------------------------------------------------------------
+
+
+class Done(NamedTuple):
+    """What a command has left behind."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it said, but for the status line."""
+        return self.stderr.splitlines()[:-1]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The facts of the status line, which is the last one."""
+        line = self.stderr.splitlines()[-1]
+        pairs = re.findall(r' ([a-z]+)=("(?:[^"\\]|\\.)*"|\S*)', line)
+        assert line == "pht:" + "".join(f" {name}={value}" for name, value in pairs)
+        facts = {name: json.loads(value) if value[0] == '"' else value for name, value in pairs}
+        assert facts["status"] == str(self.status)
+        return facts
+
+    @property
+    def code(self) -> str:
+        """The stable code of a refusal."""
+        return self.facts["code"]
+
+
+def start(
+    *arguments: str | Path,
+    root: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = REPOSITORY,
+) -> "subprocess.Popen[bytes]":
+    """Start the program with pipes; its environment has nothing of the tester's but PATH.
+
+    Args:
+        arguments: of the program; `--root` is put behind the first if `root` is given.
+        root: the station's root folder.
+        env: more of the environment.
+        cwd: the working directory.
+    """
+    command, *rest = arguments
+    rooted = ["--root", root] if root else []
+    return subprocess.Popen(
+        [sys.executable, "-m", "entrypoint", *map(str, [command, *rooted, *rest])],
+        cwd=cwd,
+        env={
+            "PATH": os.environ["PATH"],
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(REPOSITORY),
+            **(env or {}),
+        },
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish(process: "subprocess.Popen[bytes]", stdin: bytes = b"") -> Done:
+    """Wait for the program to end."""
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=PATIENCE_S)
+    finally:
+        process.kill()
+    return Done(process.returncode, stdout, stderr.decode())
+
+
+def pht(
+    *arguments: str | Path,
+    root: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    cwd: Path = REPOSITORY,
+) -> Done:
+    """Run the program to its end; see `start`."""
+    return finish(start(*arguments, root=root, env=env, cwd=cwd), stdin)
+
+
+def visit(
+    root: Path,
+    command: Sequence[str] = RUNS_TRAIN,
+    *,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+) -> Done:
+    """Run the whole visit of the station that is settled below `root`."""
+    return pht("run", "--", *command, root=root, env=env, stdin=stdin)
+
+
+# --- its place -----------------------------------------------------------------------------------
+
+
+def settle(root: Path, station: str, private_key: bytes | None = None, **variables: str) -> None:
+    """Make, or make again, the station folder below `root`.
+
+    Args:
+        root: the station's root folder.
+        station: its id.
+        private_key: PEM; by default the vectors' key for this id.
+        variables: more lines of station.env.
+    """
+    folder = root / "run" / "pht"
+    folder.mkdir(parents=True, exist_ok=True)
+    key = private_key or reference.vector_key(station, private=True)
+    (folder / "private_key.pem").write_bytes(key)
+    lines = {"STATION_ID": station, **variables}
+    (folder / "station.env").write_text("".join(f"{name}={lines[name]}\n" for name in lines))
+
+
+def new_train(
+    root: Path, script: str, files: Mapping[str, bytes] | None = None, **fields: object
+) -> Path:
+    """Build a train of the stations of the vectors and return `root/opt`.
+
+    Args:
+        root: the station's root folder.
+        script: the source of its `train.py`.
+        files: more immutable files.
+        fields: put into the configuration; see `reference.build_initial`.
+    """
+    return reference.build_initial(
+        root,
+        {"train.py": script.encode(), **(files or {})},
+        USER_KEY,
+        {station: reference.vector_key(station) for station in STATIONS},
+        **fields,
+    )
+
+
+def opened(opt: Path, station: str | None = None) -> dict[str, bytes]:
+    """Return the plaintext of all results, decrypted and verified without our code.
+
+    Args:
+        opt: a folder like `/opt` with a sealed train.
+        station: whose key of the vectors opens it; None for the user's.
+    """
+    key = reference.vector_key(station or "user", private=True)
+    results = reference.decrypt_results(opt, key, station)
+    return {path: result.content for path, result in results.items()}
+
+
+def edit(opt: Path, change: Callable[[Config], object]) -> None:
+    """Change the configuration of a train without signing it again."""
+    config = reference.load_config(opt)
+    change(config)
+    (opt / "train_config.json").write_text(json.dumps(config, indent=2))
+
+
+# --- what the disk holds -------------------------------------------------------------------------
+
+
+class Node(NamedTuple):
+    """Everything about one file, folder or link that a visit must not change by accident.
+
+    Attributes:
+        kind: of the file: the upper bits of its mode.
+        mode: permission bits.
+        owner: user and group.
+        first_name: the first path with the same inode.
+        content: of a regular file, or the target of a link.
+        written: when it was last written, or its entries changed; nothing if nobody asked.
+    """
+
+    kind: int
+    mode: int
+    owner: tuple[int, int]
+    first_name: str
+    content: bytes | str
+    written: int | None
+
+
+Snapshot = dict[str, Node]
+
+
+def snapshot(folder: Path, *, times: bool = False) -> Snapshot:
+    """Return everything below a folder, and itself, by path.
+
+    Args:
+        folder: where to look.
+        times: whether times of writing count, to show that nothing at all was written.
+    """
+    names: dict[tuple[int, int], str] = {}
+    found = {}
+    for path in [".", *reference.archive_order(folder)]:
+        info = (folder / path).lstat()
+        found[path] = Node(
+            stat.S_IFMT(info.st_mode),
+            stat.S_IMODE(info.st_mode),
+            (info.st_uid, info.st_gid),
+            names.setdefault((info.st_dev, info.st_ino), path),
+            _content(folder / path, info.st_mode),
+            info.st_mtime_ns if times else None,
+        )
+    return found
+
+
+def _content(path: Path, mode: int) -> bytes | str:
+    if stat.S_ISLNK(mode):
+        return os.readlink(path)
+    return path.read_bytes() if stat.S_ISREG(mode) else b""
+
+
+def journal(root: Path) -> dict[str, Any]:
+    """Return the journal that stands in the place of the configuration; fails if none does."""
+    document = json.loads((root / "opt" / "train_config.json").read_bytes())
+    fields: dict[str, Any] = document["pht_visit"]
+    return fields
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+def assert_explained(done: Done, status: int, code: str) -> None:
+    """Check how a refusal is worded: status, code, one hint, nothing secret and no traceback."""
+    assert (done.status, done.facts.get("code")) == (status, code), done.stderr
+    errors = [line for line in done.lines if line.startswith("pht: error: ")]
+    hints = [line for line in done.lines if line.startswith("pht: hint: ")]
+    assert len(errors) == len(hints) == 1
+    assert errors[0].endswith(f"[{code}]")
+    assert all(line.startswith("pht: ") for line in done.lines)
+    assert "Traceback" not in done.stderr
+    assert not leaked(done.stdout.decode(errors="replace") + done.stderr)
+
+
+def leaked(output: str) -> list[str]:
+    """Return what of the vectors' keys and plaintext stands in some output."""
+    keys = [reference.vector_key(name, private=True).decode() for name in ("user", *STATIONS)]
+    secrets = [line for key in keys for line in key.splitlines() if "-----" not in line]
+    secrets += [*PLAINTEXT, *(key.encode().hex() for key in keys)]
+    return [secret for secret in secrets if secret in output]
+
+
+PLAINTEXT = ("inside a", "0123456789abcdef", '{"mean": 1.5}', "#!/bin/sh", "499\n500")
+"""Pieces of the results of the vectors."""
