@@ -19,6 +19,9 @@ RSA_BITS_MIN = 2048
 RSA_BITS_MAX = 8192
 """Accepted RSA moduli, in bits: below is breakable, above stalls the visit."""
 
+PASSWORD_BYTES = 1023
+"""Longest password of a private key, in bytes: more cannot be encrypted with."""
+
 CHUNK_BYTES = 1024 * 1024
 """How much of a file is held in memory at once, in bytes."""
 
@@ -32,3 +35,7 @@ STOP_GRACE_S = 5.0
 
 REAP_LIMIT_S = 10.0
 """Seconds after which processes of the train that survive SIGKILL are reported."""
+
+LOG_TAIL_BYTES = 64 * 1024
+LOG_TAIL_LINES = 20
+"""How much of the end of a station's log `simulate` reads, and shows of it when a visit fails."""

@@ -1,0 +1,132 @@
+"""Private keys at the desk: reading them with their password, and making new ones."""
+
+import getpass
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from entrypoint.crypto.keys import PrivateKey, load_private_key
+from entrypoint.errors import MissingInput, SettingsError, UsageError
+from entrypoint.limits import PASSWORD_BYTES, SETTINGS_BYTES
+
+_PUBLIC_EXPONENT = 65537
+
+
+def read(path: Path, password_file: Path | None) -> PrivateKey:
+    """Read a private key; the password of an encrypted one is asked for unless a file has it.
+
+    Raises:
+        MissingInput: a file cannot be read.
+        UsageError: a password is needed, there is no file with it and no terminal to ask on.
+        SettingsError: it is not an acceptable private key, or the password is not the right one.
+    """
+    pem = _read_file(path, SETTINGS_BYTES)
+    if b"-----BEGIN PUBLIC KEY-----" in pem:
+        raise SettingsError(
+            "private-key-unusable",
+            f"{path} is a public key",
+            hint="give the private key that belongs to it: NAME.private.pem, if keygen made it",
+            by="user",
+        )
+    password = None
+    if password_file is not None:
+        password = _password_from(password_file)
+    elif b"ENCRYPTED" in pem:  # in the first line of PKCS#8, in the second of older files
+        _need_terminal(f"the key {path} has a password", hint="give it with --password-file FILE")
+        password = _ask(f"password of {path}: ")
+    return load_private_key(pem, password, str(path))
+
+
+def new_password(path: Path, password_file: Path | None) -> bytes:
+    """Return the password for a new key, from the file or asked twice on the terminal.
+
+    Raises:
+        MissingInput: the file cannot be read.
+        UsageError: there is no file and no terminal.
+        SettingsError: it is empty, too long, or was not typed twice the same.
+    """
+    if password_file is not None:
+        return _password_from(password_file)
+    _need_terminal(
+        f"a password for {path} is needed and there is no terminal to ask on",
+        hint="give --password-file FILE, or --no-password for a key without one",
+    )
+    password = _ask(f"password for {path}: ")
+    if _ask("the same again: ") != password:
+        raise _bad_password("the two passwords differ", hint="start again")
+    return password
+
+
+def generate(bits: int) -> PrivateKey:
+    """Return a new RSA key with a modulus of `bits` bits."""
+    return rsa.generate_private_key(_PUBLIC_EXPONENT, bits)
+
+
+def pem(key: PrivateKey, password: bytes | None) -> bytes:
+    """Return a private key as PKCS#8, encrypted if there is a password."""
+    encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
+    if password is not None:
+        encryption = serialization.BestAvailableEncryption(password)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
+
+
+def new_file(path: Path) -> IO[bytes]:
+    """Create a file that never anybody but its owner can read; FileExistsError if it exists."""
+    return open(path, "xb", opener=partial(os.open, mode=0o600))
+
+
+def _password_from(path: Path) -> bytes:
+    # One byte more than the limit, and a line's end.
+    password = _read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
+    return _usable(password, hint=f"put the password into {path} as its only line")
+
+
+def _ask(prompt: str) -> bytes:
+    try:
+        password = getpass.getpass(prompt)
+    except EOFError:
+        password = ""
+    return _usable(
+        password.encode(errors="surrogateescape"),
+        hint="type one; keygen makes a key without a password with --no-password",
+    )
+
+
+def _usable(password: bytes, *, hint: str) -> bytes:
+    if not password:
+        raise _bad_password("the password is empty", hint=hint)
+    if len(password) > PASSWORD_BYTES:
+        raise _bad_password(f"the password is longer than {PASSWORD_BYTES} bytes", hint=hint)
+    return password
+
+
+def _need_terminal(problem: str, *, hint: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("password-needed", problem, hint=hint, by="user")
+
+
+def _bad_password(problem: str, *, hint: str) -> SettingsError:
+    return SettingsError("password-unusable", problem, hint=hint, by="user")
+
+
+def _read_file(path: Path, most: int) -> bytes:
+    """Return the contents of a small file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        problem = (error.strerror or "it is unreadable").lower()
+    else:
+        if len(data) <= most:
+            return data
+        problem = f"it is larger than {most} bytes"
+    raise MissingInput(
+        "file-unreadable", f"cannot read {path}: {problem}", hint="check the path", by="user"
+    )
