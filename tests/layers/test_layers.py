@@ -16,6 +16,7 @@ PACKAGE = read_package(Path(__file__).parents[2] / ROOT)
 FLOORS = [
     {"__main__"},
     {"cli"},
+    {"options"},
     {"author", "station"},
     {"visit"},
     {"steps"},

@@ -8,7 +8,11 @@ from pathlib import Path
 from entrypoint import errors
 from tests.layers.source import read_package
 
-CLASSES = {name for name, value in vars(errors).items() if isinstance(value, type)}
+CLASSES = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.PhtError)
+}
 KEBAB_CASE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 PACKAGE = read_package(Path(__file__).parents[2] / "entrypoint")
 
