@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from entrypoint import __version__
-from entrypoint.errors import PhtError, SettingsError, UsageError, storage_error
+from entrypoint.errors import PhtError, SettingsError, UsageError, storage_error, unexpected
 from entrypoint.options import help_text, parse
 from entrypoint.report import Fact, Report, show
 
@@ -32,8 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report.progress_done()
         return 130
     except Exception as error:
-        # No traceback: its lines could hold what must not leave the station.
-        return _refuse(report, _bug(error))
+        return _refuse(report, unexpected(error))
 
 
 def _refuse(report: Report, error: PhtError) -> int:
@@ -43,19 +42,6 @@ def _refuse(report: Report, error: PhtError) -> int:
     facts |= {"stage": error.stage, "by": error.by, "retry": "yes" if error.retry else "no"}
     report.status({**facts, "state": error.state, **_surroundings()})
     return error.status
-
-
-def _bug(error: Exception) -> PhtError:
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    code = trace.tb_frame.f_code if trace else None
-    place = f"{Path(code.co_filename).name}, {code.co_name}" if code else "unknown"
-    return PhtError(
-        "bug",
-        f"the runner failed unexpectedly: {type(error).__name__} in {place}",
-        hint=f"report this line, with the version {__version__}, to the makers of the runner",
-    )
 
 
 def _surroundings() -> dict[str, Fact]:

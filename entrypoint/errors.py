@@ -7,7 +7,10 @@ module that prints.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
+
+from entrypoint import __version__
 
 
 class PhtError(Exception):
@@ -119,4 +122,21 @@ def storage_error(error: OSError) -> StorageError:
         f"{(error.strerror or 'reading or writing failed').lower()}{where}",
         hint="check the disk, its free space and the permissions, then start again",
         retry=True,
+    )
+
+
+def unexpected(error: Exception) -> PhtError:
+    """Return the refusal that stands for a bug: where it arose, without message and traceback.
+
+    Those can hold what must not leave the station.
+    """
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code if trace else None
+    place = f"{Path(code.co_filename).name}, {code.co_name}" if code else "unknown"
+    return PhtError(
+        "bug",
+        f"the runner failed unexpectedly: {type(error).__name__} in {place}",
+        hint=f"report this line, with the version {__version__}, to the makers of the runner",
     )

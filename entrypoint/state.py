@@ -34,6 +34,7 @@ from entrypoint.train_config.fields import parse_json
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VERSION = 1
 _INSIDE = ".pht"
+_LATER_BYTES = 4096  # at most so much the journal grows: by an envelope of 1024 bytes in hex
 
 
 class Phase(StrEnum):
@@ -194,7 +195,17 @@ class VisitState:
             _remove(path)
 
     def begin(self, journal: Journal) -> None:
-        """Mark the configuration as unfinished, then make the work folder: old → opening."""
+        """Mark the configuration as unfinished, then make the work folder: old → opening.
+
+        Raises:
+            MalformedTrain: the journal would be larger than what the next start reads.
+        """
+        if len(self._encode(journal)) > CONFIG_BYTES - _LATER_BYTES:
+            raise MalformedTrain(
+                "config-malformed",
+                "train_config.json is too large to be kept in the journal of a visit",
+                hint="this size serves nothing; have the train built again",
+            )
         self._record(journal)
         self.work.mkdir(mode=0o700)
         self.plain.mkdir(mode=0o700)
@@ -207,7 +218,7 @@ class VisitState:
         """Make the train's results durable and record the wrapped new key: → sealing."""
         syncfs(self._paths.results)
         self._record(replace(self._begun(), phase=Phase.SEALING, key=key))
-        _remove_tree(self.work)
+        _remove(self.work)
 
     def go_back(self) -> bool:
         """Put the old state back from any phase before `sealing`; idempotent.
@@ -219,7 +230,7 @@ class VisitState:
         journal = self._begun()
         if journal.phase is not Phase.OPENING and not (journal.kept and self._restore()):
             self._empty_results()
-            _remove_tree(self.work)
+            _remove(self.work)
             self.enter(Phase.SPENT)
             return False
         _remove_tree(self.plain)
@@ -233,7 +244,7 @@ class VisitState:
         """Commit: sealing → new. The configuration is renamed last."""
         syncfs(self._paths.results)
         _replace(self._paths.user_key, user_envelope)
-        _remove_tree(self.work)
+        _remove(self.work)
         _replace(self._paths.config, config)
 
     def _empty_results(self) -> None:
@@ -267,9 +278,12 @@ class VisitState:
     def _record(self, journal: Journal) -> None:
         """Write the journal in place of the configuration."""
         self.journal = journal
+        _replace(self._paths.config, self._encode(journal))
+
+    def _encode(self, journal: Journal) -> bytes:
         visit = _fields(journal)
         document = {UNFINISHED: _TEXT, "pht_visit": visit, "pht_mac": self._mac(visit)}
-        _replace(self._paths.config, json.dumps(document | journal.public, indent=2).encode())
+        return json.dumps(document | journal.public, indent=2).encode()
 
     def _mac(self, visit: dict[str, Any]) -> str:
         canonical = json.dumps(visit, sort_keys=True, separators=(",", ":")).encode()

@@ -22,7 +22,14 @@ What the disk holds in between is told in docs/crash-safety.md.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from entrypoint.errors import PhtError, RouteError, StoppedWhileSealing, StorageError, storage_error
+from entrypoint.errors import (
+    PhtError,
+    RouteError,
+    StoppedWhileSealing,
+    StorageError,
+    storage_error,
+    unexpected,
+)
 from entrypoint.linux.child import Ended, Reason
 from entrypoint.linux.stop import Stopped, StopRequest
 from entrypoint.report import Fact, Report
@@ -145,6 +152,8 @@ def _aboard(settings: Settings, report: Report, story: Callable[[Steps], Outcome
             raise steps.placed(storage_error(error)) from error
         except PhtError as error:
             raise steps.placed(error) from error.__cause__
+        except Exception as error:
+            raise steps.placed(unexpected(error)) from error
 
 
 def _find(steps: Steps, report: Report) -> bytes | Journal:

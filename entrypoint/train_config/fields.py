@@ -4,6 +4,7 @@ Bounds and types are checked here, so that the generations only say which fields
 """
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +35,10 @@ def parse_json(data: bytes) -> Document:
         raise _malformed(f"is nested deeper than {CONFIG_DEPTH} levels")
     try:
         document = json.loads(
-            data.decode(), object_pairs_hook=_without_duplicates, parse_constant=_no_constant
+            data.decode(),
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_no_constant,
+            parse_float=_finite,
         )
     except UnicodeDecodeError:
         raise _malformed("is not UTF-8") from None
@@ -55,16 +59,24 @@ class _Refused(ValueError):
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> Document:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Refused(f"has the key {twice!r} twice")
+    document: Document = {}
+    for name, value in pairs:
+        if name in document:
+            raise _Refused(f"has the key {name!r} twice")
+        document[name] = value
     return document
 
 
 def _no_constant(name: str) -> NoReturn:
     raise _Refused(f"holds {name}, which is not JSON")
+
+
+def _finite(text: str) -> float:
+    """Return a number that can be written again: an infinite one would become no JSON."""
+    value = float(text)
+    if math.isinf(value):
+        raise _Refused("has a huge number")
+    return value
 
 
 def _depth(data: bytes) -> int:

@@ -106,7 +106,7 @@ class FlatConfig:
             "encrypted_key": {name: key.hex() for name, key in seal.envelopes.items()},
             "e_d": seal.result_hash.hex(),
             "e_d_sig": seal.result_signature.hex(),
-            "digital_signature": [*(self.document["digital_signature"] or []), link],
+            "digital_signature": [*(self.document.get("digital_signature") or []), link],
             "user_encrypted_sym_key": seal.user_envelope.hex(),
         }
 
