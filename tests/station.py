@@ -251,6 +251,15 @@ def assert_explained(done: Done, status: int, code: str) -> None:
     assert not leaked(done.stdout.decode(errors="replace") + done.stderr)
 
 
+def assert_refused(root: Path, status: int, code: str, command: Sequence[str] = RUNS_TRAIN) -> None:
+    """Check that a train may not board: `check` and `run` say so, and the disk is as before."""
+    before = snapshot(root)
+    for done in (pht("check", root=root), visit(root, command)):
+        assert_explained(done, status, code)
+        assert (done.facts["result"], done.facts["state"]) == ("refused", "unchanged")
+        assert snapshot(root) == before
+
+
 def leaked(output: str) -> list[str]:
     """Return what of the vectors' keys and plaintext stands in some output."""
     keys = [reference.vector_key(name, private=True).decode() for name in ("user", *STATIONS)]
