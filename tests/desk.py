@@ -1,4 +1,4 @@
-"""What the tests of the author's desk share: the command line, with and without a terminal."""
+"""What the tests of the author's desk share: a terminal, a report to read, and folders of files."""
 
 import io
 import os
@@ -9,62 +9,44 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from entrypoint.report import Report
-
-REPOSITORY = Path(__file__).parents[1]
-COMMAND = (sys.executable, "-m", "entrypoint")
+from tests.station import PATIENCE_S, REPOSITORY
 
 # A terminal that a session leader opens becomes its controlling one.
 _WITH_TERMINAL = 'exec "$@" <"$0" >"$0" 2>&1'
-_SILENCE_S = 60
 
 
 class Said(Report):
     """A report that remembers what was said."""
 
     def __init__(self) -> None:
-        self.lines = io.StringIO()
-        super().__init__(stream=self.lines)
+        self._lines = io.StringIO()
+        super().__init__(stream=self._lines)
 
     @property
     def text(self) -> str:
-        return self.lines.getvalue()
-
-
-def environment(**values: str) -> dict[str, str]:
-    """Return this process's environment with `values`, fit to start the command line anywhere."""
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY), **values}
-
-
-def pht(*arguments: str | Path, **values: str) -> subprocess.CompletedProcess[str]:
-    """Run a command without a terminal, with `values` in its environment."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=environment(**values),
-        check=False,
-        timeout=_SILENCE_S,
-    )
+        return self._lines.getvalue()
 
 
 def pht_on_terminal(
     arguments: Sequence[str | Path], answers: Sequence[bytes] = ()
 ) -> tuple[int, str]:
-    """Run a command on a terminal of its own, typing an answer at every prompt.
+    """Run the program on a terminal of its own, typing an answer at every prompt.
 
     Returns:
         The exit status and everything that the terminal showed.
     """
     master, slave = os.openpty()
-    command = ["sh", "-c", _WITH_TERMINAL, os.ttyname(slave), *COMMAND, *map(str, arguments)]
+    program = [sys.executable, "-m", "entrypoint", *map(str, arguments)]
     process = subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment()
+        ["sh", "-c", _WITH_TERMINAL, os.ttyname(slave), *program],
+        cwd=REPOSITORY,
+        stdin=slave,
+        start_new_session=True,
     )
     os.close(slave)
     try:
         shown = _converse(master, list(answers))
-        return process.wait(_SILENCE_S), shown.decode()
+        return process.wait(PATIENCE_S), shown.decode()
     finally:
         process.kill()
         process.wait()
@@ -73,7 +55,7 @@ def pht_on_terminal(
 
 def _converse(master: int, answers: list[bytes]) -> bytes:
     shown = b""
-    while select.select([master], [], [], _SILENCE_S)[0]:
+    while select.select([master], [], [], PATIENCE_S)[0]:
         try:
             shown += os.read(master, 4096)
         except OSError:  # how Linux says that nobody has the terminal open any more
@@ -90,17 +72,3 @@ def plant(folder: Path, files: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
-
-
-def tree(folder: Path) -> dict[str, tuple[int, bytes | str | None]]:
-    """Return everything below a folder: mode and contents of files, targets of links, folders."""
-    found: dict[str, tuple[int, bytes | str | None]] = {}
-    for path in folder.rglob("*"):
-        mode = path.lstat().st_mode
-        content: bytes | str | None = None
-        if path.is_symlink():
-            content = str(path.readlink())
-        elif path.is_file():
-            content = path.read_bytes()
-        found[str(path.relative_to(folder))] = (mode, content)
-    return found

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives import serialization
 from entrypoint.author.create import create
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, UsageError
 from tests import reference
-from tests.desk import Said, pht, pht_on_terminal, plant
+from tests.desk import Said, pht_on_terminal, plant
+from tests.station import pht
 
 KEYS = reference.VECTORS / "keys"
 USER_KEY = KEYS / "user.sk.pem"
@@ -351,9 +352,9 @@ def test_the_password_is_asked_for_on_a_terminal(train: Path, output: Path, lock
 def test_without_a_terminal_the_password_has_to_be_in_a_file(
     train: Path, output: Path, locked: Path
 ) -> None:
-    ended = pht(*command(train, output, locked))
-    assert ended.returncode == 64
-    assert "--password-file" in ended.stderr
+    done = pht(*command(train, output, locked))
+    assert done.status == 64
+    assert "--password-file" in done.stderr
     assert not output.exists()
 
 

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from entrypoint.author import private_keys
 from entrypoint.author.keygen import keygen
 from entrypoint.errors import MissingInput, PhtError, SettingsError, UsageError
-from tests.desk import Said, pht, pht_on_terminal
+from tests.desk import Said, pht_on_terminal
+from tests.station import pht
 
 BITS = 2048
 PASSWORD = "pass wörd"
@@ -202,14 +203,14 @@ def test_what_is_typed_wrong_is_refused(
 
 
 def test_without_a_terminal_a_password_has_to_be_given_or_waived(tmp_path: Path) -> None:
-    ended = pht("keygen", tmp_path / "user")
-    assert ended.returncode == 64
-    assert "password-needed" in ended.stderr
-    assert "--password-file" in ended.stderr
-    assert "--no-password" in ended.stderr
+    done = pht("keygen", tmp_path / "user")
+    assert done.status == 64
+    assert done.code == "password-needed"
+    assert "--password-file" in done.stderr
+    assert "--no-password" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_default_size_is_3072_bits(tmp_path: Path) -> None:
-    assert pht("keygen", tmp_path / "user", "--no-password").returncode == 0
+    assert pht("keygen", tmp_path / "user", "--no-password").status == 0
     assert load(tmp_path / "user.private.pem").key_size == 3072
