@@ -3,7 +3,6 @@
 import os
 import stat
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol, cast
 
@@ -82,42 +81,45 @@ def restore(archive: Path, folder: Path, *, owners: bool) -> bool:
         MalformedTrain: not an archive, or an entry that would leave the folder, exists twice, or
             is neither file, folder nor link.
     """
+    try:
+        with Archive.open(archive, "r:") as tar:
+            return _restore(tar, folder, owners)
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError):
+        raise _bad("it is not a complete tar archive") from None
+    except (FileExistsError, NotADirectoryError):
+        raise _bad("it holds a path twice") from None
+
+
+def _restore(tar: Archive, folder: Path, owners: bool) -> bool:
     late: list[tuple[tarfile.TarInfo, Path]] = []
     described = False
-    for info, file in _members(archive):
+    for info in tar:
+        tar.members.clear()
         path = folder / _inside(info.name)
-        described = described or path == folder
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if info.isdir():
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            late.insert(0, (info, path))
-        elif info.issym():
-            late.insert(0, (info, path))
-        elif info.islnk():
-            os.link(folder / _inside(info.linkname), path)
-        elif info.isreg() and file is not None:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _write(file, path)
-            _set_attributes(info, path, owners)
+            described = described or path == folder
+            path.mkdir(mode=0o700, exist_ok=True)
+        if info.isdir() or info.issym():
+            late.append((info, path))
         else:
-            raise _bad(f"{info.name} is neither a file, a folder nor a link")
-    for info, path in late:
+            _restore_file(tar, info, folder, path)
+            _set_attributes(info, path, owners)
+    for info, path in reversed(late):
         if info.issym():
             path.symlink_to(info.linkname)
-        else:
-            _set_attributes(info, path, owners)
+        _set_attributes(info, path, owners)
     return described
 
 
-def _members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
-    try:
-        with Archive.open(archive, "r:") as tar:
-            for info in tar:
-                yield info, tar.extractfile(info) if info.isreg() else None
-                tar.members.clear()
-    except (tarfile.TarError, EOFError, UnicodeError):
-        raise _bad("it is not a complete tar archive") from None
-    except FileExistsError:
-        raise _bad("it holds a path twice") from None
+def _restore_file(tar: Archive, info: tarfile.TarInfo, folder: Path, path: Path) -> None:
+    """Make a file, or a further name of one that stands earlier in the archive."""
+    if info.isreg() and (source := tar.extractfile(info)):
+        _write(source, path)
+    elif info.islnk() and (first := folder / _inside(info.linkname)).is_file():
+        path.hardlink_to(first)
+    else:
+        raise _bad(f"{info.name} is neither a file, a folder nor a link")
 
 
 def _inside(name: str) -> str:
@@ -136,8 +138,9 @@ def _write(source: IO[bytes], path: Path) -> None:
 def _set_attributes(info: tarfile.TarInfo, path: Path, owners: bool) -> None:
     if owners:
         os.chown(path, info.uid, info.gid, follow_symlinks=False)
-    path.chmod(stat.S_IMODE(info.mode))  # after chown, which clears set-id bits
-    os.utime(path, (info.mtime, info.mtime))
+    if not info.issym():
+        path.chmod(stat.S_IMODE(info.mode))  # after chown, which clears set-id bits
+        os.utime(path, (info.mtime, info.mtime))
 
 
 def _bad(problem: str) -> MalformedTrain:
