@@ -276,9 +276,14 @@ class VisitState:
         return self.journal
 
     def _record(self, journal: Journal) -> None:
-        """Write the journal in place of the configuration."""
+        """Write the journal in place of the configuration.
+
+        It counts from the rename on: without it the disk holds what was there before, and if only
+        the flush behind it fails, the disk may hold either.
+        """
+        _put(self._paths.config, self._encode(journal))
         self.journal = journal
-        _replace(self._paths.config, self._encode(journal))
+        _flush(self._paths.opt)
 
     def _encode(self, journal: Journal) -> bytes:
         visit = _fields(journal)
@@ -333,6 +338,11 @@ def _temporary(path: Path) -> Path:
 
 def _replace(path: Path, data: bytes) -> None:
     """Give `path` new contents in one step, keeping its mode and owner, durably."""
+    _put(path, data)
+    _flush(path.parent)
+
+
+def _put(path: Path, data: bytes) -> None:
     temporary = _temporary(path)
     _remove(temporary)  # of a killed run, or planted: a link would be written through
     _remove_tree(path)  # a folder in this place was made by the train
@@ -346,11 +356,14 @@ def _replace(path: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def _copy_attributes(path: Path, target: int) -> None:

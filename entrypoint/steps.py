@@ -192,11 +192,12 @@ class Steps:
 
     @contextmanager
     def or_go_back(self) -> Iterator[None]:
-        """Put the old state back if the block does not succeed."""
+        """Put the old state back if the block fails before the journal says that it is sealing."""
         try:
             yield
         except BaseException:
-            if self.disk.journal is not None:
+            journal = self.disk.journal
+            if journal is not None and journal.phase is not Phase.SEALING:
                 self.go_back()
             raise
 
