@@ -1,0 +1,183 @@
+"""`pht decrypt-results`: from a sealed train and a private key to the results in plaintext."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from entrypoint import archive
+from entrypoint.author import private_keys
+from entrypoint.author.output import new_folder, private_folder
+from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, same_key
+from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
+from entrypoint.limits import CONFIG_BYTES
+from entrypoint.model import Paths
+from entrypoint.protocol.decrypt import Target, decrypt
+from entrypoint.protocol.verify import verify
+from entrypoint.report import Report, show, table
+from entrypoint.stages import OpenedTrain, VerifiedTrain
+from entrypoint.train_config import TrainConfig, read
+from entrypoint.tree import Kind, walk
+
+
+class _Exported(Paths):
+    """The paths of a train whose folder is itself what `/opt` is in a container."""
+
+    @property
+    def opt(self) -> Path:
+        return self.root
+
+
+class _Recipient(NamedTuple):
+    """For whom the symmetric key was wrapped."""
+
+    name: str
+    key: PublicKey
+    envelope: bytes
+
+
+def decrypt_results(
+    source: Path,
+    output: Path,
+    *,
+    key: Path,
+    password_file: Path | None,
+    station: str | None,
+    report: Report,
+) -> None:
+    """Decrypt the results of a train and verify them, its definition and its chain.
+
+    Args:
+        source: a tar that `pht export` wrote, the folder that such a tar holds, or one that holds
+            it as `opt`.
+        output: a new or empty folder for the results.
+        key: file of the private key, `password_file` of its password.
+        station: the id of the station whose key it is, or None for the user's.
+
+    Raises:
+        PhtError: something is missing or not authentic; `output` is not made.
+    """
+    with new_folder(output) as folder:
+        private_key = private_keys.read(key, password_file)
+        with _opened(source, output) as paths:
+            opened = open_results(paths, private_key, station, folder, report)
+    config = opened.train.config
+    rows = [
+        (str(number), visit.station, fingerprint(config.stations[visit.station]))
+        for number, visit in enumerate(config.visits, start=1)
+    ]
+    show(table(("stop", "station", "fingerprint of its key (SHA-256)"), rows))
+    contents = opened.contents
+    report.info(f"decrypted {contents.files} files, {contents.size} bytes, to {output}")
+
+
+def open_results(
+    paths: Paths, key: PrivateKey, station: str | None, folder: Path, report: Report
+) -> OpenedTrain:
+    """Write the verified plaintext of a train's results to `folder`, which is private and empty.
+
+    Raises:
+        PhtError: as `decrypt_results`; what `folder` holds then is not verified.
+    """
+    config = _read_config(paths)
+    recipient = _recipient(config, station)
+    if not same_key(recipient.key, key.public_key()):
+        raise SettingsError(
+            "key-of-someone-else",
+            f"the private key does not belong to the public key of {recipient.name} on this train",
+            hint="give the key of the user, or with --station ID that of a station",
+            by="user",
+        )
+    train = _verified(config, paths, report)
+    if not paths.results.is_dir():
+        raise _missing("the results are not in the source")
+    opened = decrypt(train, key, recipient.envelope, paths.results, target=Target(folder))
+    _settle(folder, report)
+    return opened
+
+
+@contextmanager
+def _opened(source: Path, output: Path) -> Iterator[Paths]:
+    """Give the paths of the train in a folder, or in an archive that is unpacked for the time."""
+    if source.is_dir():
+        yield _paths(source)
+    elif source.is_file():
+        with private_folder(output) as folder:
+            unpacked = folder / "train"  # the archive may set the mode of what it fills
+            unpacked.mkdir()
+            archive.restore(source, unpacked, owners=False)
+            yield _paths(unpacked)
+    else:
+        raise _missing(f"there is no file or folder {source}")
+
+
+def _paths(folder: Path) -> Paths:
+    exported = _Exported(folder)
+    return exported if exported.config.exists() else Paths(folder)
+
+
+def _read_config(paths: Paths) -> TrainConfig:
+    for path in (paths.config, paths.train, paths.results):
+        if path.is_symlink():
+            raise IntegrityError(
+                "link-in-place",
+                f"{path.name} is a symbolic link",
+                hint="do not use this train; no honest builder makes this a link",
+            )
+    if not paths.config.is_file():
+        raise _missing("the source holds no train_config.json")
+    with paths.config.open("rb") as file:
+        return read(file.read(CONFIG_BYTES + 1))
+
+
+def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
+    if station is not None and station not in config.stations:
+        raise UsageError(
+            "station-not-on-route",
+            f"the train does not stop at station {station}",
+            hint="the ids on this train are: " + ", ".join(config.stations),
+            by="user",
+        )
+    if config.user_envelope is None:
+        raise RouteError(
+            "no-results-yet",
+            "the train has not visited any station, so there are no results",
+            hint="decrypt it after a visit",
+            by="user",
+        )
+    if station is None:
+        return _Recipient("the user", config.user_key, config.user_envelope)
+    return _Recipient(f"station {station}", config.stations[station], config.envelope(station))
+
+
+def _verified(config: TrainConfig, paths: Paths, report: Report) -> VerifiedTrain:
+    """Verify the definition and the chain, the files of the definition if they are there."""
+    if paths.train.is_dir():
+        train = verify(config, paths.train)
+        report.info(f"the {len(config.files)} immutable files are what the user signed")
+    else:
+        config.verify_user_signature()
+        config.verify_chain()
+        train = VerifiedTrain(config, ())
+        report.warning("there is no pht_train in the source: the immutable files are not checked")
+    report.info(f"the chain of {len(config.visits)} station signatures is valid")
+    return train
+
+
+def _settle(folder: Path, report: Report) -> None:
+    """Name the links, which nobody signs, and take set-id bits away: here is no container."""
+    for entry in walk(folder):
+        if entry.kind is Kind.SYMLINK:
+            report.warning(f"the link {entry.path} is not covered by any signature")
+        elif entry.kind is Kind.FILE and entry.stat.st_mode & (stat.S_ISUID | stat.S_ISGID):
+            (folder / entry.path).chmod(entry.stat.st_mode & 0o777)
+
+
+def _missing(problem: str) -> MissingInput:
+    return MissingInput(
+        "source-incomplete",
+        problem,
+        hint="give a tar of `pht export`, or a folder with train_config.json and pht_results",
+        by="user",
+    )
