@@ -1,0 +1,58 @@
+"""Fixtures of the fault tests: a train at its second stop, and the recorded calls of a command."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.second_stop import SecondStop, build
+from tests.faults.strace import Call, Strace, Unavailable, read
+
+Trace = Callable[[SecondStop, str], list[Call]]
+
+
+@pytest.fixture(scope="session")
+def strace() -> Strace:
+    """The tool, or the reason why these tests are skipped."""
+    try:
+        return Strace.find()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def arrived(tmp_path_factory: pytest.TempPathFactory) -> SecondStop:
+    """The train before its second stop; tests work on copies of it."""
+    folder = tmp_path_factory.mktemp("arrived")
+    return build(folder)
+
+
+@pytest.fixture(scope="session")
+def waiting(arrived: SecondStop, tmp_path_factory: pytest.TempPathFactory) -> SecondStop:
+    """The same train after pre-run, its command run by hand; tests work on copies of it."""
+    train = arrived.copy_to(tmp_path_factory.mktemp("waiting") / "train")
+    assert train.start("pre-run").status == 0
+    train.run_by_hand()
+    assert train.state() == "waiting"
+    return train
+
+
+@pytest.fixture(scope="session")
+def trace(strace: Strace, tmp_path_factory: pytest.TempPathFactory) -> Trace:
+    """A function that records which calls a command makes on a copy of a train.
+
+    The records are kept, for every test of a command needs the same.
+    """
+    kept: dict[tuple[Path, str], list[Call]] = {}
+
+    def record(train: SecondStop, command: str) -> list[Call]:
+        if (train.folder, command) not in kept:
+            folder = tmp_path_factory.mktemp("traced")
+            log = folder / "calls"
+            copy = train.copy_to(folder / "train")
+            ended = copy.start(command, under=strace.tracing(log))
+            assert ended.status == 0, ended.stderr
+            kept[train.folder, command] = read(log)
+        return kept[train.folder, command]
+
+    return record

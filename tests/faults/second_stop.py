@@ -1,0 +1,236 @@
+"""A train at its second stop, and what the disk may hold after its visit was interrupted.
+
+The train carries results that the first stop has sealed. The second stop changes, deletes and adds
+files, and its command counts how often it has succeeded, outside of the train.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from entrypoint import cli
+from tests import reference
+from tests.faults.strace import Call
+from tests.station import PATIENCE_S, REPOSITORY, USER_KEY, Done, Snapshot, settle, snapshot
+
+FIRST, SECOND = reference.STATIONS[:2]
+MARK = b"PLAIN TEXT"
+"""In every file with contents that the train makes, and in no ciphertext: a token has no space."""
+
+COMMAND = ("sh", "/opt/pht_train/entrypoint.sh")
+ENTRYPOINT = f"""\
+set -eu
+cd "$PHT_RESULTS_DIR"
+echo '{MARK.decode()}, second stop' >> counts.csv
+rm dropped.csv
+chmod 600 notes/shared.txt
+mkdir -p added/deep
+echo '{MARK.decode()}' > added/deep/model.json
+ln added/deep/model.json added/same.json
+ln -s ../counts.csv added/link
+: > added/empty
+echo once >> "$RUNS"
+"""
+FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
+ALREADY_DONE = 76
+"""The exit status of a command that finds its work done: already-visited, or wrong-half."""
+
+
+@dataclass(frozen=True)
+class SecondStop:
+    """One train, in a folder of its own, and the two states between which it may not stay.
+
+    Attributes:
+        folder: holds the runner's `root`, and what the train writes outside of itself.
+        old: what `opt` holds before the visit.
+        new: the plaintext results after it.
+    """
+
+    folder: Path
+    old: Snapshot
+    new: Snapshot
+
+    @property
+    def root(self) -> Path:
+        """What the runner takes as --root."""
+        return self.folder / "root"
+
+    @property
+    def opt(self) -> Path:
+        """What the train lies in."""
+        return self.root / "opt"
+
+    @property
+    def runs(self) -> int:
+        """How often the train has succeeded."""
+        counter = self.folder / "runs"
+        return len(counter.read_text().splitlines()) if counter.exists() else 0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the runner is started with."""
+        return {"PATH": os.environ["PATH"], "RUNS": str(self.folder / "runs")}
+
+    def copy_to(self, folder: Path) -> "SecondStop":
+        """Return a copy of all this in a folder that does not exist yet; hard links stay."""
+        subprocess.run(["cp", "--archive", self.folder, folder], check=True)
+        return SecondStop(folder, self.old, self.new)
+
+    def start(self, command: str, *, under: Sequence[str] = ()) -> Done:
+        """Start the runner as a process of its own, `under` a tool if given."""
+        runner = [sys.executable, "-B", "-m", "entrypoint", command, "--root", str(self.root)]
+        done = subprocess.run(
+            [*under, *runner, *(["--", *COMMAND] if command == "run" else [])],
+            cwd=REPOSITORY,
+            env=self.environment,
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        stderr = done.stderr.decode()
+        assert "Traceback" not in stderr
+        return Done(done.returncode, done.stdout, stderr)
+
+    def run_by_hand(self) -> None:
+        """Run the train's command without the runner, as an operator does after pre-run."""
+        _run_train(self.opt / "pht_results", self.environment)
+
+    def state(self) -> str:
+        """Return what the disk holds: `old`, `new`, or the phase of an unfinished visit.
+
+        Anything else fails the test: a mix, plaintext beside a configuration that looks finished,
+        an unfinished one that a reader takes.
+        """
+        config = json.loads((self.opt / "train_config.json").read_bytes())
+        if "pht_unfinished" in config:
+            self._require_refusal_by_every_reader()
+            return str(config["pht_visit"]["phase"])
+        present = snapshot(self.opt)
+        assert not _plaintext(present)
+        if config == json.loads(self.old["train_config.json"].content):
+            assert {path: present.get(path) for path in self.old} == self.old
+            assert self.ask("check") == 0
+            return "old"
+        self._require_new_state()
+        return "new"
+
+    def finish(self, state: str) -> None:
+        """Start the visit, interrupted in `state`, again: it ends as if nothing had happened.
+
+        A train that has succeeded once does not run again.
+        """
+        runs = self.runs
+        done = self.start("run")
+        assert done.status == (ALREADY_DONE if state == "new" else 0), done.stderr
+        assert self.runs - runs == (0 if state in ("sealing", "new") else 1)
+        self.require_end()
+
+    def require_end(self) -> None:
+        """Fail unless the visit is complete, as one without any fault, and nothing else is left."""
+        assert self.state() == "new"
+        assert sorted(os.listdir(self.opt)) == FOUR_NAMES
+
+    def require_beginning(self) -> None:
+        """Fail unless everything is as before the visit."""
+        assert snapshot(self.opt) == self.old
+
+    def ask(self, *command: str) -> int:
+        """Return the exit status of a command that only reads; called here, to save its start."""
+        with patch.dict(os.environ, self.environment, clear=True):
+            return cli.main([command[0], "--root", str(self.root), *command[1:]])
+
+    def _require_refusal_by_every_reader(self) -> None:
+        output = self.folder / "export.tar"
+        assert self.ask("check") == 76
+        assert self.ask("inspect") == 65
+        assert self.ask("export", "--output", str(output)) == 65
+        assert not output.exists()
+        with pytest.raises(KeyError):  # a field that every published reader needs is not there
+            reference.decrypt_results(self.opt, USER_KEY)
+
+    def _require_new_state(self) -> None:
+        config = reference.load_config(self.opt)
+        reference.verify_definition(config, self.opt / "pht_train")
+        assert reference.verify_chain(config) == [FIRST, SECOND]
+        files = reference.decrypt_results(self.opt, USER_KEY)
+        first_key = reference.vector_key(FIRST, private=True)
+        assert files == reference.decrypt_results(self.opt, first_key, FIRST)
+        present = snapshot(self.opt / "pht_results")
+        for path, (content, _) in files.items():
+            present[path] = present[path]._replace(content=content)
+        assert present == self.new
+        assert self.ask("check") == 0
+
+
+def build(folder: Path) -> SecondStop:
+    """Lay out the train after its first stop, sealed as a published station does."""
+    root = folder / "root"
+    opt = reference.build_initial(
+        root,
+        {"entrypoint.sh": ENTRYPOINT.encode(), "query.json": b"{}"},
+        USER_KEY,
+        {station: reference.vector_key(station) for station in (FIRST, SECOND)},
+    )
+    _write_first_results(opt / "pht_results")
+    plain = folder / "plain"
+    subprocess.run(["cp", "--archive", opt / "pht_results", plain], check=True)
+    reference.published_post_run(opt, FIRST, reference.vector_key(FIRST, private=True))
+    settle(root, SECOND)
+    old = snapshot(opt)
+    _run_train(plain, {"PATH": os.environ["PATH"], "RUNS": os.devnull})
+    return SecondStop(folder, old, _without_hard_links(snapshot(plain)))
+
+
+def ends_of_phases(calls: list[Call]) -> list[int]:
+    """Return the positions of the renames that change the configuration: there phases end."""
+    return [
+        position
+        for position, call in enumerate(calls)
+        if call.name.startswith("rename") and call.text.endswith('train_config.json"')
+    ]
+
+
+def _write_first_results(results: Path) -> None:
+    (results / "notes").mkdir()
+    (results / "folder").mkdir(mode=0o750)
+    contents = {
+        "counts.csv": MARK + b", first stop\n",
+        "dropped.csv": MARK,
+        "notes/shared.txt": MARK,
+        "notes/ü.txt": MARK * 3,
+        "empty": b"",
+        "table.bin": MARK * 150_000,  # more than one chunk
+        "tool.sh": MARK,
+    }
+    for path, content in contents.items():
+        (results / path).write_bytes(content)
+    (results / "tool.sh").chmod(0o750)
+    (results / "link").symlink_to("notes/shared.txt")
+
+
+def _run_train(results: Path, environment: Mapping[str, str]) -> None:
+    environment = {**environment, "PHT_RESULTS_DIR": str(results)}
+    subprocess.run(["sh", "-c", ENTRYPOINT], env=environment, check=True)
+
+
+def _plaintext(tree: Snapshot) -> list[str]:
+    """Return where, beside the train's definition, plaintext lies."""
+    return [
+        path
+        for path, node in tree.items()
+        if isinstance(node.content, bytes)
+        and MARK in node.content
+        and not path.startswith("pht_train/")
+    ]
+
+
+def _without_hard_links(tree: Snapshot) -> Snapshot:
+    """Return a tree in which every name is a file of its own, as sealing makes it."""
+    return {path: node._replace(first_name=path) for path, node in tree.items()}

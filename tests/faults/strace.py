@@ -1,0 +1,87 @@
+"""Faults by strace: which changes to the disk a process makes, and what happens at one of them."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+# A name in front of which `?` stands may be missing on this processor.
+_CHANGING = (
+    "?write,?pwrite64,?ftruncate,?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,"
+    "?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,"
+    "?chmod,?fchmod,?fchmodat,?chown,?fchown,?lchown,?fchownat,?utimensat,"
+    "?fsync,?fdatasync,?syncfs"
+)
+_LINE = re.compile(r"(\w+)\((.*)\) += (-?\d+)")
+
+
+class Call(NamedTuple):
+    """One system call of a traced process.
+
+    Attributes:
+        name: of the system call.
+        number: how many of this name the process has made so far, this one included; strace counts
+            each name by itself.
+        text: its arguments, file descriptors with their paths.
+        succeeded: whether it changed anything; some are made in case there is something to change.
+    """
+
+    name: str
+    number: int
+    text: str
+    succeeded: bool
+
+
+class Unavailable(Exception):
+    """strace cannot be used here; the message is the reason to skip the tests."""
+
+
+@dataclass(frozen=True)
+class Strace:
+    """The tool. It follows the runner alone: the train's own processes are not counted or hit."""
+
+    program: str
+
+    @classmethod
+    def find(cls) -> "Strace":
+        """Return the strace of this machine, or raise Unavailable."""
+        program = shutil.which("strace")
+        if program is None:
+            raise Unavailable("no strace on the PATH")
+        probe = [program, "--output", "/dev/null", "true"]
+        done = subprocess.run(probe, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Unavailable(f"strace may not trace here: {done.stderr.strip()}")
+        return cls(program)
+
+    def tracing(self, log: Path) -> list[str]:
+        """Return what stands before a command to have its changes to the disk recorded."""
+        options = ["--output", str(log), "--decode-fds=path", "--string-limit=0"]
+        return [self.program, *options, f"--trace={_CHANGING}", "--"]
+
+    def injecting(self, call: Call, fault: str) -> list[str]:
+        """Return what stands before a command to have a fault happen at one of its calls.
+
+        `fault` is `signal=KILL`, before the call does anything, or `error=NAME` in its place.
+        """
+        options = ["--output", "/dev/null", f"--trace={call.name}"]
+        return [self.program, *options, f"--inject={call.name}:{fault}:when={call.number}", "--"]
+
+
+def read(log: Path) -> list[Call]:
+    """Return the recorded calls in their order."""
+    calls: list[Call] = []
+    counts: dict[str, int] = {}
+    for line in log.read_text(errors="replace").splitlines():
+        if found := _LINE.match(line):
+            name = found[1]
+            counts[name] = counts.get(name, 0) + 1
+            calls.append(Call(name, counts[name], found[2], found[3] != "-1"))
+    return calls
+
+
+def spread(calls: list[Call], count: int) -> list[Call]:
+    """Return `count` of the calls at even distances, the first and the last among them."""
+    return [calls[share * (len(calls) - 1) // (count - 1)] for share in range(count)]

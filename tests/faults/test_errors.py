@@ -1,0 +1,60 @@
+"""The disk fails once, at any call that changes it: the visit says so, and is finished later."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Trace
+from tests.faults.second_stop import SecondStop, ends_of_phases
+from tests.faults.strace import Call, Strace, spread
+
+ERRORS = 10
+WITHOUT_ROOM = ("write", "rename", "mkdir", "symlink", "fsync", "syncfs")
+BROKEN = (*WITHOUT_ROOM, "unlink", "rmdir", "fchmod")
+STATES_OF_DISK = {"unchanged": ("old",), "unfinished": ("sealing", "new")}
+"""What the disk may hold for a word of the status line: `new`, if the last flush has failed."""
+
+
+@pytest.mark.parametrize("number", range(ERRORS))
+@pytest.mark.parametrize(("error", "names"), [("ENOSPC", WITHOUT_ROOM), ("EIO", BROKEN)])
+def test_a_visit_that_the_disk_has_failed_is_finished_by_the_next_start(
+    error: str,
+    names: tuple[str, ...],
+    number: int,
+    arrived: SecondStop,
+    strace: Strace,
+    trace: Trace,
+    tmp_path: Path,
+) -> None:
+    calls = [call for call in trace(arrived, "run") if call.name in names and _is_on_disk(call)]
+    train = arrived.copy_to(tmp_path / "train")
+    state = _fail(train, spread(calls, ERRORS)[number], error, strace)
+    train.finish(state)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_an_error_once_the_train_has_succeeded_costs_no_results(
+    number: int, arrived: SecondStop, strace: Strace, trace: Trace, tmp_path: Path
+) -> None:
+    calls = [call for call in trace(arrived, "run") if _is_on_disk(call)]
+    _, _, sealing, _ = ends_of_phases(calls)
+    train = arrived.copy_to(tmp_path / "train")
+    # The flush of the journal that says `sealing`, then the removal of what was kept to go back.
+    state = _fail(train, calls[sealing + 1 + number], "EIO", strace)
+    assert (state, train.runs) == ("sealing", 1)
+    train.finish(state)
+
+
+def _fail(train: SecondStop, call: Call, error: str, strace: Strace) -> str:
+    """Make a visit to which the disk gives an error, and return what the disk holds then."""
+    failed = train.start("run", under=strace.injecting(call, f"error={error}"))
+    assert failed.status == 74, failed.stderr
+    assert (failed.facts["result"], failed.facts["retry"]) == ("refused", "yes")
+    state = train.state()
+    assert state in STATES_OF_DISK[failed.facts["state"]]
+    return state
+
+
+def _is_on_disk(call: Call) -> bool:
+    """Return whether a call changes the train, and not the log or nothing."""
+    return call.succeeded and "/opt" in call.text
