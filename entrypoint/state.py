@@ -5,6 +5,7 @@ an unfinished visit, and it changes by atomic rename only.
 """
 
 import fcntl
+import hashlib
 import hmac
 import json
 import os
@@ -56,7 +57,8 @@ class Journal:
         station: the id of the station that began it.
         session_id: of the train, hex.
         config: the old `train_config.json`, whole.
-        kept: whether the old results are kept, so that one can go back.
+        kept: SHA-256 of the archive of the old results, from `open` on; None if there was no room
+            to keep them.
         key: the fresh symmetric key, wrapped for this station; from `sealing` on.
         public: fields of the configuration that a running train may read.
     """
@@ -65,7 +67,7 @@ class Journal:
     station: str
     session_id: str
     config: bytes
-    kept: bool
+    kept: bytes | None = None
     key: bytes | None = None
     public: dict[str, Any] = field(default_factory=dict)
 
@@ -214,6 +216,15 @@ class VisitState:
         """Record the next phase."""
         self._record(replace(self._begun(), phase=phase))
 
+    def open(self, *, kept: bool) -> None:
+        """Record that the results may be replaced: opening → open.
+
+        Args:
+            kept: whether the archive of the old results is complete and durable.
+        """
+        digest = self._digest_of_old() if kept else None
+        self._record(replace(self._begun(), phase=Phase.OPEN, kept=digest))
+
     def start_sealing(self, key: bytes) -> None:
         """Make the train's results durable and record the wrapped new key: → sealing."""
         syncfs(self._paths.results)
@@ -228,7 +239,7 @@ class VisitState:
             removed instead and the journal says `spent`.
         """
         journal = self._begun()
-        if journal.phase is not Phase.OPENING and not (journal.kept and self._restore()):
+        if journal.phase is not Phase.OPENING and not self._restore(journal):
             self._empty_results()
             _remove(self.work)
             self.enter(Phase.SPENT)
@@ -256,19 +267,21 @@ class VisitState:
             if child.name != self.leave_out:
                 _remove(child)
 
-    def _restore(self) -> bool:
-        """Put the old results back; return False if the train has damaged what was kept."""
+    def _restore(self, journal: Journal) -> bool:
+        """Put the old results back; return False if they were not kept, or not let alone."""
         if not is_folder(self.work) or not self.old.is_file():
             return False
-        self._empty_results()
-        try:
-            described = archive.restore(self.old, self._paths.results, owners=os.geteuid() == 0)
-        except MalformedTrain:
+        if self._digest_of_old() != journal.kept:  # the train can write where we can
             return False
-        if not described:
+        self._empty_results()
+        if not archive.restore(self.old, self._paths.results, owners=os.geteuid() == 0):
             self._paths.results.rmdir()
         syncfs(self._paths.opt)
         return True
+
+    def _digest_of_old(self) -> bytes:
+        with self.old.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
 
     def _begun(self) -> Journal:
         if self.journal is None:
@@ -313,7 +326,7 @@ class VisitState:
             station=visit["station"],
             session_id=visit["session_id"],
             config=visit["config"].encode(),
-            kept=visit["kept"],
+            kept=bytes.fromhex(visit["kept"]) if visit["kept"] else None,
             key=bytes.fromhex(visit["key"]) if visit["key"] else None,
             public={name: value for name, value in document.items() if name not in known},
         )
@@ -327,7 +340,7 @@ def _fields(journal: Journal) -> dict[str, Any]:
         "session_id": journal.session_id,
         "config_sha512": sha512(journal.config).hex(),
         "config": journal.config.decode(),
-        "kept": journal.kept,
+        "kept": journal.kept.hex() if journal.kept else None,
         "key": journal.key.hex() if journal.key else None,
     }
 

@@ -82,21 +82,21 @@ class Steps:
         """Steps 3 to 5, then the plaintext takes the place of the ciphertext."""
         self.stage = "decrypt"
         self._check_place()
+        kept = self._has_room()
         journal = Journal(
             phase=Phase.OPENING,
             station=self._signer.station,
             session_id=train.config.session_id.hex(),
             config=data,
-            kept=self._has_room(),
             public=train.config.public_fields(),
         )
         self.disk.begin(journal)
-        if journal.kept:
+        if kept:
             with keeping(self.disk.old, self._paths.results) as old:
                 self.decrypt(train, Target(self.disk.plain, old))
         else:
             self.decrypt(train, Target(self.disk.plain))
-        self.disk.enter(Phase.OPEN)
+        self.disk.open(kept=kept)
         publish(self.disk.plain, self._paths.results)
         remove_caches(train, self._paths.train)
         for path in train.caches:
