@@ -1,0 +1,127 @@
+"""What a simulation needs before the train departs: the route, a folder, the keys, the train."""
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from entrypoint.author import private_keys
+from entrypoint.author.create import Definition, build, check_unique
+from entrypoint.crypto.keys import PrivateKey, load_private_key
+from entrypoint.errors import MissingInput
+from entrypoint.limits import RSA_BITS_MIN
+from entrypoint.model import Paths
+from entrypoint.report import Report
+
+USER_KEY = "user.private.pem"
+"""The name of the user's throw-away key in the work folder."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What is on the desk before the train departs.
+
+    Attributes:
+        work: the folder in which everything happens.
+        data: holds one folder of data for each station.
+        user: the user's throw-away key.
+        keys: the file of every station's private key, in the order of the route.
+        train: the signed train.
+    """
+
+    work: Path
+    data: Path
+    user: PrivateKey
+    keys: Mapping[str, Path]
+    train: Paths
+
+
+def find_stations(data: Path, route: Sequence[str] | None) -> list[str]:
+    """Return the ids of the route: as given, or the names of all folders of data in their order.
+
+    Raises:
+        MissingInput: a station has no folder.
+        UsageError: a station is named twice.
+    """
+    folders = [path.name for path in data.iterdir() if path.is_dir()] if data.is_dir() else []
+    found = sorted((name for name in folders if not name.startswith(".")), key=_natural)
+    if not found:
+        raise _no_data(f"there is no folder with a station's data in {data}")
+    for station in route or ():
+        if station not in found:
+            raise _no_data(f"there is no folder with the data of {station} in {data}")
+    stations = found if route is None else list(route)
+    check_unique(stations)
+    return stations
+
+
+@contextmanager
+def work_folder(keep: Path | None) -> Iterator[Path]:
+    """Give the folder to keep, or one that is removed in the end, with its full path."""
+    if keep is not None:
+        keep.mkdir(exist_ok=True)
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="pht-simulate-") as folder:
+        yield Path(folder).resolve()
+
+
+def prepare(
+    train: Path, data: Path, stations: Sequence[str], keys: Path | None, work: Path, report: Report
+) -> Desk:
+    """Make the keys that are not given in the folder `keys`, and the signed train.
+
+    Raises:
+        PhtError: a given key is not acceptable, or the folder cannot become a train.
+    """
+    if keys is not None and not keys.is_dir():
+        raise MissingInput(
+            "keys-folder-missing",
+            f"there is no folder {keys}",
+            hint="give the folder that holds ID.pem, or leave --keys out for throw-away keys",
+            by="author",
+        )
+    user = _new_key(work / USER_KEY)
+    made = work / "keys"
+    made.mkdir()
+    files: dict[str, Path] = {}
+    private: dict[str, PrivateKey] = {}
+    for station in stations:
+        files[station], private[station] = _station_key(station, keys, made)
+    public = {station: key.public_key() for station, key in private.items()}
+    paths = Paths(work / "train")
+    build(Definition(train, "user", "simulation", public, "", ""), user, paths, report)
+    return Desk(work, data, user, files, paths)
+
+
+def _station_key(station: str, given: Path | None, made: Path) -> tuple[Path, PrivateKey]:
+    """Return the station's private key and its file: the one that is given, or a new one."""
+    name = f"{station}.private.pem"
+    for path in (given / name, given / f"{station}.pem") if given else ():
+        if path.is_file():
+            return path, load_private_key(path.read_bytes(), None, str(path))
+    return made / name, _new_key(made / name)
+
+
+def _new_key(path: Path) -> PrivateKey:
+    key = private_keys.generate(RSA_BITS_MIN)
+    with private_keys.new_file(path) as file:
+        file.write(private_keys.pem(key, None))
+    return key
+
+
+def _natural(name: str) -> tuple[list[tuple[str, int]], str]:
+    """Return a key that sorts `inst-2` before `inst-10`."""
+    parts = re.findall(r"(\D*)(\d*)", name)
+    return [(text, int(number or 0)) for text, number in parts], name
+
+
+def _no_data(problem: str) -> MissingInput:
+    return MissingInput(
+        "station-data-missing",
+        problem,
+        hint="make one folder there for each station, named by its id",
+        by="author",
+    )

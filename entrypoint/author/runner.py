@@ -1,0 +1,147 @@
+"""One stop of a simulated route: the real runner, as its own process in its own root."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from entrypoint.limits import LOG_TAIL_BYTES, LOG_TAIL_LINES, REAP_LIMIT_S, STOP_GRACE_S
+from entrypoint.model import Paths
+from entrypoint.report import Fact
+
+_PACKAGE = Path(__file__).parents[1]
+_MESSAGE = '{"level": '  # how every line of the runner begins with PHT_LOG=json
+
+
+@dataclass
+class Log:
+    """What the end of a station's log tells.
+
+    Attributes:
+        facts: of the runner's status line.
+        error: the runner's refusal, empty if there was none.
+        train: the last lines that are not the runner's.
+    """
+
+    facts: dict[str, Fact] = field(default_factory=dict)
+    error: dict[str, Any] = field(default_factory=dict)
+    train: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a visit ended: the runner's exit status, how long it took, and what it said."""
+
+    status: int
+    seconds: float
+    log: Log
+
+
+def lay_out(train: Paths, paths: Paths, station: str, key: Path, data: Path) -> None:
+    """Give a station its root: the train as the stop before left it, settings, key and data.
+
+    Args:
+        train: where the train comes from.
+        paths: of the new root.
+        station: the station's id.
+        key: file of its private key.
+        data: its folder of data.
+    """
+    paths.opt.mkdir(parents=True)
+    shutil.copytree(train.train, paths.train)
+    shutil.copytree(train.results, paths.results, symlinks=True)
+    shutil.copy(train.config, paths.config)
+    if train.user_key.exists():
+        shutil.copy(train.user_key, paths.user_key)
+    paths.station.mkdir(parents=True)
+    (paths.station / "station.env").write_text(f"STATION_ID={station}\n", "utf-8")
+    (paths.station / "private_key.pem").symlink_to(key.resolve())
+    paths.data.symlink_to(data.resolve())
+
+
+def visit(paths: Paths, command: Sequence[str], log: Path) -> Ended:
+    """Let the runner make a whole visit; whatever it and the train write goes to `log`.
+
+    When this is interrupted, the runner is told to end and is gone afterwards.
+    """
+    arguments = ["run", "--root", str(paths.root), "--", *command]
+    began = time.monotonic()
+    # Appended to, since the train may open its output again by the name /dev/stdout.
+    with (
+        log.open("ab") as file,
+        subprocess.Popen(
+            [sys.executable, "-I", "-B", str(_PACKAGE), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=_environment(paths),
+            cwd=paths.root,
+        ) as process,
+    ):
+        code = _wait(process)
+    status = code if code >= 0 else 128 - code
+    return Ended(status, time.monotonic() - began, read_log(log))
+
+
+def read_log(path: Path) -> Log:
+    """Return what the end of a log tells."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    log = Log()
+    for line in lines:
+        output, message = _separate(line)
+        if output:
+            log.train.append(output)
+        if message.get("level") == "error":
+            log.error = message
+        elif message.get("level") == "status":
+            log.facts = {name: value for name, value in message.items() if name != "level"}
+    del log.train[:-LOG_TAIL_LINES]
+    return log
+
+
+def _environment(paths: Paths) -> dict[str, str]:
+    """Return a clean environment in which `python` is the interpreter that runs this."""
+    files = list(paths.data.iterdir())
+    data = files[0] if len(files) == 1 and files[0].is_file() else paths.data
+    programs = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    return {
+        "PATH": os.pathsep.join(programs),
+        "HOME": str(Path.home()),
+        "LANG": os.environ.get("LANG", "C.UTF-8"),
+        "TRAIN_DATA_PATH": str(data),
+        "PHT_LOG": "json",
+    }
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_GRACE_S + REAP_LIMIT_S)
+        finally:
+            process.kill()  # does nothing to a process that has ended; a train dies with its runner
+        raise
+
+
+def _separate(line: str) -> tuple[str, dict[str, Any]]:
+    """Return what the train wrote on a line, and the runner's message at its end.
+
+    They share a line where the train's output did not end with a newline.
+    """
+    output, mark, rest = line.rpartition(_MESSAGE)
+    if mark:
+        with contextlib.suppress(ValueError):
+            return output, json.loads(mark + rest)
+    return line, {}
