@@ -124,7 +124,7 @@ def _sign(definition: Definition, key: PrivateKey, train: Path, files: Sequence[
         proposal_id=definition.proposal,
         session_id=session_id,
         user_key_pem=public_pem(key.public_key()),
-        station_key_pems={name: public_pem(key) for name, key in definition.stations.items()},
+        station_key_pems={name: public_pem(pub) for name, pub in definition.stations.items()},
         file_list=files,
         definition_hash=digest,
         definition_signature=sign_pss(key, digest),
