@@ -1,0 +1,316 @@
+"""The train's command as a supervised child process.
+
+The runner is the init of the train: it passes signals on, reaps orphans, and lets nothing that the
+train started outlive it, since a process left behind could change results while they are hashed.
+
+The train stays in the runner's process group, where a terminal serves both. Job control (Ctrl-Z)
+is left to the kernel, which stops and continues the whole group.
+"""
+
+import contextlib
+import ctypes
+import errno
+import functools
+import math
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from entrypoint.errors import SystemFailure
+from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
+from entrypoint.linux.stop import STOP_SIGNALS, StopRequest
+
+_PROGRAM_ERRORS = {
+    signal.SIGABRT,
+    signal.SIGBUS,
+    signal.SIGFPE,
+    signal.SIGILL,
+    signal.SIGSEGV,
+    signal.SIGSYS,
+    signal.SIGTRAP,
+}
+_JOB_CONTROL = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
+_NOT_FORWARDED = _PROGRAM_ERRORS | _JOB_CONTROL | {signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP}
+
+_SI_KERNEL = 128  # si_code of a signal that the kernel sent, such as for a key of the terminal
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_CHILDREN = Path("/proc/thread-self/children")
+
+_WAKE_S = 1.0  # longest sleep while the train runs: picks up what one batch of reaping left
+_REAP_BATCH = 1000  # processes; a train that forks without end must not hold up its own timeout
+_KILL_ROUND_S = 0.01  # longest sleep between two rounds of killing
+
+# Why no process could be started, where another try may do better: not the command's fault.
+_NO_RESOURCES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+
+# Loaded here, because the dynamic loader may not be used between fork and exec.
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Reason(Enum):
+    """Why the train's command ended."""
+
+    EXITED = "exited"
+    SIGNALLED = "signalled"
+    TIMED_OUT = "timed out"
+    STOPPED = "stopped"
+    NOT_FOUND = "not found"
+    NOT_EXECUTABLE = "not executable"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the train's command ended.
+
+    Attributes:
+        status: 0-255 as a shell counts: 124 timed out, 126 not executable, 127 not found, 128+n
+            ended by signal n. Never 0 for a train that was stopped.
+        reason: what made it end.
+        signal: the signal that killed it, or, of a STOPPED one, the signal that asked for it.
+    """
+
+    status: int
+    reason: Reason
+    signal: int | None = None
+
+
+def run(
+    command: Sequence[str], *, env: Mapping[str, str], timeout: float | None, stop: StopRequest
+) -> Ended:
+    """Run the train's command; nothing that it started is left when this returns.
+
+    The calling process must have one thread and, unless it is PID 1, no other children: every
+    child of it counts as the train's. As PID 1 every other process of the container is ended,
+    those of `docker exec` too. Descendants keep coming to the calling process when they lose
+    their parent, also after this returns.
+
+    Args:
+        command: program (looked up in the PATH of `env`) and arguments; inherits the standard
+            streams and the working directory.
+        env: the whole environment of the command.
+        timeout: seconds until it is told to end, None for ever.
+        stop: a request that arrives while the command runs is passed on and noted here.
+
+    Raises:
+        Stopped: a stop was requested before the start; nothing was run.
+        SystemFailure: no process can be started or supervised, or one survives SIGKILL.
+    """
+    forwarded = _forwarded()
+    with _held(forwarded | {signal.SIGCHLD}):
+        stop.check()
+        _become_reaper()
+        try:
+            train = _start(command, env, forwarded)
+        except FileNotFoundError:
+            return Ended(127, Reason.NOT_FOUND)
+        except OSError as error:
+            return _not_started(error)
+        watch = _Watch(train, timeout, stop)
+        try:
+            watch.until_end(forwarded)
+        finally:
+            _end_all(train)
+        return watch.result()
+
+
+def _forwarded() -> set[int]:
+    """Return the signals to pass on: those of tini, without what is ignored or job control."""
+    candidates = signal.valid_signals() - _NOT_FORWARDED
+    return {number for number in candidates if signal.getsignal(number) is not signal.SIG_IGN}
+
+
+@contextlib.contextmanager
+def _held(signals: Collection[int]) -> Iterator[None]:
+    """Keep signals pending, to be fetched one by one, instead of having them handled.
+
+    SIGCHLD gets its default action: where it is ignored, the kernel throws exit statuses away.
+    """
+    previous_action = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, previous_action)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+
+
+def _become_reaper() -> None:
+    """Make the train's orphans children of this process; PID 1 gets them anyway."""
+    if os.getpid() == 1:
+        return
+    if not _CHILDREN.exists():
+        raise SystemFailure(
+            "no-process-list",
+            f"the kernel does not offer {_CHILDREN}, so the train could leave processes behind",
+            hint="run the train in a container without --init, where the runner is PID 1",
+        )
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        return
+    raise SystemFailure(
+        "foreign-children",
+        "the runner already has child processes, which would be taken for the train's",
+        hint="start pht as a process of its own, not with exec from a shell that has jobs",
+    )
+
+
+def _start(
+    command: Sequence[str], env: Mapping[str, str], caught: Collection[int]
+) -> subprocess.Popen[bytes]:
+    prepare = functools.partial(_prepare, os.getpid(), caught)
+    return subprocess.Popen(command, env=env, preexec_fn=prepare)
+
+
+def _prepare(runner: int, caught: Collection[int]) -> None:
+    """Run in the child between fork and exec.
+
+    Handlers go before the mask: a signal that arrives in between would only reach our handler.
+    The train must not outlive a killed runner; a change of user would clear that wish, so it must
+    come before this.
+    """
+    for number in caught:
+        signal.signal(number, signal.SIG_DFL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != runner:  # it died before the wish was known
+        os.kill(os.getpid(), signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _prctl(option: int, value: int) -> None:
+    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _not_started(error: OSError) -> Ended:
+    if error.errno in _NO_RESOURCES:
+        raise SystemFailure(
+            "no-process",
+            f"the train cannot be started: {os.strerror(error.errno)}",
+            hint="free memory or raise the limit of processes, then start again",
+            retry=True,
+        ) from error
+    return Ended(126, Reason.NOT_EXECUTABLE)
+
+
+class _Watch:
+    """Sees the running train through to its end, or to the end of its patience."""
+
+    def __init__(
+        self, train: subprocess.Popen[bytes], timeout: float | None, stop: StopRequest
+    ) -> None:
+        self._train = train
+        self._stop = stop
+        self._told: Reason | None = None
+        self._deadline = math.inf if timeout is None else time.monotonic() + timeout
+
+    def until_end(self, forwarded: Collection[int]) -> None:
+        """Forward signals and reap until the train has ended or its grace is over."""
+        awaited = {*forwarded, signal.SIGCHLD}
+        while self._train.poll() is None:
+            left = self._deadline - time.monotonic()
+            if left <= 0 and self._told:
+                return
+            if left <= 0:
+                self._grant_grace(Reason.TIMED_OUT)
+                self._send(signal.SIGTERM)
+                continue
+            info = signal.sigtimedwait(awaited, min(left, _WAKE_S))
+            _reap(self._train)
+            if info is not None and info.si_signo != signal.SIGCHLD:
+                self._receive(info)
+
+    def result(self) -> Ended:
+        """Return how the train ended; only after it was reaped."""
+        code = self._train.returncode
+        status, killed_by = (code, None) if code >= 0 else (128 - code, -code)
+        if self._told is Reason.TIMED_OUT:
+            return Ended(124, Reason.TIMED_OUT, killed_by)
+        asked_by = self._stop.signal
+        if self._told is Reason.STOPPED and asked_by is not None:
+            return Ended(status or 128 + asked_by, Reason.STOPPED, asked_by)
+        return Ended(status, Reason.EXITED if killed_by is None else Reason.SIGNALLED, killed_by)
+
+    def _receive(self, info: signal.struct_siginfo) -> None:
+        number = info.si_signo
+        if number in STOP_SIGNALS:
+            self._stop.request(number)
+        if self._train.returncode is not None:
+            return  # it ended by itself before it could be told
+        if number in STOP_SIGNALS:
+            self._grant_grace(Reason.STOPPED)
+        if not _reached_the_group(info):
+            self._send(number)
+
+    def _grant_grace(self, reason: Reason) -> None:
+        if self._told is None:
+            self._told = reason
+            self._deadline = time.monotonic() + STOP_GRACE_S
+
+    def _send(self, number: int) -> None:
+        with contextlib.suppress(PermissionError):  # of a train that has become another user
+            self._train.send_signal(number)
+
+
+def _reached_the_group(info: signal.struct_siginfo) -> bool:
+    """Return whether the terminal has sent a signal to the train as well.
+
+    It sends to the whole foreground group, but a hang-up only to the leader of the session.
+    """
+    if info.si_signo in {signal.SIGHUP, signal.SIGCONT} and os.getsid(0) == os.getpid():
+        return False
+    return info.si_code == _SI_KERNEL
+
+
+def _reap(train: subprocess.Popen[bytes]) -> bool:
+    """Collect ended processes; return True when there is no child any more."""
+    for _ in range(_REAP_BATCH):
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return True
+        if pid == 0:
+            return False
+        if pid == train.pid:
+            train.returncode = os.waitstatus_to_exitcode(status)
+    return False
+
+
+def _end_all(train: subprocess.Popen[bytes]) -> None:
+    """Kill and reap everything that the train has started, and the train itself if it runs.
+
+    In rounds: each one turns the children of the killed into our own, and processes that fork
+    while they are looked for are met in a later one.
+    """
+    deadline = time.monotonic() + REAP_LIMIT_S
+    while not _reap(train):
+        if time.monotonic() > deadline:
+            raise SystemFailure(
+                "train-still-running",
+                f"processes of the train survive SIGKILL for {REAP_LIMIT_S:g} seconds",
+                hint="look with ps for what blocks them, such as a file system that hangs",
+            )
+        _kill_children()
+        signal.sigtimedwait({signal.SIGCHLD}, _KILL_ROUND_S)
+
+
+def _kill_children() -> None:
+    if os.getpid() == 1:
+        # Everything else in the container, at one instant. Anywhere else: all of the machine.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(-1, signal.SIGKILL)
+        return
+    for pid in map(int, _CHILDREN.read_text().split()):
+        with contextlib.suppress(ChildProcessError, PermissionError):
+            # Raises unless it is our child: a pid that only looks so must never be killed. That of
+            # a child cannot pass to another process, because only we reap it.
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            os.kill(pid, signal.SIGKILL)
