@@ -1,0 +1,120 @@
+"""Runs one command under `entrypoint.linux.child` in a process of its own, and tells how it went.
+
+The runner reaps every child of the process that it runs in, so no test process may call it. Started
+as `python -m tests.supervised ORDER`, ORDER being the JSON of `Order`; the report is the JSON of
+`Report`.
+"""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from entrypoint.errors import SystemFailure
+from entrypoint.linux import child
+from entrypoint.linux.stop import STOP_SIGNALS, Stopped, StopRequest
+
+MARK = "PHT_TEST_MARK"
+"""A variable of the train's environment by which all its descendants are found."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to run.
+
+    Attributes:
+        report: where the report is written; None for stderr.
+        ignored: signals that are ignored when the runner starts, as by `nohup`.
+        path: the PATH of the train.
+    """
+
+    command: list[str]
+    mark: str
+    report: str | None
+    timeout: float | None = None
+    grace: float = 5.0
+    reap_limit: float = 10.0
+    ignored: tuple[int, ...] = ()
+    path: str = os.defpath
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came out.
+
+    Attributes:
+        status: of the train, None if it was refused.
+        reason: the name of the reason, or the code or signal of the refusal.
+        signal: as in `Ended`.
+        stop: the stop signal that was noted.
+        left: processes of the train that still existed when `run` returned.
+        restored: whether mask and handlers are as they were before.
+    """
+
+    status: int | None
+    reason: str
+    signal: int | None
+    stop: int | None
+    left: list[int]
+    restored: bool
+
+
+def main() -> None:
+    """Carry out the order in argv."""
+    order = Order(**json.loads(sys.argv[1]))
+    for number in STOP_SIGNALS:  # whatever the tests themselves were started with
+        ignored = number in order.ignored
+        default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if ignored else default)
+    with patch.multiple(child, STOP_GRACE_S=order.grace, REAP_LIMIT_S=order.reap_limit):
+        report = json.dumps(asdict(carry_out(order)))
+    if order.report is None:
+        print(report, file=sys.stderr, flush=True)
+    else:
+        Path(order.report).write_text(report)
+
+
+def carry_out(order: Order) -> Report:
+    """Run the command and look around afterwards."""
+    env = {"PATH": order.path, MARK: order.mark}
+    status, number = None, None
+    with StopRequest() as stop:
+        before = _signal_state()
+        try:
+            ended = child.run(order.command, env=env, timeout=order.timeout, stop=stop)
+            status, reason, number = ended.status, ended.reason.name, ended.signal
+        except SystemFailure as error:
+            reason = error.code
+        except Stopped as stopped:
+            reason = stopped.signal.name
+        restored = _signal_state() == before
+    return Report(status, reason, number, stop.signal, processes_of(order.mark), restored)
+
+
+def processes_of(mark: str) -> list[int]:
+    """Return the processes, zombies left out, that a train with this mark has started."""
+    wanted = f"{MARK}={mark}".encode()
+    return [
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit() and wanted in _environ(folder).split(b"\0")
+    ]
+
+
+def _environ(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""  # it has just ended
+
+
+def _signal_state() -> object:
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    return handlers, signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+if __name__ == "__main__":
+    main()
