@@ -12,6 +12,7 @@ from pathlib import Path
 
 from entrypoint import __version__
 from entrypoint.errors import PhtError, SettingsError, UsageError, storage_error, unexpected
+from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
 from entrypoint.report import Fact, Report, show
 
@@ -70,22 +71,33 @@ def _help(_options: argparse.Namespace, _report: Report) -> int:
 
 def _run(options: argparse.Namespace, report: Report) -> int:
     from entrypoint import settings, visit
-    from entrypoint.station.export import export
+    from entrypoint.station.export import check_place
 
     loaded = settings.load(options.root, os.environ)
     report.as_json = loaded.log_json
     if not options.command:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
+    if loaded.export:
+        check_place(loaded.export)
     outcome = visit.run(loaded, report, options.command)
     if outcome.status == 0 and loaded.export:
-        try:
-            export(loaded.paths, loaded.export)
-        except PhtError as error:
-            error.stage, error.state = "export", str(outcome.facts["state"])
-            raise
+        _export_sealed(loaded.paths, loaded.export)
         report.info(f"the sealed train is in {loaded.export}")
     report.status({**outcome.facts, **_surroundings()})
     return outcome.status
+
+
+def _export_sealed(paths: Paths, output: Path) -> None:
+    """Export what has just been committed; a failure now does not unsay the visit."""
+    from entrypoint.station.export import export
+
+    try:
+        export(paths, output)
+    except (PhtError, OSError) as error:
+        failure = storage_error(error) if isinstance(error, OSError) else error
+        failure.stage, failure.state, failure.retry = "export", "sealed", False
+        failure.hint = "the visit is complete and the train is sealed: export it with pht export"
+        raise failure from error
 
 
 def _half(options: argparse.Namespace, report: Report) -> int:
@@ -107,7 +119,6 @@ def _half(options: argparse.Namespace, report: Report) -> int:
 
 
 def _inspect(options: argparse.Namespace, _report: Report) -> int:
-    from entrypoint.model import Paths
     from entrypoint.station.inspect import inspect
 
     show(inspect(Paths(options.root or Path("/")), as_json=options.json))
@@ -115,7 +126,6 @@ def _inspect(options: argparse.Namespace, _report: Report) -> int:
 
 
 def _export(options: argparse.Namespace, _report: Report) -> int:
-    from entrypoint.model import Paths
     from entrypoint.station.export import export, write
 
     paths = Paths(options.root or Path("/"))

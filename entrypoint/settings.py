@@ -121,15 +121,15 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
 
     Args:
         root: the folder in front of every fixed path, or None in a container.
-        environment: of this process. An empty value counts as not set.
+        environment: of this process.
 
     Raises:
         SettingsError: a variable is unknown, not built yet, set twice, not trusted here or
             malformed; or the station folder is not mounted read-only.
     """
     paths = Paths(root or Path("/"))
-    outside = {name: value for name, value in environment.items() if value}
-    folder = _station_folder(paths, in_container=root is None)
+    outside = _set(environment)
+    folder = _set(_station_folder(paths, in_container=root is None))
     _check_names({*outside, *folder})
     if root is None and (untrusted := _LOWERS_PROTECTION & outside.keys()):
         raise SettingsError(
@@ -153,6 +153,15 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
     )
 
 
+def _set(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables without settings that are empty, which count as not set."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if value or not (name.startswith("PHT_") or name in _SECRET or name == "STATION_ID")
+    }
+
+
 def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
     """Return the variables of station.env, or nothing if there is no station folder."""
     folder = paths.station
@@ -174,18 +183,19 @@ def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
 def _parse_env(path: Path, data: bytes) -> dict[str, str]:
     """Read NAME=VALUE lines as `docker run --env-file` does: no quotes, # begins a comment."""
     values: dict[str, str] = {}
-    for number, line in enumerate(data.decode(errors="surrogateescape").splitlines(), start=1):
-        name, equals, value = line.partition("=")
+    lines = data.decode(errors="surrogateescape").split("\n")
+    for number, line in enumerate(lines, start=1):
+        name, equals, value = line.removesuffix("\r").partition("=")
         if not line.strip() or line.startswith("#"):
             continue
-        if not equals or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in values:
+        valid = equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and "\0" not in value
+        if not valid or name in values:
             raise SettingsError(
                 "station-env-malformed",
                 f"line {number} of {path} is not NAME=VALUE, or sets a name a second time",
                 hint="write one NAME=VALUE a line, without spaces around = and without quotes",
             )
-        if value:
-            values[name] = value
+        values[name] = value
     return values
 
 

@@ -25,27 +25,37 @@ def export(paths: Paths, output: Path) -> None:
         MalformedTrain: the train is unfinished or its configuration is not well formed.
         StorageError: the file exists already.
     """
+    check_place(output)
     temporary = output.with_name(output.name + ".part")
-    if output.exists():
-        raise StorageError(
-            "output-exists",
-            f"{output} exists already",
-            hint="remove it or give another name; nothing is overwritten",
-        )
     try:
         with temporary.open("wb") as file:
             write(paths, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(output)
-    except FileNotFoundError:
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_place(output: Path) -> None:
+    """Check that `output` can be made, before work begins whose result it is to hold.
+
+    Raises:
+        MissingInput: there is no folder for it.
+        StorageError: the file exists already.
+    """
+    if output.exists():
+        raise StorageError(
+            "output-exists",
+            f"{output} exists already",
+            hint="remove it or give another name; nothing is overwritten",
+        )
+    if not output.parent.is_dir():
         raise MissingInput(
             "output-folder-missing",
             f"the folder of {output} does not exist",
             hint="make the folder first, or mount it",
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        )
 
 
 def write(paths: Paths, file: IO[bytes]) -> None:
