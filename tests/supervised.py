@@ -65,10 +65,10 @@ class Report:
 def main() -> None:
     """Carry out the order in argv."""
     order = Order(**json.loads(sys.argv[1]))
-    for number in STOP_SIGNALS:  # whatever the tests themselves were started with
-        ignored = number in order.ignored
-        default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-        signal.signal(number, signal.SIG_IGN if ignored else default)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)  # whatever the tests themselves were started with
+    for ignored in order.ignored:
+        signal.signal(ignored, signal.SIG_IGN)
     with patch.multiple(child, STOP_GRACE_S=order.grace, REAP_LIMIT_S=order.reap_limit):
         report = json.dumps(asdict(carry_out(order)))
     if order.report is None:

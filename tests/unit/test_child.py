@@ -170,6 +170,13 @@ def counted(folder: Path) -> dict[int, int]:
     return counts
 
 
+def without_right_to_kill() -> tuple[str, ...]:
+    """Return what to put before a runner that may not kill another user's process."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("needs root and setpriv for a runner without the capability to kill")
+    return ("setpriv", "--bounding-set=-kill")
+
+
 def until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not holds():
@@ -296,6 +303,26 @@ def test_a_train_that_does_not_stop_is_killed_after_its_grace(start: Starter) ->
     report = train.report()
     assert report == Report(137, "STOPPED", signal.SIGTERM, signal.SIGTERM, [], True)
     assert time.monotonic() - begin >= 0.5
+
+
+def test_repeated_requests_do_not_prolong_the_grace(start: Starter) -> None:
+    code = "trap '' TERM; while :; do kill -TERM $PPID; sleep 0.05; done"
+    report = start("sh", "-c", code, grace=0.5).report()
+    assert report == Report(137, "STOPPED", signal.SIGTERM, signal.SIGTERM, [], True)
+
+
+def test_a_train_that_became_another_user_need_not_take_signals(start: Starter) -> None:
+    code = "import os, time; os.setuid(1000); print('ready', flush=True); time.sleep(0.5)"
+    order = start.order(sys.executable, "-c", code)
+    train = start.start(order, before=without_right_to_kill())
+    train.wait_for("ready")
+    train.send(signal.SIGUSR1)
+    assert train.report() == Report(0, "EXITED", None, None, [], True)
+
+
+def test_the_status_is_known_although_ends_of_children_were_ignored(start: Starter) -> None:
+    report = start("sh", "-c", "exit 7", ignored=(signal.SIGCHLD,)).report()
+    assert report == Report(7, "EXITED", None, None, [], True)
 
 
 def test_a_signal_that_was_ignored_from_the_start_stays_ignored(start: Starter) -> None:
@@ -433,13 +460,19 @@ with StopRequest() as stop, subprocess.Popen(["sleep", "600"]) as other:
 
 
 def test_a_process_that_cannot_be_killed_is_reported(start: Starter) -> None:
-    if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("needs root and setpriv for a runner that may not kill another user's process")
     code = "import os, time\nif os.fork() == 0:\n os.setuid(1000)\n print(flush=True)\n"
     code += " time.sleep(600)\nelse:\n time.sleep(0.5)"
     order = start.order(sys.executable, "-c", code, reap_limit=0.3)
-    report = start.start(order, before=("setpriv", "--bounding-set=-kill")).report()
+    report = start.start(order, before=without_right_to_kill()).report()
     assert (report.status, report.reason, len(report.left)) == (None, "train-still-running", 1)
+
+
+def test_process_numbers_of_another_namespace_are_never_used(start: Starter) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root for a namespace of process numbers whose /proc is not mounted")
+    order = start.order("sh", "-c", "sleep 600 & exit 0", reap_limit=0.3)
+    before = ("unshare", "--pid", "--fork", "sh", "-c", '"$@"; exit $?', "sh")
+    assert start.start(order, before=before).report().reason == "train-still-running"
 
 
 # On a terminal
