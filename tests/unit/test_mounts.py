@@ -1,0 +1,164 @@
+"""Mounts: the text of mountinfo, and real mounts in a namespace of the test's own."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from entrypoint.linux.mounts import Mount, is_mount_point, mount_of, parse
+from tests.mount_namespace import run_python
+
+PREPARE = """
+import subprocess, sys
+from pathlib import Path
+from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
+here = Path(sys.argv[1])
+def mount(*arguments):
+    subprocess.run(["mount", *map(str, arguments)], check=True)
+def new(name):
+    (here / name).mkdir(parents=True)
+    return here / name
+"""
+
+
+def seen(code: str, folder: Path) -> object:
+    """Return the literal that `code` prints where it may mount."""
+    return ast.literal_eval(run_python(PREPARE + code, folder))
+
+
+def only(text: str) -> Mount:
+    (mount,) = parse(text + "\n")
+    return mount
+
+
+# The text
+
+
+def test_the_fields_of_a_line() -> None:
+    line = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
+    assert only(line) == Mount(36, Path("/mnt2"), "ext3", read_only=False)
+
+
+@pytest.mark.parametrize("optional", ["", "shared:1 ", "shared:1 master:2 propagate_from:3 "])
+def test_any_number_of_optional_fields(optional: str) -> None:
+    line = f"36 35 98:0 / / rw {optional}- overlay overlay rw"
+    assert only(line) == Mount(36, Path("/"), "overlay", read_only=False)
+
+
+@pytest.mark.parametrize(
+    ("own", "super_block", "read_only"),
+    [
+        ("rw", "rw", False),
+        ("ro,relatime", "rw", True),
+        ("rw,relatime", "ro,size=4k", True),
+        ("rw,noro", "rw,x=ro", False),
+    ],
+)
+def test_either_the_mount_or_its_file_system_is_read_only(
+    own: str, super_block: str, read_only: bool
+) -> None:
+    assert only(f"36 35 0:26 / /ro {own} - tmpfs ro {super_block}").read_only == read_only
+
+
+def test_escaped_characters_of_a_mount_point() -> None:
+    line = r"36 35 0:26 / /a\040b\011c\012d\134e\134040 rw - tmpfs tmpfs rw"
+    assert only(line).point == Path("/a b\tc\nd\\e\\040")
+
+
+@pytest.mark.parametrize("space", ["\r", "\x0b", "\x0c", "\x1c", "\x85", "\xa0", "\u2028", "-"])
+def test_only_space_and_newline_separate(space: str) -> None:
+    line = f"36 35 0:26 / /a{space}b rw - tmpfs tmpfs rw"
+    assert only(line).point == Path(f"/a{space}b")
+
+
+def test_a_source_without_name() -> None:
+    assert only("36 35 0:26 / /a rw - tmpfs  ro").read_only
+
+
+def test_text_that_is_no_mountinfo() -> None:
+    with pytest.raises((ValueError, IndexError)):
+        parse("rootfs / rootfs rw 0 0\n")
+
+
+# Real mounts
+
+
+def test_the_mount_of_everything() -> None:
+    assert is_mount_point(Path("/"))
+    assert mount_of(Path("/")).point == Path("/")
+    assert (mount_of(Path("/proc")).fs_type, is_mount_point(Path("/proc"))) == ("proc", True)
+
+
+def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        mount_of(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError):
+        is_mount_point(tmp_path / "absent")
+
+
+def test_a_folder_within_a_mount_is_no_mount_point(tmp_path: Path) -> None:
+    assert not is_mount_point(tmp_path)
+
+
+def test_type_and_mode_of_a_mount(tmp_path: Path) -> None:
+    code = """
+folder = new("some name\\n")
+mount("-t", "tmpfs", "-o", "ro", "tmpfs", folder)
+found = mount_of(folder)
+print((found.point == folder, found.fs_type, found.read_only))
+"""
+    assert seen(code, tmp_path) == (True, "tmpfs", True)
+
+
+def test_a_read_only_bind_of_a_writable_file_system(tmp_path: Path) -> None:
+    code = """
+source, point = new("source"), new("point")
+mount("--bind", source, point)
+mount("-o", "remount,bind,ro", point)
+print([(is_mount_point(path), mount_of(path).read_only) for path in (source, point)])
+"""
+    assert seen(code, tmp_path) == [(False, False), (True, True)]
+
+
+def test_a_single_file_as_mount_point(tmp_path: Path) -> None:
+    code = """
+source, point = here / "source", here / "point"
+source.touch()
+point.touch()
+mount("--bind", source, point)
+print((is_mount_point(source), is_mount_point(point), mount_of(point).point == point))
+"""
+    assert seen(code, tmp_path) == (False, True, True)
+
+
+def test_a_symlink_is_followed(tmp_path: Path) -> None:
+    code = """
+folder = new("folder")
+mount("-t", "tmpfs", "tmpfs", folder)
+(here / "link").symlink_to(folder)
+print((is_mount_point(here / "link"), mount_of(here / "link").fs_type))
+"""
+    assert seen(code, tmp_path) == (True, "tmpfs")
+
+
+def test_a_mount_that_a_later_one_hides_does_not_count(tmp_path: Path) -> None:
+    code = """
+inner = new("outer/inner")
+mount("-t", "tmpfs", "-o", "ro", "hidden", inner)
+mount("-t", "tmpfs", "visible", inner.parent)
+inner.mkdir()
+print((is_mount_point(inner), mount_of(inner).read_only))
+"""
+    assert seen(code, tmp_path) == (False, False)
+
+
+def test_mounts_below_a_folder(tmp_path: Path) -> None:
+    code = """
+for name in ("b", "b/inner", "a", "a"):
+    (here / name).mkdir(exist_ok=True)
+    mount("-t", "tmpfs", "tmpfs", here / name)
+new("ab")
+print(*[[str(path.relative_to(here)) for path in mounts_below(f)] for f in (here, here / "b")])
+"""
+    printed = run_python(PREPARE + code, tmp_path)
+    assert printed == "['a', 'b', 'b/inner'] ['b/inner']\n"
