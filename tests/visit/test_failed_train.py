@@ -1,0 +1,355 @@
+"""A train that fails, however badly it behaves: nothing is committed, and the disk is as before."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.station import (
+    RUNS_TRAIN,
+    Snapshot,
+    assert_explained,
+    journal,
+    leaked,
+    new_train,
+    opened,
+    pht,
+    settle,
+    snapshot,
+    visit,
+)
+
+IMPORTS = """
+import os, pathlib, shutil, signal, subprocess, sys, time
+results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+opt = results.parent
+outside = opt.parent / "outside"
+work = opt / "pht_results.pht"
+"""
+
+
+def second_stop(root: Path, script: str) -> Path:
+    """Lay out a train with sealed results of every kind that is about to stop at station_2."""
+    opt = new_train(root, IMPORTS + script)
+    results = opt / "pht_results"
+    for name in ("a/b/deep", "a/beside", "empty", "small", "ü"):
+        (results / name).parent.mkdir(parents=True, exist_ok=True)
+        (results / name).write_bytes(b"plaintext" * 4 if name != "empty" else b"")
+    (results / "large").write_bytes(os.urandom(2_500_000))
+    (results / "folder" / "inner").mkdir(parents=True)
+    (results / "link").symlink_to("a/beside")
+    (results / "small").chmod(0o640)
+    (results / "a" / "b").chmod(0o750)
+    (results / "folder").chmod(0o711)
+    if os.geteuid() == 0:
+        os.chown(results / "a" / "beside", 1000, 1001)
+        os.chown(results / "link", 1000, 1001, follow_symlinks=False)
+    reference.published_post_run(opt, "station_1", reference.vector_key("station_1", private=True))
+    (root / "outside").mkdir()
+    (root / "outside" / "precious").write_bytes(b"precious")
+    settle(root, "station_2")
+    return opt
+
+
+def assert_as_before(root: Path, before: Snapshot) -> None:
+    assert snapshot(root) == before
+    assert pht("check", root=root).status == 0
+
+
+# --- ways to end ---------------------------------------------------------------------------------
+
+ENDS: dict[str, tuple[str, int, str]] = {
+    "with 1": ("sys.exit(1)", 1, "exited"),
+    "with 255": ("sys.exit(255)", 255, "exited"),
+    "with the status of a refusal": ("sys.exit(77)", 77, "exited"),
+    "with an exception": ("raise RuntimeError", 1, "exited"),
+    "by SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)", 137, "signalled"),
+    "by SIGTERM of its own": ("os.kill(os.getpid(), signal.SIGTERM)", 143, "signalled"),
+}
+
+
+@pytest.mark.parametrize(("script", "status", "reason"), ENDS.values(), ids=ENDS.keys())
+def test_a_train_that_ends(script: str, status: int, reason: str, tmp_path: Path) -> None:
+    second_stop(tmp_path, f"(results / 'new').write_bytes(b'x'); {script}")
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert done.status == status
+    facts = {
+        name: done.facts[name] for name in ("result", "stage", "reason", "by", "retry", "state")
+    }
+    assert facts == {
+        "result": "train-failed",
+        "stage": "command",
+        "reason": reason,
+        "by": "author",
+        "retry": "no",
+        "state": "unchanged",
+    }
+    assert_as_before(tmp_path, before)
+
+
+def test_a_train_that_runs_out_of_time(tmp_path: Path) -> None:
+    second_stop(tmp_path, "(results / 'new').write_bytes(b'x'); time.sleep(60)")
+    settle(tmp_path, "station_2", PHT_TIMEOUT="1")
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert (done.status, done.facts["reason"], done.facts["state"]) == (
+        124,
+        "timed-out",
+        "unchanged",
+    )
+    assert_as_before(tmp_path, before)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "reason"),
+    [
+        (["python3.999", RUNS_TRAIN[1]], 127, "not-found"),
+        (["/nowhere/python3", RUNS_TRAIN[1]], 127, "not-found"),
+        (["/opt/pht_train/train.py"], 126, "not-executable"),
+    ],
+    ids=["interpreter not found", "path not found", "not executable"],
+)
+def test_a_train_that_cannot_start(
+    command: list[str], status: int, reason: str, tmp_path: Path
+) -> None:
+    second_stop(tmp_path, "")
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path, command)
+
+    assert (done.status, done.facts["reason"]) == (status, reason)
+    assert_as_before(tmp_path, before)
+
+
+def test_the_status_of_a_failed_train_is_told_to_machines(tmp_path: Path) -> None:
+    second_stop(tmp_path, "print('noise', file=sys.stderr); sys.exit(3)")
+
+    done = visit(tmp_path, env={"PHT_LOG": "json"})
+
+    assert done.status == 3
+    assert done.stderr.splitlines()[-1].startswith('{"level": "status", "result": "train-failed"')
+
+
+# --- damage before it fails ----------------------------------------------------------------------
+
+DAMAGE: dict[str, str] = {
+    "deletes everything": "[shutil.rmtree(p) if p.is_dir() and not p.is_symlink() else p.unlink()"
+    " for p in results.iterdir()]",
+    "deletes the folder": "shutil.rmtree(results)",
+    "renames": "(results / 'a').rename(results / 'z'); (results / 'small').rename(results / 'a')",
+    "swaps files and folders": (
+        "(results / 'small').unlink(); (results / 'small').mkdir(); shutil.rmtree(results / 'a');"
+        " (results / 'a').write_bytes(b'x')"
+    ),
+    "appends": "[p.open('ab').write(b'x') for p in results.rglob('*') if p.is_file()]",
+    "truncates": "os.truncate(results / 'large', 10)",
+    "takes away every permission": (
+        "[p.chmod(0) for p in sorted(results.rglob('*'), reverse=True) if not p.is_symlink()];"
+        " results.chmod(0)"
+    ),
+    "adds what nobody may touch": (
+        "d = results / 'd'; (d / 'e').mkdir(parents=True); (d / 'e' / 'f').write_bytes(b'x');"
+        " (d / 'e' / 'f').chmod(0); (d / 'e').chmod(0); d.chmod(0)"
+    ),
+    "adds a FIFO and a socket": (
+        "import socket; os.mkfifo(results / 'pipe'); os.chdir(results);"
+        " socket.socket(socket.AF_UNIX).bind('s')"
+    ),
+    "adds links to the outside": (
+        "(results / 'l').symlink_to(outside); shutil.rmtree(results / 'a');"
+        " (results / 'a').symlink_to(outside)"
+    ),
+    "adds names that cannot be decoded": "(results / os.fsdecode(b'\\xff')).mkdir()",
+    "turns the folder into a link": "shutil.rmtree(results); results.symlink_to(outside)",
+    "turns the folder into a file": "shutil.rmtree(results); results.write_bytes(b'x')",
+    "fills the folder of work files": "(work / 'plain' / 'x').write_bytes(b'x')",
+    "removes the config": "(opt / 'train_config.json').unlink()",
+    "overwrites the config": "(opt / 'train_config.json').write_text('{}')",
+    "turns the config into a link": (
+        "(opt / 'train_config.json').unlink();"
+        " (opt / 'train_config.json').symlink_to(outside / 'precious')"
+    ),
+    "turns the config into a folder": (
+        "(opt / 'train_config.json').unlink();"
+        " (opt / 'train_config.json' / 'x').mkdir(parents=True)"
+    ),
+    "puts a link where the config is written first": (
+        "(opt / 'train_config.json.pht').symlink_to(outside / 'precious')"
+    ),
+}
+
+
+@pytest.mark.parametrize("script", DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_failing_train_that(script: str, tmp_path: Path) -> None:
+    second_stop(tmp_path, f"{script}\nsys.exit(3)")
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert done.status == 3, done.stderr
+    assert done.facts["state"] == "unchanged"
+    if "train_config.json').unlink()" in script:
+        # Its mode went with it; everything else is as it was.
+        (tmp_path / "opt" / "train_config.json").chmod(before["opt/train_config.json"].mode)
+    assert_as_before(tmp_path, before)
+
+
+def test_a_train_at_its_first_stop_that_had_no_results_folder(tmp_path: Path) -> None:
+    opt = new_train(tmp_path, IMPORTS + "(results / 'a').touch(); sys.exit(3)")
+    (opt / "pht_results").rmdir()
+    settle(tmp_path, "station_1")
+    before = snapshot(tmp_path)
+
+    assert visit(tmp_path).status == 3
+    assert snapshot(tmp_path) == before
+
+
+# --- what is kept to go back ---------------------------------------------------------------------
+
+GONE: dict[str, str] = {
+    "removes it": "(work / 'old.tar').unlink()",
+    "cuts it off": "os.truncate(work / 'old.tar', 1_000_000)",
+    "cuts it off in a header": "os.truncate(work / 'old.tar', 1_000)",
+    "empties it": "os.truncate(work / 'old.tar', 0)",
+    "overwrites it": "(work / 'old.tar').write_bytes(b'x' * 10_000)",
+    "removes its folder": "shutil.rmtree(work)",
+    "turns its folder into a link": "shutil.rmtree(work); work.symlink_to(outside)",
+    "turns its folder into a file": "shutil.rmtree(work); work.write_bytes(b'x')",
+}
+
+
+@pytest.mark.parametrize("script", GONE.values(), ids=GONE.keys())
+def test_a_failing_train_that_damages_what_is_kept_to_go_back(script: str, tmp_path: Path) -> None:
+    """Without the old ciphertext the plaintext must not stay, and nobody may use the rest."""
+    opt = second_stop(tmp_path, f"{script}\nsys.exit(3)")
+    outside = snapshot(tmp_path / "outside")
+
+    done = visit(tmp_path)
+
+    assert (done.status, done.facts["state"]) == (3, "spent")
+    assert "pht: warning: the encrypted results are gone: start from the image again" in done.lines
+    assert journal(tmp_path)["phase"] == "spent"
+    assert list((opt / "pht_results").iterdir()) == []
+    assert not os.path.lexists(opt / "pht_results.pht")
+    assert snapshot(tmp_path / "outside") == outside
+    left = snapshot(tmp_path)
+    for again in (visit(tmp_path), pht("pre-run", root=tmp_path), pht("undo", root=tmp_path)):
+        assert_explained(again, 74, "start-from-image")
+    assert_explained(pht("check", root=tmp_path), 76, "wrong-half")
+    assert_explained(pht("post-run", root=tmp_path), 76, "wrong-half")
+    assert_explained(pht("export", "--output", "-", root=tmp_path), 65, "config-unfinished")
+    assert snapshot(tmp_path) == left
+
+
+# --- results that cannot travel ------------------------------------------------------------------
+
+UNSAFE: dict[str, tuple[str, str]] = {
+    "a FIFO": ("os.mkfifo(results / 'pipe')", "pipe"),
+    "a FIFO in a folder": ("os.mkfifo(results / 'a' / 'pipe')", "a/pipe"),
+    "a socket": (
+        "import socket; os.chdir(results); socket.socket(socket.AF_UNIX).bind('s')",
+        "s",
+    ),
+    "a link to the train": ("(results / 'l').symlink_to('../pht_train')", "l"),
+    "an absolute link": ("(results / 'l').symlink_to('/etc/passwd')", "l"),
+    "a link through a link": (
+        "(results / 'd').symlink_to('a'); (results / 'l').symlink_to('d/../../x')",
+        "l",
+    ),
+    "a name that fakes a line": (
+        "os.mkfifo(results / 'x\\npht: result=visited status=0')",
+        "x\\npht: result=visited status=0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("script", "name"), UNSAFE.values(), ids=UNSAFE.keys())
+def test_a_successful_train_that_leaves(script: str, name: str, tmp_path: Path) -> None:
+    second_stop(tmp_path, script)
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert_explained(done, 65, "results-unsafe")
+    assert f"pht_results holds {name}, " in done.stderr
+    assert (done.facts["by"], done.facts["state"]) == ("author", "unchanged")
+    assert_as_before(tmp_path, before)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "shutil.rmtree(results)",
+        "shutil.rmtree(results); results.symlink_to(outside)",
+        "shutil.rmtree(results); results.write_bytes(b'x')",
+    ],
+    ids=["nothing", "a link", "a file"],
+)
+def test_a_successful_train_that_leaves_in_place_of_its_results(
+    script: str, tmp_path: Path
+) -> None:
+    second_stop(tmp_path, script)
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert_explained(done, 65, "results-missing")
+    assert_as_before(tmp_path, before)
+
+
+SEALED_ANYWAY: dict[str, str] = {
+    "turns the folder of work files into a link": "shutil.rmtree(work); work.symlink_to(outside)",
+    "turns the folder of work files into a file": "shutil.rmtree(work); work.write_bytes(b'x')",
+    "removes the folder of work files": "shutil.rmtree(work)",
+    "plants a folder for the user's key": (
+        "(opt / 'user_sym_key.key').unlink(); (opt / 'user_sym_key.key' / 'x').mkdir(parents=True)"
+    ),
+    "plants a link for the user's key": (
+        "(opt / 'user_sym_key.key').unlink();"
+        " (opt / 'user_sym_key.key').symlink_to(outside / 'precious')"
+    ),
+    "plants links where files are written first": (
+        "[(opt / f'{n}.pht').symlink_to(outside / 'precious')"
+        " for n in ('train_config.json', 'user_sym_key.key')]"
+    ),
+    "removes the config": "(opt / 'train_config.json').unlink()",
+    "takes away every permission": (
+        "[p.chmod(0) for p in sorted(results.rglob('*'), reverse=True) if not p.is_symlink()]"
+    ),
+}
+
+
+@pytest.mark.parametrize("script", SEALED_ANYWAY.values(), ids=SEALED_ANYWAY.keys())
+def test_a_successful_train_that_gets_in_the_way(script: str, tmp_path: Path) -> None:
+    """Its results are sealed all the same, and nothing is written or removed elsewhere."""
+    opt = second_stop(tmp_path, f"(results / 'new').write_bytes(b'x')\n{script}")
+    outside = snapshot(tmp_path / "outside")
+
+    done = visit(tmp_path)
+
+    assert done.status == 0, done.stderr
+    assert snapshot(tmp_path / "outside") == outside
+    names = {"pht_results", "pht_train", "train_config.json", "user_sym_key.key"}
+    assert {path.name for path in opt.iterdir()} == names
+    if os.geteuid() == 0:
+        assert opened(opt)["new"] == b"x"
+
+
+def test_nothing_of_the_plaintext_is_said(tmp_path: Path) -> None:
+    opt = new_train(tmp_path, IMPORTS + "sys.exit(1)")
+    (opt / "pht_results" / "secret").write_bytes(b"secret-plaintext")
+    reference.published_post_run(opt, "station_1", reference.vector_key("station_1", private=True))
+    settle(tmp_path, "station_2")
+
+    done = visit(tmp_path)
+
+    assert done.status == 1
+    assert "secret-plaintext" not in done.stderr
+    assert not leaked(done.stderr)
+    assert done.stdout == b""
