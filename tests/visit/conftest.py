@@ -12,7 +12,7 @@ Mount = Callable[..., Path]
 
 @pytest.fixture
 def mount() -> Iterator[Mount]:
-    """Mounts as mount(8) does, returns the mount point, and unmounts it after the test."""
+    """Mounts like the command of this name; what it has mounted is unmounted after the test."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to mount")
     points: list[Path] = []
