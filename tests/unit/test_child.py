@@ -1,11 +1,8 @@
 """The supervised child, with real processes, signals and terminals."""
 
 import ast
-import fcntl
 import json
 import os
-import pty
-import select
 import shutil
 import signal
 import subprocess
@@ -22,50 +19,12 @@ from typing import IO, Any
 import pytest
 
 from tests.supervised import Order, Report, processes_of
+from tests.terminal import Terminal
+from tests.unruly import CHAIN, COUNTING, LEAVING
 
 REPOSITORY = Path(__file__).parents[2]
 PATIENCE_S = 30
 """Seconds after which something that should happen at once counts as not happening."""
-
-COUNTING = """
-import signal, sys, time
-counts = {}
-def count(number, _):
-    counts[number] = counts.get(number, 0) + 1
-for name in sys.argv[2:]:
-    signal.signal(getattr(signal, name), count)
-print("ready", flush=True)
-end = time.monotonic() + 30
-while not counts and time.monotonic() < end:
-    time.sleep(0.01)
-time.sleep(0.3)
-open(sys.argv[1], "w").write(str(counts))
-"""
-"""A train that waits for a signal and writes to a file how often which one arrived."""
-
-LEAVING = """
-import os, time
-for _ in range(3):
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            time.sleep(600)
-        os._exit(0)
-print("left", flush=True)
-"""
-"""A train that leaves daemons behind."""
-
-CHAIN = """
-import os, sys, time
-end = time.monotonic() + 20
-if os.fork() == 0:
-    os.setsid()
-    while os.fork() == 0 and time.monotonic() < end:
-        os.utime(sys.argv[1])
-    os._exit(0)
-time.sleep(0.2)
-"""
-"""A train that leaves a process behind that never stays the same, and touches a file."""
 
 JOB_SHELL = """
 import os, signal, sys
@@ -476,37 +435,6 @@ def test_process_numbers_of_another_namespace_are_never_used(start: Starter) -> 
 
 
 # On a terminal
-
-
-class Terminal:
-    """A real terminal: what is typed at `master` is read, or becomes a signal, at the other end."""
-
-    def __init__(self) -> None:
-        self.master, self._slave = pty.openpty()
-
-    def streams(self) -> dict[str, Any]:
-        """Return settings for a process that leads a session of its own on this terminal."""
-        return {
-            "stdin": self._slave,
-            "stdout": self._slave,
-            "start_new_session": True,
-            "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        }
-
-    def type(self, text: bytes) -> None:
-        os.write(self.master, text)
-
-    def wait_for(self, text: bytes) -> None:
-        """Wait until some text was printed."""
-        seen = b""
-        while text not in seen:
-            assert select.select([self.master], [], [], PATIENCE_S)[0], seen
-            seen += os.read(self.master, 1000)
-
-    def close(self) -> None:
-        for handle in (self._slave, self.master):
-            with suppress(OSError):
-                os.close(handle)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Free space and flushing, on a real file system of known size."""
 
 import ast
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from entrypoint.linux.disk import free_bytes, syncfs
+from tests.faults.strace import Call, Strace, Unavailable
 from tests.mount_namespace import REPOSITORY, run_python
 
 MIB = 1024 * 1024
@@ -39,9 +39,10 @@ def test_a_folder_is_flushed(tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_written_is_an_error(tmp_path: Path) -> None:
-    strace = shutil.which("strace")
-    if strace is None:
-        pytest.skip("needs strace, to make the call fail")
+    try:
+        strace = Strace.find()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
     code = """
 import sys
 from pathlib import Path
@@ -51,8 +52,8 @@ try:
 except OSError as error:
     print(error.strerror)
 """
-    failing = [strace, "--quiet=all", "--trace=syncfs", "--inject=syncfs:error=EIO"]
-    command = [*failing, "--output=/dev/null", sys.executable, "-c", code, str(tmp_path)]
+    failing = strace.injecting(Call("syncfs", 1, "", succeeded=False), "error=EIO")
+    command = [*failing, sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE)
     assert done.stdout == b"Input/output error\n"
 
