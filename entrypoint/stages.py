@@ -11,16 +11,9 @@ from entrypoint.train_config import TrainConfig
 
 @dataclass(frozen=True)
 class VerifiedTrain:
-    """The definition and the chain of the train are what was signed.
-
-    Attributes:
-        config: the configuration.
-        caches: paths below `pht_train` of compiled Python that nobody signed; removed before the
-            train runs.
-    """
+    """The definition and the chain of the train are what was signed."""
 
     config: TrainConfig
-    caches: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,15 @@ from entrypoint.protocol.command import resolve
 from entrypoint.protocol.commit import commit
 from entrypoint.protocol.decrypt import Target, decrypt, keeping, publish, space_needed
 from entrypoint.protocol.seal import Signer, check_sealable, seal
-from entrypoint.protocol.verify import check_own_entry, remove_caches, verify
+from entrypoint.protocol.verify import check_own_entry, remove_unlisted, verify
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.state import Journal, Phase, VisitState, is_folder
 from entrypoint.train_config import TrainConfig, read
+
+_NAMED_FILES = 10
+"""At most so many removed files are named, in lines; a train may have left any number."""
 
 
 class TrainFailed(Exception):
@@ -98,9 +101,7 @@ class Steps:
             self.decrypt(train, Target(self.disk.plain))
         self.disk.open(kept=kept)
         publish(self.disk.plain, self._paths.results)
-        remove_caches(train, self._paths.train)
-        for path in train.caches:
-            self._report.info(f"removed the unsigned cache pht_train/{path}")
+        self._remove_unlisted(train.config)
 
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:
         """Steps 3, 4 and 5; without a target nothing is written."""
@@ -148,8 +149,12 @@ class Steps:
         if ended.status != 0:
             raise TrainFailed(ended)
 
-    def check_results(self) -> None:
-        """Refuse results that cannot travel, while the old state can still come back."""
+    def check_left(self, config: TrainConfig) -> None:
+        """Refuse results that cannot travel, while the old state can still come back.
+
+        What the train has left beside its signed files does not travel either, and is removed.
+        """
+        self._remove_unlisted(config)
         if not is_folder(self._paths.results):
             raise MalformedTrain(
                 "results-missing",
@@ -204,11 +209,26 @@ class Steps:
     def go_back(self) -> bool:
         """Put the old state back; return False if it could not be kept."""
         self.state = "unfinished"
+        journal = self.disk.journal
+        if journal is not None and journal.phase is not Phase.OPENING:  # the train may have run
+            self._remove_unlisted(read(journal.config))
         back = self.disk.go_back()
         self.state = "unchanged" if back else "spent"
         if not back:
             self._report.warning("the encrypted results are gone: start from the image again")
         return back
+
+    def _remove_unlisted(self, config: TrainConfig) -> None:
+        """Leave nothing in `pht_train` but the signed files, and say so."""
+        if not is_folder(self._paths.train):
+            return
+        removed = remove_unlisted(config, self._paths.train)
+        for path in removed[:_NAMED_FILES]:
+            self._report.info(f"removed pht_train/{path}, which nobody signed")
+        if len(removed) > _NAMED_FILES:
+            self._report.info(
+                f"removed {len(removed) - _NAMED_FILES} more unsigned files of pht_train"
+            )
 
     def _check_place(self) -> None:
         paths = self._paths

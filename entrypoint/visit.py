@@ -60,7 +60,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
             with steps.or_go_back():
                 steps.open(train, found)  # 3, 4, 5
                 steps.run_train(argv)  # 6
-                steps.check_results()
+                steps.check_left(train.config)
                 steps.succeed(train.config)
         return _seal(steps)  # 7 to 12
 
@@ -95,8 +95,9 @@ def post_run(settings: Settings, report: Report) -> Outcome:
             case Journal(phase=Phase.WAITING) as journal:
                 steps.check_own(journal)
                 steps.state = "waiting"
-                steps.check_results()
-                steps.succeed(read(journal.config))
+                config = read(journal.config)
+                steps.check_left(config)
+                steps.succeed(config)
             case _:
                 raise _wrong_half("no pre-run of this station has opened it", "use pre-run first")
         return _seal(steps)

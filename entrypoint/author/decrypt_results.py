@@ -159,7 +159,7 @@ def _verified(config: TrainConfig, paths: Paths, report: Report) -> VerifiedTrai
     else:
         config.verify_user_signature()
         config.verify_chain()
-        train = VerifiedTrain(config, ())
+        train = VerifiedTrain(config)
         report.warning("there is no pht_train in the source: the immutable files are not checked")
     report.info(f"the chain of {len(config.visits)} station signatures is valid")
     return train

@@ -1,6 +1,6 @@
 """Steps 1 and 2: the train definition and the chain of station signatures.
 
-Nothing is written here, and no private key is used.
+No private key is used here, and verifying writes nothing.
 """
 
 import hmac
@@ -24,7 +24,7 @@ def verify(config: TrainConfig, train: Path) -> VerifiedTrain:
         IntegrityError: the files are not what the user signed.
         RouteError: the chain of station signatures is not valid.
     """
-    caches = _check_entries(config, train)
+    _check_entries(config, train)
     query = train / QUERY if config.has_query else None
     files = (train / path for path in config.files)
     digest = immutable_hash(config.user_id, files, config.session_id, query)
@@ -36,7 +36,7 @@ def verify(config: TrainConfig, train: Path) -> VerifiedTrain:
         )
     config.verify_user_signature()
     config.verify_chain()
-    return VerifiedTrain(config, caches)
+    return VerifiedTrain(config)
 
 
 def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
@@ -60,32 +60,39 @@ def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
         )
 
 
-def remove_caches(train: VerifiedTrain, folder: Path) -> None:
-    """Remove compiled Python that nobody signed, and the cache folders that are empty then."""
-    for path in train.caches:
-        (folder / path).unlink(missing_ok=True)
-    for parent in {(folder / path).parent for path in train.caches}:
-        if parent.is_dir() and not any(parent.iterdir()):
-            parent.rmdir()
+def remove_unlisted(config: TrainConfig, train: Path) -> list[str]:
+    """Remove what lies beside the listed files, and folders that are empty then; return its paths.
+
+    Before the run that is compiled Python, for `verify` refuses everything else. After it, that is
+    whatever the train has left, for which the next station would refuse it: published packages
+    refuse compiled Python too, because they count the files.
+    """
+    listed = _listed(config)
+    unlisted = [
+        path for path, kind in _entries(train) if kind is not Kind.DIRECTORY and path not in listed
+    ]
+    for path in unlisted:
+        (train / path).unlink()
+    for folder in {(train / path).parent for path in unlisted} - {train}:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    return unlisted
 
 
-def _check_entries(config: TrainConfig, train: Path) -> tuple[str, ...]:
-    """Return the compiled Python beside the listed files, after checking there is nothing else.
+def _check_entries(config: TrainConfig, train: Path) -> None:
+    """Check that there are the listed files, and nothing else but compiled Python.
 
     An unlisted `numpy.py` would be imported in place of the package: the user's signature covers
     listed files only, so everything else has no business here. Caches of honest trains are the one
     exception, for their builders ran them.
     """
-    listed = {*config.files, *([QUERY] if config.has_query else [])}
+    listed = _listed(config)
     present: set[str] = set()
-    caches: list[str] = []
     problems: list[str] = []
     for path, kind in _entries(train):
         if path in listed and kind is Kind.FILE:
             present.add(path)
-        elif kind is Kind.FILE and _is_cache(path):
-            caches.append(path)
-        elif kind is not Kind.DIRECTORY:
+        elif kind is not Kind.DIRECTORY and not (kind is Kind.FILE and _is_cache(path)):
             problems.append(f"{path} is {_describe(kind)}")
     problems += [f"{path} is missing" for path in sorted(listed - present)]
     if problems:
@@ -95,7 +102,10 @@ def _check_entries(config: TrainConfig, train: Path) -> tuple[str, ...]:
             hint="do not run this train; build it again with only the listed files",
             problems=problems[:20],
         )
-    return tuple(caches)
+
+
+def _listed(config: TrainConfig) -> set[str]:
+    return {*config.files, *([QUERY] if config.has_query else [])}
 
 
 def _entries(train: Path) -> Iterator[tuple[str, Kind]]:
