@@ -86,9 +86,9 @@ def run(
     """Run the train's command; nothing that it started is left when this returns.
 
     The calling process must have one thread and, unless it is PID 1, no other children: every
-    child of it counts as the train's. As PID 1 every other process of the container is ended,
-    those of `docker exec` too. Descendants keep coming to the calling process when they lose
-    their parent, also after this returns.
+    child of it counts as the train's. As PID 1 it may end every other process of the container,
+    those of `docker exec` too. Descendants that lose their parent keep coming to the calling
+    process after this returns.
 
     Args:
         command: program (looked up in the PATH of `env`) and arguments; inherits the standard
@@ -173,8 +173,7 @@ def _prepare(runner: int, caught: Collection[int]) -> None:
     """Run in the child between fork and exec.
 
     Handlers go before the mask: a signal that arrives in between would only reach our handler.
-    The train must not outlive a killed runner; a change of user would clear that wish, so it must
-    come before this.
+    The wish to die with the runner comes after any change of user, which would clear it.
     """
     for number in caught:
         signal.signal(number, signal.SIG_DFL)
@@ -202,7 +201,7 @@ def _not_started(error: OSError) -> Ended:
 
 
 class _Watch:
-    """Sees the running train through to its end, or to the end of its patience."""
+    """Attends the running train until it has ended, or until its grace is over."""
 
     def __init__(
         self, train: subprocess.Popen[bytes], timeout: float | None, stop: StopRequest
