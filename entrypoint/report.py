@@ -6,6 +6,7 @@ belongs to the train, or to what a command was asked to print. Whatever a train 
 (ids, file names) is escaped. With PHT_LOG=json every line on stderr is one JSON object.
 """
 
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,8 @@ class Report:
 
     def __init__(self, *, as_json: bool = False, stream: IO[str] | None = None) -> None:
         self.as_json = as_json
-        self._stream = stream or sys.stderr
+        # A program that was started with stderr closed has none.
+        self._stream = stream or sys.stderr or io.StringIO()
 
     def info(self, text: str) -> None:
         """Say what was done."""
@@ -80,12 +82,21 @@ class Report:
             self._write(f"pht: {prefix.get(level, level + ': ')}{escape(text)}")
 
     def _write(self, line: str) -> None:
-        # A closed stderr (a terminal that went away) must not fail a visit.
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
-        except (OSError, ValueError):
-            pass
+        except OSError:
+            self._go_silent()
+
+    def _go_silent(self) -> None:
+        """Write no more: a terminal or pipe that went away must not fail a visit.
+
+        What is left in the buffer of stderr would be tried again when the interpreter ends, which
+        then changes the exit status to 120.
+        """
+        if self._stream is sys.stderr:
+            sys.stderr = io.StringIO()
+        self._stream = io.StringIO()
 
 
 def show(text: str) -> None:
