@@ -78,13 +78,12 @@ def _position_of_file(command: Sequence[str]) -> int | None:
 
 def _signed_file(word: str, train: VerifiedTrain, paths: Paths) -> Path | None:
     """Return the path of the file that `word` names, if it is of the verified list."""
-    if "/" not in word:
-        # A bare word is looked up in PATH as a program, and in the working directory as a script.
-        path = Path.cwd() / word
-    elif (inside := PurePosixPath(word)).is_relative_to(_TRAIN):
-        path = paths.train / inside.relative_to(_TRAIN)
+    named = PurePosixPath(word)
+    if named.is_relative_to(_TRAIN):
+        path = paths.train / named.relative_to(_TRAIN)
     else:
-        path = Path.cwd() / word
+        # A bare word too, so that it cannot come to mean a program that PATH finds.
+        path = Path.cwd() / named
     path = Path(os.path.normpath(path))
     folder = paths.train.resolve()
     resolved = path.resolve()
