@@ -1,0 +1,223 @@
+"""The words of the command line, and where the train's command begins."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from entrypoint import __version__
+from entrypoint.errors import UsageError
+from entrypoint.options import help_text, parse
+from tests.station import REPOSITORY
+
+ROOT = Path("/somewhere")
+
+
+def options(*arguments: str) -> dict[str, Any]:
+    return vars(parse(arguments))
+
+
+def refused(code: str, *arguments: str) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        parse(arguments)
+    assert caught.value.code == code
+    assert caught.value.hint
+    return caught.value
+
+
+# --- a visit -------------------------------------------------------------------------------------
+
+VISITS: list[tuple[list[str], Path | None, list[str]]] = [
+    (["python", "x.py"], None, ["python", "x.py"]),
+    (["python", "x.py", "--root", "/a"], None, ["python", "x.py", "--root", "/a"]),
+    (["python", "--", "x.py", "--"], None, ["python", "--", "x.py", "--"]),
+    (["/opt/pht_train/run"], None, ["/opt/pht_train/run"]),
+    ([""], None, [""]),
+    (["running"], None, ["running"]),
+    (["run", "python", "x.py"], None, ["python", "x.py"]),
+    (["run", "--", "python", "-u", "x.py"], None, ["python", "-u", "x.py"]),
+    (["run", "--", "run", "--root", "/a", "--", "b"], None, ["run", "--root", "/a", "--", "b"]),
+    (["run", "--root", str(ROOT), "--", "python"], ROOT, ["python"]),
+    (["run", f"--root={ROOT}", "--", "python"], ROOT, ["python"]),
+    (["run", "--root", str(ROOT), "python", "x"], ROOT, ["python", "x"]),
+    (["run"], None, []),
+    (["run", "--"], None, []),
+]
+
+
+@pytest.mark.parametrize(("arguments", "root", "command"), VISITS)
+def test_a_whole_visit(arguments: list[str], root: Path | None, command: list[str]) -> None:
+    assert options(*arguments) == {"name": "run", "root": root, "command": command}
+
+
+@pytest.mark.parametrize("name", ["pre-run", "post-run", "undo", "check"])
+def test_the_halves(name: str) -> None:
+    assert options(name) == {"name": name, "root": None}
+    assert options(name, "--root", str(ROOT)) == {"name": name, "root": ROOT}
+
+
+def test_looking_at_a_train() -> None:
+    assert options("inspect") == {"name": "inspect", "root": None, "json": False}
+    assert options("inspect", "--json", "--root", str(ROOT))["json"]
+    assert options("export", "--output", "-")["output"] == Path("-")
+    assert options("export", "--root", str(ROOT), "--output", "x.tar") == {
+        "name": "export",
+        "root": ROOT,
+        "output": Path("x.tar"),
+    }
+
+
+# --- the author's desk ---------------------------------------------------------------------------
+
+
+def test_making_keys() -> None:
+    assert options("keygen", "user") == {
+        "name": "keygen",
+        "key_name": Path("user"),
+        "bits": 3072,
+        "password_file": None,
+        "no_password": False,
+    }
+    assert options("keygen", "user", "--bits", "4096", "--no-password")["bits"] == 4096
+
+
+CREATE = ["create", "train", "--output", "built", "--user-key", "k", "--user", "u"]
+CREATE += ["--train-id", "t"]
+
+
+def test_building_a_train() -> None:
+    parsed = options(*CREATE, "--station", "b=keys/b.pem", "--station", "a=x=y.pem")
+    assert parsed["station"] == [("b", Path("keys/b.pem")), ("a", Path("x=y.pem"))]
+    assert (parsed["proposal"], parsed["master_image"]) == ("", "")
+
+
+@pytest.mark.parametrize("station", ["a", "a=", "=b.pem", "="])
+def test_a_station_without_id_or_key(station: str) -> None:
+    refused("usage", *CREATE, "--station", station)
+
+
+def test_a_route_on_the_desk() -> None:
+    parsed = options("simulate", "train", "--data", "d", "--route", "b,a", "--", "python", "--x")
+    assert (parsed["route"], parsed["command"]) == (["b", "a"], ["python", "--x"])
+    refused("usage", "simulate", "train", "--data", "d", "--route", "a,,b", "--", "python")
+
+
+# --- what makes no sense -------------------------------------------------------------------------
+
+WRONG = [
+    ["run", "--nonsense", "--", "python"],
+    ["run", "--roo", "/a", "--", "python"],
+    ["run", "--root"],
+    ["run", "-u", "python"],
+    ["check", "more"],
+    ["check", "--", "python"],
+    ["check", "--json"],
+    ["inspect", "--output", "x"],
+    ["export"],
+    ["keygen"],
+    ["keygen", "a", "--bits", "many"],
+    ["create", "train"],
+    ["decrypt-results", "x"],
+    ["help", "run"],
+    ["--root", "/a", "run"],
+    ["-v"],
+    ["--"],
+    ["--", "python"],
+    ["-c", "import os"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_what_makes_no_sense(arguments: list[str]) -> None:
+    refused("usage", *arguments)
+
+
+@pytest.mark.parametrize("name", ["query", "doctor", "validate-image", "describe-image"])
+def test_a_planned_command_is_not_taken_for_the_trains(name: str) -> None:
+    assert name in refused("command-not-built", name).message
+
+
+def test_an_image_without_command() -> None:
+    assert refused("no-command").by == "author"
+
+
+# --- as the command of a container ---------------------------------------------------------------
+
+
+def as_pid_1(*arguments: str) -> str:
+    """Return the name of the command that is parsed, or the code of the refusal, as PID 1."""
+    command = ["unshare", "--pid", "--fork"]
+    command += [] if os.geteuid() == 0 else ["--map-root-user"]
+    if not shutil.which("unshare") or subprocess.run([*command, "true"], check=False).returncode:
+        pytest.skip("needs unshare, and root or user namespaces, to become PID 1")
+    done = subprocess.run(
+        [*command, sys.executable, "-c", AS_PID_1, *arguments],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+AS_PID_1 = """
+import os, sys
+from entrypoint.errors import UsageError
+from entrypoint.options import parse
+assert os.getpid() == 1
+try:
+    print(parse(sys.argv[1:]).name, end="")
+except UsageError as error:
+    print(error.code, end="")
+"""
+WEAKENING = [["pre-run"], ["post-run"], ["undo"], ["run", "--root", "/a", "--", "x"]]
+WEAKENING += [["check", "--root=/"], ["export", "--root", "/", "--output", "-"]]
+
+
+@pytest.mark.parametrize("arguments", WEAKENING, ids=" ".join)
+def test_what_would_weaken_a_visit_is_not_for_the_command_of_an_image(arguments: list[str]) -> None:
+    assert parse(arguments)
+    assert as_pid_1(*arguments) == "not-in-a-container"
+
+
+@pytest.mark.parametrize("arguments", [["x"], ["run", "--", "x"], ["check"], ["inspect"]])
+def test_the_rest_is_for_containers_too(arguments: list[str]) -> None:
+    assert as_pid_1(*arguments) == parse(arguments).name
+
+
+# --- help ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word", ["help", "--help", "-h"])
+def test_help(word: str) -> None:
+    assert options(word) == {"name": "help"}
+
+
+COMMANDS = ["run", "pre-run", "post-run", "undo", "check", "inspect", "export"]
+COMMANDS += ["keygen", "create", "simulate", "decrypt-results", "help"]
+
+
+def test_the_help_names_every_command() -> None:
+    described = [line.split()[0] for line in help_text().splitlines() if line.startswith("    ")]
+    assert [word for word in described if word in COMMANDS] == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_of_its_own(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse([command, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: pht {command}")
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"pht {__version__}\n"
