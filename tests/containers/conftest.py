@@ -12,6 +12,8 @@ import pytest
 
 from tests.containers import images
 from tests.containers.engine import Engine, Unavailable
+from tests.containers.visitor import SECOND, build_image, station_folder
+from tests.station import settle
 
 Made = TypeVar("Made")
 
@@ -46,6 +48,27 @@ def base_image(engine: Engine) -> str:
 def runner_image(engine: Engine, base_image: str) -> str:
     """The tag of the base image with the runner as its ENTRYPOINT."""
     return _or_skip(lambda: images.make_runner(engine))
+
+
+@pytest.fixture(scope="session")
+def train_image(engine: Engine, runner_image: str) -> str:
+    """The image of trains that are started as `python /opt/pht_train/train.py`."""
+    return build_image(engine, runner_image, name="train")
+
+
+@pytest.fixture
+def station(tmp_path: Path) -> list[str]:
+    """The options of a container at the second station."""
+    settle(tmp_path, SECOND)
+    return station_folder(tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder that a test shares with its train."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    return folder
 
 
 def _or_skip(make: Callable[[], Made]) -> Made:
