@@ -8,6 +8,7 @@ belongs to the train, or to what a command was asked to print. Whatever a train 
 
 import io
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import IO
@@ -118,6 +119,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _word(value: Fact) -> str:
-    """Return a value of the status line that no value can break out of."""
-    text = escape(str(value))
-    return json.dumps(text) if not text or " " in text or '"' in text else text
+    """Return a value for the status line, quoted unless it is a plain word in every shell."""
+    text = str(value)
+    return text if re.fullmatch(r"[\w.,:/+-]+", text) else json.dumps(text)

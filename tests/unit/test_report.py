@@ -1,0 +1,150 @@
+"""What is printed: nothing that a train has chosen can fake a line, and machines can read it."""
+
+import io
+import json
+import shlex
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from entrypoint.errors import MalformedTrain
+from entrypoint.report import Report, escape, table
+
+ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
+"""Also surrogates, which stand for undecodable bytes of a file name."""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Gone(io.StringIO):
+    """A stream whose reader has gone away."""
+
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+@given(ANYTHING)
+def test_what_is_escaped_is_one_printable_line(text: str) -> None:
+    escaped = escape(text)
+    assert escaped.isprintable()
+    escaped.encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("plain, ü 🚂", "plain, ü 🚂"),
+        ("a\nb\r\tc", "a\\nb\\r\\tc"),
+        ("\x1b[2J\x07", "\\x1b[2J\\x07"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\u2028\x85\x00", "\\u2028\\x85\\x00"),
+        ("\udcff", "\\udcff"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_what_cannot_be_seen_is_made_visible(text: str, escaped: str) -> None:
+    assert escape(text) == escaped
+
+
+# --- lines for people ----------------------------------------------------------------------------
+
+
+def test_lines_for_people() -> None:
+    stream = io.StringIO()
+    report = Report(stream=stream)
+    report.info("step 1: done")
+    report.warning("the link a\nb travels")
+    report.error(
+        MalformedTrain("some-code", "wrong\x1b", hint="mend it", problems=["one\n", "two"])
+    )
+    report.status({"result": "refused", "status": 65, "code": "some-code"})
+    assert stream.getvalue().splitlines() == [
+        "pht: step 1: done",
+        "pht: warning: the link a\\nb travels",
+        "pht: error: wrong\\x1b [some-code]",
+        "pht:   - one\\n",
+        "pht:   - two",
+        "pht: hint: mend it",
+        "pht: result=refused status=65 code=some-code",
+    ]
+
+
+@given(ANYTHING)
+@example("'")
+@example('"')
+@example("\\")
+@example("")
+@example("a state=sealed")
+def test_no_value_breaks_out_of_the_status_line(value: str) -> None:
+    stream = io.StringIO()
+    Report(stream=stream).status({"code": value, "state": "unchanged"})
+    [line] = stream.getvalue().splitlines()
+    _, first, second = shlex.split(line)
+    assert second == "state=unchanged"
+    assert first.startswith("code=")
+
+
+# --- lines for machines --------------------------------------------------------------------------
+
+
+@given(ANYTHING)
+def test_lines_for_machines(text: str) -> None:
+    stream = io.StringIO()
+    report = Report(as_json=True, stream=stream)
+    report.info(text)
+    report.warning(text)
+    report.error(MalformedTrain("code", text, hint=text, problems=[text]))
+    report.status({"result": text, "status": 65})
+    report.progress(text)
+    report.progress_done()
+    info, warning, error, status, progress = map(json.loads, stream.getvalue().split("\n")[:-1])
+    assert info == progress == {"level": "info", "message": text}
+    assert warning == {"level": "warning", "message": text}
+    assert error == {
+        "level": "error",
+        "code": "code",
+        "message": text,
+        "problems": [text],
+        "hint": text,
+    }
+    assert status == {"level": "status", "result": text, "status": 65}
+
+
+# --- progress ------------------------------------------------------------------------------------
+
+
+def test_progress_overwrites_one_line_of_a_terminal() -> None:
+    terminal = Terminal()
+    report = Report(stream=terminal)
+    report.progress("stop 1\x1b")
+    report.progress("stop 2")
+    report.progress_done()
+    assert terminal.getvalue() == "\r\x1b[Kpht: stop 1\\x1b\r\x1b[Kpht: stop 2\r\x1b[K"
+
+
+def test_progress_is_plain_lines_elsewhere() -> None:
+    stream = io.StringIO()
+    report = Report(stream=stream)
+    report.progress("stop 1")
+    report.progress_done()
+    assert stream.getvalue() == "pht: stop 1\n"
+
+
+def test_a_reader_that_has_gone_is_no_reason_to_fail() -> None:
+    for as_json in (False, True):
+        report = Report(as_json=as_json, stream=Gone())
+        report.info("one")
+        report.status({"result": "visited"})
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def test_columns_are_aligned_and_cells_escaped() -> None:
+    assert table(("stop", "station"), [("1", "a"), ("10", "ü\n"), ("", "c")]) == (
+        "stop  station\n----  -------\n1     a\n10    ü\\n\n      c\n"
+    )
