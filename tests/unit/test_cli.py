@@ -1,0 +1,204 @@
+"""From what happens to an exit status and a status line."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from entrypoint import __version__, cli
+from tests import reference
+from tests.station import REPOSITORY, assert_explained, pht, settle, snapshot
+
+SECRET = "contents of a result"
+
+
+def fail(*_: object, **__: object) -> None:
+    raise RuntimeError(SECRET)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A train of the vectors before its third stop; this process has the station's environment."""
+    reference.lay_out(2, tmp_path)
+    settle(tmp_path, "station_3")
+    for name in [name for name in os.environ if name.startswith("PHT_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+# --- bugs ----------------------------------------------------------------------------------------
+
+
+def test_a_bug_is_told_without_its_message_and_without_a_traceback(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("entrypoint.station.inspect.inspect", fail)
+
+    assert cli.main(["inspect", "--root", str(root)]) == 70
+
+    out, said = capsys.readouterr()
+    error, hint, status = said.splitlines()
+    assert error == (
+        "pht: error: the runner failed unexpectedly: RuntimeError in test_cli.py, fail [bug]"
+    )
+    assert f"version {__version__}" in hint
+    assert " by=runner retry=no " in status
+    assert SECRET not in said + out
+
+
+@pytest.mark.parametrize(
+    ("place", "stage"),
+    [("entrypoint.steps.verify", "verify"), ("entrypoint.protocol.decrypt.unwrap", "decrypt")],
+)
+def test_a_bug_in_a_visit_puts_the_old_state_back_and_says_where_it_was(
+    place: str,
+    stage: str,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = snapshot(root)
+    monkeypatch.setattr(place, fail)
+
+    assert cli.main(["pre-run", "--root", str(root)]) == 70
+
+    status = capsys.readouterr().err.splitlines()[-1]
+    assert f" stage={stage} " in status
+    assert " state=unchanged " in status
+    assert snapshot(root) == before
+
+
+def test_a_bug_once_the_train_has_succeeded_leaves_its_results(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["pre-run", "--root", str(root)]) == 0
+    with monkeypatch.context() as broken:
+        broken.setattr("entrypoint.protocol.seal.sign_pss", fail)
+        assert cli.main(["post-run", "--root", str(root)]) == 70
+    status = capsys.readouterr().err.splitlines()[-1]
+    assert " stage=seal " in status
+    assert " state=unfinished " in status
+
+    assert cli.main(["post-run", "--root", str(root)]) == 0
+    key = reference.vector_key("user", private=True)
+    assert reference.decrypt_results(root / "opt", key)
+
+
+def test_a_failed_system_call_is_told_as_such(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error", "/opt/some-file")
+
+    monkeypatch.setattr("entrypoint.station.inspect.inspect", broken)
+
+    assert cli.main(["inspect", "--root", str(root)]) == 74
+
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "pht: error: input/output error: /opt/some-file [storage-failed]"
+    assert " retry=yes " in said[-1]
+
+
+def test_an_interrupted_command_is_quiet(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("entrypoint.station.inspect.inspect", interrupted)
+
+    assert cli.main(["inspect", "--root", str(root)]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+# --- the program ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--nonsense"], "usage"),
+        (["check", "--nonsense"], "usage"),
+        (["run"], "no-command"),
+        (["doctor"], "command-not-built"),
+    ],
+)
+def test_what_cannot_be_understood(arguments: list[str], code: str) -> None:
+    done = pht(*arguments)
+    assert_explained(done, 64, code)
+    assert done.stdout == b""
+
+
+def test_nothing_at_all() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "entrypoint"],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 64
+    assert "[no-command]" in done.stderr
+    assert " by=author " in done.stderr
+
+
+def test_help_and_version() -> None:
+    assert pht("--version") == (0, f"pht {__version__}\n".encode(), "")
+    shown = pht("help")
+    assert (shown.status, shown.stderr) == (0, "")
+    assert shown.stdout == pht("--help").stdout
+    assert b"decrypt-results" in shown.stdout
+
+
+def test_the_order_of_the_status_line(root: Path) -> None:
+    (root / "opt" / "train_config.json").write_text("{}")
+    line = pht("check", root=root).stderr.splitlines()[-1]
+    names = [word.split("=")[0] for word in line.removeprefix("pht: ").split()]
+    assert names == [
+        *("result", "status", "code", "stage", "by", "retry", "state"),
+        *("network", "trust", "layers", "runner"),
+    ]
+
+
+def test_the_status_line_claims_no_protection_that_is_not_there(root: Path) -> None:
+    facts = pht("check", root=root).facts
+    assert (facts["trust"], facts["layers"]) == ("none", "none")
+    interfaces = {path.name for path in Path("/sys/class/net").iterdir()} - {"lo"}
+    assert facts["network"] == ("open" if interfaces else "none")
+
+
+def isolated(folder: Path, *arguments: str, **variables: str) -> tuple[int, bytes, bytes]:
+    """Start the program in `folder` as images do: as a folder, without the interpreter's packages.
+
+    Returns:
+        The exit status and both outputs.
+    """
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", REPOSITORY / "entrypoint", *arguments],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_program_starts_as_a_folder_and_without_any_package(tmp_path: Path) -> None:
+    assert isolated(tmp_path, "--version") == (0, f"pht {__version__}\n".encode(), b"")
+
+
+@pytest.mark.parametrize("module", ["json", "argparse", "entrypoint", "cryptography", "errors"])
+def test_nothing_is_imported_from_the_working_directory(module: str, tmp_path: Path) -> None:
+    (tmp_path / f"{module}.py").write_text("raise SystemExit('imported')")
+    status, _, said = isolated(tmp_path, "help", PYTHONPATH=str(tmp_path))
+    assert (status, said) == (0, b"")
+
+
+def test_json_is_spoken_from_the_first_line_on() -> None:
+    done = pht("nonsense", "--", env={"PHT_LOG": "json"})
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert lines[-1]["level"] == "status"
