@@ -23,6 +23,7 @@ from tests.station import (
     pht,
     settle,
     snapshot,
+    start,
     visit,
 )
 
@@ -536,3 +537,38 @@ def test_the_station_may_allow_any_command(tmp_path: Path) -> None:
     assert done.status == 0
     assert [line for line in done.lines if "PHT_COMMAND=any" in line]
     assert opened(opt) == {"a": b"x\n"}
+
+
+# --- size ----------------------------------------------------------------------------------------
+
+
+def most_memory(root: Path) -> int:
+    """Make a visit and return how much memory it had at most, the train included, in bytes."""
+    process = start("run", "--", *RUNS_TRAIN, root=root)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        assert stream is not None
+        stream.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss * 1024
+
+
+def test_memory_does_not_grow_with_the_results(tmp_path: Path) -> None:
+    script = """
+if not list(results.iterdir()):
+    with (results / "large").open("wb") as file:
+        for _ in range(int(os.environ["MIB"])):
+            file.write(os.urandom(2**20))
+"""
+    used = {}
+    for size in (1, 96):
+        root = tmp_path / str(size)
+        new_train(root, IMPORTS + script)
+        for station in STATIONS[:2]:
+            settle(root, station, MIB=str(size))
+            used[size, station] = most_memory(root)
+        assert (root / "opt" / "pht_results" / "large").stat().st_size > size * 2**20
+
+    for station in STATIONS[:2]:
+        assert used[96, station] - used[1, station] < 8 * 2**20
