@@ -10,6 +10,8 @@ from hypothesis import settings
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
+pytest_plugins = ["tests.containers.fixtures"]
+
 REQUIRE_ALL = "PHT_TEST_REQUIRE_ALL"
 """Set to 1 on a machine that has everything: a test that is skipped there has lost its purpose."""
 

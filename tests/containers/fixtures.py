@@ -1,0 +1,60 @@
+"""Fixtures of all tests that need containers: an engine and the images to start from.
+
+What the machine lacks skips the tests that need it, with the reason; PHT_TEST_REQUIRE_ALL=1 turns
+that into a failure.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import pytest
+
+from tests.containers import images
+from tests.containers.engine import Engine, Unavailable
+
+Made = TypeVar("Made")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line("markers", "container: needs a container engine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that use the engine on one worker, so that they share their images.
+
+    First of all hooks, because pytest-xdist reads the group in its own.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
+            item.add_marker(pytest.mark.container)
+            item.add_marker(pytest.mark.xdist_group("containers"))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """A working container engine, left without anything that the tests made in it."""
+    found = or_skip(Engine.connect)
+    yield found
+    found.remove_all()
+
+
+@pytest.fixture(scope="session")
+def base_image(engine: Engine) -> str:
+    """The tag of a Debian with `python3` and `python`, without the runner."""
+    return or_skip(lambda: images.make_base(engine))
+
+
+@pytest.fixture(scope="session")
+def runner_image(engine: Engine, base_image: str) -> str:
+    """The tag of the base image with the runner as its ENTRYPOINT."""
+    return or_skip(lambda: images.make_runner(engine))
+
+
+def or_skip(make: Callable[[], Made]) -> Made:
+    """Return what `make` returns, or skip the test because this machine cannot make it."""
+    try:
+        return make()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
