@@ -1,0 +1,42 @@
+"""The published package, every version in an environment of its own below `.venv`."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.containers.engine import Unavailable
+
+HERE = Path(__file__).parent
+KEPT = Path(__file__).parents[2] / ".venv"
+
+
+def make(version: str) -> Path:
+    """Return the Python of the environment, made anew if that or its locks have changed.
+
+    Raises:
+        Unavailable: it cannot be made, because PyPI cannot be reached.
+    """
+    folder = KEPT / f"published-{version}"
+    python = folder / "bin" / "python"
+    locks = [HERE / "requirements.txt", HERE / f"published-{version}.txt"]
+    made_of = [sys.version.encode(), *(lock.read_bytes() for lock in locks)]
+    content = hashlib.sha256(b"".join(made_of)).hexdigest()
+    ready = folder / "ready"
+    if not ready.exists() or ready.read_text() != content:
+        shutil.rmtree(folder, ignore_errors=True)
+        _run(sys.executable, "-m", "venv", folder)
+        options = ["--quiet", "--disable-pip-version-check", "--retries", "1"]
+        options += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
+        for lock in locks:
+            _run(python, "-m", "pip", "install", *options, "--requirement", lock)
+        ready.write_text(content)
+    return python
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        *_, reason = ["", *done.stderr.splitlines()]
+        raise Unavailable(f"no environment for the published package: {reason}")

@@ -1,0 +1,111 @@
+"""A train's image on its way through stations of both kinds, on the tests' own engine."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.containers.engine import Engine
+from tests.containers.visitor import Container, station_folder
+from tests.interop.train.listing import Listing
+from tests.station import settle
+
+STATIONS = ("7", "mri-west", "Klinik Süd", "0b1f5a52-6f0e-4e3d-9d0c-3c1d2a9b8e77")
+"""The stops of every route here, under ids as they occur and as they may occur."""
+
+OURS = "O"
+THEIRS = "T"
+
+TRAIN = Path(__file__).with_name("train")
+PUBLISHED_STATION = Path(__file__).with_name("published_station.py")
+PATIENCE_S = 120
+
+
+class VisitFailed(Exception):
+    """A station could not make its visit; the message is what it said."""
+
+
+class Found(NamedTuple):
+    """What the train found at a stop: the results so far, and its own folder."""
+
+    results: Listing
+    train: Listing
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A train in an engine: `repository`:base as it was built, `repository`:latest as it is now.
+
+    Attributes:
+        engine: where its images are.
+        repository: the name of its images, without a tag.
+        keys: the private key (PEM) of every station, by its id.
+        published: the Python that has the published package.
+        folder: an empty one, for keys and settings.
+    """
+
+    engine: Engine
+    repository: str
+    keys: Mapping[str, bytes]
+    published: Path
+    folder: Path
+
+    def visit(self, kind: str, station: str, data: Path) -> Found:
+        """Make one visit.
+
+        Args:
+            kind: OURS or THEIRS.
+            station: its id.
+            data: the folder of its data.
+
+        Raises:
+            VisitFailed: the station refuses the train, or cannot hand it on.
+        """
+        printed = (self._ours if kind == OURS else self._theirs)(station, data)
+        return Found(**json.loads(printed))
+
+    def take(self, folder: Path) -> Path:
+        """Copy the train as it is now into a folder, and return `folder/opt`."""
+        return self._container("latest").take(folder)
+
+    def _ours(self, station: str, data: Path) -> bytes:
+        """Run the image as our stations do, and put the train onto the base image."""
+        settle(self.folder, station, self.keys[station])
+        options = [*station_folder(self.folder), "--volume", f"{data}:/opt/train_data:ro"]
+        container = self._container("latest", *options, "--env", "TRAIN_DATA_PATH=/opt/train_data")
+        done = container.run()
+        if done.status != 0:
+            raise VisitFailed(done.stderr)
+        onto = self._container("base")
+        container.hand_over(onto)
+        self.engine.must("commit", onto.id, f"{self.repository}:latest")
+        return done.stdout
+
+    def _theirs(self, station: str, data: Path) -> bytes:
+        """Let the published package do it, in its own environment."""
+        key = self.folder / "published.pem"
+        key.write_bytes(self.keys[station])
+        options = ["--station", station, "--key", str(key), "--data", str(data)]
+        done = subprocess.run(
+            [self.published, "-I", PUBLISHED_STATION, self.repository, *options],
+            capture_output=True,
+            env={**os.environ, "DOCKER_HOST": self._address()},
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise VisitFailed(done.stderr.decode())
+        return done.stdout
+
+    def _address(self) -> str:
+        """Return where the engine is: the published package does not read the client's contexts."""
+        form = "{{.Endpoints.docker.Host}}"
+        return self.engine.must("context", "inspect", "--format", form).decode().strip()
+
+    def _container(self, tag: str, *options: str) -> Container:
+        return Container(
+            self.engine, self.engine.create(f"{self.repository}:{tag}", options=options)
+        )

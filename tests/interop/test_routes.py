@@ -1,0 +1,71 @@
+"""Stations of this project (O) and of the published package (T) take turns on one route.
+
+How the stations of the published package work is told in `published_station`, with the one thing
+that is changed for it: the command of the image is run without our ENTRYPOINT.
+"""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.interop.authors import USER, Author, by_pht_create, by_train_builder
+from tests.interop.conftest import Depart
+from tests.interop.journey import STATIONS
+from tests.interop.train.listing import Listing, listing
+from tests.station import pht
+
+LEFT = ("awkward", "many", "one", "awkward")
+"""The shapes of the results at each stop: every one removes, adds, or changes files."""
+
+
+@pytest.mark.parametrize(
+    ("order", "author"),
+    [
+        ("OTOT", by_train_builder),
+        ("TOOT", by_pht_create),
+        ("OOTT", by_pht_create),
+        ("TTO", by_train_builder),
+    ],
+    ids=["OTOT, published", "TOOT, ours", "OOTT, ours", "TTO, published"],
+)
+def test_every_stop_finds_what_the_one_before_left(
+    order: str,
+    author: Author,
+    depart: Depart,
+    shapes: dict[str, Path],
+    keys: dict[str, bytes],
+    tmp_path: Path,
+) -> None:
+    train = depart(author)
+    left: Listing = {}
+    for kind, station, shape in zip(order, STATIONS, LEFT, strict=False):
+        assert train.visit(kind, station, shapes[shape]).results == left
+        left = listing(shapes[shape])
+    opt = train.take(tmp_path / "arrived")
+    config = reference.load_config(opt)
+    reference.verify_definition(config, opt / "pht_train")
+    assert reference.verify_chain(config) == list(STATIONS[: len(order)])
+    assert_everyone_reads(opt, left, keys, tmp_path)
+
+
+def assert_everyone_reads(opt: Path, left: Listing, keys: dict[str, bytes], folder: Path) -> None:
+    """Check that the user and every station can decrypt the results, and the user with `pht`."""
+    files = {path: what for path, what in left.items() if what[0] == "file"}
+    for name, key in keys.items():
+        read = reference.decrypt_results(opt, key, None if name == USER else name)
+        assert files == {
+            path: ["file", oct(mode), hashlib.sha256(content).hexdigest()]
+            for path, (content, mode) in read.items()
+        }
+    pem = folder / "reader.pem"
+    pem.write_bytes(keys[USER])
+    done = pht("decrypt-results", opt, "--key", pem, "--output", folder / "opened")
+    assert done.status == 0, done.stderr
+    assert contents(listing(folder / "opened")) == contents(left)
+
+
+def contents(tree: Listing) -> dict[str, str]:
+    """Return digests of files and targets of links: on a desk set-id bits are taken away."""
+    return {path: what for path, (kind, _, what) in tree.items() if kind != "folder"}
