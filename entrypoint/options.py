@@ -27,6 +27,8 @@ _AUTHOR_COMMANDS = {
 _COMMANDS = {**_STATION_COMMANDS, **_AUTHOR_COMMANDS, "help": "show this text"}
 _NOT_BUILT = ("query", "doctor", "validate-image", "describe-image")
 _HALVES = ("pre-run", "post-run", "undo")
+# With the station's key in reach these run an unsigned train on its data, sign, or leave plaintext.
+_AT_A_DESK = ("create", "simulate", "decrypt-results")
 _INITS = ("docker-init", "tini", "dumb-init", "catatonit")
 _DESCRIPTION = """Runs a Personal Health Train: verifies it, decrypts the results, runs the train's
 command, signs and encrypts the new results. Arguments that begin with none of these commands are
@@ -90,12 +92,12 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _refuse_in_container(options: argparse.Namespace) -> None:
     """Refuse what the CMD of a hostile image could use to weaken a visit."""
-    weakens = getattr(options, "root", None) is not None or options.name in _HALVES
-    if weakens and _is_container_command():
+    root = getattr(options, "root", None) is not None
+    if (root or options.name in (*_HALVES, *_AT_A_DESK)) and _is_container_command():
         raise UsageError(
             "not-in-a-container",
-            "--root, pre-run, post-run and undo are not for the command of a container",
-            hint="give the container the train's command; the halves are for --root on the host",
+            f"{'--root' if root else options.name} is not for the command of a container",
+            hint="give the container the train's command; the rest is for a shell, as on the host",
         )
 
 

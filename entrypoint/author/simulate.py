@@ -78,7 +78,7 @@ def _need_linux() -> None:
         raise SystemFailure(
             "linux-needed",
             "the runner, which makes the visits, works on Linux only",
-            hint="simulate in a Linux container or virtual machine; create works here",
+            hint="simulate in a shell of a Linux container or virtual machine; create works here",
             by="author",
         )
 

@@ -176,6 +176,12 @@ except UsageError as error:
 """
 WEAKENING = [["pre-run"], ["post-run"], ["undo"], ["run", "--root", "/a", "--", "x"]]
 WEAKENING += [["check", "--root=/"], ["export", "--root", "/", "--output", "-"]]
+KEY = "/run/pht/private_key.pem"
+WEAKENING += [["simulate", "/unsigned", "--data", "/opt", "--", "python", "/opt/pht_train/x"]]
+WEAKENING += [["decrypt-results", "/opt", "--key", KEY, "--station", "a", "--output", "/opt/x"]]
+WEAKENING += [
+    f"create /x --output /y --user-key {KEY} --user u --train-id t --station a=a.pem".split()
+]
 
 
 @pytest.mark.parametrize("arguments", WEAKENING, ids=" ".join)
