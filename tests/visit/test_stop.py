@@ -67,11 +67,22 @@ def phase(root: Path) -> str | None:
     return document["pht_visit"]["phase"] if "pht_visit" in document else None
 
 
-def stop_at(root: Path, wanted: str, number: int = signal.SIGTERM) -> Done:
-    """Begin a visit and stop it as soon as the disk says that it is in a phase."""
+def is_sealed(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(5) == b"gAAAA"
+
+
+def has_sealed_a_batch(root: Path) -> bool:
+    """Return whether the first file of LARGE is sealed already."""
+    first = root / "opt" / "pht_results" / "00"
+    return first.exists() and is_sealed(first)
+
+
+def stop_when(root: Path, condition: Callable[[Path], bool]) -> Done:
+    """Begin a visit and stop it as soon as the disk says so."""
     process = begin(root)
-    wait_until(lambda: phase(root) == wanted or process.poll() is not None)
-    process.send_signal(number)
+    wait_until(lambda: condition(root) or process.poll() is not None)
+    process.send_signal(signal.SIGTERM)
     return finish(process)
 
 
@@ -121,7 +132,7 @@ def test_a_stop_while_results_are_opened(tmp_path: Path) -> None:
     settle(tmp_path, "station_2")
     before = snapshot(tmp_path)
 
-    done = stop_at(tmp_path, "opening")
+    done = stop_when(tmp_path, lambda root: phase(root) == "opening")
 
     assert (done.status, done.facts["result"], done.facts["stage"]) == (143, "stopped", "decrypt")
     assert (done.facts["state"], done.facts["retry"]) == ("unchanged", "yes")
@@ -131,7 +142,7 @@ def test_a_stop_while_results_are_opened(tmp_path: Path) -> None:
 def test_a_stop_while_sealing_is_finished_by_the_next_start(tmp_path: Path) -> None:
     opt = second_stop(tmp_path, LARGE)
 
-    stopped = stop_at(tmp_path, "sealing")
+    stopped = stop_when(tmp_path, has_sealed_a_batch)
 
     assert_explained(stopped, 75, "stopped-while-sealing")
     facts = {name: stopped.facts[name] for name in ("stage", "by", "retry", "state")}
@@ -152,7 +163,8 @@ def test_a_stop_while_sealing_is_finished_by_the_next_start(tmp_path: Path) -> N
 
 def test_sealing_may_be_stopped_again_and_again(tmp_path: Path) -> None:
     opt = second_stop(tmp_path, LARGE)
-    assert stop_at(tmp_path, "sealing").status == 75
+    assert stop_when(tmp_path, has_sealed_a_batch).status == 75
+    assert not is_sealed(opt / "pht_results" / "15")
     for _ in range(2):
         process = begin(tmp_path)
         assert process.stderr is not None
