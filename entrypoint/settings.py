@@ -5,6 +5,7 @@ the station folder, mounted read-only at /run/pht. With `--root`, outside a cont
 operator's own environment counts. Contradictions are errors, never guesses.
 """
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ _NOT_BUILT = frozenset(
     {"PHT_HOST_PROTOCOL", "PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY"}
     | {"PHT_ALLOW_UNPROTECTED_KEY"}
 )
+_ENV_FILE = "station.env"
 _FILES_NOT_BUILT = ("trust", "masters.json")
 # What Docker and Kubernetes set for a service that happens to be called pht or pht-….
 _SERVICE_LINK = re.compile(
@@ -64,7 +66,8 @@ class Settings:
             raise SettingsError(
                 "station-id-missing",
                 "STATION_ID is not set",
-                hint="set it in /run/pht/station.env or with -e STATION_ID=…, as on the train",
+                hint=f"set it, as it is on the train, in {self.paths.station / _ENV_FILE} "
+                "or in the environment",
             )
         return self.values["STATION_ID"]
 
@@ -76,7 +79,7 @@ class Settings:
         """
         sources = self._key_sources()
         if len(sources) != 1:
-            raise _which_key(sources)
+            raise self._which_key(sources)
         source = sources[0]
         if source in _KEY_VALUES:
             pem = _from_hex(source, self._secrets[source])
@@ -101,19 +104,29 @@ class Settings:
             self.paths.station / "private_key.pem",
             self.paths.root / "run" / "secrets" / "rsa_station_private_key",
         ]
-        files += [str(path) for path in usual if path.is_file()][:1]
+        files += [str(path) for path in usual if _is_there(path)][:1]
         return [*sources, *dict.fromkeys(files)]
 
     def _password(self) -> bytes | None:
         usual = self.paths.station / "private_key.password"
         given = [name for name in _PASSWORDS if name in self._secrets]
-        if len(given) > 1 or (given and usual.is_file()):
-            raise _both_set([*given, *([str(usual)] if usual.is_file() else [])])
+        if len(given) > 1 or (given and _is_there(usual)):
+            raise _both_set([*given, *([str(usual)] if _is_there(usual) else [])])
         if not given:
-            return _read(usual).rstrip(b"\r\n") if usual.is_file() else None
+            return _read(usual).rstrip(b"\r\n") if _is_there(usual) else None
         if given[0].endswith("_FILE"):
             return _read(Path(self._secrets[given[0]])).rstrip(b"\r\n")
         return self._secrets[given[0]].encode()
+
+    def _which_key(self, sources: list[str]) -> SettingsError:
+        if sources:
+            return _both_set(sources)
+        return SettingsError(
+            "private-key-missing",
+            "no private key of the station is set",
+            hint=f"put it at {self.paths.station / 'private_key.pem'}, in a container by a "
+            "read-only mount of that folder, or set RSA_STATION_PRIVATE_KEY_FILE",
+        )
 
 
 def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
@@ -176,8 +189,8 @@ def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
     for name in _FILES_NOT_BUILT:
         if (folder / name).exists():
             raise _not_built(f"{folder / name}")
-    path = folder / "station.env"
-    return _parse_env(path, _read(path)) if path.exists() else {}
+    path = folder / _ENV_FILE
+    return _parse_env(path, _read(path)) if _is_there(path) else {}
 
 
 def _parse_env(path: Path, data: bytes) -> dict[str, str]:
@@ -244,31 +257,29 @@ def _from_hex(name: str, text: str) -> bytes:
         ) from None
 
 
+def _is_there(path: Path) -> bool:
+    """Return whether anything has this name.
+
+    A folder, which engines make of a mount whose source is missing, or a link to nowhere is then
+    refused as unreadable and not passed over.
+    """
+    return os.path.lexists(path)
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(SETTINGS_BYTES + 1)
     except OSError as error:
-        problem = error.strerror or "cannot be read"
+        problem = (error.strerror or "it is unreadable").lower()
     else:
         if len(data) <= SETTINGS_BYTES:
             return data
-        problem = f"larger than {SETTINGS_BYTES // 1024} KiB"
+        problem = f"it is larger than {SETTINGS_BYTES // 1024} KiB"
     raise SettingsError(
         "setting-unreadable",
         f"cannot read {path}: {problem}",
         hint="check the path, and that the user of the container may read the file",
-    )
-
-
-def _which_key(sources: list[str]) -> SettingsError:
-    if sources:
-        return _both_set(sources)
-    return SettingsError(
-        "private-key-missing",
-        "no private key of the station is set",
-        hint="mount a folder with private_key.pem read-only at /run/pht, "
-        "or set RSA_STATION_PRIVATE_KEY_FILE",
     )
 
 

@@ -89,6 +89,19 @@ def test_the_same_file_named_twice_is_one_source(tmp_path: Path) -> None:
     assert same_key(load(tmp_path, environment).private_key().public_key(), PUBLIC)
 
 
+@pytest.mark.parametrize("name", ["private_key.pem", "private_key.password", "station.env"])
+@pytest.mark.parametrize("kind", ["a folder", "a link to nowhere"])
+def test_what_is_there_but_no_file_is_not_passed_over(kind: str, name: str, tmp_path: Path) -> None:
+    put(tmp_path, "run/secrets/rsa_station_private_key", PEM)
+    path = tmp_path / "run" / "pht" / name
+    path.parent.mkdir()
+    if kind == "a folder":  # as engines make of a mount whose source is missing
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere")
+    refused("setting-unreadable", lambda: load(tmp_path).private_key())
+
+
 def test_no_key_at_all(tmp_path: Path) -> None:
     refused("private-key-missing", load(tmp_path).private_key)
 
