@@ -1,1 +1,1 @@
-"""Ciphers, digests, signatures and keys; no file names, no configuration."""
+"""Ciphers, digests, signatures and keys; no fixed paths, no configuration."""
