@@ -14,7 +14,7 @@ from entrypoint import __version__
 from entrypoint.errors import PhtError, SettingsError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
-from entrypoint.report import Fact, Report, show
+from entrypoint.report import Fact, Report, drop_stdout, show
 
 _Command = Callable[[argparse.Namespace, Report], int]
 
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PhtError as error:
         return _refuse(report, error)
     except OSError as error:
+        drop_stdout()
         return _refuse(report, storage_error(error))
     except KeyboardInterrupt:
         report.progress_done()
@@ -125,7 +126,7 @@ def _inspect(options: argparse.Namespace, _report: Report) -> int:
     return 0
 
 
-def _export(options: argparse.Namespace, _report: Report) -> int:
+def _export(options: argparse.Namespace, report: Report) -> int:
     from entrypoint.station.export import export, write
 
     paths = Paths(options.root or Path("/"))
@@ -133,6 +134,7 @@ def _export(options: argparse.Namespace, _report: Report) -> int:
         write(paths, sys.stdout.buffer)
     else:
         export(paths, options.output)
+        report.info(f"the train is in {options.output}")
     return 0
 
 
@@ -189,6 +191,7 @@ def _simulate(options: argparse.Namespace, report: Report) -> int:
             "no-command",
             "there is no command to run at the stations",
             hint="end with the CMD of the image: -- python /opt/pht_train/FILE",
+            by="author",
         )
     return simulate(
         options.train,

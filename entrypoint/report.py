@@ -101,9 +101,20 @@ class Report:
 
 
 def show(text: str) -> None:
-    """Write what a command was asked for to stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    """Write what a command was asked for to stdout; a reader that has seen enough may leave."""
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_stdout()
+
+
+def drop_stdout() -> None:
+    """Forget what could not be written to stdout.
+
+    It would be tried again when the interpreter ends, which then changes the exit status to 120.
+    """
+    sys.stdout = io.StringIO()
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -202,3 +202,24 @@ def test_json_is_spoken_from_the_first_line_on() -> None:
     done = pht("nonsense", "--", env={"PHT_LOG": "json"})
     lines = [json.loads(line) for line in done.stderr.splitlines()]
     assert lines[-1]["level"] == "status"
+
+
+# --- stdout --------------------------------------------------------------------------------------
+
+
+def test_a_reader_who_has_seen_enough_is_no_failure() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    arguments = [sys.executable, "-m", "entrypoint", "help"]
+    done = subprocess.run(arguments, cwd=REPOSITORY, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [["inspect"], ["export", "--output", "-"]], ids=" ".join)
+def test_a_full_stdout_is_told_and_keeps_its_status(arguments: list[str], root: Path) -> None:
+    command = [sys.executable, "-m", "entrypoint", *arguments, "--root", str(root)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, cwd=REPOSITORY, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 74
+    assert done.stderr.splitlines()[-1].startswith(b"pht: result=refused status=74 ")
