@@ -174,7 +174,7 @@ def _add_simulate(add: _Add) -> None:
     data = "holds one folder of data for each station, named by its id"
     add("--data", required=True, type=Path, metavar="DIR", help=data)
     add("--route", type=_ids, metavar="ID,ID,…", help="default: every folder, in order")
-    add("--keys", type=Path, metavar="DIR", help="holds ID.pem of stations that have a key")
+    add("--keys", type=Path, metavar="DIR", help="holds ID.private.pem of stations that have one")
     add("--output", type=Path, metavar="DIR", help="where to put the decrypted final results")
     add("--keep", type=Path, metavar="DIR", help="where to keep the folders of every station")
     add("command", nargs="*", metavar="COMMAND", help="of the train, after --")

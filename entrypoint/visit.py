@@ -20,7 +20,7 @@ What the disk holds in between is told in docs/crash-safety.md.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from entrypoint.errors import (
     PhtError,
@@ -45,7 +45,7 @@ class Outcome:
     """How a command ended: its exit status and the facts of its status line."""
 
     status: int
-    facts: dict[str, Fact] = field(default_factory=dict)
+    facts: dict[str, Fact]
 
 
 def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:

@@ -14,9 +14,8 @@ from entrypoint.crypto.keys import (
     PrivateKey,
     PublicKey,
     fingerprint,
-    load_public_key,
     public_pem,
-    read_public_key_file,
+    read_public_key,
 )
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
@@ -134,7 +133,7 @@ def _sign(definition: Definition, key: PrivateKey, train: Path, files: Sequence[
 
 def _public_keys(stations: Sequence[tuple[str, Path]]) -> dict[str, PublicKey]:
     check_unique([station for station, _ in stations])
-    return {station: load_public_key(read_public_key_file(path)) for station, path in stations}
+    return {station: read_public_key(path) for station, path in stations}
 
 
 def check_unique(stations: Sequence[str]) -> None:

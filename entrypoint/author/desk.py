@@ -80,7 +80,7 @@ def prepare(
         raise MissingInput(
             "keys-folder-missing",
             f"there is no folder {keys}",
-            hint="give the folder that holds ID.pem, or leave --keys out for throw-away keys",
+            hint="give the folder that holds ID.private.pem, or leave --keys out for new keys",
             by="author",
         )
     user = _new_key(work / USER_KEY)

@@ -83,8 +83,8 @@ def _bad_private_key(source: str, problem: str) -> SettingsError:
     )
 
 
-def read_public_key_file(path: Path) -> bytes:
-    """Return the PEM of a public key file after checking that it is one.
+def read_public_key(path: Path) -> PublicKey:
+    """Read a file with a public key.
 
     Raises:
         MissingInput: the file cannot be read.
@@ -95,18 +95,17 @@ def read_public_key_file(path: Path) -> bytes:
     except OSError as error:
         raise MissingInput(
             "public-key-missing",
-            f"cannot read the public key {path}: {error.strerror}",
+            f"cannot read the public key {path}: {(error.strerror or '').lower()}",
             hint="give the path of a PEM file that `pht keygen` or the station made",
         ) from None
     try:
-        load_public_key(pem)
+        return load_public_key(pem)
     except BadKey as problem:
         raise SettingsError(
             "public-key-unusable",
             f"the public key {path} {problem}",
             hint="give an RSA public key in PEM; a private key does not belong here",
         ) from None
-    return pem
 
 
 def public_pem(key: PublicKey) -> bytes:

@@ -20,7 +20,7 @@ from entrypoint.crypto.keys import (
     load_private_key,
     load_public_key,
     public_pem,
-    read_public_key_file,
+    read_public_key,
     same_key,
     unwrap,
     wrap,
@@ -101,12 +101,12 @@ def test_a_fingerprint_is_what_openssl_shows(tmp_path: Path) -> None:
 def test_a_file_with_a_public_key(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_bytes(reference.vector_key("user"))
-    assert read_public_key_file(file) == reference.vector_key("user")
+    assert public_pem(read_public_key(file)) == reference.vector_key("user")
     with pytest.raises(MissingInput, match=re.escape(str(tmp_path / "none"))):
-        read_public_key_file(tmp_path / "none")
+        read_public_key(tmp_path / "none")
     file.write_bytes(reference.vector_key("user", private=True))
     with pytest.raises(SettingsError) as caught:
-        read_public_key_file(file)
+        read_public_key(file)
     assert caught.value.code == "public-key-unusable"
 
 
