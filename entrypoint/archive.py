@@ -8,7 +8,7 @@ from typing import IO, Protocol, cast
 
 from entrypoint.errors import MalformedTrain
 from entrypoint.limits import CHUNK_BYTES
-from entrypoint.tree import Entry, Kind
+from entrypoint.tree import Entry, Kind, describe_special
 
 _TYPES = {
     Kind.DIRECTORY: tarfile.DIRTYPE,
@@ -50,12 +50,12 @@ def member(entry: Entry, name: str) -> tarfile.TarInfo:
     """Return the header of an entry, its owner, mode and time as they are.
 
     Raises:
-        MalformedTrain: the entry is a device, FIFO or socket.
+        MalformedTrain: the entry is a device, FIFO or socket, or a folder too deep in others.
     """
     if entry.kind not in _TYPES:
         raise MalformedTrain(
             "special-file",
-            f"{name} is a device, FIFO or socket",
+            f"{name} is {describe_special(entry)}",
             hint="a train carries files, folders and links only; remove it",
         )
     info = tarfile.TarInfo(name)

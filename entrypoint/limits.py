@@ -39,3 +39,7 @@ REAP_LIMIT_S = 10.0
 LOG_TAIL_BYTES = 64 * 1024
 LOG_TAIL_LINES = 20
 """How much of the end of a station's log `simulate` reads, and shows of it when a visit fails."""
+
+FOLDER_PATH_BYTES = 1024
+"""Longest path of a folder within a train's tree, in bytes. What lies deeper is not walked: the
+kernel takes whole paths of up to 4096, and Python 1,000 calls within each other."""

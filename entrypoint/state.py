@@ -28,6 +28,7 @@ from entrypoint.errors import (
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import syncfs
 from entrypoint.linux.mounts import is_mount_point
+from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import Paths
 from entrypoint.train_config import UNFINISHED
 from entrypoint.train_config.fields import parse_json
@@ -194,7 +195,7 @@ class VisitState:
     def clear_waste(self) -> None:
         """Remove what a kill may leave beside a complete configuration."""
         for path in (self.work, _temporary(self._paths.config), _temporary(self._paths.user_key)):
-            _remove(path)
+            remove(path)
 
     def begin(self, journal: Journal) -> None:
         """Mark the configuration as unfinished, then make the work folder: old → opening.
@@ -229,7 +230,7 @@ class VisitState:
         """Make the train's results durable and record the wrapped new key: → sealing."""
         syncfs(self._paths.results)
         self._record(replace(self._begun(), phase=Phase.SEALING, key=key))
-        _remove(self.work)
+        remove(self.work)
 
     def go_back(self) -> bool:
         """Put the old state back from any phase before `sealing`; idempotent.
@@ -241,10 +242,10 @@ class VisitState:
         journal = self._begun()
         if journal.phase is not Phase.OPENING and not self._restore(journal):
             self._empty_results()
-            _remove(self.work)
+            remove(self.work)
             self.enter(Phase.SPENT)
             return False
-        _remove_tree(self.plain)
+        remove(self.plain)
         if not _holds(self._paths.config, journal.config):
             _replace(self._paths.config, journal.config)
         self.clear_waste()
@@ -255,17 +256,14 @@ class VisitState:
         """Commit: sealing → new. The configuration is renamed last."""
         syncfs(self._paths.results)
         _replace(self._paths.user_key, user_envelope)
-        _remove(self.work)
+        remove(self.work)
         _replace(self._paths.config, config)
 
     def _empty_results(self) -> None:
         if not is_folder(self._paths.results):
-            _remove(self._paths.results)
+            remove(self._paths.results)
             self._paths.results.mkdir()
-        _allow_changes(self._paths.results)
-        for child in self._paths.results.iterdir():
-            if child.name != self.leave_out:
-                _remove(child)
+        empty(self._paths.results, leave_out=self.leave_out)
 
     def _restore(self, journal: Journal) -> bool:
         """Put the old results back; return False if they were not kept, or not let alone."""
@@ -357,8 +355,9 @@ def _replace(path: Path, data: bytes) -> None:
 
 def _put(path: Path, data: bytes) -> None:
     temporary = _temporary(path)
-    _remove(temporary)  # of a killed run, or planted: a link would be written through
-    _remove_tree(path)  # a folder in this place was made by the train
+    remove(temporary)  # of a killed run, or planted: a link would be written through
+    if is_folder(path):  # made by the train
+        remove(path)
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -391,35 +390,6 @@ def _copy_attributes(path: Path, target: int) -> None:
     os.fchmod(target, stat.S_IMODE(info.st_mode))
 
 
-def is_folder(path: Path) -> bool:
-    """Return whether `path` is a folder and not a link to one."""
-    return path.is_dir() and not path.is_symlink()
-
-
 def _holds(path: Path, data: bytes) -> bool:
     """Return whether `path` is a regular file with these contents."""
     return not path.is_symlink() and path.is_file() and path.read_bytes() == data
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove a folder if it is there, also where the train has taken away the permission to."""
-    if not is_folder(folder):
-        return
-    _allow_changes(folder)
-    for child in folder.iterdir():
-        _remove(child)
-    folder.rmdir()
-
-
-def _remove(path: Path) -> None:
-    if is_folder(path):
-        _remove_tree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _allow_changes(folder: Path) -> None:
-    """Give ourselves what the train may have taken away."""
-    mode = folder.stat().st_mode
-    if mode & 0o700 != 0o700:
-        folder.chmod(stat.S_IMODE(mode) | 0o700)

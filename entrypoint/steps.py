@@ -8,16 +8,17 @@ from entrypoint.errors import MalformedTrain, PhtError, SettingsError, StorageEr
 from entrypoint.linux import child
 from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
+from entrypoint.linux.remove import is_folder, remove_from
 from entrypoint.linux.stop import StopRequest
 from entrypoint.protocol.command import resolve
 from entrypoint.protocol.commit import commit
 from entrypoint.protocol.decrypt import Target, decrypt, keeping, publish, space_needed
 from entrypoint.protocol.seal import Signer, check_sealable, seal
-from entrypoint.protocol.verify import check_own_entry, remove_unlisted, verify
+from entrypoint.protocol.verify import check_own_entry, unlisted, verify
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.state import Journal, Phase, VisitState, is_folder
+from entrypoint.state import Journal, Phase, VisitState
 from entrypoint.train_config import TrainConfig, read
 
 _NAMED_FILES = 10
@@ -222,7 +223,8 @@ class Steps:
         """Leave nothing in `pht_train` but the signed files, and say so."""
         if not is_folder(self._paths.train):
             return
-        removed = remove_unlisted(config, self._paths.train)
+        removed = unlisted(config, self._paths.train)
+        remove_from(self._paths.train, removed)
         for path in removed[:_NAMED_FILES]:
             self._report.info(f"removed pht_train/{path}, which nobody signed")
         if len(removed) > _NAMED_FILES:

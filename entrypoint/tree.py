@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import IO
 
 from entrypoint.errors import MalformedTrain
+from entrypoint.limits import FOLDER_PATH_BYTES
 
 RESULTS_PREFIX = "/opt/pht_results/"
 """How an absolute link among the results begins, wherever the tree lies at the moment."""
 
 
 class Kind(Enum):
-    """What an entry of a folder is."""
+    """What an entry of a folder is; a folder that lies too deep counts as SPECIAL."""
 
     DIRECTORY = "directory"
     FILE = "file"
@@ -65,15 +66,22 @@ def check_entry(entry: Entry) -> None:
     later, where it could follow another link out.
 
     Raises:
-        MalformedTrain: a device, FIFO or socket, or a symlink that leaves the tree.
+        MalformedTrain: a device, FIFO or socket, a folder too deep in others, or a symlink that
+            leaves the tree.
     """
     if entry.kind is Kind.SPECIAL or (entry.kind is Kind.SYMLINK and _leaves(entry)):
-        what = "a device, FIFO or socket" if entry.kind is Kind.SPECIAL else "a link out of it"
+        what = "a link out of it" if entry.kind is Kind.SYMLINK else describe_special(entry)
         raise MalformedTrain(
             "results-unsafe",
             f"pht_results holds {entry.path}, {what}",
             hint="results are files, folders and links among them; change the train",
         )
+
+
+def describe_special(entry: Entry) -> str:
+    """Return what a SPECIAL entry is, for messages."""
+    is_folder = stat.S_ISDIR(entry.stat.st_mode)
+    return "a folder too deep in others" if is_folder else "a device, FIFO or socket"
 
 
 def _leaves(link: Entry) -> bool:
@@ -104,8 +112,9 @@ def _walk(
             continue
         path = prefix + child.name
         info = child.stat(follow_symlinks=False)
-        yield _entry(path, child.path, info, first_names)
-        if stat.S_ISDIR(info.st_mode):
+        entry = _entry(path, child.path, info, first_names)
+        yield entry
+        if entry.kind is Kind.DIRECTORY:
             yield from _walk(Path(child.path), path + "/", first_names, "")
 
 
@@ -113,7 +122,8 @@ def _entry(
     path: str, full: str, info: os.stat_result, first_names: dict[tuple[int, int], str]
 ) -> Entry:
     if stat.S_ISDIR(info.st_mode):
-        return Entry(path, Kind.DIRECTORY, info)
+        too_deep = len(os.fsencode(path)) > FOLDER_PATH_BYTES
+        return Entry(path, Kind.SPECIAL if too_deep else Kind.DIRECTORY, info)
     if stat.S_ISLNK(info.st_mode):
         return Entry(path, Kind.SYMLINK, info, os.readlink(full))
     if not stat.S_ISREG(info.st_mode):

@@ -38,7 +38,7 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
         The symlinks, which travel without a signature.
 
     Raises:
-        MalformedTrain: a device, FIFO, socket, or a link that leaves the tree.
+        MalformedTrain: a device, FIFO, socket, too deep folder, or a link that leaves the tree.
     """
     symlinks = []
     for entry in walk(results, leave_out=leave_out):

@@ -60,23 +60,17 @@ def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
         )
 
 
-def remove_unlisted(config: TrainConfig, train: Path) -> list[str]:
-    """Remove what lies beside the listed files, and folders that are empty then; return its paths.
+def unlisted(config: TrainConfig, train: Path) -> list[str]:
+    """Return the paths beside the listed files, which must not be there during and after a run.
 
     Before the run that is compiled Python, for `verify` refuses everything else. After it, that is
     whatever the train has left, for which the next station would refuse it: published packages
     refuse compiled Python too, because they count the files.
     """
     listed = _listed(config)
-    unlisted = [
+    return [
         path for path, kind in _entries(train) if kind is not Kind.DIRECTORY and path not in listed
     ]
-    for path in unlisted:
-        (train / path).unlink()
-    for folder in {(train / path).parent for path in unlisted} - {train}:
-        if not any(folder.iterdir()):
-            folder.rmdir()
-    return unlisted
 
 
 def _check_entries(config: TrainConfig, train: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrypoint.errors import MalformedTrain
+from entrypoint.limits import FOLDER_PATH_BYTES
 from entrypoint.tree import Entry, Kind, check_entry, create_like, walk
 
 NAMES = st.text(alphabet="ab-.é", min_size=1, max_size=3).filter(lambda name: name.strip("."))
@@ -166,3 +167,14 @@ def test_a_new_file_never_takes_the_place_of_one_that_is_there(tmp_path: Path) -
     plant(tmp_path, "old", "there")
     with pytest.raises(FileExistsError):
         create_like(tmp_path / "there", (tmp_path / "old").stat())
+
+
+def test_a_folder_too_deep_in_others_is_not_descended_into(tmp_path: Path) -> None:
+    names = ["folder" * 20] * (FOLDER_PATH_BYTES // 120 + 1)
+    (tmp_path / "/".join(names)).mkdir(parents=True)
+    (tmp_path / "/".join(names) / "file").touch()
+    *folders, deepest = walk(tmp_path)
+    assert {entry.kind for entry in folders} == {Kind.DIRECTORY}
+    assert (deepest.path, deepest.kind) == ("/".join(names), Kind.SPECIAL)
+    with pytest.raises(MalformedTrain, match="a folder too deep in others"):
+        check_entry(deepest)

@@ -138,6 +138,7 @@ def test_the_status_of_a_failed_train_is_told_to_machines(tmp_path: Path) -> Non
 
 # --- damage before it fails ----------------------------------------------------------------------
 
+NEST = "[(os.mkdir('d' * 20), os.chdir('d' * 20)) for _ in range(1500)]"
 DAMAGE: dict[str, str] = {
     "deletes everything": "[shutil.rmtree(p) if p.is_dir() and not p.is_symlink() else p.unlink()"
     " for p in results.iterdir()]",
@@ -157,6 +158,8 @@ DAMAGE: dict[str, str] = {
         "d = results / 'd'; (d / 'e').mkdir(parents=True); (d / 'e' / 'f').write_bytes(b'x');"
         " (d / 'e' / 'f').chmod(0); (d / 'e').chmod(0); d.chmod(0)"
     ),
+    "nests folders deeper than any path": f"os.chdir(results); {NEST}",
+    "nests folders beside its own files": f"os.chdir(opt / 'pht_train'); {NEST}; open('x', 'w')",
     "adds a FIFO and a socket": (
         "import socket; os.mkfifo(results / 'pipe'); os.chdir(results);"
         " socket.socket(socket.AF_UNIX).bind('s')"
@@ -262,6 +265,7 @@ UNSAFE: dict[str, tuple[str, str]] = {
         "(results / 'd').symlink_to('a'); (results / 'l').symlink_to('d/../../x')",
         "l",
     ),
+    "folders deeper than any path": (f"os.chdir(results); {NEST}", "/".join(["d" * 20] * 49)),
     "a name that fakes a line": (
         "os.mkfifo(results / 'x\\npht: result=visited status=0')",
         "x\\npht: result=visited status=0",

@@ -1,0 +1,89 @@
+"""Removing files that a train has left, however it has left them.
+
+A train can nest folders deeper than a path can name or recursion can follow, put links anywhere and
+take permissions away. So one folder is open at a time, and its entries are named within it.
+"""
+
+import os
+import stat
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether `path` is a folder and not a link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link itself, or a folder with everything in it, if it is there.
+
+    Raises:
+        OSError: something cannot be removed, such as a mount point.
+    """
+    if is_folder(path):
+        empty(path)
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_from(folder: Path, paths: Collection[str]) -> None:
+    """Remove paths below a folder, and what held them where it is empty then.
+
+    Raises:
+        OSError: see `remove`.
+    """
+    for path in paths:
+        remove(folder / path)
+    holders = {parent for path in paths for parent in PurePosixPath(path).parents}
+    for holder in sorted(holders - {PurePosixPath()}, reverse=True):  # the innermost first
+        if not any((folder / holder).iterdir()):
+            (folder / holder).rmdir()
+
+
+def empty(folder: Path, *, leave_out: str = "") -> None:
+    """Remove everything in a folder but the name `leave_out`.
+
+    Raises:
+        OSError: see `remove`.
+    """
+    _allow_changes(folder, None)
+    handle = os.open(folder, _FOLDER)
+    way: list[str] = []
+    try:
+        while True:
+            inner = _remove_up_to_folder(handle, "" if way else leave_out)
+            if inner is None and not way:
+                return
+            following = os.open(inner or "..", _FOLDER, dir_fd=handle)
+            os.close(handle)
+            handle = following
+            if inner is None:
+                os.rmdir(way.pop(), dir_fd=handle)
+            else:
+                way.append(inner)
+    finally:
+        os.close(handle)
+
+
+def _remove_up_to_folder(handle: int, leave_out: str) -> str | None:
+    """Remove entries of an open folder until one is a folder; return its name, None at the end."""
+    with os.scandir(handle) as children:
+        for child in children:
+            if child.name == leave_out:
+                continue
+            if child.is_dir(follow_symlinks=False):
+                _allow_changes(child.name, handle)
+                return child.name
+            os.unlink(child.name, dir_fd=handle)
+    return None
+
+
+def _allow_changes(folder: str | Path, handle: int | None) -> None:
+    """Give ourselves what the train may have taken away."""
+    mode = os.stat(folder, dir_fd=handle).st_mode
+    if mode & 0o700 != 0o700:
+        os.chmod(folder, stat.S_IMODE(mode) | 0o700, dir_fd=handle)
