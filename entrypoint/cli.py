@@ -1,11 +1,13 @@
 """The command line: from arguments to one command, from what happens to an exit status.
 
 What needs Linux is imported when a command wants it: keys, trains and results are made and opened
-on other systems too. A visit has imported everything before the train starts.
+on other systems too. A visit has imported everything before the train starts, which could change
+modules on disk and so run in the process that holds the station's key.
 """
 
 import argparse
 import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,17 +51,11 @@ def _refuse(report: Report, error: PhtError) -> int:
 def _surroundings() -> dict[str, Fact]:
     """Return what every status line says about protection: nothing is claimed that is not there."""
     try:
-        names = [name for _, name in _interfaces()]
+        names = [name for _, name in socket.if_nameindex()]
         network = "open" if any(name != "lo" for name in names) else "none"
     except OSError:
         network = "unknown"
     return {"network": network, "trust": "none", "layers": "none", "runner": __version__}
-
-
-def _interfaces() -> list[tuple[int, str]]:
-    import socket
-
-    return socket.if_nameindex()
 
 
 # The commands

@@ -6,6 +6,7 @@ belongs to the train, or to what a command was asked to print. Whatever a train 
 (ids, file names) is escaped. With PHT_LOG=json every line on stderr is one JSON object.
 """
 
+import codecs
 import io
 import json
 import re
@@ -17,12 +18,14 @@ from entrypoint.errors import PhtError
 
 Fact = str | int
 
+# Looked up now: a codec is a module, and none is loaded once the train may have changed it.
+_unicode_escape = codecs.getencoder("unicode_escape")
+
 
 def escape(text: str) -> str:
     """Return `text` with control characters and undecodable bytes made visible."""
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
-        for char in text
+        char if char.isprintable() else _unicode_escape(char)[0].decode() for char in text
     )
 
 

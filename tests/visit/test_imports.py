@@ -1,0 +1,72 @@
+"""Once the train has run it may have changed any module on disk: the runner loads none any more.
+
+It would load it into the process that holds the station's key.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.station import PATIENCE_S, REPOSITORY, RUNS_TRAIN, new_train, settle
+
+WATCHES_IMPORTS = """
+import json, runpy, sys
+
+late = []
+began = False
+
+
+def watch(event, arguments):
+    global began
+    if event == "subprocess.Popen":
+        began = True
+    elif event == "import" and began:
+        late.append(arguments[0])
+
+
+sys.addaudithook(watch)
+folder, output, *sys.argv[1:] = sys.argv[1:]
+try:
+    runpy.run_path(folder, run_name="__main__")
+finally:
+    with open(output, "w") as file:
+        json.dump([began, late], file)
+"""
+
+LEAVES = """
+import os, pathlib, sys
+results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+(results / "new\\nline \\udcff").write_text("1")
+(results / "a link\\n").symlink_to("elsewhere")
+(pathlib.Path(os.environ["PHT_TRAIN_DIR"]) / "left\\n").touch()
+"""
+ENDS = {
+    "succeeds": "",
+    "fails": "sys.exit(1)",
+    "is killed": "os.kill(os.getpid(), 9)",
+    "leaves what cannot travel": "os.mkfifo(results / 'fifo')",
+}
+
+
+@pytest.mark.parametrize("log", ["text", "json"])
+@pytest.mark.parametrize("end", ENDS)
+def test_nothing_is_imported_once_the_train_has_run(end: str, log: str, tmp_path: Path) -> None:
+    root, output = tmp_path / "root", tmp_path / "imports"
+    new_train(root, LEAVES + ENDS[end])
+    settle(root, "station_1", PHT_LOG=log, PHT_EXPORT=str(tmp_path / "train.tar"))
+
+    arguments = [REPOSITORY / "entrypoint", output, "run", "--root", root, "--", *RUNS_TRAIN]
+    subprocess.run(
+        [sys.executable, "-I", "-B", "-c", WATCHES_IMPORTS, *map(str, arguments)],
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        timeout=PATIENCE_S,
+    )
+
+    began, late = json.loads(output.read_text())
+    assert began
+    assert late == []
