@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -166,6 +167,15 @@ def opened(opt: Path, station: str | None = None) -> dict[str, bytes]:
     key = reference.vector_key(station or "user", private=True)
     results = reference.decrypt_results(opt, key, station)
     return {path: result.content for path, result in results.items()}
+
+
+def unpack(archive: Path, folder: Path) -> Path:
+    """Extract an export and return the folder, which is then one like `/opt`."""
+    with tarfile.open(archive) as tar:
+        # Exactly as recorded; the keyword for this came only with Python 3.11.4.
+        tar.extraction_filter = lambda member, path: member
+        tar.extractall(folder)
+    return folder
 
 
 def edit(opt: Path, change: Callable[[Config], object]) -> None:

@@ -14,7 +14,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def is_folder(path: Path) -> bool:
     """Return whether `path` is a folder and not a link to one."""
-    return path.is_dir() and not path.is_symlink()
+    return not path.is_symlink() and path.is_dir()  # where a link leads may be forbidden to look
 
 
 def remove(path: Path) -> None:

@@ -9,7 +9,17 @@ import pytest
 
 from tests import reference
 from tests.reference import STAGES
-from tests.station import Done, assert_explained, new_train, opened, pht, settle, snapshot, visit
+from tests.station import (
+    Done,
+    assert_explained,
+    new_train,
+    opened,
+    pht,
+    settle,
+    snapshot,
+    unpack,
+    visit,
+)
 
 IMPORTS = "import os, pathlib\nresults = pathlib.Path(os.environ['PHT_RESULTS_DIR'])\n"
 
@@ -21,12 +31,6 @@ def export(root: Path, output: Path | str = "-") -> Done:
 def members(data: bytes) -> list[tarfile.TarInfo]:
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
         return tar.getmembers()
-
-
-def unpack(data: bytes, folder: Path) -> Path:
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-        tar.extractall(folder, filter="data")
-    return folder
 
 
 @pytest.mark.parametrize("stage", range(len(STAGES)), ids=STAGES)
@@ -82,7 +86,7 @@ def test_everything_comes_out_as_it_is(tmp_path: Path) -> None:
     done = export(tmp_path / "root", tmp_path / "train.tar")
 
     assert (done.status, done.stdout) == (0, b"")
-    out = unpack((tmp_path / "train.tar").read_bytes(), tmp_path / "out")
+    out = unpack(tmp_path / "train.tar", tmp_path / "out")
     assert opened(out) == opened(opt)
     for name in ("pht_results", "pht_train"):
         packed, original = snapshot(out / name), snapshot(opt / name)
@@ -97,11 +101,13 @@ def test_hard_links_stay_links(tmp_path: Path) -> None:
     opt = reference.lay_out(1, tmp_path / "root")
     (opt / "pht_results" / "z").hardlink_to(opt / "pht_results" / "a.txt")
 
-    data = export(tmp_path / "root").stdout
+    assert export(tmp_path / "root", tmp_path / "train.tar").status == 0
 
-    [info] = [info for info in members(data) if info.islnk()]
-    assert (info.name, info.linkname) == ("pht_results/z", "pht_results/a.txt")
-    out = unpack(data, tmp_path / "out")
+    links = [info for info in members((tmp_path / "train.tar").read_bytes()) if info.islnk()]
+    assert [(info.name, info.linkname) for info in links] == [
+        ("pht_results/z", "pht_results/a.txt")
+    ]
+    out = unpack(tmp_path / "train.tar", tmp_path / "out")
     assert (out / "pht_results" / "z").read_bytes() == (opt / "pht_results" / "z").read_bytes()
 
 

@@ -323,9 +323,6 @@ SEALED_ANYWAY: dict[str, str] = {
         " for n in ('train_config.json', 'user_sym_key.key')]"
     ),
     "removes the config": "(opt / 'train_config.json').unlink()",
-    "takes away every permission": (
-        "[p.chmod(0) for p in sorted(results.rglob('*'), reverse=True) if not p.is_symlink()]"
-    ),
 }
 
 
@@ -341,8 +338,24 @@ def test_a_successful_train_that_gets_in_the_way(script: str, tmp_path: Path) ->
     assert snapshot(tmp_path / "outside") == outside
     names = {"pht_results", "pht_train", "train_config.json", "user_sym_key.key"}
     assert {path.name for path in opt.iterdir()} == names
+    assert opened(opt)["new"] == b"x"
+
+
+def test_a_successful_train_that_takes_away_every_permission(tmp_path: Path) -> None:
+    """Root can seal such results; without its rights they are refused and the old ones are back."""
+    script = "[p.chmod(0) for p in sorted(results.rglob('*'), reverse=True) if not p.is_symlink()]"
+    opt = second_stop(tmp_path, script)
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
     if os.geteuid() == 0:
-        assert opened(opt)["new"] == b"x"
+        assert done.status == 0
+        assert opened(opt)["a/beside"] == b"plaintext" * 4
+        assert {snapshot(opt / "pht_results")[path].mode for path in ("a", "large")} == {0}
+    else:
+        assert_explained(done, 74, "storage-failed")
+        assert_as_before(tmp_path, before)
 
 
 def test_nothing_of_the_plaintext_is_said(tmp_path: Path) -> None:

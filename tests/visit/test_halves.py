@@ -252,3 +252,13 @@ def test_the_halves_take_no_command(name: str, root: Path) -> None:
     done = pht(name, "--", *RUNS_TRAIN, root=root)
     assert (done.status, done.code) == (64, "usage")
     assert snapshot(root) == before
+
+
+@pytest.mark.parametrize("name", ["check", "pre-run"])
+def test_a_refusal_says_what_the_disk_holds(name: str, waiting: Path) -> None:
+    assert pht(name, root=waiting).facts["state"] == "waiting"
+
+
+def test_undo_is_a_stage_of_its_own(waiting: Path) -> None:
+    facts = pht("undo", root=waiting).facts
+    assert (facts["stage"], facts["state"]) == ("undo", "unchanged")
