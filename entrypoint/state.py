@@ -111,7 +111,8 @@ def no_train(paths: Paths) -> MissingInput:
     return MissingInput(
         "no-train",
         f"there is no train here: {paths.config} does not exist",
-        hint="a master image carries none; build FROM it, or try a train with `pht simulate`",
+        hint="build an image FROM the master image, which carries none, or give --root the folder "
+        "that holds opt; pht help lists the commands",
         by="author",
     )
 
@@ -317,7 +318,7 @@ class VisitState:
                 "the unfinished visit recorded here was not begun with this station's key",
                 hint="start from the image again; never continue another station's container",
             )
-        # Authentic from here on: written by `record`.
+        # Authentic from here on: written by `_record`.
         known = {UNFINISHED, "pht_visit", "pht_mac"}
         return Journal(
             phase=Phase(visit["phase"]),

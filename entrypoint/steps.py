@@ -21,6 +21,9 @@ from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.state import Journal, Phase, VisitState
 from entrypoint.train_config import TrainConfig, read
 
+_STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
+"""What the status line calls a phase; all others are `unfinished`."""
+
 _NAMED_FILES = 10
 """At most so many removed files are named, in lines; a train may have left any number."""
 
@@ -44,7 +47,7 @@ class Steps:
     """
 
     def __init__(self, settings: Settings, report: Report, stop: StopRequest) -> None:
-        self.stage = "settings"
+        self.stage = "start"
         self.state = "unchanged"
         self._settings = settings
         self._paths = settings.paths
@@ -58,9 +61,15 @@ class Steps:
         error.stage, error.state = self.stage, self.state
         return error
 
+    def load(self) -> bytes | Journal:
+        """Return the complete configuration, or the journal of a visit that is not finished."""
+        found = self.disk.load()
+        if isinstance(found, Journal):
+            self.state = _STATES.get(found.phase, "unfinished")
+        return found
+
     def check_own(self, journal: Journal) -> None:
         """Raise SettingsError unless an unfinished visit was begun under this station's id."""
-        self.state = "unfinished"
         if journal.station != self._signer.station:
             raise SettingsError(
                 "journal-of-other-station",

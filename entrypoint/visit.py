@@ -89,12 +89,11 @@ def post_run(settings: Settings, report: Report) -> Outcome:
     """Seal what this station's own pre-run has opened."""
 
     def story(steps: Steps) -> Outcome:
-        match steps.disk.load():
+        match steps.load():
             case Journal(phase=Phase.SEALING):
                 pass
             case Journal(phase=Phase.WAITING) as journal:
                 steps.check_own(journal)
-                steps.state = "waiting"
                 config = read(journal.config)
                 steps.check_left(config)
                 steps.succeed(config)
@@ -109,7 +108,8 @@ def undo(settings: Settings, report: Report) -> Outcome:
     """Put the old, encrypted state back."""
 
     def story(steps: Steps) -> Outcome:
-        match steps.disk.load():
+        steps.stage = "undo"
+        match steps.load():
             case Journal(phase=Phase.SEALING):
                 raise _wrong_half("the train has already run", "use post-run to finish the sealing")
             case Journal(phase=Phase.SPENT):
@@ -128,7 +128,7 @@ def check(settings: Settings, report: Report) -> Outcome:
     """Verify everything that a visit would verify, and write nothing."""
 
     def story(steps: Steps) -> Outcome:
-        found = steps.disk.load()
+        found = steps.load()
         if isinstance(found, Journal):
             raise _wrong_half("a visit is not finished", "start that container again, or use undo")
         train = steps.verify(found)
@@ -162,7 +162,7 @@ def _find(steps: Steps, report: Report) -> bytes | Journal:
 
     Whatever else an interrupted start has left is taken back first.
     """
-    found = steps.disk.load()
+    found = steps.load()
     if isinstance(found, bytes):
         steps.disk.clear_waste()
         return found
