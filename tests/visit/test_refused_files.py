@@ -177,8 +177,7 @@ def test_caches_of_honest_builders_are_removed_before_the_run(tmp_path: Path) ->
     done = visit(tmp_path)
 
     assert done.status == 0
-    assert {path.name for path in (opt / "pht_train").iterdir()} == {"train.py", "helper.py", "a"}
-    assert list((opt / "pht_train" / "a").iterdir()) == []
+    assert {path.name for path in (opt / "pht_train").iterdir()} == {"train.py", "helper.py"}
     assert "pht: removed pht_train/a/__pycache__/x.pyc, which nobody signed" in done.lines
 
 
