@@ -10,6 +10,7 @@ from pathlib import Path
 from entrypoint.crypto.digests import immutable_hash
 from entrypoint.crypto.keys import PublicKey, same_key
 from entrypoint.errors import IntegrityError, MalformedTrain, RouteError, SettingsError
+from entrypoint.limits import CONFIG_PROBLEMS
 from entrypoint.model import QUERY
 from entrypoint.stages import VerifiedTrain
 from entrypoint.train_config import TrainConfig
@@ -94,7 +95,7 @@ def _check_entries(config: TrainConfig, train: Path) -> None:
             "train-files-differ",
             "pht_train does not hold exactly the files of the signed list",
             hint="do not run this train; build it again with only the listed files",
-            problems=problems[:20],
+            problems=problems[:CONFIG_PROBLEMS],
         )
 
 
