@@ -10,6 +10,7 @@ from tests.station import (
     RUNS_TRAIN,
     Snapshot,
     assert_explained,
+    check,
     journal,
     leaked,
     new_train,
@@ -54,7 +55,7 @@ def second_stop(root: Path, script: str) -> Path:
 
 def assert_as_before(root: Path, before: Snapshot) -> None:
     assert snapshot(root) == before
-    assert pht("check", root=root).status == 0
+    assert check(root).status == 0
 
 
 # --- ways to end ---------------------------------------------------------------------------------
