@@ -75,7 +75,7 @@ def _run(options: argparse.Namespace, report: Report) -> int:
     if not options.command:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
     if loaded.export:
-        check_place(loaded.export)
+        check_place(loaded.paths, loaded.export)
     outcome = visit.run(loaded, report, options.command)
     if outcome.status == 0 and loaded.export:
         _export_sealed(loaded.paths, loaded.export)

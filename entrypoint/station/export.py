@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from entrypoint import archive
-from entrypoint.errors import MissingInput, StorageError
+from entrypoint.errors import IntegrityError, MissingInput, SettingsError, StorageError
 from entrypoint.model import Paths
 from entrypoint.state import read_config
 from entrypoint.train_config import read
@@ -23,33 +23,39 @@ def export(paths: Paths, output: Path) -> None:
     Raises:
         MissingInput: there is no train, or no folder for the output.
         MalformedTrain: the train is unfinished or its configuration is not well formed.
+        IntegrityError: a part of the train is a link.
+        SettingsError: the output would lie in the train itself.
         StorageError: the file exists already.
     """
-    check_place(output)
-    temporary = output.with_name(output.name + ".part")
-    try:
-        with temporary.open("wb") as file:
+    check_place(paths, output)
+    temporary = _temporary(output)
+    with temporary.open("xb") as file:
+        try:
             write(paths, file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+            temporary.replace(output)
+        except BaseException:
+            temporary.unlink()
+            raise
 
 
-def check_place(output: Path) -> None:
+def check_place(paths: Paths, output: Path) -> None:
     """Check that `output` can be made, before work begins whose result it is to hold.
 
     Raises:
         MissingInput: there is no folder for it.
-        StorageError: the file exists already.
+        SettingsError: it would lie in the train itself.
+        StorageError: the file exists already, or the one that is written first.
     """
-    if output.exists():
-        raise StorageError(
-            "output-exists",
-            f"{output} exists already",
-            hint="remove it or give another name; nothing is overwritten",
-        )
+    for path in (output, _temporary(output)):
+        if os.path.lexists(path):  # also a link that leads nowhere yet
+            raise StorageError(
+                "output-exists",
+                f"{path} exists already",
+                hint="remove it or give another name; nothing is overwritten",
+            )
+    _check_outside(paths, output)
     if not output.parent.is_dir():
         raise MissingInput(
             "output-folder-missing",
@@ -58,12 +64,40 @@ def check_place(output: Path) -> None:
         )
 
 
+def _check_outside(paths: Paths, output: Path) -> None:
+    """Refuse a place where the file would change the train that was just sealed.
+
+    The names of the runner's work files begin with those of the train's files and folders.
+    """
+    place, opt = output.parent.resolve() / output.name, paths.opt.resolve()
+    names = (paths.results, paths.train, paths.config, paths.user_key)
+    if str(place).startswith(tuple(str(opt / path.name) for path in names)):
+        raise SettingsError(
+            "output-inside-train",
+            f"{output} lies among the files of the train itself",
+            hint="name a file in another folder",
+        )
+
+
+def _temporary(output: Path) -> Path:
+    return output.with_name(output.name + ".part")
+
+
 def write(paths: Paths, file: IO[bytes]) -> None:
     """Write the train's tar to a stream.
 
     The same train gives the same bytes: entries are in archive order, owned by root, without times.
+
+    Raises:
+        IntegrityError: a part of the train is a link: it could lead to the station's key.
     """
     read(read_config(paths))
+    if paths.user_key.is_symlink():
+        raise IntegrityError(
+            "link-in-place",
+            f"{paths.user_key} is a symbolic link",
+            hint="do not use this train; no honest station makes this a link",
+        )
     with archive.create(file) as tar:
         _add_path(tar, paths.config)
         for folder in (paths.results, paths.train):
