@@ -36,6 +36,9 @@ STOP_GRACE_S = 5.0
 REAP_LIMIT_S = 10.0
 """Seconds after which processes of the train that survive SIGKILL are reported."""
 
+LOG_CHARACTERS = 4096
+"""Longest text of one log line; a configuration can hold names of megabytes."""
+
 LOG_TAIL_BYTES = 64 * 1024
 LOG_TAIL_LINES = 20
 """How much of the end of a station's log `simulate` reads, and shows of it when a visit fails."""

@@ -7,14 +7,17 @@ belongs to the train, or to what a command was asked to print. Whatever a train 
 """
 
 import codecs
+import contextlib
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import IO
 
 from entrypoint.errors import PhtError
+from entrypoint.limits import LOG_CHARACTERS
 
 Fact = str | int
 
@@ -49,7 +52,8 @@ class Report:
         """Say what was refused, every problem that was found, and what to do next."""
         if self.as_json:
             facts: dict[str, object] = {"level": "error", "code": error.code}
-            facts |= {"message": error.message, "problems": error.problems, "hint": error.hint}
+            facts |= {"message": _cut(error.message), "hint": _cut(error.hint)}
+            facts["problems"] = [_cut(problem) for problem in error.problems]
             self._write(json.dumps(facts))
             return
         self._line("error", f"{error.message} [{error.code}]")
@@ -63,6 +67,16 @@ class Report:
             self._write(json.dumps({"level": "status", **facts}))
         else:
             self._line("", " ".join(f"{name}={_word(value)}" for name, value in facts.items()))
+
+    def train_ended(self) -> None:
+        """Begin a line of our own on a stream that the train has written to as well.
+
+        It may have left a line unfinished that looks like ours, and, as some programs do to every
+        pipe, made the stream refuse what does not fit into it at once.
+        """
+        with contextlib.suppress(OSError, ValueError):  # the stream is no file, or closed
+            os.set_blocking(self._stream.fileno(), True)
+        self._write("")
 
     def progress(self, text: str) -> None:
         """Show where a long command is: one line that is overwritten on a terminal."""
@@ -80,10 +94,10 @@ class Report:
 
     def _line(self, level: str, text: str) -> None:
         if self.as_json:
-            self._write(json.dumps({"level": level, "message": text}))
+            self._write(json.dumps({"level": level, "message": _cut(text)}))
         else:
             prefix = {"info": "", "": "", "warning": "warning: ", "error": "error: "}
-            self._write(f"pht: {prefix.get(level, level + ': ')}{escape(text)}")
+            self._write(f"pht: {prefix.get(level, level + ': ')}{escape(_cut(text))}")
 
     def _write(self, line: str) -> None:
         try:
@@ -130,6 +144,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines) + "\n"
+
+
+def _cut(text: str) -> str:
+    """Return a text without the end that no reader of a log needs; a name may have megabytes."""
+    return text if len(text) <= LOG_CHARACTERS else text[:LOG_CHARACTERS] + "…"
 
 
 def _word(value: Fact) -> str:

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, NoReturn
 
 from entrypoint.crypto.keys import BadKey, PublicKey, load_public_key
@@ -106,6 +105,7 @@ class Fields:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._problems: dict[str, str] = {}
+        self._too_many = False
 
     @classmethod
     @contextmanager
@@ -117,14 +117,21 @@ class Fields:
             count = len(fields._problems)
             raise MalformedTrain(
                 "config-malformed",
-                f"train_config.json has {count} bad field{'s' if count > 1 else ''}",
+                f"train_config.json has {'more than ' if fields._too_many else ''}{count} bad "
+                f"field{'s' if count > 1 else ''}",
                 hint=_HINT,
-                problems=[*islice(fields._problems.values(), CONFIG_PROBLEMS)],
+                problems=[*fields._problems.values()],
             )
 
     def note(self, name: str, problem: str) -> None:
-        """Remember what is wrong with the field `name`; its first problem counts."""
-        self._problems.setdefault(name, f"{name} {problem}")
+        """Remember what is wrong with the field `name`; its first problem counts.
+
+        Only so many are kept as are shown: a hostile file has room for millions.
+        """
+        if len(self._problems) < CONFIG_PROBLEMS:
+            self._problems.setdefault(name, f"{name} {problem}")
+        elif name not in self._problems:
+            self._too_many = True
 
     def is_null(self, name: str) -> bool:
         """Return whether the field is absent or null."""
@@ -144,7 +151,8 @@ class Fields:
 
     def hex_value(self, name: str, value: Any, length: int | None = None) -> bytes:
         """Return the bytes of `value`, which stands at `name`; see `hex`."""
-        if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9a-f]{2})+", value):
+        # A repeated group instead of a repeated character would take 64 bytes for each of them.
+        if not isinstance(value, str) or len(value) % 2 or not re.fullmatch(r"[0-9a-f]+", value):
             self.note(name, "is not lower-case hex")
             return b""
         data = bytes.fromhex(value)

@@ -1,0 +1,83 @@
+"""Configurations that are made to cost memory, time or room in the log."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from entrypoint.limits import CONFIG_BYTES
+from tests import reference
+from tests.reference import Config
+from tests.station import REPOSITORY, settle
+
+ROOM = CONFIG_BYTES - 10_000
+
+MOST_MEMORY = 640 * 1024
+"""Peak in KiB: what `json` itself makes of 16 MiB, 30 bytes for each, is the larger part."""
+
+
+def check(root: Path) -> tuple[int, int, str]:
+    """Run `check` and return its status, its peak of memory in KiB and what it said."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "entrypoint", "check", "--root", str(root)],
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, usage.ru_maxrss, said
+
+
+def many(what: str) -> str:
+    return "[" + ",".join([what] * (ROOM // (len(what) + 1))) + "]"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        pytest.param(f'{{"immutable_file_list": {many("1")}}}', id="paths"),
+        pytest.param(f'{{"e_h": "", "digital_signature": {many("1")}}}', id="links of the chain"),
+        pytest.param(f'{{"e_h": {many("{}")}}}', id="objects"),
+        pytest.param(f'{{"e_h": "{"0" * ROOM}"}}', id="hex"),
+    ],
+)
+def test_memory_is_bounded(tmp_path: Path, hostile: str) -> None:
+    opt = reference.lay_out(1, tmp_path)
+    settle(tmp_path, "station_2")
+    (opt / "train_config.json").write_text(hostile)
+    status, memory, _ = check(tmp_path)
+    assert status == 65
+    assert memory < MOST_MEMORY
+
+
+def _long_key_twice(config: Config) -> str:
+    key = json.dumps("a" * (ROOM // 2))
+    return f"{{{key}: 1, {key}: 1}}"
+
+
+def _long_station(config: Config) -> str:
+    return json.dumps({**config, "rsa_public_keys": {"a" * ROOM: ""}})
+
+
+def _without_us(config: Config) -> str:
+    key = config["rsa_public_keys"]["station_1"]
+    stations = {f"{number}{'a' * 1000}": key for number in range(5000)}
+    return json.dumps({**config, "rsa_public_keys": stations, "encrypted_key": None})
+
+
+@pytest.mark.parametrize("hostile", [_long_key_twice, _long_station, _without_us])
+def test_long_names_do_not_fill_the_log(tmp_path: Path, hostile: Callable[[Config], str]) -> None:
+    opt = reference.lay_out(0, tmp_path)
+    settle(tmp_path, "station_2")
+    (opt / "train_config.json").write_text(hostile(reference.load_config(opt)))
+    status, _, said = check(tmp_path)
+    assert status in (65, 76)
+    assert said.startswith("pht: ")
+    assert len(said) < 20_000
