@@ -124,13 +124,11 @@ def read_config(paths: Paths) -> bytes:
         MissingInput: it does not exist.
         IntegrityError: it is not a regular file, or a folder of the train is a link.
     """
-    for path in (paths.config, paths.train, paths.results):
-        if path.is_symlink():
-            raise IntegrityError(
-                "link-in-place",
-                f"{path} is a symbolic link",
-                hint="do not run this train; no honest builder makes this a link",
-            )
+    _refuse_links(paths.config, paths.train, paths.results)
+    return _read(paths)
+
+
+def _read(paths: Paths) -> bytes:
     try:
         if not stat.S_ISREG(paths.config.lstat().st_mode):
             raise no_train(paths)
@@ -138,6 +136,16 @@ def read_config(paths: Paths) -> bytes:
             return file.read(CONFIG_BYTES + 1)
     except FileNotFoundError:
         raise no_train(paths) from None
+
+
+def _refuse_links(*places: Path) -> None:
+    for path in places:
+        if path.is_symlink():
+            raise IntegrityError(
+                "link-in-place",
+                f"{path} is a symbolic link",
+                hint="do not run this train; no honest builder makes this a link",
+            )
 
 
 class VisitState:
@@ -152,7 +160,7 @@ class VisitState:
         self._paths = paths
         self._key = journal_key
         self.journal: Journal | None = None
-        self._inside = paths.results.is_dir() and is_mount_point(paths.results)
+        self._inside = is_folder(paths.results) and is_mount_point(paths.results)
         results = paths.results
         self.work = results / _INSIDE if self._inside else results.with_name(results.name + ".pht")
 
@@ -184,14 +192,17 @@ class VisitState:
         Raises:
             MissingInput: there is no train.
             MalformedTrain: the file is not JSON.
-            IntegrityError: the journal was not written with this station's key.
+            IntegrityError: the journal was not written with this station's key, or there is a link
+                where going back will not put the train's own folder.
         """
-        data = read_config(self._paths)
+        _refuse_links(self._paths.config)
+        data = _read(self._paths)
         document = parse_json(data)
-        if UNFINISHED not in document:
-            return data
-        self.journal = self._decode(document)
-        return self.journal
+        if UNFINISHED in document:
+            self.journal = self._decode(document)
+        if self.journal is None or self.journal.phase is Phase.SEALING:
+            _refuse_links(self._paths.train, self._paths.results)
+        return self.journal or data
 
     def clear_waste(self) -> None:
         """Remove what a kill may leave beside a complete configuration."""

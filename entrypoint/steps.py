@@ -150,21 +150,30 @@ class Steps:
         """Step 6; raises TrainFailed unless the command ends with status 0."""
         self.stage = "command"
         self._report.info("step 6: the train runs")
-        ended = child.run(
-            argv,
-            env=self._settings.train_environment(),
-            timeout=self._settings.timeout,
-            stop=self._stop,
-        )
+        try:
+            ended = child.run(
+                argv,
+                env=self._settings.train_environment(),
+                timeout=self._settings.timeout,
+                stop=self._stop,
+            )
+        finally:
+            self._report.train_ended()
         if ended.status != 0:
             raise TrainFailed(ended)
 
     def check_left(self, config: TrainConfig) -> None:
-        """Refuse results that cannot travel, while the old state can still come back.
+        """Refuse what the next station would refuse, while the old state can still come back.
 
         What the train has left beside its signed files does not travel either, and is removed.
         """
         self._remove_unlisted(config)
+        if not self._is_as_signed(config):
+            raise MalformedTrain(
+                "train-changed-itself",
+                "the train has changed the files that the user signed",
+                hint="a train writes into pht_results only; change it and start from the image",
+            )
         if not is_folder(self._paths.results):
             raise MalformedTrain(
                 "results-missing",
@@ -220,13 +229,26 @@ class Steps:
         """Put the old state back; return False if it could not be kept."""
         self.state = "unfinished"
         journal = self.disk.journal
+        as_signed = True
         if journal is not None and journal.phase is not Phase.OPENING:  # the train may have run
-            self._remove_unlisted(read(journal.config))
+            config = read(journal.config)
+            self._remove_unlisted(config)
+            as_signed = self._is_as_signed(config)
         back = self.disk.go_back()
-        self.state = "unchanged" if back else "spent"
+        self.state = "unchanged" if back and as_signed else "spent"
         if not back:
             self._report.warning("the encrypted results are gone: start from the image again")
+        elif not as_signed:
+            self._report.warning("the signed files are changed: start from the image again")
         return back
+
+    def _is_as_signed(self, config: TrainConfig) -> bool:
+        """Return whether the train has let its own files alone."""
+        try:
+            verify(config, self._paths.train)
+        except (PhtError, OSError):
+            return False
+        return True
 
     def _remove_unlisted(self, config: TrainConfig) -> None:
         """Leave nothing in `pht_train` but the signed files, and say so."""

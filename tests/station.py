@@ -40,8 +40,8 @@ class Done(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """What it said, but for the status line."""
-        return self.stderr.splitlines()[:-1]
+        """What it said, but for the status line and the empty one behind the train's output."""
+        return [line for line in self.stderr.splitlines()[:-1] if line]
 
     @property
     def facts(self) -> dict[str, str]:

@@ -104,8 +104,11 @@ def _listed(config: TrainConfig) -> set[str]:
 
 
 def _entries(train: Path) -> Iterator[tuple[str, Kind]]:
-    """Yield paths and kinds; a second name of a file is a file here, its contents are hashed."""
-    if train.is_dir():
+    """Yield paths and kinds; a second name of a file is a file here, its contents are hashed.
+
+    A link in the place of the folder counts as no folder: the next station would refuse it.
+    """
+    if train.is_dir() and not train.is_symlink():
         for entry in walk(train):
             kind = Kind.FILE if entry.kind is Kind.HARD_LINK else entry.kind
             yield entry.path, kind
