@@ -114,7 +114,7 @@ def test_any_command_may_be_allowed_by_the_operators_environment(root: Path) -> 
 
 
 def lines(done: Done) -> list[dict[str, object]]:
-    return [json.loads(line) for line in done.stderr.splitlines()]
+    return [json.loads(line) for line in done.stderr.splitlines() if line]
 
 
 @pytest.mark.parametrize("where", ["environment", "station.env"])
