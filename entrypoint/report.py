@@ -3,8 +3,8 @@
 Rules: log lines go to stderr, start with `pht: `, are lower case and have no full stop; an error is
 followed by a `hint:` line; the last line of a command that can fail is its status line. Stdout
 belongs to the train, or to what a command was asked to print. Whatever a train could have chosen
-(ids, file names) is escaped. With PHT_LOG=json each of these lines is one JSON object. An empty line
-parts them from whatever the train has written to stderr.
+(ids, file names) is escaped. With PHT_LOG=json each of these lines is one JSON object. An empty
+line parts them from whatever the train has written to stderr.
 """
 
 import codecs
