@@ -1,10 +1,12 @@
 """Tar archives of a train's files: written in archive order, restored without any escape."""
 
+import errno
+import hashlib
 import os
 import stat
 import tarfile
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO
 
 from entrypoint.errors import MalformedTrain
 from entrypoint.limits import CHUNK_BYTES
@@ -18,32 +20,59 @@ _TYPES = {
 }
 
 
-class Archive(tarfile.TarFile):
-    """A tar archive that is written and read member by member, in memory that does not grow."""
+class Writer:
+    """Writes an archive to a file or a stream, and remembers none of its members.
 
-    # Documented attributes that the type stubs leave out.
-    copybufsize: int
-    members: list[tarfile.TarInfo]
+    `tarfile.TarFile` keeps a list of them, copies every header and reads contents by itself; here
+    contents are handed in chunk by chunk, as they pass.
+    """
 
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._missing = 0
 
-def create(file: IO[bytes]) -> Archive:
-    """Start an archive in a file or a stream; nothing in it seeks."""
-    tar = Archive.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT, bufsize=CHUNK_BYTES)
-    tar.copybufsize = CHUNK_BYTES
-    return tar
+    def add(self, info: tarfile.TarInfo) -> None:
+        """Begin a member; the contents of a file follow with `write`, up to its size."""
+        self._missing = info.size
+        self._append(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
 
+    def write(self, data: bytes) -> None:
+        """Append to the contents of the member."""
+        self._missing -= len(data)
+        self._append(data)
 
-class Source(Protocol):
-    """Where the contents of a member are read from."""
+    def add_file(self, info: tarfile.TarInfo, source: IO[bytes] | bytes) -> None:
+        """Append a file whose contents are at hand, or are read from an open file."""
+        self.add(info)
+        if isinstance(source, bytes):
+            self.write(source)
+        else:
+            while chunk := source.read(CHUNK_BYTES):
+                self.write(chunk)
+        self.end_file(info)
 
-    def read(self, size: int, /) -> bytes:
-        """Return `size` bytes, or fewer at the end."""
+    def end_file(self, info: tarfile.TarInfo) -> None:
+        """End the contents of a member that is a file.
 
+        Raises:
+            OSError: they were not as long as the header says.
+        """
+        if self._missing:
+            raise OSError(errno.EIO, "size changed while it was read", info.name)
+        self._append(bytes(-info.size % tarfile.BLOCKSIZE))
 
-def add(tar: Archive, info: tarfile.TarInfo, source: Source | None = None) -> None:
-    """Append a member; `tarfile` would remember every one, which adds up over a million files."""
-    tar.addfile(info, cast(IO[bytes] | None, source))
-    tar.members.clear()
+    def close(self) -> None:
+        """Write the end of the archive; the file stays open."""
+        self._append(bytes(2 * tarfile.BLOCKSIZE))
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of what was written so far."""
+        return self._digest.digest()
+
+    def _append(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._file.write(data)
 
 
 def member(entry: Entry, name: str) -> tarfile.TarInfo:
@@ -82,7 +111,7 @@ def restore(archive: Path, folder: Path, *, owners: bool) -> bool:
             is neither file, folder nor link.
     """
     try:
-        with Archive.open(archive, "r:") as tar:
+        with _Archive.open(archive, "r:") as tar:
             return _restore(tar, folder, owners)
     except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError):
         raise _bad("it is not a complete tar archive") from None
@@ -90,7 +119,12 @@ def restore(archive: Path, folder: Path, *, owners: bool) -> bool:
         raise _bad("it holds a path twice") from None
 
 
-def _restore(tar: Archive, folder: Path, owners: bool) -> bool:
+class _Archive(tarfile.TarFile):
+    # A documented attribute that the type stubs leave out.
+    members: list[tarfile.TarInfo]
+
+
+def _restore(tar: _Archive, folder: Path, owners: bool) -> bool:
     late: list[tuple[tarfile.TarInfo, Path]] = []
     described = False
     for info in tar:
@@ -112,7 +146,7 @@ def _restore(tar: Archive, folder: Path, owners: bool) -> bool:
     return described
 
 
-def _restore_file(tar: Archive, info: tarfile.TarInfo, folder: Path, path: Path) -> None:
+def _restore_file(tar: _Archive, info: tarfile.TarInfo, folder: Path, path: Path) -> None:
     """Make a file, or a further name of one that stands earlier in the archive."""
     if info.isreg() and (source := tar.extractfile(info)):
         _write(source, path)

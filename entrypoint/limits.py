@@ -22,13 +22,17 @@ RSA_BITS_MAX = 8192
 PASSWORD_BYTES = 1023
 """Longest password of a private key, in bytes: more cannot be encrypted with."""
 
-CHUNK_BYTES = 1024 * 1024
-"""How much of a file is held in memory at once, in bytes."""
+CHUNK_BYTES = 96 * 1024
+"""How much of a file is handled at once, in bytes: what is made of it fits into the cache of a
+processor, and below what the allocator would fetch from the kernel anew for every chunk."""
+
+SMALL_FILE_BYTES = 1024 * 1024
+"""Below this size, in bytes, a file is handled whole, in a pack with others; from it on it is
+streamed."""
 
 SEAL_BATCH_BYTES = 64 * 1024 * 1024
-SEAL_BATCH_FILES = 1024
-"""Sealed files are made durable and put in place in batches of at most this size, because one
-flush a batch is far cheaper than one a file. The batch's bytes are extra disk space."""
+"""Sealed files are made durable and put in place in batches of about this size, because one flush
+a batch is far cheaper than one a file. Two batches at most are extra disk space."""
 
 STOP_GRACE_S = 5.0
 """Seconds between SIGTERM and SIGKILL for a train that is told to stop; engines grant 10."""

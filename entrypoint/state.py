@@ -174,6 +174,16 @@ class VisitState:
         """Where decrypted files stay until they are verified."""
         return self.work / "plain"
 
+    @property
+    def small(self) -> Path:
+        """Where decrypted small files stay until they are verified, in one pack."""
+        return self.plain / "small.pack"
+
+    @property
+    def large(self) -> Path:
+        """Where other decrypted files stay until they are verified."""
+        return self.plain / "large"
+
     def batch(self) -> Path:
         """Return the folder, made if need be, where encrypted files wait to be durable."""
         folder = self.work / "sealed"
@@ -224,19 +234,19 @@ class VisitState:
         self._record(journal)
         self.work.mkdir(mode=0o700)
         self.plain.mkdir(mode=0o700)
+        self.large.mkdir(mode=0o700)
 
     def enter(self, phase: Phase) -> None:
         """Record the next phase."""
         self._record(replace(self._begun(), phase=phase))
 
-    def open(self, *, kept: bool) -> None:
+    def open(self, *, kept: bytes | None) -> None:
         """Record that the results may be replaced: opening → open.
 
         Args:
-            kept: whether the archive of the old results is complete and durable.
+            kept: SHA-256 of the archive of the old results, which is durable, or None.
         """
-        digest = self._digest_of_old() if kept else None
-        self._record(replace(self._begun(), phase=Phase.OPEN, kept=digest))
+        self._record(replace(self._begun(), phase=Phase.OPEN, kept=kept))
 
     def start_sealing(self, key: bytes) -> None:
         """Make the train's results durable and record the wrapped new key: → sealing."""
@@ -281,17 +291,14 @@ class VisitState:
         """Put the old results back; return False if they were not kept, or not let alone."""
         if not is_folder(self.work) or not self.old.is_file():
             return False
-        if self._digest_of_old() != journal.kept:  # the train can write where we can
-            return False
+        with self.old.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").digest() != journal.kept:
+                return False  # the train can write where we can
         self._empty_results()
         if not archive.restore(self.old, self._paths.results, owners=os.geteuid() == 0):
             self._paths.results.rmdir()
         syncfs(self._paths.opt)
         return True
-
-    def _digest_of_old(self) -> bytes:
-        with self.old.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
 
     def _begun(self) -> Journal:
         if self.journal is None:

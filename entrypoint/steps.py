@@ -1,7 +1,7 @@
 """The numbered steps of a visit, each as one method; `visit.py` tells in which order they go."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from entrypoint.crypto.keys import journal_key, unwrap, wrap
 from entrypoint.errors import MalformedTrain, PhtError, SettingsError, StorageError
@@ -10,6 +10,7 @@ from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
 from entrypoint.linux.stop import StopRequest
+from entrypoint.pack import PackWriter
 from entrypoint.protocol.command import resolve
 from entrypoint.protocol.commit import commit
 from entrypoint.protocol.decrypt import Target, decrypt, keeping, publish, space_needed
@@ -104,13 +105,13 @@ class Steps:
             public=train.config.public_fields(),
         )
         self.disk.begin(journal)
-        if kept:
-            with keeping(self.disk.old, self._paths.results) as old:
-                self.decrypt(train, Target(self.disk.plain, old))
-        else:
-            self.decrypt(train, Target(self.disk.plain))
-        self.disk.open(kept=kept)
-        publish(self.disk.plain, self._paths.results)
+        with (
+            keeping(self.disk.old, self._paths.results) if kept else nullcontext() as old,
+            PackWriter(self.disk.small) as small,
+        ):
+            self.decrypt(train, Target(self.disk.large, small, old))
+        self.disk.open(kept=old.digest() if old else None)
+        publish(self.disk.large, self.disk.small, self._paths.results)
         self._remove_unlisted(train.config)
 
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from entrypoint.errors import MalformedTrain
-from entrypoint.limits import FOLDER_PATH_BYTES
+from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES
 
 RESULTS_PREFIX = "/opt/pht_results/"
 """How an absolute link among the results begins, wherever the tree lies at the moment."""
@@ -90,6 +90,14 @@ def _leaves(link: Entry) -> bool:
     parts = [part for part in target.split("/") if part not in ("", ".")]
     up = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
     return target.startswith("/") or up > depth or ".." in parts[up:]
+
+
+def is_small(entry: Entry) -> bool:
+    """Return whether a file is small, and may be written in place under its one name."""
+    info = entry.stat
+    return (
+        info.st_size < SMALL_FILE_BYTES and info.st_nlink == 1 and bool(info.st_mode & stat.S_IWUSR)
+    )
 
 
 def create_like(path: Path, like: os.stat_result) -> IO[bytes]:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import IO
 
 from entrypoint import archive
-from entrypoint.crypto.cipher import InvalidCiphertext, Stream
+from entrypoint.crypto.cipher import InvalidCiphertext
 from entrypoint.crypto.keys import PrivateKey, unwrap
 from entrypoint.errors import RouteError
 from entrypoint.limits import CHUNK_BYTES
+from entrypoint.pack import PackWriter, apply
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.train_config import TrainConfig, results_unverified
-from entrypoint.tree import Entry, Kind, check_entry, create_like, walk
+from entrypoint.tree import Entry, Kind, check_entry, create_like, is_small, walk
 
 _BLOCK_BYTES = 4096  # what a file takes on disk beside its contents, and an archive beside them
 
@@ -32,21 +33,24 @@ class Target:
 
     Attributes:
         plain: an empty folder that nobody else reads.
+        small: a pack that takes small files instead of `plain`, or None.
         old: an archive that takes the ciphertext, or None.
     """
 
     plain: Path
-    old: archive.Archive | None = None
+    small: PackWriter | None = None
+    old: archive.Writer | None = None
 
 
 @contextmanager
-def keeping(old: Path, results: Path) -> Iterator[archive.Archive]:
+def keeping(old: Path, results: Path) -> Iterator[archive.Writer]:
     """Give an archive at `old` for the ciphertext of `results`; afterwards it is durable."""
     with old.open("xb") as file:
-        with archive.create(file) as tar:
-            if results.is_dir():
-                archive.add(tar, archive.member(Entry(".", Kind.DIRECTORY, results.stat()), "."))
-            yield tar
+        writer = archive.Writer(file)
+        if results.is_dir():
+            writer.add(archive.member(Entry(".", Kind.DIRECTORY, results.stat()), "."))
+        yield writer
+        writer.close()
         file.flush()
         os.fsync(file.fileno())
 
@@ -79,7 +83,8 @@ def decrypt(
     config = train.config
     if config.result_hash is None or envelope is None:
         return OpenedTrain(train, _nothing(results, leave_out, target))
-    run = _Run(config, _symmetric_key(config, key, envelope), target, proceed)
+    symmetric_key = _symmetric_key(config, key, envelope)
+    run = _Run(config, symmetric_key, target, proceed)
     try:
         contents = run.decrypt_all(results, leave_out)
     except InvalidCiphertext:
@@ -90,9 +95,11 @@ def decrypt(
     return OpenedTrain(train, contents)
 
 
-def publish(plain: Path, results: Path) -> None:
-    """Put verified files in place of their ciphertext, each by one rename."""
+def publish(plain: Path, small: Path, results: Path) -> None:
+    """Put verified files in place of their ciphertext: small ones by contents, others by rename."""
     results.mkdir(exist_ok=True)
+    apply(small, results)
+    small.unlink()
     for entry in walk(plain):
         if entry.kind is not Kind.DIRECTORY:
             (plain / entry.path).replace(results / entry.path)
@@ -132,7 +139,7 @@ def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
                 by="author",
             )
         if target and target.old:
-            archive.add(target.old, archive.member(entry, entry.path))
+            target.old.add(archive.member(entry, entry.path))
     return Contents(0, 0)
 
 
@@ -144,7 +151,11 @@ class _Run:
     """One pass over all files of a results folder."""
 
     def __init__(
-        self, config: TrainConfig, key: bytes, target: Target | None, proceed: Callable[[], None]
+        self,
+        config: TrainConfig,
+        key: bytes,
+        target: Target | None,
+        proceed: Callable[[], None],
     ) -> None:
         self._config = config
         self._key = key
@@ -170,58 +181,58 @@ class _Run:
         return self._digest.digest()
 
     def _decrypt_file(self, results: Path, entry: Entry) -> int:
-        old = self._target.old if self._target else None
-        with (results / entry.path).open("rb") as source, self._plain_file(entry) as plain:
+        with open(f"{results}/{entry.path}", "rb", buffering=0) as source:
+            if is_small(entry):
+                return self._decrypt_small(source.readall(), entry)
+            return self._decrypt_large(source, entry)
+
+    def _decrypt_small(self, token: bytes, entry: Entry) -> int:
+        self._proceed()
+        target = self._target
+        if target and target.old:
+            target.old.add_file(archive.member(entry, entry.path), token)
+        stream = self._config.cipher.decryptor(self._key)
+        plaintext = stream.update(token) + stream.finalize()
+        self._digest.update(plaintext)
+        if target and target.small:
+            target.small.add(entry.path, plaintext)
+        elif target:
+            with create_like(target.plain / entry.path, entry.stat) as plain:
+                plain.write(plaintext)
+        return len(plaintext)
+
+    def _decrypt_large(self, source: IO[bytes], entry: Entry) -> int:
+        with self._plain_file(entry) as plain:
             stream = self._config.cipher.decryptor(self._key)
-            reader = _Reader(source, stream, self._digest, plain, self._proceed)
+            size = 0
+            for chunk in self._kept(source, entry):
+                size += self._take(stream.update(chunk), plain)
+            return size + self._take(stream.finalize(), plain)
+
+    def _kept(self, source: IO[bytes], entry: Entry) -> Iterator[bytes]:
+        """Yield the chunks of a file; they go into the archive of the old state as they pass."""
+        old = self._target.old if self._target else None
+        info = archive.member(entry, entry.path)
+        if old:
+            old.add(info)
+        while chunk := source.read(CHUNK_BYTES):
+            self._proceed()
             if old:
-                archive.add(old, archive.member(entry, entry.path), reader)
-            else:
-                while reader.read(CHUNK_BYTES):
-                    pass
-            return reader.finish()
+                old.write(chunk)
+            yield chunk
+        if old:
+            old.end_file(info)
+
+    def _take(self, plaintext: bytes, plain: IO[bytes] | None) -> int:
+        self._digest.update(plaintext)
+        if plain:
+            plain.write(plaintext)
+        return len(plaintext)
 
     def _plain_file(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
             return nullcontext()
         return create_like(self._target.plain / entry.path, entry.stat)
-
-
-class _Reader:
-    """Reads one encrypted file; what passes is decrypted, hashed and written on its way."""
-
-    def __init__(
-        self,
-        source: IO[bytes],
-        stream: Stream,
-        digest: "hashlib._Hash",
-        plain: IO[bytes] | None,
-        proceed: Callable[[], None],
-    ) -> None:
-        self._source = source
-        self._stream = stream
-        self._digest = digest
-        self._plain = plain
-        self._proceed = proceed
-        self._size = 0
-
-    def read(self, size: int) -> bytes:
-        """Return the next ciphertext."""
-        self._proceed()
-        chunk = self._source.read(size)
-        self._take(self._stream.update(chunk))
-        return chunk
-
-    def finish(self) -> int:
-        """Check that the file is authentic and return the size of its plaintext."""
-        self._take(self._stream.finalize())
-        return self._size
-
-    def _take(self, plaintext: bytes) -> None:
-        self._digest.update(plaintext)
-        self._size += len(plaintext)
-        if self._plain:
-            self._plain.write(plaintext)
 
 
 def _repeat(entry: Entry, target: Target) -> None:
@@ -235,4 +246,4 @@ def _repeat(entry: Entry, target: Target) -> None:
         case Kind.SYMLINK:
             path.symlink_to(entry.link)
     if target.old:
-        archive.add(target.old, archive.member(entry, entry.path))
+        target.old.add(archive.member(entry, entry.path))

@@ -8,10 +8,12 @@ continued run knows a sealed file.
 
 import hashlib
 import hmac
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -20,12 +22,13 @@ from entrypoint.crypto.cipher import InvalidCiphertext, Stream
 from entrypoint.crypto.keys import PrivateKey, wrap
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import StorageError
-from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES, SEAL_BATCH_FILES
+from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.disk import syncfs
 from entrypoint.model import Visit
+from entrypoint.pack import PackWriter, apply
 from entrypoint.stages import Contents, SealedTrain
 from entrypoint.train_config import Seal, TrainConfig, encode
-from entrypoint.tree import Entry, Kind, check_entry, create_like, walk
+from entrypoint.tree import Entry, Kind, check_entry, create_like, is_small, walk
 
 _IV_CONTEXT = b"pht results, IV by path, version 1"
 _IV_BYTES = 16
@@ -117,11 +120,12 @@ class _Sealing:
     def seal_all(self, leave_out: str) -> Contents:
         """Seal every file in archive order; several names of one file become files of their own."""
         files = size = 0
-        for entry in walk(self._results, leave_out=leave_out):
-            if entry.kind in (Kind.FILE, Kind.HARD_LINK):
-                files += 1
-                size += self._seal_file(entry)
-        self._batch.put_in_place()
+        self._batch.take_up()
+        with self._batch:
+            for entry in walk(self._results, leave_out=leave_out):
+                if entry.kind in (Kind.FILE, Kind.HARD_LINK):
+                    files += 1
+                    size += self._seal_file(entry)
         return Contents(files, size)
 
     def result_hash(self) -> bytes:
@@ -130,35 +134,57 @@ class _Sealing:
         return self._digest.digest()
 
     def _seal_file(self, entry: Entry) -> int:
-        iv = hmac.digest(self._iv_key, entry.path.encode(errors="surrogateescape"), "sha256")
-        iv = iv[:_IV_BYTES]
-        with (self._results / entry.path).open("rb") as source:
-            if self._cipher.peek_iv(source.read(self._cipher.head_bytes)) == iv:
-                source.seek(0)
-                return self._hash_sealed(source, entry.path)
-            source.seek(0)
-            with self._batch.file(entry) as target:
-                size = self._encrypt(source, self._cipher.encryptor(self._key, iv), target)
-        self._batch.add(size)
-        return size
+        with open(f"{self._results}/{entry.path}", "rb", buffering=0) as source:
+            if is_small(entry):
+                return self._seal_small(source.readall(), entry)
+            return self._seal_large(source, entry)
 
-    def _encrypt(self, source: IO[bytes], stream: Stream, target: IO[bytes]) -> int:
-        size = 0
+    def _seal_small(self, contents: bytes, entry: Entry) -> int:
+        self._proceed()
+        iv = self._iv(entry)
+        if self._is_sealed(contents, iv):
+            return self._hash_sealed((contents,), entry.path)
+        self._digest.update(contents)
+        stream = self._cipher.encryptor(self._key, iv)
+        self._batch.add_small(entry.path, stream.update(contents) + stream.finalize())
+        return len(contents)
+
+    def _seal_large(self, source: IO[bytes], entry: Entry) -> int:
+        iv = self._iv(entry)
+        head = source.read(self._cipher.head_bytes)
+        source.seek(0)
+        if self._is_sealed(head, iv):
+            return self._hash_sealed(self._chunks(source), entry.path)
+        with self._batch.file(entry) as target:
+            stream = self._cipher.encryptor(self._key, iv)
+            return self._encrypt(self._chunks(source), stream, target)
+
+    def _iv(self, entry: Entry) -> bytes:
+        return hmac.digest(self._iv_key, os.fsencode(entry.path), "sha256")[:_IV_BYTES]
+
+    def _is_sealed(self, head: bytes, iv: bytes) -> bool:
+        return self._cipher.peek_iv(head[: self._cipher.head_bytes]) == iv
+
+    def _chunks(self, source: IO[bytes]) -> Iterator[bytes]:
         while chunk := source.read(CHUNK_BYTES):
             self._proceed()
+            yield chunk
+
+    def _encrypt(self, chunks: Iterable[bytes], stream: Stream, target: IO[bytes]) -> int:
+        size = 0
+        for chunk in chunks:
             self._digest.update(chunk)
             target.write(stream.update(chunk))
             size += len(chunk)
         target.write(stream.finalize())
         return size
 
-    def _hash_sealed(self, source: IO[bytes], path: str) -> int:
+    def _hash_sealed(self, chunks: Iterable[bytes], path: str) -> int:
         """Hash the plaintext of a file that an interrupted run has sealed."""
         size = 0
         stream = self._cipher.decryptor(self._key)
         try:
-            while chunk := source.read(CHUNK_BYTES):
-                self._proceed()
+            for chunk in chunks:
                 size += self._hash(stream.update(chunk))
             return size + self._hash(stream.finalize())
         except InvalidCiphertext:
@@ -174,31 +200,73 @@ class _Sealing:
 
 
 class _Batch:
-    """Encrypted files on their way into place: durable first, then renamed over the plaintext."""
+    """Encrypted files on their way into place: durable first, then they replace the plaintext.
+
+    Small files are in a pack, which is written in place; others are files of their own, which are
+    renamed. A pack is kept until the next flush has made durable what was written from it. The
+    last batch is put in place at the end of the block.
+    """
 
     def __init__(self, folder: Path, results: Path) -> None:
         self._folder = folder
         self._results = results
-        self._paths: list[str] = []
+        self._number = 0
+        self._pack = ExitStack()
+        self._writer: PackWriter | None = None
+        self._files: list[tuple[Path, str]] = []
         self._bytes = 0
 
-    def file(self, entry: Entry) -> IO[bytes]:
-        """Open the next file of the batch, with the mode and owner of the one it replaces."""
-        temporary = self._folder / str(len(self._paths))
-        temporary.unlink(missing_ok=True)  # of an interrupted run
-        self._paths.append(entry.path)
-        return create_like(temporary, entry.stat)
+    def __enter__(self) -> None:
+        pass
 
-    def add(self, size: int) -> None:
-        """Count a finished file, and put the batch in place when it is full."""
-        self._bytes += size
-        if self._bytes >= SEAL_BATCH_BYTES or len(self._paths) >= SEAL_BATCH_FILES:
+    def __exit__(self, error: type[BaseException] | None, *rest: Any) -> None:
+        if error is None:
             self.put_in_place()
+        else:
+            self._pack.__exit__(error, *rest)
+
+    def take_up(self) -> None:
+        """Apply what an interrupted run has left to be written in place, and clear the rest."""
+        for pack in sorted(self._folder.glob("*.pack")):
+            apply(pack, self._results)
+        syncfs(self._results)
+        for rest in self._folder.iterdir():
+            rest.unlink()
+
+    def add_small(self, path: str, token: bytes) -> None:
+        """Add an encrypted small file."""
+        self._make_room(len(token))
+        if self._writer is None:
+            self._writer = self._pack.enter_context(PackWriter(self._name(self._number)))
+        self._writer.add(path, token)
+
+    @contextmanager
+    def file(self, entry: Entry) -> Iterator[IO[bytes]]:
+        """Give a new file, with the mode and owner of the one that it will replace."""
+        self._make_room(entry.stat.st_size)
+        temporary = self._folder / f"{self._number}.{len(self._files)}"
+        with create_like(temporary, entry.stat) as file:
+            yield file
+        self._files.append((temporary, entry.path))
 
     def put_in_place(self) -> None:
-        """Make the batch durable, then rename every file of it."""
+        """Make the batch durable, and with it the one before; then replace the plaintext."""
+        self._pack.close()
         syncfs(self._folder)
-        for number, path in enumerate(self._paths):
-            (self._folder / str(number)).replace(self._results / path)
-        self._paths.clear()
+        self._name(self._number - 1).unlink(missing_ok=True)
+        if self._writer:
+            apply(self._name(self._number), self._results)
+        for temporary, path in self._files:
+            temporary.replace(self._results / path)
+        self._number += 1
+        self._writer = None
+        self._files.clear()
         self._bytes = 0
+
+    def _make_room(self, size: int) -> None:
+        if self._bytes >= SEAL_BATCH_BYTES:
+            self.put_in_place()
+        self._bytes += size
+
+    def _name(self, number: int) -> Path:
+        return self._folder / f"{number}.pack"

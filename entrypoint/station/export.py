@@ -98,16 +98,17 @@ def write(paths: Paths, file: IO[bytes]) -> None:
             f"{paths.user_key} is a symbolic link",
             hint="do not use this train; no honest station makes this a link",
         )
-    with archive.create(file) as tar:
-        _add_path(tar, paths.config)
-        for folder in (paths.results, paths.train):
-            if folder.is_dir():
-                _add_folder(tar, folder)
-        if paths.user_key.is_file():
-            _add_path(tar, paths.user_key)
+    tar = archive.Writer(file)
+    _add_path(tar, paths.config)
+    for folder in (paths.results, paths.train):
+        if folder.is_dir():
+            _add_folder(tar, folder)
+    if paths.user_key.is_file():
+        _add_path(tar, paths.user_key)
+    tar.close()
 
 
-def _add_folder(tar: archive.Archive, folder: Path) -> None:
+def _add_folder(tar: archive.Writer, folder: Path) -> None:
     name = folder.name
     _add(tar, Entry("", Kind.DIRECTORY, folder.stat()), folder, name)
     for entry in walk(folder):
@@ -116,16 +117,16 @@ def _add_folder(tar: archive.Archive, folder: Path) -> None:
         _add(tar, entry, folder / entry.path, f"{name}/{entry.path}")
 
 
-def _add_path(tar: archive.Archive, path: Path) -> None:
+def _add_path(tar: archive.Writer, path: Path) -> None:
     _add(tar, Entry("", Kind.FILE, path.stat()), path, path.name)
 
 
-def _add(tar: archive.Archive, entry: Entry, path: Path, name: str) -> None:
+def _add(tar: archive.Writer, entry: Entry, path: Path, name: str) -> None:
     info = archive.member(entry, name)
     info.uid = info.gid = 0
     info.mtime = 0
     if entry.kind is Kind.FILE:
         with path.open("rb") as source:
-            archive.add(tar, info, source)
+            tar.add_file(info, source)
     else:
-        archive.add(tar, info)
+        tar.add(info)

@@ -27,7 +27,7 @@ FLOORS = [
     {"train_config"},
     {"report", "archive"},
     {"crypto", "linux"},
-    {"tree"},
+    {"tree", "pack"},
     {"model"},
     {"limits", "errors"},
 ]

@@ -1,0 +1,64 @@
+"""Many small files in one: path and contents, one after another.
+
+Thousands of files, each made, flushed and renamed for itself, cost a container's file system far
+more than their bytes. In a pack they are made durable at once and then written in place, where a
+crash is mended by writing them again.
+
+A record is the length of the path (4 bytes), of the contents (8, both little endian), the path and
+the contents. A record of two zeros ends the pack; without it the pack is incomplete.
+"""
+
+import os
+import struct
+from pathlib import Path
+from typing import IO, Self
+
+_HEAD = struct.Struct("<IQ")
+_END = _HEAD.pack(0, 0)
+
+
+class PackWriter:
+    """Writes a new pack; it is complete when the block ends without an error."""
+
+    def __init__(self, pack: Path) -> None:
+        self._file = pack.open("xb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        with self._file:
+            if error is None:
+                self._file.write(_END)
+
+    def add(self, path: str, contents: bytes) -> None:
+        """Append a file, its path relative to the folder that the pack will be applied to."""
+        name = os.fsencode(path)
+        self._file.write(_HEAD.pack(len(name), len(contents)) + name + contents)
+
+
+def apply(pack: Path, folder: Path) -> None:
+    """Write every file of a pack in place: existing files in `folder` get new contents.
+
+    An incomplete pack, which a crash leaves, was never begun to be applied and is passed over.
+    """
+    with pack.open("rb") as file:
+        if not _is_complete(file):
+            return
+        file.seek(0)
+        while (head := file.read(_HEAD.size)) != _END:
+            name_bytes, content_bytes = _HEAD.unpack(head)
+            path = os.path.join(os.fsencode(folder), file.read(name_bytes))
+            _overwrite(path, file.read(content_bytes))
+
+
+def _is_complete(file: IO[bytes]) -> bool:
+    """Return whether the records lead to the end that was written last."""
+    while len(head := file.read(_HEAD.size)) == _HEAD.size and head != _END:
+        file.seek(sum(_HEAD.unpack(head)), os.SEEK_CUR)
+    return head == _END
+
+
+def _overwrite(path: bytes, contents: bytes) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW), "wb") as file:
+        file.write(contents)
