@@ -94,5 +94,6 @@ def _signed_file(word: str, train: VerifiedTrain, paths: Paths) -> Path | None:
 
 def _is_carried(program: str, paths: Paths, environment: Mapping[str, str]) -> bool:
     """Return whether the interpreter would come with the train instead of the master image."""
-    found = shutil.which(program, path=environment.get("PATH", os.defpath))
+    # With an empty PATH the working directory is searched; `which` would find nothing.
+    found = shutil.which(program, path=environment.get("PATH", os.defpath) or os.curdir)
     return found is not None and Path(found).resolve().is_relative_to(paths.opt.resolve())
