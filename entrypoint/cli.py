@@ -9,11 +9,11 @@ import argparse
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from entrypoint import __version__
-from entrypoint.errors import PhtError, SettingsError, UsageError, storage_error, unexpected
+from entrypoint.errors import PhtError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
 from entrypoint.report import Fact, Report, drop_stdout, show
@@ -74,14 +74,24 @@ def _run(options: argparse.Namespace, report: Report) -> int:
     report.as_json = loaded.log_json
     if not options.command:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
-    if loaded.export:
-        check_place(loaded.paths, loaded.export)
-    outcome = visit.run(loaded, report, options.command)
-    if outcome.status == 0 and loaded.export:
-        _export_sealed(loaded.paths, loaded.export)
-        report.info(f"the sealed train is in {loaded.export}")
-    report.status({**outcome.facts, **_surroundings()})
-    return outcome.status
+
+    def check_export() -> None:
+        if loaded.export:
+            check_place(loaded.paths, loaded.export)
+
+    outcome = visit.run(loaded, report, options.command, before=check_export)
+    return _conclude(outcome, loaded.paths, loaded.export, report)
+
+
+def _conclude(
+    outcome: Mapping[str, Fact], paths: Paths, output: Path | None, report: Report
+) -> int:
+    """Export what was sealed if the station wants that; write the status line."""
+    if output and outcome["state"] == "sealed":
+        _export_sealed(paths, output)
+        report.info(f"the sealed train is in {output}")
+    report.status({**outcome, **_surroundings()})
+    return int(outcome["status"])
 
 
 def _export_sealed(paths: Paths, output: Path) -> None:
@@ -102,17 +112,10 @@ def _half(options: argparse.Namespace, report: Report) -> int:
 
     loaded = settings.load(options.root, os.environ)
     report.as_json = loaded.log_json
-    if loaded.export:
-        raise SettingsError(
-            "setting-without-effect",
-            "PHT_EXPORT is for the whole visit only",
-            hint="remove it and use pht export",
-        )
     stories = {"pre-run": visit.pre_run, "post-run": visit.post_run}
     stories |= {"undo": visit.undo, "check": visit.check}
     outcome = stories[options.name](loaded, report)
-    report.status({**outcome.facts, **_surroundings()})
-    return outcome.status
+    return _conclude(outcome, loaded.paths, loaded.export, report)
 
 
 def _inspect(options: argparse.Namespace, _report: Report) -> int:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 QUERY = "query.json"
 """The one immutable file that is hashed after all others (docs/protocol.md, "Immutable hash")."""
 
+WORK_NAME = ".pht-visit"
+"""The work folder of a visit where it must lie inside `pht_results`; no result may be called so."""
+
 
 @dataclass(frozen=True)
 class Paths:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from entrypoint import archive
-from entrypoint.crypto.digests import sha512
 from entrypoint.errors import (
     IntegrityError,
     MalformedTrain,
@@ -29,13 +28,12 @@ from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import syncfs
 from entrypoint.linux.mounts import is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
-from entrypoint.model import Paths
+from entrypoint.model import WORK_NAME, Paths
 from entrypoint.train_config import UNFINISHED
 from entrypoint.train_config.fields import parse_json
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VERSION = 1
-_INSIDE = ".pht"
 _LATER_BYTES = 4096  # at most so much the journal grows: by an envelope of 1024 bytes in hex
 
 
@@ -162,7 +160,9 @@ class VisitState:
         self.journal: Journal | None = None
         self._inside = is_folder(paths.results) and is_mount_point(paths.results)
         results = paths.results
-        self.work = results / _INSIDE if self._inside else results.with_name(results.name + ".pht")
+        self.work = (
+            results / WORK_NAME if self._inside else results.with_name(results.name + ".pht")
+        )
 
     @property
     def old(self) -> Path:
@@ -194,7 +194,7 @@ class VisitState:
     @property
     def leave_out(self) -> str:
         """The name that walks of the results pass over, or nothing."""
-        return _INSIDE if self._inside else ""
+        return WORK_NAME if self._inside else ""
 
     def load(self) -> bytes | Journal:
         """Return the complete configuration, or the journal of the unfinished visit.
@@ -336,6 +336,12 @@ class VisitState:
                 "the unfinished visit recorded here was not begun with this station's key",
                 hint="start from the image again; never continue another station's container",
             )
+        if visit["version"] != _VERSION:
+            raise SystemFailure(
+                "journal-of-other-version",
+                "the unfinished visit was begun by another version of the runner",
+                hint="finish it with the version that began it, or start from the image again",
+            )
         # Authentic from here on: written by `_record`.
         known = {UNFINISHED, "pht_visit", "pht_mac"}
         return Journal(
@@ -355,7 +361,6 @@ def _fields(journal: Journal) -> dict[str, Any]:
         "phase": journal.phase,
         "station": journal.station,
         "session_id": journal.session_id,
-        "config_sha512": sha512(journal.config).hex(),
         "config": journal.config.decode(),
         "kept": journal.kept.hex() if journal.kept else None,
         "key": journal.key.hex() if journal.key else None,

@@ -14,6 +14,7 @@ from typing import IO
 
 from entrypoint.errors import MalformedTrain
 from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES
+from entrypoint.model import WORK_NAME
 
 RESULTS_PREFIX = "/opt/pht_results/"
 """How an absolute link among the results begins, wherever the tree lies at the moment."""
@@ -67,10 +68,16 @@ def check_entry(entry: Entry) -> None:
 
     Raises:
         MalformedTrain: a device, FIFO or socket, a folder too deep in others, or a symlink that
-            leaves the tree.
+            leaves the tree; or the name of the runner's own work folder.
     """
-    if entry.kind is Kind.SPECIAL or (entry.kind is Kind.SYMLINK and _leaves(entry)):
-        what = "a link out of it" if entry.kind is Kind.SYMLINK else describe_special(entry)
+    what = None
+    if entry.path == WORK_NAME:
+        what = "a name that the runner keeps for itself"
+    elif entry.kind is Kind.SPECIAL:
+        what = describe_special(entry)
+    elif entry.kind is Kind.SYMLINK and _leaves(entry):
+        what = "a link out of it"
+    if what:
         raise MalformedTrain(
             "results-unsafe",
             f"pht_results holds {entry.path}, {what}",

@@ -20,7 +20,6 @@ What the disk holds in between is told in docs/crash-safety.md.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from entrypoint.errors import (
     PhtError,
@@ -39,17 +38,21 @@ from entrypoint.state import Journal, Phase, lock
 from entrypoint.steps import Steps, TrainFailed
 from entrypoint.train_config import read
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a command ended: its exit status and the facts of its status line."""
-
-    status: int
-    facts: dict[str, Fact]
+Outcome = dict[str, Fact]
+"""How a command ended: the facts of its status line; `status` is the exit status."""
 
 
-def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
-    """Make the whole visit with the train's command, or finish one that was interrupted."""
+def run(
+    settings: Settings, report: Report, command: Sequence[str], *, before: Callable[[], None]
+) -> Outcome:
+    """Make the whole visit with the train's command, or finish one that was interrupted.
+
+    Args:
+        settings: of the station.
+        report: takes the log lines.
+        command: of the train.
+        before: called before a new visit changes anything; raises to refuse it.
+    """
 
     def story(steps: Steps) -> Outcome:
         found = _find(steps, report)
@@ -57,6 +60,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
             train = steps.verify(found)  # 1, 2
             _refuse_second_visit(steps, train)
             argv = steps.resolve(command, train)
+            before()
             with steps.or_go_back():
                 steps.open(train, found)  # 3, 4, 5
                 steps.run_train(argv)  # 6
@@ -216,7 +220,7 @@ def _seal(steps: Steps) -> Outcome:
 
 def _outcome(steps: Steps, result: str, **facts: Fact) -> Outcome:
     shown: dict[str, Fact] = {"result": result, "status": 0, "stage": steps.stage}
-    return Outcome(0, {**shown, "state": steps.state, **facts})
+    return {**shown, "state": steps.state, **facts}
 
 
 def _train_failed(steps: Steps, ended: Ended) -> Outcome:
@@ -225,12 +229,12 @@ def _train_failed(steps: Steps, ended: Ended) -> Outcome:
     facts: dict[str, Fact] = {"result": "train-failed", "status": ended.status}
     reason = ended.reason.value.replace(" ", "-")
     facts |= {"stage": steps.stage, "reason": reason, "by": "author", "retry": "no"}
-    return Outcome(ended.status, {**facts, "state": steps.state})
+    return {**facts, "state": steps.state}
 
 
 def _stopped(steps: Steps, status: int) -> Outcome:
     facts: dict[str, Fact] = {"result": "stopped", "status": status, "stage": steps.stage}
-    return Outcome(status, {**facts, "by": "station", "retry": "yes", "state": steps.state})
+    return {**facts, "by": "station", "retry": "yes", "state": steps.state}
 
 
 def _wrong_half(problem: str, hint: str) -> RouteError:

@@ -11,7 +11,7 @@ from typing import IO
 
 from entrypoint import archive
 from entrypoint.errors import IntegrityError, MissingInput, SettingsError, StorageError
-from entrypoint.model import Paths
+from entrypoint.model import WORK_NAME, Paths
 from entrypoint.state import read_config
 from entrypoint.train_config import read
 from entrypoint.tree import Entry, Kind, walk
@@ -111,7 +111,7 @@ def write(paths: Paths, file: IO[bytes]) -> None:
 def _add_folder(tar: archive.Writer, folder: Path) -> None:
     name = folder.name
     _add(tar, Entry("", Kind.DIRECTORY, folder.stat()), folder, name)
-    for entry in walk(folder):
+    for entry in walk(folder, leave_out=WORK_NAME):
         if entry.kind is Kind.HARD_LINK:
             entry = replace(entry, link=f"{name}/{entry.link}")
         _add(tar, entry, folder / entry.path, f"{name}/{entry.path}")

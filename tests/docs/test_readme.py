@@ -84,7 +84,7 @@ def test_settings_that_are_not_built_are_named() -> None:
 def test_the_table_of_exit_statuses_is_complete() -> None:
     shown = {int(row[0]) for row in _rows("### Exit statuses") if row[0].isdigit()}
     classes = {error.status for error in errors.PhtError.__subclasses__()}
-    assert shown == {0, 124, errors.PhtError.status} | classes
+    assert shown == {0, 124, 130, errors.PhtError.status} | classes
 
 
 def test_every_file_that_the_documents_link_to_exists() -> None:

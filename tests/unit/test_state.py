@@ -36,7 +36,6 @@ FIELDS: dict[str, Any] = {
     "phase": "sealing",
     "station": "station_2",
     "session_id": "00" * 64,
-    "config_sha512": "00" * 64,
     "config": '{"train_id": "other"}',
     "kept": "00" * 32,
     "key": "00",
@@ -317,6 +316,19 @@ def require_forged(paths: Paths, key: bytes = KEY) -> None:
     with pytest.raises(IntegrityError) as refused:
         restart(paths, key)
     assert refused.value.code == "journal-forged"
+    assert snapshot(paths.opt, times=True) == before
+
+
+def test_a_journal_of_another_version_is_left_to_that_version(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entrypoint.state._VERSION", 2)
+    begin(paths)
+    monkeypatch.undo()
+    before = snapshot(paths.opt, times=True)
+    with pytest.raises(SystemFailure) as refused:
+        restart(paths)
+    assert refused.value.code == "journal-of-other-version"
     assert snapshot(paths.opt, times=True) == before
 
 

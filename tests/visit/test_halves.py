@@ -233,10 +233,15 @@ def test_post_run_seals_what_was_done_by_hand(tmp_path: Path) -> None:
     assert opened(opt) == {"log": b"station_1\nstation_2\nstation_3\n"}
 
 
-def test_an_export_is_for_whole_visits_only(waiting: Path, tmp_path: Path) -> None:
-    for name in ("pre-run", "post-run", "undo", "check"):
-        done = pht(name, root=waiting, env={"PHT_EXPORT": str(tmp_path / "x.tar")})
-        assert_explained(done, 78, "setting-without-effect")
+def test_post_run_exports_what_it_has_sealed_and_the_others_do_not(
+    waiting: Path, tmp_path: Path
+) -> None:
+    tar = tmp_path / "x.tar"
+    for name in ("check", "pre-run"):
+        assert pht(name, root=waiting, env={"PHT_EXPORT": str(tar)}).status == 76
+        assert not tar.exists()
+    assert pht("post-run", root=waiting, env={"PHT_EXPORT": str(tar)}).status == 0
+    assert tar.exists()
 
 
 def test_nothing_secret_is_said_by_the_halves(root: Path) -> None:

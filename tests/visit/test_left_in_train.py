@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.station import RUNS_TRAIN, Done, Snapshot, new_train, pht, settle, snapshot, visit
+from tests.station import (
+    RUNS_TRAIN,
+    Done,
+    Snapshot,
+    assert_explained,
+    new_train,
+    pht,
+    settle,
+    snapshot,
+    visit,
+)
 
 SCRIPT = """
 import os, pathlib, sys
@@ -81,3 +91,26 @@ def test_only_some_of_many_files_are_named(tmp_path: Path) -> None:
     done = visit(tmp_path)
     assert "pht: removed 90 more unsigned files of pht_train" in done.lines
     assert snapshot(opt / "pht_train") == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["(train / 'helper.py').write_text('STATUS = 1')", "(train / 'helper.py').unlink()"],
+    ids=["changed", "removed"],
+)
+def test_a_train_that_changes_its_own_signed_files_is_not_sealed(
+    tmp_path: Path, change: str
+) -> None:
+    script = "import os, pathlib; train = pathlib.Path(os.environ['PHT_TRAIN_DIR']); " + change
+    opt = new_train(tmp_path, script, {"helper.py": b"STATUS = 0"})
+    settle(tmp_path, "station_1")
+    before = snapshot(opt)
+
+    done = visit(tmp_path)
+
+    assert_explained(done, 65, "train-changed-itself")
+    assert done.facts["by"] == "author"
+    after = snapshot(opt)
+    assert {path: after.get(path) for path in before if "helper" not in path} == {
+        path: fact for path, fact in before.items() if "helper" not in path
+    }

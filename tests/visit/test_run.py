@@ -498,6 +498,18 @@ def test_an_export_that_fails_after_the_visit_does_not_unsay_it(tmp_path: Path) 
     assert opened(opt) == {"a": b""}
 
 
+def test_a_second_start_with_an_export_says_that_the_visit_is_made(tmp_path: Path) -> None:
+    root, tar = tmp_path / "root", tmp_path / "train.tar"
+    first_stop(root, "(results / 'a').touch()")
+    assert visit(root, env={"PHT_EXPORT": str(tar)}).status == 0
+    assert_explained(visit(root, env={"PHT_EXPORT": str(tar)}), 76, "already-visited")
+
+
+def test_a_result_called_like_our_work_folder_is_refused(tmp_path: Path) -> None:
+    first_stop(tmp_path, "(results / '.pht-visit').touch()")
+    assert_explained(visit(tmp_path), 65, "results-unsafe")
+
+
 # --- the command ---------------------------------------------------------------------------------
 
 
