@@ -19,6 +19,9 @@ RSA_BITS_MIN = 2048
 RSA_BITS_MAX = 8192
 """Accepted RSA moduli, in bits: below is breakable, above stalls the visit."""
 
+RSA_EXPONENT = 65537
+"""The accepted public exponent: smaller ones have weaknesses, larger ones serve nothing."""
+
 PASSWORD_BYTES = 1023
 """Longest password of a private key, in bytes: more cannot be encrypted with."""
 

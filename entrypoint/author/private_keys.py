@@ -12,9 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from entrypoint.crypto.keys import PrivateKey, load_private_key
 from entrypoint.errors import MissingInput, SettingsError, UsageError
-from entrypoint.limits import PASSWORD_BYTES, SETTINGS_BYTES
-
-_PUBLIC_EXPONENT = 65537
+from entrypoint.limits import PASSWORD_BYTES, RSA_EXPONENT, SETTINGS_BYTES
 
 
 def read(path: Path, password_file: Path | None) -> PrivateKey:
@@ -64,7 +62,7 @@ def new_password(path: Path, password_file: Path | None) -> bytes:
 
 def generate(bits: int) -> PrivateKey:
     """Return a new RSA key with a modulus of `bits` bits."""
-    return rsa.generate_private_key(_PUBLIC_EXPONENT, bits)
+    return rsa.generate_private_key(RSA_EXPONENT, bits)
 
 
 def pem(key: PrivateKey, password: bytes | None) -> bytes:

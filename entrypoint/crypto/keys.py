@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from entrypoint.errors import MissingInput, SettingsError
-from entrypoint.limits import RSA_BITS_MAX, RSA_BITS_MIN
+from entrypoint.limits import RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT
 
 PrivateKey = rsa.RSAPrivateKey
 PublicKey = rsa.RSAPublicKey
@@ -44,8 +44,8 @@ def check_bounds(key: PublicKey) -> None:
     """Raise BadKey unless 2048 ≤ modulus bits ≤ 8192 and e = 65537 (docs/protocol.md, "Keys")."""
     if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
         raise BadKey(f"has {key.key_size} bits, not {RSA_BITS_MIN} to {RSA_BITS_MAX}")
-    if key.public_numbers().e != 65537:
-        raise BadKey("has a public exponent other than 65537")
+    if key.public_numbers().e != RSA_EXPONENT:
+        raise BadKey(f"has a public exponent other than {RSA_EXPONENT}")
 
 
 def load_private_key(pem: bytes, password: bytes | None, source: str) -> PrivateKey:

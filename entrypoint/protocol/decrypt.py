@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -121,11 +121,11 @@ def _symmetric_key(config: TrainConfig, key: PrivateKey, envelope: bytes) -> byt
     Whoever tries forged envelopes then sees the failure of a MAC, as with any other forgery.
     """
     symmetric_key = unwrap(key, envelope)
-    try:
-        config.cipher.decryptor(symmetric_key or b"")
-    except ValueError:
-        return config.cipher.generate_key()
-    return symmetric_key or b""
+    if symmetric_key is not None:
+        with suppress(ValueError):  # what the envelope holds need not be a key
+            config.cipher.decryptor(symmetric_key)
+            return symmetric_key
+    return config.cipher.generate_key()
 
 
 def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
