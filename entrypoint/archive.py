@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from entrypoint.errors import MalformedTrain
-from entrypoint.limits import CHUNK_BYTES
+from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
 from entrypoint.tree import Entry, Kind, describe_special
 
 _TYPES = {
@@ -18,6 +18,8 @@ _TYPES = {
     Kind.HARD_LINK: tarfile.LNKTYPE,
     Kind.SYMLINK: tarfile.SYMTYPE,
 }
+
+_FOLDER_PATH_BYTES = FOLDER_PATH_BYTES + 16  # an export puts `pht_results/` in front
 
 
 class Writer:
@@ -113,7 +115,7 @@ def restore(archive: Path, folder: Path, *, owners: bool) -> bool:
     try:
         with _Archive.open(archive, "r:") as tar:
             return _restore(tar, folder, owners)
-    except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError):
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, MemoryError):
         raise _bad("it is not a complete tar archive") from None
     except (FileExistsError, NotADirectoryError):
         raise _bad("it holds a path twice") from None
@@ -148,7 +150,7 @@ def _restore(tar: _Archive, folder: Path, owners: bool) -> bool:
 
 def _restore_file(tar: _Archive, info: tarfile.TarInfo, folder: Path, path: Path) -> None:
     """Make a file, or a further name of one that stands earlier in the archive."""
-    if info.isreg() and (source := tar.extractfile(info)):
+    if info.isreg() and not info.issparse() and (source := tar.extractfile(info)):
         _write(source, path)
     elif info.islnk() and (first := folder / _inside(info.linkname)).is_file():
         path.hardlink_to(first)
@@ -160,6 +162,8 @@ def _inside(name: str) -> str:
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\0" in name:
         raise _bad(f"{name} points outside of it")
+    if len(os.fsencode(os.path.dirname(name))) > _FOLDER_PATH_BYTES:
+        raise _bad("it holds a folder that is too deep in others")
     return "/".join(part for part in parts if part not in ("", "."))
 
 

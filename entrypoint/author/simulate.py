@@ -129,7 +129,7 @@ def _explain(failed: _Visit, stops: int, keep: Path | None, report: Report) -> N
 def _failure(place: str, ended: Ended) -> PhtError:
     """Return the runner's own refusal, or one for a train or a runner that failed."""
     error, facts = ended.log.error, ended.log.facts
-    if error:
+    if error and facts.get("result") == "refused":  # not a line that the train has made up
         return PhtError(
             str(error.get("code")),
             f"{place}: {error.get('message')}",

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from entrypoint.crypto.cipher import InvalidCiphertext, Stream
 from entrypoint.crypto.keys import PrivateKey, wrap
 from entrypoint.crypto.signatures import sign_pss
-from entrypoint.errors import StorageError
+from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.disk import syncfs
 from entrypoint.model import Visit
@@ -41,14 +41,29 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
         The symlinks, which travel without a signature.
 
     Raises:
-        MalformedTrain: a device, FIFO, socket, too deep folder, or a link that leaves the tree.
+        MalformedTrain: a device, FIFO, socket, too deep folder, a link that leaves the tree, or
+            what this user may not read and replace.
     """
     symlinks = []
+    _check_access(results, os.R_OK | os.W_OK | os.X_OK)
     for entry in walk(results, leave_out=leave_out):
         check_entry(entry)
         if entry.kind is Kind.SYMLINK:
             symlinks.append(entry.path)
+        elif entry.kind is Kind.DIRECTORY:
+            _check_access(results / entry.path, os.R_OK | os.W_OK | os.X_OK)
+        else:
+            _check_access(results / entry.path, os.R_OK)
     return tuple(symlinks)
+
+
+def _check_access(path: Path, mode: int) -> None:
+    if not os.access(path, mode):
+        raise MalformedTrain(
+            "results-unsafe",
+            f"the train has taken away the permission to read or replace {path}",
+            hint="leave results readable and their folders writable; change the train",
+        )
 
 
 @dataclass(frozen=True)

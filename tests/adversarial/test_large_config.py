@@ -25,6 +25,7 @@ def check(root: Path) -> tuple[int, int, str]:
     with subprocess.Popen(
         [sys.executable, "-m", "entrypoint", "check", "--root", str(root)],
         cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"]},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:

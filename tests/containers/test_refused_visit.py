@@ -29,7 +29,7 @@ def test_an_image_without_a_train_says_what_it_is(
     container = Container(engine, engine.create(train_image, options=station))
     done = container.run()
     assert_explained(done, 66, "no-train")
-    assert "build FROM it" in done.stderr
+    assert "pht simulate" in done.stderr
 
 
 def test_a_station_folder_that_the_image_could_have_filled_is_refused(

@@ -122,6 +122,7 @@ def test_a_file_whose_size_changes_while_it_is_archived_is_an_error(tmp_path: Pa
 
 
 HOSTILE: dict[str, list[tarfile.TarInfo]] = {
+    "folders without end": [info("d/" * 600 + "f")],
     "an absolute path": [info("/outside")],
     "a path that climbs": [info("../outside")],
     "a path that climbs later": [info("a/../../outside")],
@@ -223,3 +224,28 @@ def test_modes_are_set_after_the_contents(tmp_path: Path) -> None:
     archive.restore(tmp_path / "some.tar", tmp_path / "back", owners=False)
 
     assert stat.S_IMODE((tmp_path / "back" / "sealed").stat().st_mode) == 0o500
+
+
+def test_a_header_that_claims_more_than_memory_holds_is_refused(tmp_path: Path) -> None:
+    huge = info("long", tarfile.GNUTYPE_LONGNAME)
+    huge.size = 1 << 42
+    (tmp_path / "huge.tar").write_bytes(huge.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    (tmp_path / "to").mkdir()
+    with pytest.raises(MalformedTrain):
+        archive.restore(tmp_path / "huge.tar", tmp_path / "to", owners=False)
+    assert not os.listdir(tmp_path / "to")
+
+
+def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
+    sparse = info("sparse")
+    sparse.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": "sparse",
+        "GNU.sparse.realsize": str(1 << 40),
+    }
+    write_tar(tmp_path / "sparse.tar", sparse, data=b"0\n".ljust(512, b"\0"))
+    (tmp_path / "to").mkdir()
+    with pytest.raises(MalformedTrain):
+        archive.restore(tmp_path / "sparse.tar", tmp_path / "to", owners=False)
+    assert not os.listdir(tmp_path / "to")
