@@ -109,8 +109,8 @@ def no_train(paths: Paths) -> MissingInput:
     return MissingInput(
         "no-train",
         f"there is no train here: {paths.config} does not exist",
-        hint="build an image FROM the master image, which carries none, or give --root the folder "
-        "that holds opt; pht help lists the commands",
+        hint="build an image FROM the master image, try a train first with pht simulate, "
+        "or give --root the folder that holds opt; pht help lists the commands",
         by="author",
     )
 
