@@ -1,6 +1,7 @@
 """What holds for every test: nothing is skipped unseen, and a slow disk fails no property."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -11,6 +12,9 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 pytest_plugins = ["tests.containers.fixtures"]
+
+# Under `nohup` it would be ignored, by the programs that the tests start and stop too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 REQUIRE_ALL = "PHT_TEST_REQUIRE_ALL"
 """Set to 1 on a machine that has everything: a test that is skipped there has lost its purpose."""

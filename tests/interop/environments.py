@@ -1,9 +1,11 @@
 """The published package, every version in an environment of its own below `.venv`."""
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.containers.engine import Unavailable
@@ -24,15 +26,22 @@ def make(version: str) -> Path:
     made_of = [sys.version.encode(), *(lock.read_bytes() for lock in locks)]
     content = hashlib.sha256(b"".join(made_of)).hexdigest()
     ready = folder / "ready"
-    if not ready.exists() or ready.read_text() != content:
-        shutil.rmtree(folder, ignore_errors=True)
-        _run(sys.executable, "-m", "venv", folder)
-        options = ["--quiet", "--disable-pip-version-check", "--retries", "1"]
-        options += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
-        for lock in locks:
-            _run(python, "-m", "pip", "install", *options, "--requirement", lock)
-        ready.write_text(content)
+    KEPT.mkdir(exist_ok=True)
+    with (KEPT / f"published-{version}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # several workers may want the same environment
+        if not ready.exists() or ready.read_text() != content:
+            _fill(folder, locks)
+            ready.write_text(content)
     return python
+
+
+def _fill(folder: Path, locks: Sequence[Path]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(sys.executable, "-m", "venv", folder)
+    options = ["--quiet", "--disable-pip-version-check", "--retries", "1"]
+    options += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    for lock in locks:
+        _run(folder / "bin" / "python", "-m", "pip", "install", *options, "--requirement", lock)
 
 
 def _run(*command: str | Path) -> None:
