@@ -23,8 +23,7 @@ from entrypoint.limits import CONFIG_PROBLEMS, SESSION_ID_BYTES
 from entrypoint.model import QUERY, Paths
 from entrypoint.protocol.verify import verify
 from entrypoint.report import Report, show, table
-from entrypoint.train_config import TrainConfig, encode, read
-from entrypoint.train_config.flat import initial_document
+from entrypoint.train_config import TrainConfig, encode, initial_document, read
 from entrypoint.tree import Entry, Kind, walk
 
 LEFT_OUT = frozenset(

@@ -3,10 +3,18 @@
 from entrypoint.errors import MalformedTrain
 from entrypoint.train_config import flat
 from entrypoint.train_config.fields import Document, parse_json
-from entrypoint.train_config.flat import encode
+from entrypoint.train_config.flat import encode, initial_document
 from entrypoint.train_config.interface import Seal, TrainConfig, results_unverified
 
-__all__ = ["UNFINISHED", "Seal", "TrainConfig", "encode", "read", "results_unverified"]
+__all__ = [
+    "UNFINISHED",
+    "Seal",
+    "TrainConfig",
+    "encode",
+    "initial_document",
+    "read",
+    "results_unverified",
+]
 
 UNFINISHED = "pht_unfinished"
 """The field that marks the configuration of a visit that is not finished."""

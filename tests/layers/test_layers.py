@@ -86,6 +86,27 @@ def test_imports_go_downwards_and_to_cryptography_only(name: str) -> None:
     assert list(wrong_imports(name, PACKAGE[name], PACKAGE)) == []
 
 
+@pytest.mark.parametrize("name", modules())
+def test_generations_meet_in_one_room_only(name: str) -> None:
+    if _room(name) == "train_config":
+        return
+    apart = {"flat", "route"}
+    named = {found.target.rpartition(".")[2] for found in imports(PACKAGE[name], PACKAGE)}
+    assert not named & apart, "a generation is used by its name"
+    compared = [part for node in ast.walk(PACKAGE[name]) for part in _sides_of_choice(node)]
+    assert not [part for part in compared if getattr(part, "attr", "") == "generation"]
+
+
+def _sides_of_choice(node: ast.AST) -> list[ast.expr]:
+    """Return what an expression compares or matches."""
+    match node:
+        case ast.Compare():
+            return [node.left, *node.comparators]
+        case ast.Match():
+            return [node.subject]
+    return []
+
+
 def test_the_package_itself_imports_nothing() -> None:
     assert list(imports(PACKAGE[ROOT], PACKAGE)) == []
 
