@@ -234,7 +234,9 @@ class _Watch:
         if self._told is Reason.TIMED_OUT:
             return Ended(124, Reason.TIMED_OUT, killed_by)
         asked_by = self._stop.signal
-        if self._told is Reason.STOPPED and asked_by is not None:
+        # The terminal tells the train too, which may be gone before we have looked.
+        stopped = self._told is Reason.STOPPED or killed_by == asked_by
+        if asked_by is not None and stopped:
             return Ended(status or 128 + asked_by, Reason.STOPPED, asked_by)
         return Ended(status, Reason.EXITED if killed_by is None else Reason.SIGNALLED, killed_by)
 
