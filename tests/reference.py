@@ -15,10 +15,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.reference_rsa import (
+    Refused,
+    private,
+    public_pem,
+    require,
+    sign,
+    unwrap,
+    verify,
+    wrap,
+)
 
 VECTORS = Path(__file__).parent / "vectors" / "flat-1.0"
 
@@ -31,10 +40,6 @@ STAGES = ("stage0-initial", *(f"stage{n}-after-station_{n}" for n in (1, 2, 3)))
 QUERY = "query.json"
 
 Config = dict[str, Any]
-
-
-class Refused(Exception):
-    """A hash, a signature or a file is not what the protocol says."""
 
 
 class ResultFile(NamedTuple):
@@ -110,8 +115,8 @@ def verify_definition(config: Config, train: Path) -> None:
         Refused: they do not match.
     """
     digest = immutable_hash(config, train)
-    _require(digest.hex() == config["e_h"], "e_h is not the hash of the immutable files")
-    _verify(config["rsa_user_public_key"], config["e_h_sig"], digest)
+    require(digest.hex() == config["e_h"], "e_h is not the hash of the immutable files")
+    verify(config["rsa_user_public_key"], config["e_h_sig"], digest)
 
 
 def verify_chain(config: Config) -> list[str]:
@@ -124,8 +129,8 @@ def verify_chain(config: Config) -> list[str]:
     digest = hashlib.sha512(session_id(config)).digest()
     for link in config["digital_signature"] or []:
         signature, recorded = link["sig"]
-        _require(recorded == digest.hex(), f"the link of {link['station']} has another digest")
-        _verify(config["rsa_public_keys"][link["station"]], signature, digest)
+        require(recorded == digest.hex(), f"the link of {link['station']} has another digest")
+        verify(config["rsa_public_keys"][link["station"]], signature, digest)
         visited.append(link["station"])
         digest = hashlib.sha512(bytes.fromhex(signature)).digest()
     return visited
@@ -138,9 +143,9 @@ def verify_results(config: Config, contents: Iterable[bytes]) -> None:
         Refused: they do not match.
     """
     digest = result_hash(contents, session_id(config))
-    _require(digest.hex() == config["e_d"], "e_d is not the hash of the results")
+    require(digest.hex() == config["e_d"], "e_d is not the hash of the results")
     last = config["digital_signature"][-1]["station"]
-    _verify(config["rsa_public_keys"][last], config["e_d_sig"], digest)
+    verify(config["rsa_public_keys"][last], config["e_d_sig"], digest)
 
 
 def symmetric_key(opt: Path, private_key: bytes, station: str | None = None) -> bytes:
@@ -152,16 +157,13 @@ def symmetric_key(opt: Path, private_key: bytes, station: str | None = None) -> 
     config = load_config(opt)
     if station is None:
         envelope = (opt / "user_sym_key.key").read_bytes()
-        _require(
+        require(
             envelope.hex() == config["user_encrypted_sym_key"],
             "user_sym_key.key and user_encrypted_sym_key differ",
         )
     else:
         envelope = bytes.fromhex(config["encrypted_key"][station])
-    try:
-        return _private(private_key).decrypt(envelope, _OAEP)
-    except ValueError:
-        raise Refused("the private key does not open the envelope") from None
+    return unwrap(private_key, envelope)
 
 
 def decrypt_results(
@@ -217,17 +219,18 @@ def lay_out(stage: int, root: Path) -> Path:
         (opt / "pht_results").mkdir()
     else:
         shutil.copy(source / "user_sym_key.key", opt)
-        _extract(source / "results_encrypted.tar", opt)
+        extract(source / "results_encrypted.tar", opt)
     return opt
 
 
 def lay_out_plain(stage: int, folder: Path) -> Path:
     """Extract the plaintext results of a stage (1 to 3) and return `folder/pht_results`."""
-    _extract(VECTORS / STAGES[stage] / "results_plain.tar", folder)
+    extract(VECTORS / STAGES[stage] / "results_plain.tar", folder)
     return folder / "pht_results"
 
 
-def _extract(archive: Path, folder: Path) -> None:
+def extract(archive: Path, folder: Path) -> None:
+    """Extract an archive of the vectors."""
     with tarfile.open(archive) as tar:
         # Names, modes and links exactly as recorded: these archives are part of the tests.
         tar.extraction_filter = lambda member, path: member
@@ -260,13 +263,13 @@ def build_initial(
         path = opt / "pht_train" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    key = _private(user_key)
+    key = private(user_key)
     config: Config = {
         "master_image": "python:slim",
         "user_id": "user-1",
         "train_id": "train-1",
         "session_id": os.urandom(64).hex(),
-        "rsa_user_public_key": _public_pem(key).hex(),
+        "rsa_user_public_key": public_pem(key).hex(),
         "encrypted_key": None,
         "rsa_public_keys": {station: pem.hex() for station, pem in stations.items()},
         "e_h": None,
@@ -280,7 +283,7 @@ def build_initial(
         **fields,
     }
     digest = immutable_hash(config, opt / "pht_train")
-    config |= {"e_h": digest.hex(), "e_h_sig": _sign(key, digest)}
+    config |= {"e_h": digest.hex(), "e_h_sig": sign(key, digest)}
     (opt / "train_config.json").write_text(json.dumps(config, indent=2))
     return opt
 
@@ -296,20 +299,20 @@ def published_post_run(opt: Path, station: str, private_key: bytes) -> None:
         private_key: its key, PEM without password.
     """
     config = load_config(opt)
-    key = _private(private_key)
+    key = private(private_key)
     plain = result_files(opt / "pht_results")
     digest = result_hash((content for content, _ in plain.values()), session_id(config))
     fernet_key = Fernet.generate_key()
-    user_envelope = _wrap(config["rsa_user_public_key"], fernet_key)
+    user_envelope = wrap(config["rsa_user_public_key"], fernet_key)
     config |= {
         "e_d": digest.hex(),
-        "e_d_sig": _sign(key, digest),
+        "e_d_sig": sign(key, digest),
         "digital_signature": [
             *(config["digital_signature"] or []),
             _next_link(config, station, key),
         ],
         "encrypted_key": {
-            name: _wrap(pem, fernet_key).hex() for name, pem in config["rsa_public_keys"].items()
+            name: wrap(pem, fernet_key).hex() for name, pem in config["rsa_public_keys"].items()
         },
         "user_encrypted_sym_key": user_envelope.hex(),
     }
@@ -323,55 +326,4 @@ def _next_link(config: Config, station: str, key: rsa.RSAPrivateKey) -> Config:
     chain = config["digital_signature"]
     before = bytes.fromhex(chain[-1]["sig"][0]) if chain else session_id(config)
     digest = hashlib.sha512(before).digest()
-    return {"station": station, "sig": [_sign(key, digest), digest.hex()]}
-
-
-# --- primitives ----------------------------------------------------------------------------------
-
-_MGF = padding.MGF1(hashes.SHA512())
-_OAEP = padding.OAEP(_MGF, hashes.SHA512(), label=None)
-_PREHASHED = utils.Prehashed(hashes.SHA512())
-
-
-def _pss(key: rsa.RSAPublicKey) -> padding.PSS:
-    encoded_length = (key.key_size - 1 + 7) // 8
-    return padding.PSS(_MGF, encoded_length - 64 - 2)
-
-
-def _sign(key: rsa.RSAPrivateKey, digest: bytes) -> str:
-    return key.sign(digest, _pss(key.public_key()), _PREHASHED).hex()
-
-
-def _verify(hex_pem: str, hex_signature: str, digest: bytes) -> None:
-    key = _public(hex_pem)
-    try:
-        key.verify(bytes.fromhex(hex_signature), digest, _pss(key), _PREHASHED)
-    except InvalidSignature:
-        raise Refused("a signature is not valid") from None
-
-
-def _wrap(hex_pem: str, secret: bytes) -> bytes:
-    return _public(hex_pem).encrypt(secret, _OAEP)
-
-
-def _public(hex_pem: str) -> rsa.RSAPublicKey:
-    key = serialization.load_pem_public_key(bytes.fromhex(hex_pem))
-    assert isinstance(key, rsa.RSAPublicKey)
-    return key
-
-
-def _private(pem: bytes) -> rsa.RSAPrivateKey:
-    key = serialization.load_pem_private_key(pem, password=None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return key
-
-
-def _public_pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
-def _require(condition: bool, otherwise: str) -> None:
-    if not condition:
-        raise Refused(otherwise)
+    return {"station": station, "sig": [sign(key, digest), digest.hex()]}

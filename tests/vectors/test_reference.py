@@ -1,39 +1,19 @@
 """The independent reading in tests/reference.py agrees with the trains of the published package."""
 
-import hashlib
 import json
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests import reference
-from tests.reference import STAGES, STATIONS, VECTORS, Config, Refused, ResultFile
+from tests.reference import STAGES, STATIONS, VECTORS, Config, ResultFile
+from tests.reference_rsa import Refused
+from tests.vectors.recorded import flip, listing, recorded, shape, without_modes
 
 every_stage = pytest.mark.parametrize("stage", range(len(STAGES)), ids=STAGES)
 every_sealed_stage = pytest.mark.parametrize("stage", range(1, len(STAGES)), ids=STAGES[1:])
-
-
-def listing(folder: Path) -> list[list[str]]:
-    """Return what the vectors record of a tree: type, path, size, SHA-256 or target, and mode."""
-    return [entry(folder, path) for path in [".", *reference.archive_order(folder)]]
-
-
-def entry(folder: Path, path: str) -> list[str]:
-    info = (folder / path).lstat()
-    mode = oct(stat.S_IMODE(info.st_mode))
-    if stat.S_ISREG(info.st_mode):
-        content = (folder / path).read_bytes()
-        return ["file", path, str(len(content)), hashlib.sha256(content).hexdigest(), mode]
-    if stat.S_ISLNK(info.st_mode):
-        return ["symlink", path, "0", os.readlink(folder / path), mode]
-    return ["dir", path, "0", "", mode]
-
-
-def recorded(file: Path) -> list[list[str]]:
-    return [line.split("\t") for line in file.read_text().splitlines()]
 
 
 def plaintext(stage: int, folder: Path) -> dict[str, ResultFile]:
@@ -55,9 +35,9 @@ def test_results_are_walked_in_the_recorded_order(stage: int, tmp_path: Path) ->
 
 
 def test_the_train_is_walked_in_the_recorded_order() -> None:
-    modeless = [line[:4] for line in recorded(VECTORS / STAGES[0] / "train_tar_order.txt")]
+    order = recorded(VECTORS / STAGES[0] / "train_tar_order.txt")
 
-    assert [line[:4] for line in listing(VECTORS / "train")] == modeless
+    assert without_modes(listing(VECTORS / "train")) == without_modes(order)
 
 
 @every_stage
@@ -100,18 +80,11 @@ def test_sealing_keeps_folders_links_and_modes(stage: int, tmp_path: Path) -> No
     sealed = reference.lay_out(stage, tmp_path / "sealed") / "pht_results"
     plain = reference.lay_out_plain(stage, tmp_path / "plain")
 
-    def shape(folder: Path) -> list[list[str]]:
-        return [[kind, path, mode] for kind, path, _, _, mode in listing(folder)]
-
     assert shape(sealed) == shape(plain)
     assert (sealed / "link_to_file").readlink() == (plain / "link_to_file").readlink()
 
 
 # --- refusal -------------------------------------------------------------------------------------
-
-
-def flip(hex_digits: str) -> str:
-    return hex_digits[:-1] + f"{int(hex_digits[-1], 16) ^ 1:x}"
 
 
 def test_a_changed_train_file_is_refused(tmp_path: Path) -> None:
