@@ -25,9 +25,13 @@ RSA_EXPONENT = 65537
 PASSWORD_BYTES = 1023
 """Longest password of a private key, in bytes: more cannot be encrypted with."""
 
-CHUNK_BYTES = 96 * 1024
+CHUNK_BYTES = 48 * 1024
 """How much of a file is handled at once, in bytes: what is made of it fits into the cache of a
 processor, and below what the allocator would fetch from the kernel anew for every chunk."""
+
+RELAY_SLOT_BYTES = 128 * 1024
+RELAY_SLOTS = 16
+"""Shared memory through which two processes hand over a large file: slots, and bytes of each."""
 
 SMALL_FILE_BYTES = 1024 * 1024
 """Below this size, in bytes, a file is handled whole, in a pack with others; from it on it is

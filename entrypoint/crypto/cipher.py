@@ -1,6 +1,6 @@
 """What the stages expect of a file cipher; each wire generation brings its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,11 +12,30 @@ class InvalidCiphertext(Exception):
 class Stream(Protocol):
     """One file on its way through a cipher."""
 
-    def update(self, data: bytes, /) -> bytes:
+    def update(self, data: bytes | memoryview, /) -> bytes:
         """Take the next bytes and return what is ready."""
 
     def finalize(self) -> bytes:
         """Return the rest; a decryptor raises InvalidCiphertext unless everything was authentic."""
+
+
+Streams = tuple[Stream, Stream]
+"""Two streams that a file passes one after the other, each about half of the work: of a large file
+they run in two processes. A file is hashed before the first in encrypting, after the second in
+decrypting."""
+
+
+def through(streams: Streams, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Yield what two streams make of a whole file, in this process."""
+    first, second = streams
+    return through_one(second, through_one(first, pieces))
+
+
+def through_one(stream: Stream, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Yield what one stream makes of a whole file."""
+    for piece in pieces:
+        yield stream.update(piece)
+    yield stream.finalize()
 
 
 @dataclass(frozen=True)
@@ -27,13 +46,13 @@ class Cipher:
         generate_key: returns a fresh random key in the form that envelopes carry.
         encryptor: starts to encrypt one file, given the key and a 16-byte IV.
         decryptor: starts to decrypt one file, given the key; what it returns is unverified until
-            `finalize` has succeeded.
+            `finalize` of the second stream has succeeded.
         peek_iv: returns the IV of an encrypted file from its head, or None if it is no such file.
         head_bytes: how long the head is that `peek_iv` needs.
     """
 
     generate_key: Callable[[], bytes]
-    encryptor: Callable[[bytes, bytes], Stream]
-    decryptor: Callable[[bytes], Stream]
+    encryptor: Callable[[bytes, bytes], Streams]
+    decryptor: Callable[[bytes], Streams]
     peek_iv: Callable[[bytes], bytes | None]
     head_bytes: int

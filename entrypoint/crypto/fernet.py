@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from entrypoint.crypto.cipher import InvalidCiphertext
+from entrypoint.crypto.cipher import InvalidCiphertext, Streams
 
 HEAD_BYTES = 36
 """How much of a token `peek_iv` needs, in bytes (characters)."""
@@ -29,7 +29,7 @@ _TIMESTAMP = bytes(8)  # no reader looks at it, and when a station sealed is nob
 _BLOCK_BYTES = 16
 _MAC_BYTES = 32
 _PREFIX_BYTES = len(_VERSION + _TIMESTAMP) + _BLOCK_BYTES
-_TAIL_CHARACTERS = 48  # 34 bytes or more: the HMAC, and before it some of the last block
+_TAIL_BYTES = _BLOCK_BYTES + _MAC_BYTES  # the last block, whose padding is removed, and the HMAC
 
 
 class InvalidToken(InvalidCiphertext):
@@ -49,8 +49,8 @@ def peek_iv(head: bytes) -> bytes | None:
         return None
 
 
-class Encryptor:
-    """Makes one token of plaintext that comes in pieces.
+def encryptor(key: bytes, iv: bytes) -> Streams:
+    """Return the streams that make a token of a file.
 
     Args:
         key: 44 ASCII characters, as `generate_key` returns them.
@@ -59,35 +59,14 @@ class Encryptor:
     Raises:
         ValueError: key or IV is malformed.
     """
-
-    def __init__(self, key: bytes, iv: bytes) -> None:
-        signing_key, encryption_key = _halves(key)
-        self._cipher = _Workspace(Cipher(AES128(encryption_key), CBC(iv)).encryptor())
-        self._unencoded = _VERSION + _TIMESTAMP + iv
-        self._mac = hmac.new(signing_key, self._unencoded, "sha256")
-        self._plaintext_bytes = 0
-
-    def update(self, data: bytes) -> bytes:
-        """Take the next plaintext and return the characters that are ready."""
-        self._plaintext_bytes += len(data)
-        raw = self._cipher.update(data, front=self._unencoded)
-        self._mac.update(raw[len(self._unencoded) :])
-        end = len(raw) // 3 * 3  # three bytes make four characters
-        self._unencoded = bytes(raw[end:])
-        return _encode(raw[:end])
-
-    def finalize(self) -> bytes:
-        """Return the rest of the token."""
-        count = _BLOCK_BYTES - self._plaintext_bytes % _BLOCK_BYTES
-        last = self.update(bytes([count]) * count)
-        return last + _encode(self._unencoded + self._mac.digest())
+    return _Encryptor(key, iv), _Encoder()
 
 
-class Decryptor:
-    """Opens one token that comes in pieces.
+def decryptor(key: bytes) -> Streams:
+    """Return the streams that open a token; both raise InvalidToken.
 
-    `update` returns plaintext that is not authenticated yet: keep it private, and discard it unless
-    `finalize` succeeds.
+    What they return is not authenticated before the end: keep it private, and discard it unless
+    `finalize` of the second succeeds.
 
     Args:
         key: 44 ASCII characters.
@@ -95,38 +74,87 @@ class Decryptor:
     Raises:
         ValueError: the key is malformed.
     """
+    return _Decoder(), _Decryptor(key)
+
+
+class _Encryptor:
+    """Makes the bytes of one token."""
+
+    def __init__(self, key: bytes, iv: bytes) -> None:
+        signing_key, encryption_key = _halves(key)
+        self._cipher = _Workspace(Cipher(AES128(encryption_key), CBC(iv)).encryptor())
+        self._mac = hmac.new(signing_key, digestmod="sha256")
+        self._front = _VERSION + _TIMESTAMP + iv
+        self._plaintext_bytes = 0
+
+    def update(self, data: bytes | memoryview) -> bytes:
+        self._plaintext_bytes += len(data)
+        raw = self._front + self._cipher.update(data)
+        self._front = b""
+        self._mac.update(raw)
+        return raw
+
+    def finalize(self) -> bytes:
+        count = _BLOCK_BYTES - self._plaintext_bytes % _BLOCK_BYTES
+        return self.update(bytes([count]) * count) + self._mac.digest()
+
+
+class _Encoder:
+    """Writes the bytes of one token in base64."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def update(self, data: bytes | memoryview) -> bytes:
+        raw = self._rest + data
+        end = len(raw) // 3 * 3  # three bytes make four characters
+        self._rest = raw[end:]
+        return _encode(memoryview(raw)[:end])
+
+    def finalize(self) -> bytes:
+        return _encode(self._rest)
+
+
+class _Decoder:
+    """Reads the base64 of one token."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def update(self, data: bytes | memoryview) -> bytes:
+        text = self._rest + data
+        end = max(0, (len(text) - 1) // 4 * 4)  # what may be the end waits: only there "=" may be
+        self._rest = text[end:]
+        return _decode_inner(text[:end])
+
+    def finalize(self) -> bytes:
+        return _decode_end(self._rest)
+
+
+class _Decryptor:
+    """Opens the bytes of one token."""
 
     def __init__(self, key: bytes) -> None:
         signing_key, self._encryption_key = _halves(key)
         self._mac = hmac.new(signing_key, digestmod="sha256")
         self._cipher: _Workspace | None = None
-        self._undecoded = b""
+        self._rest = b""
         self._raw_bytes = 0
 
-    def update(self, data: bytes) -> bytes:
-        """Take the next characters and return unauthenticated plaintext.
-
-        Raises:
-            InvalidToken: this is no token, as anyone can see without the key.
-        """
-        self._undecoded += data
-        # What may be the token's end waits: only there the HMAC and "=" are in their place.
-        end = (len(self._undecoded) - _TAIL_CHARACTERS) // 4 * 4
-        if end < HEAD_BYTES:
+    def update(self, data: bytes | memoryview) -> bytes:
+        raw = self._rest + data
+        end = len(raw) - _TAIL_BYTES
+        if self._cipher is None and end < _PREFIX_BYTES:
+            self._rest = raw
             return b""
-        piece, self._undecoded = self._undecoded[:end], self._undecoded[end:]
-        return self._decrypt(_decode_inner(piece))
+        self._rest = raw[end:]
+        return self._decrypt(memoryview(raw)[:end])
 
     def finalize(self) -> bytes:
-        """Return the rest of the plaintext; all of it is authentic now.
-
-        Raises:
-            InvalidToken: the token is not authentic, complete and well formed.
-        """
-        tail = _decode_end(self._undecoded)
-        last = self._decrypt(tail[:-_MAC_BYTES])
+        mac = self._rest[-_MAC_BYTES:]
+        last = self._decrypt(self._rest[:-_MAC_BYTES])
         # The HMAC comes first: a verdict on the padding of forged blocks would reveal plaintext.
-        if not hmac.compare_digest(self._mac.digest(), tail[-_MAC_BYTES:]):
+        if not hmac.compare_digest(self._mac.digest(), mac):
             raise InvalidToken
         if (self._raw_bytes - _PREFIX_BYTES) % _BLOCK_BYTES:
             raise InvalidToken
@@ -136,7 +164,7 @@ class Decryptor:
         except ValueError:
             raise InvalidToken from None
 
-    def _decrypt(self, raw: bytes) -> bytes:
+    def _decrypt(self, raw: bytes | memoryview) -> bytes:
         self._mac.update(raw)
         self._raw_bytes += len(raw)
         if self._cipher is None:
@@ -153,15 +181,12 @@ class _Workspace:
         self._context = context
         self._buffer = bytearray()
 
-    def update(self, data: bytes, front: bytes = b"") -> memoryview:
-        """Return `front` and what the cipher makes of `data`; overwritten by the next call."""
-        start = len(front)
-        room = start + len(data) + _BLOCK_BYTES - 1
+    def update(self, data: bytes | memoryview) -> memoryview:
+        """Return what the cipher makes of `data`; overwritten by the next call."""
+        room = len(data) + _BLOCK_BYTES - 1
         if len(self._buffer) < room:
             self._buffer = bytearray(room)
-        view = memoryview(self._buffer)
-        view[:start] = front
-        return view[: start + self._context.update_into(data, view[start:])]
+        return memoryview(self._buffer)[: self._context.update_into(data, self._buffer)]
 
 
 def _halves(key: bytes) -> tuple[bytes, bytes]:
@@ -175,10 +200,10 @@ def _halves(key: bytes) -> tuple[bytes, bytes]:
     return raw[:16], raw[16:]
 
 
-def _iv(raw: bytes) -> bytes:
-    if len(raw) < _PREFIX_BYTES or not raw.startswith(_VERSION):
+def _iv(raw: bytes | memoryview) -> bytes:
+    if len(raw) < _PREFIX_BYTES or raw[:1] != _VERSION:
         raise InvalidToken
-    return raw[_PREFIX_BYTES - _BLOCK_BYTES : _PREFIX_BYTES]
+    return bytes(raw[_PREFIX_BYTES - _BLOCK_BYTES : _PREFIX_BYTES])
 
 
 def _encode(raw: bytes | memoryview) -> bytes:

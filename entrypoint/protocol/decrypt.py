@@ -11,11 +11,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
-from entrypoint import archive
-from entrypoint.crypto.cipher import InvalidCiphertext
+from entrypoint import archive, relay
+from entrypoint.crypto.cipher import InvalidCiphertext, through, through_one
 from entrypoint.crypto.keys import PrivateKey, unwrap
 from entrypoint.errors import RouteError
 from entrypoint.limits import CHUNK_BYTES
@@ -191,8 +192,7 @@ class _Run:
         target = self._target
         if target and target.old:
             target.old.add_file(archive.member(entry, entry.path), token)
-        stream = self._config.cipher.decryptor(self._key)
-        plaintext = stream.update(token) + stream.finalize()
+        plaintext = b"".join(through(self._config.cipher.decryptor(self._key), (token,)))
         self._digest.update(plaintext)
         if target and target.small:
             target.small.add(entry.path, plaintext)
@@ -202,25 +202,25 @@ class _Run:
         return len(plaintext)
 
     def _decrypt_large(self, source: IO[bytes], entry: Entry) -> int:
-        with self._plain_file(entry) as plain:
-            stream = self._config.cipher.decryptor(self._key)
-            size = 0
-            for chunk in self._kept(source, entry):
-                size += self._take(stream.update(chunk), plain)
-            return size + self._take(stream.finalize(), plain)
+        size = 0
+        first, second = self._config.cipher.decryptor(self._key)
+        with (
+            self._plain_file(entry) as plain,
+            relay.pulling(through_one(first, _contents(source)), InvalidCiphertext) as pieces,
+        ):
+            for piece, _ in zip_longest(pieces, self._keep(source, entry), fillvalue=b""):
+                self._proceed()
+                size += self._take(second.update(piece), plain)
+            return size + self._take(second.finalize(), plain)
 
-    def _kept(self, source: IO[bytes], entry: Entry) -> Iterator[bytes]:
-        """Yield the chunks of a file; they go into the archive of the old state as they pass."""
+    def _keep(self, source: IO[bytes], entry: Entry) -> Iterator[None]:
+        """Put a file into the archive of the old state, a chunk between two yields."""
         old = self._target.old if self._target else None
-        info = archive.member(entry, entry.path)
         if old:
-            old.add(info)
-        while chunk := source.read(CHUNK_BYTES):
-            self._proceed()
-            if old:
+            old.add(info := archive.member(entry, entry.path))
+            while chunk := source.read(CHUNK_BYTES):
                 old.write(chunk)
-            yield chunk
-        if old:
+                yield
             old.end_file(info)
 
     def _take(self, plaintext: bytes, plain: IO[bytes] | None) -> int:
@@ -233,6 +233,14 @@ class _Run:
         if self._target is None:
             return nullcontext()
         return create_like(self._target.plain / entry.path, entry.stat)
+
+
+def _contents(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the contents of a file and leave its position alone, for another process uses that."""
+    position = 0
+    while chunk := os.pread(file.fileno(), CHUNK_BYTES, position):
+        position += len(chunk)
+        yield chunk
 
 
 def _repeat(entry: Entry, target: Target) -> None:

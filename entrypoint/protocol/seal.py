@@ -18,7 +18,8 @@ from typing import IO, Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from entrypoint.crypto.cipher import InvalidCiphertext, Stream
+from entrypoint import relay
+from entrypoint.crypto.cipher import InvalidCiphertext, through, through_one
 from entrypoint.crypto.keys import PrivateKey, wrap
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
@@ -160,8 +161,8 @@ class _Sealing:
         if self._is_sealed(contents, iv):
             return self._hash_sealed((contents,), entry.path)
         self._digest.update(contents)
-        stream = self._cipher.encryptor(self._key, iv)
-        self._batch.add_small(entry.path, stream.update(contents) + stream.finalize())
+        streams = self._cipher.encryptor(self._key, iv)
+        self._batch.add_small(entry.path, b"".join(through(streams, (contents,))))
         return len(contents)
 
     def _seal_large(self, source: IO[bytes], entry: Entry) -> int:
@@ -171,8 +172,7 @@ class _Sealing:
         if self._is_sealed(head, iv):
             return self._hash_sealed(self._chunks(source), entry.path)
         with self._batch.file(entry) as target:
-            stream = self._cipher.encryptor(self._key, iv)
-            return self._encrypt(self._chunks(source), stream, target)
+            return self._encrypt(self._chunks(source), iv, target)
 
     def _iv(self, entry: Entry) -> bytes:
         return hmac.digest(self._iv_key, os.fsencode(entry.path), "sha256")[:_IV_BYTES]
@@ -185,23 +185,26 @@ class _Sealing:
             self._proceed()
             yield chunk
 
-    def _encrypt(self, chunks: Iterable[bytes], stream: Stream, target: IO[bytes]) -> int:
+    def _encrypt(self, chunks: Iterable[bytes], iv: bytes, target: IO[bytes]) -> int:
         size = 0
-        for chunk in chunks:
-            self._digest.update(chunk)
-            target.write(stream.update(chunk))
-            size += len(chunk)
-        target.write(stream.finalize())
+        first, second = self._cipher.encryptor(self._key, iv)
+
+        def write(pieces: Iterable[bytes | memoryview]) -> None:
+            target.writelines(through_one(second, pieces))
+            target.flush()
+
+        with relay.pushing(write) as push:
+            for chunk in chunks:
+                self._digest.update(chunk)
+                push(first.update(chunk))
+                size += len(chunk)
+            push(first.finalize())
         return size
 
     def _hash_sealed(self, chunks: Iterable[bytes], path: str) -> int:
         """Hash the plaintext of a file that an interrupted run has sealed."""
-        size = 0
-        stream = self._cipher.decryptor(self._key)
         try:
-            for chunk in chunks:
-                size += self._hash(stream.update(chunk))
-            return size + self._hash(stream.finalize())
+            return sum(map(self._hash, through(self._cipher.decryptor(self._key), chunks)))
         except InvalidCiphertext:
             raise StorageError(
                 "sealed-file-damaged",

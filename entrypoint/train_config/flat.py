@@ -26,7 +26,7 @@ MARKS = frozenset(
 """Fields that only this generation has."""
 
 _CIPHER = Cipher(
-    fernet.generate_key, fernet.Encryptor, fernet.Decryptor, fernet.peek_iv, fernet.HEAD_BYTES
+    fernet.generate_key, fernet.encryptor, fernet.decryptor, fernet.peek_iv, fernet.HEAD_BYTES
 )
 _SHA512_BYTES = 64
 _RESULT_FIELDS = ("encrypted_key", "e_d", "e_d_sig", "digital_signature")

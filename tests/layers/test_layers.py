@@ -27,7 +27,7 @@ FLOORS = [
     {"train_config"},
     {"report", "archive"},
     {"crypto", "linux"},
-    {"tree", "pack"},
+    {"tree", "pack", "relay"},
     {"model"},
     {"limits", "errors"},
 ]
