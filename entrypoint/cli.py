@@ -67,7 +67,7 @@ def _help(_options: argparse.Namespace, _report: Report) -> int:
 
 
 def _run(options: argparse.Namespace, report: Report) -> int:
-    from entrypoint import settings, visit
+    from entrypoint import hosted, settings, visit
     from entrypoint.station.export import check_place
 
     loaded = settings.load(options.root, os.environ)
@@ -79,7 +79,10 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         if loaded.export:
             check_place(loaded.paths, loaded.export)
 
-    outcome = visit.run(loaded, report, options.command, before=check_export)
+    if hosted.is_host_driven(loaded):
+        outcome = hosted.run(loaded, report, options.command)
+    else:
+        outcome = visit.run(loaded, report, options.command, before=check_export)
     return _conclude(outcome, loaded.paths, loaded.export, report)
 
 

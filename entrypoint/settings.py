@@ -23,11 +23,8 @@ _PASSWORDS = ("PRIVATE_KEY_PASSWORD", "PRIVATE_KEY_PASSWORD_FILE")
 _SECRET = frozenset({*_KEY_VALUES, *_KEY_FILES, *_PASSWORDS})
 
 _LOWERS_PROTECTION = frozenset({"PHT_COMMAND"})
-_KNOWN = frozenset({"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT"}) | _LOWERS_PROTECTION
-_NOT_BUILT = frozenset(
-    {"PHT_HOST_PROTOCOL", "PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY"}
-    | {"PHT_ALLOW_UNPROTECTED_KEY"}
-)
+_KNOWN = _LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
+_NOT_BUILT = frozenset({"PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
 _ENV_FILE = "station.env"
 _FILES_NOT_BUILT = ("trust", "masters.json")
 # What Docker and Kubernetes set for a service that happens to be called pht or pht-….
@@ -48,6 +45,7 @@ class Settings:
         timeout: seconds that the train may run, or None.
         export: where to put the sealed train as a tar after the commit, or None.
         any_command: whether a command without a signed file is allowed.
+        host_protocol: whether the host says that it does the protocol.
         values: the variables that the train inherits; no key, no password.
     """
 
@@ -57,6 +55,7 @@ class Settings:
     timeout: float | None
     export: Path | None
     any_command: bool
+    host_protocol: bool
     values: Mapping[str, str] = field(repr=False)
     _secrets: Mapping[str, str] = field(repr=False)
 
@@ -67,9 +66,14 @@ class Settings:
                 "station-id-missing",
                 "STATION_ID is not set",
                 hint=f"set it, as it is on the train, in {self.paths.station / _ENV_FILE} "
-                "or in the environment",
+                "or in the environment; where the host opens and seals trains itself, "
+                "set PHT_HOST_PROTOCOL=1 instead",
             )
         return self.values["STATION_ID"]
+
+    def identity(self) -> list[str]:
+        """Return the names of what says who this station is: its id, and where keys are."""
+        return [*(["STATION_ID"] if "STATION_ID" in self.values else []), *self._key_sources()]
 
     def private_key(self) -> PrivateKey:
         """Read the station's private key from the one place that is set.
@@ -161,6 +165,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
         timeout=_seconds(values, "PHT_TIMEOUT"),
         export=Path(values["PHT_EXPORT"]) if "PHT_EXPORT" in values else None,
         any_command=_choice(values, "PHT_COMMAND", ("signed", "any")) == "any",
+        host_protocol=_choice(values, "PHT_HOST_PROTOCOL", ("0", "1")) == "1",
         values={name: value for name, value in values.items() if name not in _SECRET},
         _secrets={name: value for name, value in values.items() if name in _SECRET},
     )

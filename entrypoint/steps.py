@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from entrypoint.crypto.keys import journal_key, unwrap, wrap
 from entrypoint.errors import MalformedTrain, PhtError, SettingsError, StorageError
 from entrypoint.linux import child
+from entrypoint.linux.access import check_readable
 from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
@@ -37,14 +39,13 @@ class TrainFailed(Exception):
         self.ended = ended
 
 
-class Steps:
-    """What one station does with one train.
+class KeylessSteps:
+    """The steps that need no key: what was signed (1 and 2), and the train's command (6).
 
     Attributes:
-        disk: the state of the visit on disk.
         stage: where the visit is, for the status line.
         state: what the disk holds, for the status line: `unchanged`, `waiting`, `unfinished`,
-            `spent` or `sealed`.
+            `spent`, `sealed` or `unsealed`.
     """
 
     def __init__(self, settings: Settings, report: Report, stop: StopRequest) -> None:
@@ -54,13 +55,78 @@ class Steps:
         self._paths = settings.paths
         self._report = report
         self._stop = stop
-        self._signer = Signer(settings.station(), settings.private_key())
-        self.disk = VisitState(settings.paths, journal_key(self._signer.key))
 
     def placed(self, error: PhtError) -> PhtError:
         """Return the error with what the status line says about the place where it happened."""
         error.stage, error.state = self.stage, self.state
         return error
+
+    def verify_signed(self, config: TrainConfig) -> VerifiedTrain:
+        """Steps 1 and 2: the definition and the chain."""
+        self.stage = "verify"
+        train = verify(config, self._paths.train)
+        self._report.info(f"step 1: {len(config.files)} immutable files are what the user signed")
+        self._report.info(f"step 2: the chain of {len(config.visits)} station signatures is valid")
+        return train
+
+    def resolve(self, command: Sequence[str], train: VerifiedTrain) -> list[str]:
+        """Return the command to run if it runs a signed file."""
+        if self._settings.any_command:
+            self._report.warning("PHT_COMMAND=any: the command need not run a signed file")
+        return resolve(
+            command,
+            train,
+            self._paths,
+            any_command=self._settings.any_command,
+            environment=self._settings.values,
+        )
+
+    def check_data(self) -> None:
+        """Refuse data that the train could not read, before anything of it is decrypted."""
+        if data := self._settings.values.get("TRAIN_DATA_PATH"):
+            check_readable(Path(data))
+
+    def run_train(self, argv: Sequence[str]) -> None:
+        """Step 6; raises TrainFailed unless the command ends with status 0."""
+        self.stage = "command"
+        self._report.info("step 6: the train runs")
+        try:
+            ended = child.run(
+                argv,
+                env=self._settings.train_environment(),
+                timeout=self._settings.timeout,
+                stop=self._stop,
+            )
+        finally:
+            self._report.train_ended()
+        if ended.status != 0:
+            raise TrainFailed(ended)
+
+    def remove_unlisted(self, config: TrainConfig) -> None:
+        """Leave nothing in `pht_train` but the signed files, and say so."""
+        if not is_folder(self._paths.train):
+            return
+        removed = unlisted(config, self._paths.train)
+        remove_from(self._paths.train, removed)
+        for path in removed[:_NAMED_FILES]:
+            self._report.info(f"removed pht_train/{path}, which nobody signed")
+        if len(removed) > _NAMED_FILES:
+            self._report.info(
+                f"removed {len(removed) - _NAMED_FILES} more unsigned files of pht_train"
+            )
+
+
+class Steps(KeylessSteps):
+    """What one station does with one train.
+
+    Attributes:
+        disk: the state of the visit on disk.
+    """
+
+    def __init__(self, settings: Settings, report: Report, stop: StopRequest) -> None:
+        super().__init__(settings, report, stop)
+        self._signer = Signer(settings.station(), settings.private_key())
+        self.disk = VisitState(settings.paths, journal_key(self._signer.key))
 
     def load(self) -> bytes | Journal:
         """Return the complete configuration, or the journal of a visit that is not finished."""
@@ -83,10 +149,7 @@ class Steps:
         self.stage = "verify"
         config = read(data)
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
-        train = verify(config, self._paths.train)
-        self._report.info(f"step 1: {len(config.files)} immutable files are what the user signed")
-        self._report.info(f"step 2: the chain of {len(config.visits)} station signatures is valid")
-        return train
+        return self.verify_signed(config)
 
     def has_visited(self, train: VerifiedTrain) -> bool:
         """Return whether this station has signed the chain already."""
@@ -112,7 +175,7 @@ class Steps:
             self.decrypt(train, Target(self.disk.large, small, old))
         self.disk.open(kept=old.digest() if old else None)
         publish(self.disk.large, self.disk.small, self._paths.results)
-        self._remove_unlisted(train.config)
+        self.remove_unlisted(train.config)
 
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:
         """Steps 3, 4 and 5; without a target nothing is written."""
@@ -135,40 +198,12 @@ class Steps:
             self._report.info(f"steps 3 to 5: {files} result files are what the last stop sealed")
         return opened
 
-    def resolve(self, command: Sequence[str], train: VerifiedTrain) -> list[str]:
-        """Return the command to run if it runs a signed file."""
-        if self._settings.any_command:
-            self._report.warning("PHT_COMMAND=any: the command need not run a signed file")
-        return resolve(
-            command,
-            train,
-            self._paths,
-            any_command=self._settings.any_command,
-            environment=self._settings.values,
-        )
-
-    def run_train(self, argv: Sequence[str]) -> None:
-        """Step 6; raises TrainFailed unless the command ends with status 0."""
-        self.stage = "command"
-        self._report.info("step 6: the train runs")
-        try:
-            ended = child.run(
-                argv,
-                env=self._settings.train_environment(),
-                timeout=self._settings.timeout,
-                stop=self._stop,
-            )
-        finally:
-            self._report.train_ended()
-        if ended.status != 0:
-            raise TrainFailed(ended)
-
     def check_left(self, config: TrainConfig) -> None:
         """Refuse what the next station would refuse, while the old state can still come back.
 
         What the train has left beside its signed files does not travel either, and is removed.
         """
-        self._remove_unlisted(config)
+        self.remove_unlisted(config)
         if not self._is_as_signed(config):
             raise MalformedTrain(
                 "train-changed-itself",
@@ -233,7 +268,7 @@ class Steps:
         as_signed = True
         if journal is not None and journal.phase is not Phase.OPENING:  # the train may have run
             config = read(journal.config)
-            self._remove_unlisted(config)
+            self.remove_unlisted(config)
             as_signed = self._is_as_signed(config)
         back = self.disk.go_back()
         self.state = "unchanged" if back and as_signed else "spent"
@@ -250,19 +285,6 @@ class Steps:
         except (PhtError, OSError):
             return False
         return True
-
-    def _remove_unlisted(self, config: TrainConfig) -> None:
-        """Leave nothing in `pht_train` but the signed files, and say so."""
-        if not is_folder(self._paths.train):
-            return
-        removed = unlisted(config, self._paths.train)
-        remove_from(self._paths.train, removed)
-        for path in removed[:_NAMED_FILES]:
-            self._report.info(f"removed pht_train/{path}, which nobody signed")
-        if len(removed) > _NAMED_FILES:
-            self._report.info(
-                f"removed {len(removed) - _NAMED_FILES} more unsigned files of pht_train"
-            )
 
     def _check_place(self) -> None:
         paths = self._paths

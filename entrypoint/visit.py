@@ -20,6 +20,7 @@ What the disk holds in between is told in docs/crash-safety.md.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from entrypoint.errors import (
     PhtError,
@@ -35,11 +36,13 @@ from entrypoint.report import Fact, Report
 from entrypoint.settings import Settings
 from entrypoint.stages import VerifiedTrain
 from entrypoint.state import Journal, Phase, lock
-from entrypoint.steps import Steps, TrainFailed
+from entrypoint.steps import KeylessSteps, Steps, TrainFailed
 from entrypoint.train_config import read
 
 Outcome = dict[str, Fact]
 """How a command ended: the facts of its status line; `status` is the exit status."""
+
+AnySteps = TypeVar("AnySteps", bound=KeylessSteps)
 
 
 def run(
@@ -60,6 +63,7 @@ def run(
             train = steps.verify(found)  # 1, 2
             _refuse_second_visit(steps, train)
             argv = steps.resolve(command, train)
+            steps.check_data()
             before()
             with steps.or_go_back():
                 steps.open(train, found)  # 3, 4, 5
@@ -84,7 +88,7 @@ def pre_run(settings: Settings, report: Report) -> Outcome:
             steps.open(train, found)
             steps.disk.enter(Phase.WAITING)
         steps.state = "waiting"
-        return _outcome(steps, "opened")
+        return outcome(steps, "opened")
 
     return _aboard(settings, report, story)
 
@@ -122,7 +126,7 @@ def undo(settings: Settings, report: Report) -> Outcome:
                 steps.check_own(journal)
                 if not steps.go_back():
                     raise _spent()
-                return _outcome(steps, "undone")
+                return outcome(steps, "undone")
         raise _wrong_half("nothing is open", "there is nothing to undo")
 
     return _aboard(settings, report, story)
@@ -138,15 +142,21 @@ def check(settings: Settings, report: Report) -> Outcome:
         train = steps.verify(found)
         opened = steps.decrypt(train, None)
         code = "already-visited" if steps.has_visited(train) else "ready"
-        return _outcome(steps, "verified", code=code, files=opened.contents.files)
+        return outcome(steps, "verified", code=code, files=opened.contents.files)
 
     return _aboard(settings, report, story)
 
 
 def _aboard(settings: Settings, report: Report, story: Callable[[Steps], Outcome]) -> Outcome:
+    return aboard(Steps, settings, report, story)
+
+
+def aboard(
+    kind: type[AnySteps], settings: Settings, report: Report, story: Callable[[AnySteps], Outcome]
+) -> Outcome:
     """Tell a story alone with the train; what goes wrong is placed in it."""
     with lock(settings.paths), StopRequest() as stop:
-        steps = Steps(settings, report, stop)
+        steps = kind(settings, report, stop)
         try:
             return story(steps)
         except TrainFailed as failure:
@@ -215,15 +225,16 @@ def _seal(steps: Steps) -> Outcome:
         failure.hint = "mend the cause, then start this same container again to finish"
         raise failure from error
     changed = "pht_results,train_config.json,user_sym_key.key"
-    return _outcome(steps, "visited", files=contents.files, bytes=contents.size, changed=changed)
+    return outcome(steps, "visited", files=contents.files, bytes=contents.size, changed=changed)
 
 
-def _outcome(steps: Steps, result: str, **facts: Fact) -> Outcome:
+def outcome(steps: KeylessSteps, result: str, **facts: Fact) -> Outcome:
+    """Return how a story ended that has succeeded."""
     shown: dict[str, Fact] = {"result": result, "status": 0, "stage": steps.stage}
     return {**shown, "state": steps.state, **facts}
 
 
-def _train_failed(steps: Steps, ended: Ended) -> Outcome:
+def _train_failed(steps: KeylessSteps, ended: Ended) -> Outcome:
     if ended.reason is Reason.STOPPED:
         return _stopped(steps, ended.status)
     facts: dict[str, Fact] = {"result": "train-failed", "status": ended.status}
@@ -232,7 +243,7 @@ def _train_failed(steps: Steps, ended: Ended) -> Outcome:
     return {**facts, "state": steps.state}
 
 
-def _stopped(steps: Steps, status: int) -> Outcome:
+def _stopped(steps: KeylessSteps, status: int) -> Outcome:
     facts: dict[str, Fact] = {"result": "stopped", "status": status, "stage": steps.stage}
     return {**facts, "by": "station", "retry": "yes", "state": steps.state}
 

@@ -35,6 +35,20 @@ def immutable_hash(
     return digest.digest()
 
 
+def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
+    """Return the hash of plaintext results, 64 bytes.
+
+    Args:
+        files: the result files in archive order.
+        session_id: 64 bytes.
+    """
+    digest = hashlib.sha512()
+    for path in files:
+        _update(digest, path)
+    digest.update(session_id)
+    return digest.digest()
+
+
 def _update(digest: "hashlib._Hash", path: Path) -> None:
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(CHUNK_BYTES):

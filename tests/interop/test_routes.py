@@ -1,7 +1,7 @@
 """Stations of this project (O) and of the published package (T) take turns on one route.
 
-How the stations of the published package work is told in `published_station`, with the one thing
-that is changed for it: the command of the image is run without our ENTRYPOINT.
+How the stations of the published package work is told in `published_station`: they do the protocol
+on the host, and our ENTRYPOINT runs the command only.
 """
 
 import hashlib

@@ -18,6 +18,7 @@ FLOORS = [
     {"cli"},
     {"options"},
     {"author", "station"},
+    {"hosted"},
     {"visit"},
     {"steps"},
     {"protocol"},

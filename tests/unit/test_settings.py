@@ -303,8 +303,7 @@ def test_an_unknown_setting(name: str, tmp_path: Path) -> None:
     assert name in refused("setting-unknown", lambda: load(tmp_path))
 
 
-NOT_BUILT = ["PHT_HOST_PROTOCOL", "PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY"]
-NOT_BUILT += ["PHT_ALLOW_UNPROTECTED_KEY"]
+NOT_BUILT = ["PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"]
 
 
 @pytest.mark.parametrize("name", NOT_BUILT)

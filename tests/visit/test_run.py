@@ -306,8 +306,9 @@ def test_symlinks_inside_travel_with_a_warning(tmp_path: Path) -> None:
 
 def test_the_environment_of_the_train(tmp_path: Path) -> None:
     opt = first_stop(tmp_path, "print(json.dumps(dict(os.environ)))")
-    data = "/opt/train_data/a=b.csv"
-    settle(tmp_path, "station_1", TRAIN_DATA_PATH=data, PHT_TIMEOUT="50")
+    data = tmp_path / "a=b.csv"
+    data.touch()
+    settle(tmp_path, "station_1", TRAIN_DATA_PATH=str(data), PHT_TIMEOUT="50")
 
     done = visit(tmp_path, env={"MODEL": "linear", "EMPTY": "", "PHT_LOG": "text"})
 
@@ -318,7 +319,7 @@ def test_the_environment_of_the_train(tmp_path: Path) -> None:
         "MODEL": "linear",
         "EMPTY": "",
         "STATION_ID": "station_1",
-        "TRAIN_DATA_PATH": data,
+        "TRAIN_DATA_PATH": str(data),
         "PHT_TIMEOUT": "50",
         "PHT_LOG": "text",
         "PHT_TRAIN_DIR": str(opt / "pht_train"),

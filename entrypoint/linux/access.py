@@ -1,0 +1,38 @@
+"""Whether the user that the train runs as can read a file or folder."""
+
+import os
+import stat
+from pathlib import Path
+
+from entrypoint.errors import MissingInput
+
+
+def check_readable(data: Path) -> None:
+    """Check that this process's user can read the file `data`, or list and enter the folder.
+
+    Raises:
+        MissingInput: it does not exist, or this user may not read it.
+    """
+    try:
+        is_folder = stat.S_ISDIR(data.stat().st_mode)
+    except PermissionError:
+        raise _unreadable(data) from None
+    except OSError as error:
+        raise MissingInput(
+            "data-missing",
+            f"TRAIN_DATA_PATH leads to nothing: {data}: {(error.strerror or '').lower()}",
+            hint="mount the data at this path, or correct the path",
+        ) from None
+    # Asked, not tried: opening could wait for ever, as for the writer of a pipe.
+    if not os.access(data, os.R_OK | os.X_OK if is_folder else os.R_OK):
+        raise _unreadable(data)
+
+
+def _unreadable(data: Path) -> MissingInput:
+    user = f"uid {os.getuid()}"
+    return MissingInput(
+        "data-unreadable",
+        f"the train runs as {user}, gid {os.getgid()}, and cannot read TRAIN_DATA_PATH: {data}",
+        hint=f"on the host give {user} access to the data and the folders above it, for example "
+        f"with setfacl -R -m u:{os.getuid()}:rX FOLDER",
+    )

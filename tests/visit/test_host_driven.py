@@ -1,0 +1,261 @@
+"""Trains that the host has opened and will seal: only the command runs here."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.station import (
+    RUNS_TRAIN,
+    Done,
+    assert_explained,
+    edit,
+    finish,
+    new_train,
+    pht,
+    settle,
+    snapshot,
+    start,
+    visit,
+)
+
+SAID_SO = {"PHT_HOST_PROTOCOL": "1"}
+SCRIPT = """
+import os, pathlib, sys, time
+results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+old = results / "old"
+(results / "new").write_text((old.read_text() if old.exists() else "no old") + " and new")
+print("ran", flush=True)
+"""
+ENDS = {"fails": "sys.exit(3)", "waits": "time.sleep(60)"}
+
+
+def first_stop(root: Path, end: str = "") -> Path:
+    return new_train(root, SCRIPT + end)
+
+
+def sealed(root: Path, end: str = "", *, results: bool = True) -> Path:
+    """Build a train as it comes from its first stop."""
+    opt = first_stop(root, end)
+    if results:
+        (opt / "pht_results" / "old").write_text("old")
+    key = reference.vector_key("station_1", private=True)
+    reference.published_post_run(opt, "station_1", key)
+    return opt
+
+
+def opened(root: Path, end: str = "") -> Path:
+    """Build the same as a host leaves it that has decrypted the results."""
+    opt = sealed(root, end)
+    (opt / "pht_results" / "old").write_text("old")
+    return opt
+
+
+def opened_by_1_0_0(root: Path) -> Path:
+    """Build the same as release 1.0.0 leaves it: with the configuration before the first stop."""
+    opt = first_stop(root)
+    (opt / "pht_results" / "old").write_text("old")
+    return opt
+
+
+def assert_hosted(done: Done) -> None:
+    assert (done.status, done.stdout) == (0, b"ran\n"), done.stderr
+    assert (done.facts["result"], done.facts["state"]) == ("hosted", "unsealed")
+    warnings = [line for line in done.lines if line.startswith("pht: warning: ")]
+    assert "nothing is sealed" in warnings[0]
+    assert "the host has to seal" in warnings[1]
+
+
+# --- what runs -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lay_out", "env", "new"),
+    [
+        (first_stop, SAID_SO, "no old and new"),
+        (opened, SAID_SO, "old and new"),
+        (opened_by_1_0_0, SAID_SO, "old and new"),
+        (opened, {}, "old and new"),
+        (opened, {"PHT_HOST_PROTOCOL": "0"}, "old and new"),
+    ],
+    ids=["first stop", "opened", "opened by 1.0.0", "proven", "proven although denied"],
+)
+def test_only_the_command_runs(
+    lay_out: Callable[[Path], Path], env: dict[str, str], new: str, tmp_path: Path
+) -> None:
+    opt = lay_out(tmp_path)
+    before = snapshot(opt)
+
+    assert_hosted(visit(tmp_path, env=env))
+
+    after = snapshot(opt)
+    assert after.pop("pht_results/new").content == new.encode()
+    assert after == before
+
+
+def test_a_planted_cache_is_gone_before_the_command_runs(tmp_path: Path) -> None:
+    opt = new_train(tmp_path, "import os; print(os.listdir(os.environ['PHT_TRAIN_DIR']))")
+    cache = opt / "pht_train" / "__pycache__" / "helper.cpython-311.pyc"
+    cache.parent.mkdir()
+    cache.write_bytes(b"planted")
+
+    done = visit(tmp_path, env=SAID_SO)
+
+    assert done.stdout == b"['train.py']\n"
+    assert not cache.exists()
+
+
+# --- how it ends ---------------------------------------------------------------------------------
+
+
+def test_a_train_that_fails(tmp_path: Path) -> None:
+    first_stop(tmp_path, ENDS["fails"])
+
+    done = visit(tmp_path, env=SAID_SO)
+
+    assert done.status == 3
+    assert (done.facts["result"], done.facts["state"]) == ("train-failed", "unsealed")
+
+
+def test_a_train_that_runs_too_long(tmp_path: Path) -> None:
+    first_stop(tmp_path, ENDS["waits"])
+
+    done = visit(tmp_path, env={**SAID_SO, "PHT_TIMEOUT": "1"})
+
+    assert (done.status, done.facts["reason"]) == (124, "timed-out")
+
+
+def test_a_train_that_is_stopped(tmp_path: Path) -> None:
+    first_stop(tmp_path, ENDS["waits"])
+    process = start("run", "--", *RUNS_TRAIN, root=tmp_path, env=SAID_SO)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ran\n"
+
+    process.send_signal(signal.SIGTERM)
+    done = finish(process)
+
+    assert (done.status, done.facts["result"], done.facts["state"]) == (143, "stopped", "unsealed")
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+def change_train(opt: Path) -> None:
+    with (opt / "pht_train" / "train.py").open("a") as file:
+        file.write("# changed")
+
+
+@pytest.mark.parametrize(
+    "lay_out",
+    [
+        first_stop,
+        opened_by_1_0_0,
+        sealed,
+        lambda root: sealed(root, results=False),
+        lambda root: change_train(opened(root)),
+        lambda root: edit(opened(root), lambda config: config.update(e_h_sig=config["e_d_sig"])),
+    ],
+    ids=["first stop", "1.0.0", "sealed", "no results", "another train", "forged"],
+)
+def test_without_proof_and_variable_a_visit_of_our_own_is_meant(
+    lay_out: Callable[[Path], object], tmp_path: Path
+) -> None:
+    lay_out(tmp_path)
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert_explained(done, 78, "station-id-missing")
+    assert "PHT_HOST_PROTOCOL=1" in done.stderr
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("env", [SAID_SO, {}], ids=["said so", "proven"])
+def test_a_run_without_protocol_cannot_export(env: dict[str, str], tmp_path: Path) -> None:
+    opened(tmp_path)
+
+    done = visit(tmp_path, env={**env, "PHT_EXPORT": str(tmp_path / "train.tar")})
+
+    assert_explained(done, 78, "host-driven-contradicted")
+    assert "PHT_EXPORT" in done.stderr
+
+
+def test_an_id_or_a_key_in_sight_contradicts_the_variable(tmp_path: Path) -> None:
+    opt = opened(tmp_path)
+    pem = tmp_path / "elsewhere.pem"
+    pem.write_bytes(reference.vector_key("station_2", private=True))
+    usual = tmp_path / "run" / "secrets" / "rsa_station_private_key"
+    before = snapshot(opt)
+
+    def refuse(source: str, **variables: str) -> None:
+        done = visit(tmp_path, env={**SAID_SO, **variables})
+        assert_explained(done, 78, "host-driven-contradicted")
+        assert source in done.stderr
+        assert snapshot(opt) == before
+
+    refuse("STATION_ID", STATION_ID="station_2")
+    refuse("RSA_STATON_PRIVATE_KEY", RSA_STATON_PRIVATE_KEY=pem.read_bytes().hex())
+    refuse(str(pem), PRIVATE_KEY_PATH=str(pem))
+    usual.parent.mkdir(parents=True)
+    pem.rename(usual)
+    refuse(str(usual))
+    usual.unlink()
+    settle(tmp_path, "station_2", PHT_HOST_PROTOCOL="1")
+    refuse("private_key.pem")
+
+
+@pytest.mark.parametrize(
+    ("lay_out", "status", "code"),
+    [
+        (sealed, 77, "results-not-opened"),
+        (lambda root: change_train(first_stop(root)), 77, "definition-changed"),
+        (lambda root: (first_stop(root) / "train_config.json").unlink(), 66, "no-train"),
+    ],
+    ids=["results still sealed", "another train", "no train"],
+)
+def test_what_nobody_should_run_is_refused(
+    lay_out: Callable[[Path], object], status: int, code: str, tmp_path: Path
+) -> None:
+    lay_out(tmp_path)
+    before = snapshot(tmp_path)
+
+    assert_explained(visit(tmp_path, env=SAID_SO), status, code)
+
+    assert snapshot(tmp_path) == before
+
+
+def test_a_command_that_runs_no_signed_file_is_refused(tmp_path: Path) -> None:
+    first_stop(tmp_path)
+
+    assert_explained(visit(tmp_path, ["sh", "-c", "true"], env=SAID_SO), 77, "command-not-signed")
+
+
+def test_a_train_in_the_middle_of_a_visit_of_our_own_is_refused(tmp_path: Path) -> None:
+    sealed(tmp_path)
+    settle(tmp_path, "station_2")
+    assert pht("pre-run", root=tmp_path).status == 0
+    (tmp_path / "run" / "pht").rename(tmp_path / "away")
+
+    assert_explained(visit(tmp_path, env=SAID_SO), 65, "config-unfinished")
+    assert_explained(visit(tmp_path), 78, "station-id-missing")
+
+
+# --- data that the train cannot read -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("host", [True, False], ids=["host-driven", "a visit of our own"])
+def test_data_that_are_not_there_are_refused_before_anything_is_opened(
+    host: bool, tmp_path: Path
+) -> None:
+    opt = opened(tmp_path) if host else sealed(tmp_path)
+    if not host:
+        settle(tmp_path, "station_2")
+    before = snapshot(opt)
+
+    done = visit(tmp_path, env={"TRAIN_DATA_PATH": str(tmp_path / "data.csv")})
+
+    assert_explained(done, 66, "data-missing")
+    assert done.facts["state"] == "unchanged"
+    assert snapshot(opt) == before
