@@ -1,0 +1,100 @@
+"""Results open in another language: with Node.js alone, as in the users' desktop application."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests import reference_route
+from tests.reference import STAGES, STATIONS, result_files
+
+SCRIPT = Path(__file__).with_name("open_results.mjs")
+PATIENCE_S = 60
+
+FIRST = STATIONS[0]
+USER_KEY = reference_route.VECTORS / "keys" / "user.sk.pem"
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The interpreter of JavaScript."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("no node on the PATH")
+    return found
+
+
+@pytest.mark.parametrize("stage", range(1, len(STAGES)), ids=STAGES[1:])
+def test_published_results_open(node: str, stage: int, tmp_path: Path) -> None:
+    opt = reference_route.lay_out(stage, tmp_path)
+    expected = result_files(reference_route.lay_out_plain(stage, tmp_path / "plain"))
+
+    opened = open_results(node, exported(opt), USER_KEY)
+
+    assert opened == {path: content for path, (content, _) in expected.items()}
+
+
+def test_results_of_any_name_and_size_open(node: str, tmp_path: Path) -> None:
+    contents = {
+        "empty": b"",
+        "one block": bytes(16),
+        "large.bin": os.urandom(1_000_001),
+        "sum.he.json": b"[1]",
+        "/".join(["deep"] * 60) + "/ü": b"inside",
+        "n" * 200: b"long name",
+    }
+    opt = sealed_train(tmp_path, contents)
+
+    assert open_results(node, exported(opt), USER_KEY) == contents
+
+
+def test_the_key_of_another_does_not_open(node: str, tmp_path: Path) -> None:
+    opt = reference_route.lay_out(1, tmp_path)
+
+    with pytest.raises(AssertionError, match="oaep"):
+        open_results(node, exported(opt), USER_KEY.with_name(f"{FIRST}.sk.pem"))
+
+
+def sealed_train(folder: Path, results: dict[str, bytes]) -> Path:
+    """Return a folder like `/opt` with a train that left these results at its first stop."""
+    stations = {station: reference_route.vector_key(station) for station in STATIONS}
+    keys = {
+        name: reference_route.vector_key(name, private=True)
+        for name in ("user", reference_route.BUILDER, FIRST)
+    }
+    opt = reference_route.build_initial(
+        folder, {"train.py": b""}, keys["user"], keys[reference_route.BUILDER], stations
+    )
+    reference_route.published_pre_run(opt, FIRST, keys[FIRST])
+    for name, content in results.items():
+        path = opt / "pht_results" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    reference_route.published_post_run(opt, FIRST, keys[FIRST])
+    return opt
+
+
+def exported(opt: Path) -> Path:
+    """Return the tar that a station sends to the user."""
+    archive = opt.with_name("export.tar")
+    with tarfile.open(archive, "w") as tar:
+        for name in ("train_config.json", "pht_results"):
+            tar.add(opt / name, name)
+    return archive
+
+
+def open_results(node: str, archive: Path, key: Path) -> dict[str, bytes]:
+    done = subprocess.run(
+        [node, SCRIPT, archive, key],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {path: base64.b64decode(content) for path, content in json.loads(done.stdout).items()}
