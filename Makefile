@@ -4,9 +4,18 @@
 PYTHON ?= python3
 DEMO := .venv/demo
 TESTS := .venv/tests
-CODE := entrypoint tests examples
+CODE := entrypoint master_images tests examples
 
-.PHONY: help demo test lint format clean
+# What `make wheels` and `make image` can be told: a folder of master_images, a set of packages (the
+# names in master_images/packages), another base image, the tag, and options for `docker build`.
+MASTER ?= slim
+PACKAGES ?= $(if $(filter dl,$(MASTER)),dl,plain)
+BASE_IMAGE ?=
+TAG ?= pht-master:$(MASTER)$(if $(filter-out plain dl,$(PACKAGES)),-$(PACKAGES))
+SOURCE ?=
+BUILD ?=
+
+.PHONY: help demo test lint format wheels image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,9 +35,26 @@ format: $(TESTS)/ready ## rewrite the code in the project's style
 	$(TESTS)/bin/ruff check --fix $(CODE)
 	$(TESTS)/bin/ruff format $(CODE)
 
+wheels: build/wheels/$(PACKAGES)/ready ## fetch the locked wheels that a master image is built from
+
+image: wheels ## build a master image: make image MASTER=buster PACKAGES=science BASE_IMAGE=…
+	docker build --network none --tag $(TAG) --file master_images/$(MASTER)/Dockerfile \
+		--build-arg PACKAGES=$(PACKAGES) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+		--build-arg SOURCE=$(SOURCE) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUILD) .
+
 clean: ## remove everything that the other targets made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+image: VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
+image: REVISION = $(shell git rev-parse HEAD 2>/dev/null)
+image: SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
+build/wheels/%/ready: entrypoint/requirements.txt master_images/pip.txt \
+		master_images/packages/%.txt master_images/wheels.py | $(DEMO)/ready
+	$(DEMO)/bin/python master_images/wheels.py $*
+	@touch $@
 
 $(DEMO)/ready: entrypoint/requirements.txt
 	$(environment)

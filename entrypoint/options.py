@@ -64,7 +64,8 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
         raise UsageError(
             "no-command",
             "there is no command to run",
-            hint='the image needs CMD ["python", "/opt/pht_train/FILE"]; pht help shows the rest',
+            hint='build an image FROM this one with CMD ["python", "/opt/pht_train/FILE"], or try '
+            "a train first with pht simulate; pht help lists the commands",
             by="author",
         )
     first = arguments[0]

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import pytest
 
-from tests.containers import images
+from tests.containers.bases import make_base
 from tests.containers.engine import Engine, Unavailable
+from tests.containers.images import make_master
 
 Made = TypeVar("Made")
 
@@ -43,13 +44,13 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def base_image(engine: Engine) -> str:
     """The tag of a Debian with `python3` and `python`, without the runner."""
-    return or_skip(lambda: images.make_base(engine))
+    return or_skip(lambda: make_base(engine, "bookworm"))
 
 
 @pytest.fixture(scope="session")
-def runner_image(engine: Engine, base_image: str) -> str:
-    """The tag of the base image with the runner as its ENTRYPOINT."""
-    return or_skip(lambda: images.make_runner(engine))
+def runner_image(engine: Engine) -> str:
+    """The tag of the master image `buster`, on the base image."""
+    return or_skip(lambda: make_master(engine, "buster", "bookworm"))
 
 
 def or_skip(make: Callable[[], Made]) -> Made:

@@ -1,0 +1,153 @@
+"""The step that all master images share: lays out in /image what they have on top of their base.
+
+Runs as root on the base image itself, in a build stage without network, with the folder of this
+file as its input: `entrypoint/`, its lock, `packages.txt`, and the wheels of both. The same input
+gives the same bytes, dated SOURCE_DATE_EPOCH (seconds since 1970).
+"""
+
+import compileall
+import importlib.util
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+INPUT = Path(__file__).parent
+IMAGE = Path("/image")
+HOME = Path("/usr/local/lib/pht")
+INTERPRETER = Path(sys.executable).resolve()
+
+NEEDED = ("cryptography", "cryptography.libs", "cryptography-*", "_cffi_backend.*", "cffi-*")
+"""What the runner imports of its locked packages, and the names and versions that scanners read."""
+UNUSED = ("cryptography/x509", "cryptography/hazmat/asn1", "cryptography/**/*.pyi")
+"""Certificates, which no train has, and what only type checkers read."""
+
+PASSWD = "pht-train:*:10001:10001:Personal Health Train:/nonexistent:/sbin/nologin"
+GROUP = "pht-train:*:10001:"
+
+LIST_IMPORTED = f"""\
+import sys
+sys.path[:0] = ["{IMAGE}{HOME}", "{IMAGE}{HOME}/site"]
+from entrypoint import cli, settings, visit
+from entrypoint.station import export
+print(*{{getattr(module, "__file__", None) for module in sys.modules.values()}}, sep="\\n")
+"""
+"""Lists the files of all modules that `run` imports."""
+
+
+def main() -> None:
+    """Lay out the image, or end with a message that says what is wrong with the base."""
+    os.umask(0o022)
+    _check_base()
+    _install_runner()
+    _pip(INPUT / "packages.txt", "--root", IMAGE, "--ignore-installed")
+    _link_interpreter()
+    _add_account()
+    (IMAGE / "opt").mkdir(exist_ok=True)
+    _compile()
+    _settle(int(os.environ["SOURCE_DATE_EPOCH"]))
+
+
+def _check_base() -> None:
+    if sys.version_info < (3, 11):  # noqa: UP036 - the base is somebody else's
+        sys.exit("the base image needs Python 3.11 or newer")
+    for name in ("pht_train", "pht_results"):
+        if Path("/opt", name).exists():
+            sys.exit(f"the base image has /opt/{name}, which is a train's")
+
+
+def _install_runner() -> None:
+    home = IMAGE / HOME.relative_to("/")
+    shutil.copytree(
+        INPUT / "entrypoint", home / "entrypoint", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    everything = INPUT / "site"
+    _pip(INPUT / "entrypoint" / "requirements.txt", "--target", everything)
+    (home / "site").mkdir()
+    for pattern in NEEDED:
+        for path in everything.glob(pattern):
+            path.rename(home / "site" / path.name)
+    for pattern in UNUSED:
+        for path in (home / "site").glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _pip(lock: Path, *place: str | Path) -> None:
+    """Install the wheels of a lock, with the pip that is locked too: not every base has one."""
+    [pip] = INPUT.glob("wheels/pip-*.whl")
+    options = ["--isolated", "--quiet", "--no-cache-dir", "--disable-pip-version-check"]
+    options += ["--no-index", "--find-links", str(INPUT / "wheels"), "--only-binary", ":all:"]
+    options += ["--no-deps", "--require-hashes", "--no-compile", "--no-warn-script-location"]
+    options += ["--root-user-action", "ignore", "--requirement", str(lock)]
+    subprocess.run([sys.executable, f"{pip}/pip", "install", *options, *place], check=True)
+
+
+def _link_interpreter() -> None:
+    # The runner keeps to this one, whatever an image built on top puts first on its PATH.
+    links = [HOME / "python"]
+    if shutil.which("python") is None:
+        links.append(Path("/usr/local/bin/python"))
+    for link in links:
+        inside = IMAGE / link.relative_to("/")
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        inside.symlink_to(INTERPRETER)
+
+
+def _add_account() -> None:
+    (IMAGE / "etc").mkdir()
+    for name, line in (("passwd", PASSWD), ("group", GROUP)):
+        lines = Path("/etc", name).read_text().splitlines()
+        if line not in lines:
+            if "10001" in {known.split(":")[2] for known in lines if known.count(":") > 2}:
+                sys.exit(f"the base image's /etc/{name} uses 10001, which is the train's")
+            lines.append(line)
+        (IMAGE / "etc" / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+def _compile() -> None:
+    """Spare every start the compiling: of the packages, and of what the runner imports.
+
+    Official images ship the standard library as source only.
+    """
+    for folder in IMAGE.glob("usr/local/lib/python3*"):
+        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        compileall.compile_dir(
+            folder, maxlevels=99, stripdir=str(IMAGE), quiet=2, invalidation_mode=unchecked
+        )
+    command = [sys.executable, "-I", "-S", "-B", "-c", LIST_IMPORTED]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for source in sorted(listed.split()):
+        if source.endswith(".py"):
+            _compile_module(source)
+
+
+def _compile_module(source: str) -> None:
+    name = source.removeprefix(str(IMAGE))
+    cached = importlib.util.cache_from_source(name)
+    # What is of the base stays bound to its source, which an image built on top may exchange.
+    mode = py_compile.PycInvalidationMode.TIMESTAMP
+    if name != source:
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    if not os.path.exists(cached):
+        py_compile.compile(source, f"{IMAGE}{cached}", name, True, invalidation_mode=mode)
+
+
+def _settle(epoch: int) -> None:
+    """Give every path the owner, mode and date that it keeps in the image."""
+    for path in (IMAGE, *IMAGE.rglob("*")):
+        of_base = Path("/", path.relative_to(IMAGE))
+        if path.is_dir() and not path.is_symlink():
+            mode = of_base.stat().st_mode if of_base.is_dir() else 0o755
+            # Whoever builds a train there, as any user, makes its folders; nobody else's go.
+            path.chmod(0o1777 if of_base == Path("/opt") else mode & 0o7777)
+            if of_base.is_dir():
+                os.chown(path, of_base.stat().st_uid, of_base.stat().st_gid)
+        elif not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+        os.utime(path, (epoch, epoch), follow_symlinks=False)
+
+
+if __name__ == "__main__":
+    main()
