@@ -1,9 +1,10 @@
-"""RSA signatures. One scheme per field: nothing here tries a second one.
+"""RSA signatures (docs/protocol.md, "Signatures"). One scheme per field: none tries a second one.
 
-Result, chain and (flat generation) user signatures are RSA-PSS with MGF1-SHA512 over a 64-byte hash
-that is taken as an already computed SHA-512, with the longest salt that fits
-(docs/protocol.md, "Signatures"). The salt length is passed as a number, because `PSS.MAX_LENGTH`
-accepts any salt when verifying.
+PSS: with MGF1-SHA512 over a 64-byte hash that is taken as an already computed SHA-512, with the
+longest salt that fits. The salt length is passed as a number, because `PSS.MAX_LENGTH` accepts any
+salt when verifying.
+
+PKCS #1 v1.5: with SHA-512 over a message, which may itself be a hash.
 """
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +25,20 @@ def is_pss_signature(key: PublicKey, signature: bytes, digest: bytes) -> bool:
     """Return whether `signature` is the RSA-PSS signature, with maximal salt, of `digest`."""
     try:
         key.verify(signature, digest, _pss(key.key_size), _PREHASHED)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def sign_pkcs1(key: PrivateKey, message: bytes) -> bytes:
+    """Sign a message with RSASSA-PKCS1-v1_5 and SHA-512 (RFC 8017, section 8.2)."""
+    return key.sign(message, padding.PKCS1v15(), hashes.SHA512())
+
+
+def is_pkcs1_signature(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Return whether `signature` is the RSASSA-PKCS1-v1_5 signature of `message`."""
+    try:
+        key.verify(signature, message, padding.PKCS1v15(), hashes.SHA512())
     except InvalidSignature:
         return False
     return True

@@ -1,0 +1,111 @@
+"""AES-256-CBC in constant memory (docs/protocol.md, "AES-256-CBC").
+
+An encrypted file is
+
+    IV, 16 | AES-256-CBC, PKCS #7 padding
+
+Nothing authenticates it: what a decryptor returns is not even authentic when `finalize` has
+succeeded, but only after the hash of all files has been verified.
+"""
+
+import os
+
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from entrypoint.crypto.cipher import InvalidCiphertext
+
+HEAD_BYTES = 16
+"""How much of an encrypted file `peek_iv` needs, in bytes."""
+
+_KEY_BYTES = 32
+_BLOCK_BYTES = 16
+
+
+class InvalidBlocks(InvalidCiphertext):
+    """A file is no whole number of blocks with good padding; which of it is wrong is not told."""
+
+
+def generate_key() -> bytes:
+    """Return a fresh random key, 32 bytes."""
+    return os.urandom(_KEY_BYTES)
+
+
+def peek_iv(head: bytes) -> bytes | None:
+    """Return the IV in the first `HEAD_BYTES` of a file, None if it is shorter."""
+    return head[:HEAD_BYTES] if len(head) >= HEAD_BYTES else None
+
+
+class Encryptor:
+    """Encrypts one file that comes in pieces.
+
+    Args:
+        key: 32 bytes.
+        iv: 16 bytes, fresh for every file under this key.
+
+    Raises:
+        ValueError: key or IV is malformed.
+    """
+
+    def __init__(self, key: bytes, iv: bytes) -> None:
+        self._cipher = Cipher(AES256(key), CBC(iv)).encryptor()
+        self._head = iv
+        self._plaintext_bytes = 0
+
+    def update(self, data: bytes) -> bytes:
+        """Take the next plaintext and return the ciphertext that is ready."""
+        head, self._head = self._head, b""
+        self._plaintext_bytes += len(data)
+        return head + self._cipher.update(data)
+
+    def finalize(self) -> bytes:
+        """Return the rest of the file."""
+        count = _BLOCK_BYTES - self._plaintext_bytes % _BLOCK_BYTES
+        return self.update(bytes([count]) * count)
+
+
+class Decryptor:
+    """Decrypts one file that comes in pieces; its plaintext is not authenticated.
+
+    Args:
+        key: 32 bytes.
+
+    Raises:
+        ValueError: the key is malformed.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._algorithm = AES256(key)
+        self._cipher: CipherContext | None = None
+        self._waiting = b""  # the IV as far as it has come, later the last block of plaintext
+
+    def update(self, data: bytes) -> bytes:
+        """Take the next ciphertext and return the plaintext that cannot be padding."""
+        if self._cipher is None:
+            self._waiting += data
+            if len(self._waiting) < HEAD_BYTES:
+                return b""
+            iv, data = self._waiting[:HEAD_BYTES], self._waiting[HEAD_BYTES:]
+            self._cipher = Cipher(self._algorithm, CBC(iv)).decryptor()
+            self._waiting = b""
+        plaintext = self._waiting + self._cipher.update(data)
+        end = max(0, len(plaintext) - _BLOCK_BYTES)
+        self._waiting = plaintext[end:]
+        return plaintext[:end]
+
+    def finalize(self) -> bytes:
+        """Return the rest of the plaintext.
+
+        Raises:
+            InvalidBlocks: the file cannot have been made with this key.
+        """
+        if self._cipher is None:
+            raise InvalidBlocks
+        unpadder = PKCS7(8 * _BLOCK_BYTES).unpadder()
+        try:
+            self._cipher.finalize()
+            return unpadder.update(self._waiting) + unpadder.finalize()
+        except ValueError:
+            raise InvalidBlocks from None
