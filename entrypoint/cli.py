@@ -128,6 +128,19 @@ def _inspect(options: argparse.Namespace, _report: Report) -> int:
     return 0
 
 
+def _query(options: argparse.Namespace, report: Report) -> int:
+    from entrypoint import settings, visit
+
+    loaded = settings.load(options.root, os.environ)
+    report.as_json = loaded.log_json
+    try:
+        outcome = visit.query(loaded, report, sys.stdout.buffer)
+    except PhtError:
+        drop_stdout()
+        raise
+    return _conclude(outcome, loaded.paths, None, report)
+
+
 def _export(options: argparse.Namespace, report: Report) -> int:
     from entrypoint.station.export import export, write
 
@@ -159,8 +172,11 @@ def _create(options: argparse.Namespace, report: Report) -> int:
     create(
         options.train,
         options.output,
+        generation=options.generation,
         user_key=options.user_key,
         password_file=options.password_file,
+        builder_key=options.builder_key,
+        builder_password_file=options.builder_password_file,
         user=options.user,
         train_id=options.train_id,
         stations=options.station,
@@ -214,6 +230,7 @@ _COMMANDS: dict[str, _Command] = {
     "undo": _half,
     "check": _half,
     "inspect": _inspect,
+    "query": _query,
     "export": _export,
     "keygen": _keygen,
     "create": _create,

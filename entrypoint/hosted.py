@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.errors import IntegrityError, PhtError, SettingsError
-from entrypoint.protocol.verify import verify
+from entrypoint.protocol.verify import verify_open
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.state import read_config
@@ -53,7 +53,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
     def story(steps: KeylessSteps) -> Outcome:
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
         config = read(read_config(settings.paths))
-        train = steps.verify_signed(config)
+        train = steps.verify_open(config)
         if settings.host_protocol:
             _refuse_closed(config, settings)
         argv = steps.resolve(command, train)
@@ -71,9 +71,11 @@ def _is_open(settings: Settings) -> bool:
     """Return whether the train proves that a host has opened it."""
     try:
         config = read(read_config(settings.paths))
-        verify(config, settings.paths.train)
+        verify_open(config, settings.paths.train)
     except (PhtError, OSError):
         return False  # then it is no train to run, and a visit says why
+    if config.encrypts_definition:  # a host has decrypted it
+        return config.result_hash is None or _are_plaintext(config, settings)
     no_results = sha512(config.session_id)  # and nothing that could have been decrypted
     return config.result_hash not in (None, no_results) and _are_plaintext(config, settings)
 

@@ -15,6 +15,9 @@ SETTINGS_BYTES = 1024 * 1024
 SESSION_ID_BYTES = 64
 """Length of the session id, in bytes."""
 
+SHA512_BYTES = 64
+"""Length of every hash of the protocol, in bytes."""
+
 RSA_BITS_MIN = 2048
 RSA_BITS_MAX = 8192
 """Accepted RSA moduli, in bits: below is breakable, above stalls the visit."""

@@ -7,6 +7,9 @@ from typing import NamedTuple
 QUERY = "query.json"
 """The one immutable file that is hashed after all others (docs/protocol.md, "Immutable hash")."""
 
+GENERATIONS = ("route", "flat")
+"""The names of the wire generations; a new train is of the first unless its author says more."""
+
 WORK_NAME = ".pht-visit"
 """The work folder of a visit where it must lie inside `pht_results`; no result may be called so."""
 

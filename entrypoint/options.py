@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from entrypoint import __version__
 from entrypoint.errors import UsageError
+from entrypoint.model import GENERATIONS
 
 _STATION_COMMANDS = {
     "run": "the whole visit",
@@ -16,6 +17,7 @@ _STATION_COMMANDS = {
     "undo": "put the encrypted state back after pre-run",
     "check": "verify everything and write nothing",
     "inspect": "show the route and what each stop did",
+    "query": "print the verified query.json, for fetching the data",
     "export": "write the train's paths as a tar",
 }
 _AUTHOR_COMMANDS = {
@@ -25,7 +27,7 @@ _AUTHOR_COMMANDS = {
     "decrypt-results": "verify and decrypt a train's results",
 }
 _COMMANDS = {**_STATION_COMMANDS, **_AUTHOR_COMMANDS, "help": "show this text"}
-_NOT_BUILT = ("query", "doctor", "validate-image", "describe-image")
+_NOT_BUILT = ("doctor", "validate-image", "describe-image")
 _HALVES = ("pre-run", "post-run", "undo")
 # With the station's key in reach these run an unsigned train on its data, sign, or leave plaintext.
 _AT_A_DESK = ("create", "simulate", "decrypt-results")
@@ -162,6 +164,9 @@ def _add_create(add: _Add) -> None:
     add("--output", required=True, type=Path, metavar="ROOT", help="the folder to make")
     add("--user-key", required=True, type=Path, metavar="PEM", help="the user's private key")
     add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
+    add("--builder-key", type=Path, metavar="PEM", help="the builder's, of the route generation")
+    add("--builder-password-file", type=Path, metavar="FILE", help="holds the password of that key")
+    add("--generation", choices=GENERATIONS, default=GENERATIONS[0], help="default: %(default)s")
     add("--user", required=True, metavar="ID", help="id of the user")
     add("--train-id", required=True, metavar="ID", help="id of the train")
     station = "a station and its public key; once for each, in the order of the route"

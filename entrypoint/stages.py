@@ -4,16 +4,22 @@ Each stage takes what the stage before returns, so that none can be skipped by m
 verify → VerifiedTrain → decrypt → OpenedTrain → (the train) → seal → SealedTrain → commit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from entrypoint.train_config import TrainConfig
 
 
 @dataclass(frozen=True)
 class VerifiedTrain:
-    """The definition and the chain of the train are what was signed."""
+    """The definition and the chain of the train are what was signed.
+
+    Attributes:
+        config: the configuration.
+        key: the symmetric key as it came out of the envelope, or None if there is no envelope yet.
+    """
 
     config: TrainConfig
+    key: bytes | None = field(repr=False)
 
 
 @dataclass(frozen=True)

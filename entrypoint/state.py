@@ -5,19 +5,17 @@ an unfinished visit, and it changes by atomic rename only.
 """
 
 import fcntl
-import hashlib
 import hmac
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from entrypoint import archive
 from entrypoint.errors import (
     IntegrityError,
     MalformedTrain,
@@ -26,11 +24,11 @@ from entrypoint.errors import (
 )
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import syncfs
-from entrypoint.linux.mounts import is_mount_point
-from entrypoint.linux.remove import empty, is_folder, remove
-from entrypoint.model import WORK_NAME, Paths
+from entrypoint.linux.remove import is_folder, remove
+from entrypoint.model import Paths
 from entrypoint.train_config import UNFINISHED
 from entrypoint.train_config.fields import parse_json
+from entrypoint.work import WorkFolder
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VERSION = 1
@@ -56,8 +54,8 @@ class Journal:
         station: the id of the station that began it.
         session_id: of the train, hex.
         config: the old `train_config.json`, whole.
-        kept: SHA-256 of the archive of the old results, from `open` on; None if there was no room
-            to keep them.
+        kept: the trees that the visit opens, by name, and from `open` on SHA-256 of the archive of
+            the old tree; None if there was no room to keep it.
         key: the fresh symmetric key, wrapped for this station; from `sealing` on.
         public: fields of the configuration that a running train may read.
     """
@@ -66,7 +64,7 @@ class Journal:
     station: str
     session_id: str
     config: bytes
-    kept: bytes | None = None
+    kept: Mapping[str, bytes | None]
     key: bytes | None = None
     public: dict[str, Any] = field(default_factory=dict)
 
@@ -150,7 +148,8 @@ class VisitState:
     """Reads and changes the state of a visit; every change is durable when the method returns.
 
     Attributes:
-        work: the work folder.
+        results: the work folder of the results.
+        train: the work folder of the immutable files, for trains that encrypt them.
         journal: of the unfinished visit, if there is one.
     """
 
@@ -158,43 +157,8 @@ class VisitState:
         self._paths = paths
         self._key = journal_key
         self.journal: Journal | None = None
-        self._inside = is_folder(paths.results) and is_mount_point(paths.results)
-        results = paths.results
-        self.work = (
-            results / WORK_NAME if self._inside else results.with_name(results.name + ".pht")
-        )
-
-    @property
-    def old(self) -> Path:
-        """The archive of the old, encrypted results."""
-        return self.work / "old.tar"
-
-    @property
-    def plain(self) -> Path:
-        """Where decrypted files stay until they are verified."""
-        return self.work / "plain"
-
-    @property
-    def small(self) -> Path:
-        """Where decrypted small files stay until they are verified, in one pack."""
-        return self.plain / "small.pack"
-
-    @property
-    def large(self) -> Path:
-        """Where other decrypted files stay until they are verified."""
-        return self.plain / "large"
-
-    def batch(self) -> Path:
-        """Return the folder, made if need be, where encrypted files wait to be durable."""
-        folder = self.work / "sealed"
-        self.work.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
-
-    @property
-    def leave_out(self) -> str:
-        """The name that walks of the results pass over, or nothing."""
-        return WORK_NAME if self._inside else ""
+        self.results = WorkFolder(paths.results)
+        self.train = WorkFolder(paths.train)
 
     def load(self) -> bytes | Journal:
         """Return the complete configuration, or the journal of the unfinished visit.
@@ -216,11 +180,13 @@ class VisitState:
 
     def clear_waste(self) -> None:
         """Remove what a kill may leave beside a complete configuration."""
-        for path in (self.work, _temporary(self._paths.config), _temporary(self._paths.user_key)):
-            remove(path)
+        for work in (self.results, self.train):
+            work.remove()
+        for path in (self._paths.config, self._paths.user_key):
+            remove(_temporary(path))
 
     def begin(self, journal: Journal) -> None:
-        """Mark the configuration as unfinished, then make the work folder: old → opening.
+        """Mark the configuration as unfinished, then make the work folders: old → opening.
 
         Raises:
             MalformedTrain: the journal would be larger than what the next start reads.
@@ -232,42 +198,45 @@ class VisitState:
                 hint="this size serves nothing; have the train built again",
             )
         self._record(journal)
-        self.work.mkdir(mode=0o700)
-        self.plain.mkdir(mode=0o700)
-        self.large.mkdir(mode=0o700)
+        for work in self._opened():
+            work.make()
 
     def enter(self, phase: Phase) -> None:
         """Record the next phase."""
         self._record(replace(self._begun(), phase=phase))
 
-    def open(self, *, kept: bytes | None) -> None:
-        """Record that the results may be replaced: opening → open.
+    def open(self, kept: Mapping[str, bytes | None]) -> None:
+        """Record that the trees may be replaced: opening → open.
 
         Args:
-            kept: SHA-256 of the archive of the old results, which is durable, or None.
+            kept: for each of them SHA-256 of the archive of the old one, which is durable, or None.
         """
         self._record(replace(self._begun(), phase=Phase.OPEN, kept=kept))
 
     def start_sealing(self, key: bytes) -> None:
         """Make the train's results durable and record the wrapped new key: → sealing."""
-        syncfs(self._paths.results)
+        self._sync()
         self._record(replace(self._begun(), phase=Phase.SEALING, key=key))
-        remove(self.work)
+        for work in self._opened():
+            work.remove()
 
     def go_back(self) -> bool:
         """Put the old state back from any phase before `sealing`; idempotent.
 
         Returns:
-            Whether the old state is back. If the old results could not be kept, the plaintext is
+            Whether the old state is back. If an old tree could not be kept, the plaintext is
             removed instead and the journal says `spent`.
         """
         journal = self._begun()
-        if journal.phase is not Phase.OPENING and not self._restore(journal):
-            self._empty_results()
-            remove(self.work)
-            self.enter(Phase.SPENT)
-            return False
-        remove(self.plain)
+        opened = self._opened()
+        if journal.phase is not Phase.OPENING:
+            if not all(work.is_kept(journal.kept[work.name]) for work in opened):
+                self._scrub()
+                return False
+            for work in opened:
+                work.restore()
+        for work in opened:
+            work.remove_plain()
         if not _holds(self._paths.config, journal.config):
             _replace(self._paths.config, journal.config)
         self.clear_waste()
@@ -276,29 +245,27 @@ class VisitState:
 
     def finish(self, config: bytes, user_envelope: bytes) -> None:
         """Commit: sealing → new. The configuration is renamed last."""
-        syncfs(self._paths.results)
+        self._sync()
         _replace(self._paths.user_key, user_envelope)
-        remove(self.work)
+        for work in self._opened():
+            work.remove()
         _replace(self._paths.config, config)
 
-    def _empty_results(self) -> None:
-        if not is_folder(self._paths.results):
-            remove(self._paths.results)
-            self._paths.results.mkdir()
-        empty(self._paths.results, leave_out=self.leave_out)
+    def _scrub(self) -> None:
+        """Leave no plaintext where the old state cannot come back: → spent."""
+        for work in self._opened():
+            work.empty_tree()
+            work.remove()
+        self.enter(Phase.SPENT)
 
-    def _restore(self, journal: Journal) -> bool:
-        """Put the old results back; return False if they were not kept, or not let alone."""
-        if not is_folder(self.work) or not self.old.is_file():
-            return False
-        with self.old.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").digest() != journal.kept:
-                return False  # the train can write where we can
-        self._empty_results()
-        if not archive.restore(self.old, self._paths.results, owners=os.geteuid() == 0):
-            self._paths.results.rmdir()
-        syncfs(self._paths.opt)
-        return True
+    def _opened(self) -> list[WorkFolder]:
+        """Return the work folders of the trees that the unfinished visit opens."""
+        kept = self._begun().kept
+        return [work for work in (self.results, self.train) if work.name in kept]
+
+    def _sync(self) -> None:
+        for work in self._opened():
+            syncfs(work.tree)
 
     def _begun(self) -> Journal:
         if self.journal is None:
@@ -349,8 +316,8 @@ class VisitState:
             station=visit["station"],
             session_id=visit["session_id"],
             config=visit["config"].encode(),
-            kept=bytes.fromhex(visit["kept"]) if visit["kept"] else None,
-            key=bytes.fromhex(visit["key"]) if visit["key"] else None,
+            kept={name: _from_hex(digest) for name, digest in visit["kept"].items()},
+            key=_from_hex(visit["key"]),
             public={name: value for name, value in document.items() if name not in known},
         )
 
@@ -362,9 +329,17 @@ def _fields(journal: Journal) -> dict[str, Any]:
         "station": journal.station,
         "session_id": journal.session_id,
         "config": journal.config.decode(),
-        "kept": journal.kept.hex() if journal.kept else None,
-        "key": journal.key.hex() if journal.key else None,
+        "kept": {name: _hex(digest) for name, digest in journal.kept.items()},
+        "key": _hex(journal.key),
     }
+
+
+def _hex(data: bytes | None) -> str | None:
+    return data.hex() if data else None
+
+
+def _from_hex(text: str | None) -> bytes | None:
+    return bytes.fromhex(text) if text else None
 
 
 def _temporary(path: Path) -> Path:

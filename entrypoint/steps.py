@@ -3,26 +3,44 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import IO
 
-from entrypoint.crypto.keys import journal_key, unwrap, wrap
-from entrypoint.errors import MalformedTrain, PhtError, SettingsError, StorageError
+from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
+from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
 from entrypoint.linux import child
 from entrypoint.linux.access import check_readable
 from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
 from entrypoint.linux.stop import StopRequest
+from entrypoint.model import QUERY
 from entrypoint.pack import PackWriter
 from entrypoint.protocol.command import resolve
 from entrypoint.protocol.commit import commit
-from entrypoint.protocol.decrypt import Target, decrypt, keeping, publish, space_needed
+from entrypoint.protocol.decrypt import (
+    Target,
+    decrypt,
+    decrypt_definition,
+    keeping,
+    publish,
+    space_needed,
+)
 from entrypoint.protocol.seal import Signer, check_sealable, seal
-from entrypoint.protocol.verify import check_own_entry, unlisted, verify
+from entrypoint.protocol.verify import (
+    check_own_entry,
+    contents,
+    has_visited,
+    is_as_signed,
+    unlisted,
+    verify,
+    verify_open,
+)
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.state import Journal, Phase, VisitState
 from entrypoint.train_config import TrainConfig, read
+from entrypoint.work import WorkFolder
 
 _STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
 """What the status line calls a phase; all others are `unfinished`."""
@@ -61,12 +79,15 @@ class KeylessSteps:
         error.stage, error.state = self.stage, self.state
         return error
 
-    def verify_signed(self, config: TrainConfig) -> VerifiedTrain:
-        """Steps 1 and 2: the definition and the chain."""
+    def verify_open(self, config: TrainConfig) -> VerifiedTrain:
+        """Steps 1 and 2 where the definition lies in plaintext."""
         self.stage = "verify"
-        train = verify(config, self._paths.train)
-        self._report.info(f"step 1: {len(config.files)} immutable files are what the user signed")
-        self._report.info(f"step 2: the chain of {len(config.visits)} station signatures is valid")
+        return self._verified(verify_open(config, self._paths.train))
+
+    def _verified(self, train: VerifiedTrain) -> VerifiedTrain:
+        files, visits = len(train.config.files), len(train.config.visits)
+        self._report.info(f"step 1: {files} immutable files are what the user signed")
+        self._report.info(f"step 2: the chain of {visits} station signatures is valid")
         return train
 
     def resolve(self, command: Sequence[str], train: VerifiedTrain) -> list[str]:
@@ -102,11 +123,11 @@ class KeylessSteps:
         if ended.status != 0:
             raise TrainFailed(ended)
 
-    def remove_unlisted(self, config: TrainConfig) -> None:
-        """Leave nothing in `pht_train` but the signed files, and say so."""
+    def remove_unlisted(self, config: TrainConfig, leave_out: str = "") -> None:
+        """Leave nothing in `pht_train` but the signed files and `leave_out`, and say so."""
         if not is_folder(self._paths.train):
             return
-        removed = unlisted(config, self._paths.train)
+        removed = unlisted(config, self._paths.train, leave_out)
         remove_from(self._paths.train, removed)
         for path in removed[:_NAMED_FILES]:
             self._report.info(f"removed pht_train/{path}, which nobody signed")
@@ -149,49 +170,88 @@ class Steps(KeylessSteps):
         self.stage = "verify"
         config = read(data)
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
-        return self.verify_signed(config)
+        envelope = config.envelope(self._signer.station)
+        key = open_envelope(self._signer.key, envelope, config.cipher) if envelope else None
+        return self._verified(
+            verify(config, self._paths.train, key, leave_out=self._leave_out(config))
+        )
 
     def has_visited(self, train: VerifiedTrain) -> bool:
         """Return whether this station has signed the chain already."""
-        return any(visit.station == self._signer.station for visit in train.config.visits)
+        return has_visited(train.config, self._signer.station)
+
+    def write_query(self, train: VerifiedTrain, output: IO[bytes]) -> None:
+        """Write the plaintext of the query, which `verify` has found to be the signed one."""
+        path = self._paths.train / QUERY
+        if not train.config.has_query(self._paths.train):
+            raise MissingInput(
+                "no-query",
+                f"the train carries no {QUERY}",
+                hint="nothing is to be fetched by a query; ask the user what data the train needs",
+                by="user",
+            )
+        output.writelines(contents(train.config, path, train.key))
+        output.flush()
 
     def open(self, train: VerifiedTrain, data: bytes) -> None:
         """Steps 3 to 5, then the plaintext takes the place of the ciphertext."""
         self.stage = "decrypt"
-        self._check_place()
-        kept = self._has_room()
+        works = self._works(train.config)
+        self._check_place(works)
+        has_room = self._has_room(works)
         journal = Journal(
             phase=Phase.OPENING,
             station=self._signer.station,
             session_id=train.config.session_id.hex(),
             config=data,
+            kept={work.name: None for work in works},
             public=train.config.public_fields(),
         )
         self.disk.begin(journal)
+        self.disk.open({work.name: self._open(train, work, keep=has_room) for work in works})
+        for work in works:
+            publish(work.large, work.small, work.tree)
+        self.remove_unlisted(train.config, self._leave_out(train.config))
+
+    def _open(self, train: VerifiedTrain, work: WorkFolder, *, keep: bool) -> bytes | None:
+        """Decrypt a tree into its work folder; return the digest of the old one if it is kept."""
         with (
-            keeping(self.disk.old, self._paths.results) if kept else nullcontext() as old,
-            PackWriter(self.disk.small) as small,
+            keeping(work.old, work.tree) if keep else nullcontext() as old,
+            PackWriter(work.small) as small,
         ):
-            self.decrypt(train, Target(self.disk.large, small, old))
-        self.disk.open(kept=old.digest() if old else None)
-        publish(self.disk.large, self.disk.small, self._paths.results)
-        self.remove_unlisted(train.config)
+            target = Target(work.large, small, old)
+            if work is self.disk.results:
+                self.decrypt(train, target)
+            else:
+                decrypt_definition(
+                    train,
+                    work.tree,
+                    target=target,
+                    leave_out=work.leave_out,
+                    proceed=self._stop.check,
+                )
+        return old.digest() if old else None
+
+    def _works(self, config: TrainConfig) -> list[WorkFolder]:
+        """Return the work folders of the trees that travel encrypted."""
+        definition = self._definition(config)
+        return [self.disk.results, *([definition] if definition else [])]
+
+    def _definition(self, config: TrainConfig) -> WorkFolder | None:
+        """Return the work folder of the immutable files, None if they travel in plaintext."""
+        return self.disk.train if config.encrypts_definition else None
 
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:
         """Steps 3, 4 and 5; without a target nothing is written."""
         self.stage = "decrypt"
-        config = train.config
-        first = config.result_hash is None
         opened = decrypt(
             train,
-            self._signer.key,
-            None if first else config.envelope(self._signer.station),
             self._paths.results,
             target=target,
-            leave_out=self.disk.leave_out,
+            leave_out=self.disk.results.leave_out,
             proceed=self._stop.check,
         )
-        if first:
+        if train.config.result_hash is None:
             self._report.info("steps 3 to 5: nothing to decrypt, this is the first stop")
         else:
             files = opened.contents.files
@@ -203,7 +263,7 @@ class Steps(KeylessSteps):
 
         What the train has left beside its signed files does not travel either, and is removed.
         """
-        self.remove_unlisted(config)
+        self.remove_unlisted(config, self._leave_out(config))
         if not self._is_as_signed(config):
             raise MalformedTrain(
                 "train-changed-itself",
@@ -216,8 +276,9 @@ class Steps(KeylessSteps):
                 "the train has removed or replaced the folder pht_results",
                 hint="a train may empty this folder, but not remove it; change the train",
             )
-        for path in check_sealable(self._paths.results, self.disk.leave_out):
-            self._report.warning(f"the link {path} travels without a signature")
+        for work in self._works(config):
+            for path in check_sealable(work.tree, work.leave_out):
+                self._report.warning(f"the link {path} travels without a signature")
 
     def succeed(self, config: TrainConfig) -> None:
         """Record that the train has succeeded; its results are never thrown away from here on."""
@@ -237,9 +298,8 @@ class Steps(KeylessSteps):
             config,
             self._signer,
             key,
-            self._paths.results,
-            batch=self.disk.batch(),
-            leave_out=self.disk.leave_out,
+            self.disk.results,
+            self._definition(config),
             proceed=self._stop.check,
         )
         contents = sealed.contents
@@ -268,52 +328,67 @@ class Steps(KeylessSteps):
         as_signed = True
         if journal is not None and journal.phase is not Phase.OPENING:  # the train may have run
             config = read(journal.config)
-            self.remove_unlisted(config)
-            as_signed = self._is_as_signed(config)
+            if not config.encrypts_definition:  # else the old files come back as the results do
+                self.remove_unlisted(config)
+                as_signed = self._is_as_signed(config)
         back = self.disk.go_back()
         self.state = "unchanged" if back and as_signed else "spent"
         if not back:
-            self._report.warning("the encrypted results are gone: start from the image again")
+            self._report.warning("the encrypted files are gone: start from the image again")
         elif not as_signed:
             self._report.warning("the signed files are changed: start from the image again")
         return back
 
     def _is_as_signed(self, config: TrainConfig) -> bool:
         """Return whether the train has let its own files alone."""
-        try:
-            verify(config, self._paths.train)
-        except (PhtError, OSError):
-            return False
-        return True
+        return is_as_signed(config, self._paths.train, self._leave_out(config))
 
-    def _check_place(self) -> None:
-        paths = self._paths
-        if is_mount_point(paths.config):
-            raise _bad_place(f"{paths.config} is a mount of its own and cannot be replaced")
-        if paths.results.is_dir():
-            if mounts_below(paths.results):
-                raise _bad_place(f"there is a mount inside {paths.results}")
-            if self._settings.in_container and mount_of(paths.results).fs_type == "tmpfs":
-                raise _bad_place(f"{paths.results} is in memory and vanishes with the container")
+    def _leave_out(self, config: TrainConfig) -> str:
+        """Return the name that walks of the immutable files pass over, or nothing."""
+        definition = self._definition(config)
+        return definition.leave_out if definition else ""
 
-    def _has_room(self) -> bool:
-        """Return whether the old results can be kept; refuse if not even the plaintext fits."""
-        results = self._paths.results
-        free = free_bytes(results if results.is_dir() else self._paths.opt)
-        plain, old = space_needed(results, self.disk.leave_out)
-        if free < plain:
-            raise StorageError(
-                "disk-full",
-                f"decrypting the results needs {plain} bytes and {free} are free",
-                hint="free space where the container's files lie, then start again",
-                retry=True,
-            )
-        if free < plain + old:
+    def _check_place(self, works: Sequence[WorkFolder]) -> None:
+        if is_mount_point(self._paths.config):
+            raise _bad_place(f"{self._paths.config} is a mount of its own and cannot be replaced")
+        for tree in (work.tree for work in works if work.tree.is_dir()):
+            if mounts_below(tree):
+                raise _bad_place(f"there is a mount inside {tree}")
+            if self._settings.in_container and mount_of(tree).fs_type == "tmpfs":
+                raise _bad_place(f"{tree} is in memory and vanishes with the container")
+
+    def _has_room(self, works: Sequence[WorkFolder]) -> bool:
+        """Return whether the old trees can be kept; refuse if not even the plaintext fits."""
+        keep = True
+        for folder, (plain, old) in _space_needed(works).items():
+            free = free_bytes(folder)
+            if free < plain:
+                raise StorageError(
+                    "disk-full",
+                    f"decrypting the train needs {plain} bytes and {free} are free",
+                    hint="free space where the container's files lie, then start again",
+                    retry=True,
+                )
+            keep = keep and free >= plain + old
+        if not keep:
             self._report.warning(
-                "there is no room to keep the encrypted results: should the train fail, "
+                "there is no room to keep the encrypted files: should the train fail, "
                 "it has to be started from the image again"
             )
-        return free >= plain + old
+        return keep
+
+
+def _space_needed(works: Sequence[WorkFolder]) -> dict[Path, tuple[int, int]]:
+    """Return the bytes for plaintext and for old trees, by one folder of each file system."""
+    folders: dict[int, Path] = {}
+    needed: dict[Path, tuple[int, int]] = {}
+    for work in works:
+        place = work.tree if work.tree.is_dir() else work.tree.parent
+        folder = folders.setdefault(place.stat().st_dev, place)
+        plain, old = space_needed(work.tree, work.leave_out)
+        plain_before, old_before = needed.get(folder, (0, 0))
+        needed[folder] = (plain_before + plain, old_before + old)
+    return needed
 
 
 def _bad_place(problem: str) -> SettingsError:

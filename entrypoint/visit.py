@@ -20,7 +20,7 @@ What the disk holds in between is told in docs/crash-safety.md.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from entrypoint.errors import (
     PhtError,
@@ -136,13 +136,21 @@ def check(settings: Settings, report: Report) -> Outcome:
     """Verify everything that a visit would verify, and write nothing."""
 
     def story(steps: Steps) -> Outcome:
-        found = steps.load()
-        if isinstance(found, Journal):
-            raise _wrong_half("a visit is not finished", "start that container again, or use undo")
-        train = steps.verify(found)
+        train = steps.verify(_complete(steps))
         opened = steps.decrypt(train, None)
         code = "already-visited" if steps.has_visited(train) else "ready"
         return outcome(steps, "verified", code=code, files=opened.contents.files)
+
+    return _aboard(settings, report, story)
+
+
+def query(settings: Settings, report: Report, output: IO[bytes]) -> Outcome:
+    """Write the verified query to `output`, so that the station can fetch the data before a run."""
+
+    def story(steps: Steps) -> Outcome:
+        train = steps.verify(_complete(steps))
+        steps.write_query(train, output)
+        return outcome(steps, "verified")
 
     return _aboard(settings, report, story)
 
@@ -169,6 +177,14 @@ def aboard(
             raise steps.placed(error) from error.__cause__
         except Exception as error:
             raise steps.placed(unexpected(error)) from error
+
+
+def _complete(steps: Steps) -> bytes:
+    """Return the configuration; refuse to look at a train in the middle of a visit."""
+    found = steps.load()
+    if isinstance(found, Journal):
+        raise _wrong_half("a visit is not finished", "start that container again, or use undo")
+    return found
 
 
 def _find(steps: Steps, report: Report) -> bytes | Journal:
@@ -224,7 +240,7 @@ def _seal(steps: Steps) -> Outcome:
         failure.retry = True
         failure.hint = "mend the cause, then start this same container again to finish"
         raise failure from error
-    changed = "pht_results,train_config.json,user_sym_key.key"
+    changed = ",".join([*journal.kept, "train_config.json", "user_sym_key.key"])
     return outcome(steps, "visited", files=contents.files, bytes=contents.size, changed=changed)
 
 

@@ -9,21 +9,20 @@ from pathlib import Path, PurePosixPath
 
 from entrypoint.author import private_keys
 from entrypoint.author.output import check_apart, new_folder
-from entrypoint.crypto.digests import immutable_hash
+from entrypoint.crypto.cipher import IV_BYTES, Cipher, through
+from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.keys import (
     PrivateKey,
     PublicKey,
     fingerprint,
-    public_pem,
     read_public_key,
 )
-from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.limits import CONFIG_PROBLEMS, SESSION_ID_BYTES
 from entrypoint.model import QUERY, Paths
 from entrypoint.protocol.verify import verify
 from entrypoint.report import Report, show, table
-from entrypoint.train_config import TrainConfig, encode, initial_document, read
+from entrypoint.train_config import Draft, TrainConfig, encode, immutable_files, new_train, read
 from entrypoint.tree import Entry, Kind, walk
 
 LEFT_OUT = frozenset(
@@ -35,10 +34,11 @@ LEFT_OUT = frozenset(
 
 @dataclass(frozen=True)
 class Definition:
-    """What makes a train, apart from its user's key.
+    """What makes a train, apart from the keys that sign it.
 
     Attributes:
         folder: the files that are to become immutable.
+        generation: the name of its wire generation.
         user: id of the user who signs.
         train_id: id of the train.
         stations: the public key of every station, by its id.
@@ -47,6 +47,7 @@ class Definition:
     """
 
     folder: Path
+    generation: str
     user: str
     train_id: str
     stations: Mapping[str, PublicKey]
@@ -54,12 +55,23 @@ class Definition:
     master_image: str
 
 
+@dataclass(frozen=True)
+class Signers:
+    """The private keys that sign a new train; a builder's where the generation wants one."""
+
+    user: PrivateKey
+    builder: PrivateKey | None
+
+
 def create(
     train: Path,
     output: Path,
     *,
+    generation: str,
     user_key: Path,
     password_file: Path | None,
+    builder_key: Path | None,
+    builder_password_file: Path | None,
     user: str,
     train_id: str,
     stations: Sequence[tuple[str, Path]],
@@ -73,61 +85,77 @@ def create(
         train: the folder with the train's files.
         output: a new or empty folder.
         user_key: file of the user's private key, `password_file` of its password.
+        builder_key: file of the builder's, `builder_password_file` of its password.
         stations: ids and public key files.
-        user, train_id, proposal, master_image: as in `Definition`.
+        generation, user, train_id, proposal, master_image: as in `Definition`.
 
     Raises:
         PhtError: something is missing, refused or not as it should be; `output` is not made.
     """
-    check_apart(train, (output, user_key, password_file))
-    definition = Definition(train, user, train_id, _public_keys(stations), proposal, master_image)
+    secrets = (user_key, password_file, builder_key, builder_password_file)
+    check_apart(train, (output, *secrets))
+    public_keys = _public_keys(stations)
+    definition = Definition(train, generation, user, train_id, public_keys, proposal, master_image)
     with new_folder(output) as folder:
-        key = private_keys.read(user_key, password_file)
-        config = build(definition, key, Paths(folder), report)
+        signers = Signers(
+            private_keys.read(user_key, password_file),
+            private_keys.read(builder_key, builder_password_file) if builder_key else None,
+        )
+        config = build(definition, signers, Paths(folder), report)
     _summarise(config, output, report)
 
 
-def build(definition: Definition, key: PrivateKey, paths: Paths, report: Report) -> TrainConfig:
+def build(definition: Definition, signers: Signers, paths: Paths, report: Report) -> TrainConfig:
     """Make a signed train below `paths` and verify what was written.
 
     Raises:
         MissingInput: the folder of the train does not exist.
-        UsageError: an id is empty or has control characters.
+        UsageError: an id is empty or has control characters, or the keys do not suit.
         MalformedTrain: the folder holds nothing, or something that cannot travel.
     """
     _check_ids([definition.user, definition.train_id, *definition.stations])
     files = _files(definition.folder, report)
+    draft = _draft(definition, files)
+    document, key = new_train(definition.generation, draft, signers.user, signers.builder)
+    config = read(encode(document))
     for file in files:
         target = paths.train / file
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(definition.folder / file, target)
+        _copy(definition.folder / file, target, config.cipher, key)
     paths.results.mkdir()
-    paths.config.write_bytes(_sign(definition, key, paths.train, files))
-    return verify(read(paths.config.read_bytes()), paths.train).config
+    paths.config.write_bytes(encode(document))
+    return verify(config, paths.train, key).config
 
 
-def _sign(definition: Definition, key: PrivateKey, train: Path, files: Sequence[str]) -> bytes:
-    """Return the configuration of a train that has not visited any station."""
+def _draft(definition: Definition, files: Sequence[str]) -> Draft:
     session_id = os.urandom(SESSION_ID_BYTES)
+    folder = definition.folder
     digest = immutable_hash(
         definition.user,
-        (train / file for file in files if file != QUERY),
+        (chunks(folder / file) for file in files if file != QUERY),
         session_id,
-        train / QUERY if QUERY in files else None,
+        chunks(folder / QUERY) if QUERY in files else None,
     )
-    document = initial_document(
-        master_image=definition.master_image,
-        user_id=definition.user,
+    return Draft(
         train_id=definition.train_id,
+        user_id=definition.user,
         proposal_id=definition.proposal,
+        master_image=definition.master_image,
         session_id=session_id,
-        user_key_pem=public_pem(key.public_key()),
-        station_key_pems={name: public_pem(pub) for name, pub in definition.stations.items()},
+        stations=definition.stations,
         file_list=files,
         definition_hash=digest,
-        definition_signature=sign_pss(key, digest),
     )
-    return encode(document)
+
+
+def _copy(source: Path, target: Path, cipher: Cipher, key: bytes | None) -> None:
+    """Copy a file and its mode; if there is a key, encrypt it on its way."""
+    contents = chunks(source)
+    if key is not None:
+        contents = through(cipher.encryptor(key, os.urandom(IV_BYTES)), contents)
+    with target.open("xb") as file:
+        file.writelines(contents)
+    shutil.copymode(source, target)
 
 
 def _public_keys(stations: Sequence[tuple[str, Path]]) -> dict[str, PublicKey]:
@@ -226,9 +254,10 @@ def _is_utf8(path: str) -> bool:
 def _summarise(config: TrainConfig, output: Path, report: Report) -> None:
     rows = [(name, fingerprint(key)) for name, key in config.stations.items()]
     show(table(("station", "fingerprint of its key (SHA-256)"), rows))
-    count = len(config.files) + config.has_query
+    count = len(immutable_files(config, Paths(output).train))
     session = config.session_id.hex()[:16]
-    report.info(f"train {config.train_id}: {count} files, signed by user {config.user_id}")
+    about = f"{count} files, signed by user {config.user_id}"
+    report.info(f"train {config.train_id} of the {config.generation} generation: {about}")
     report.info(f"it is session {session}…, in {output / 'opt'}")
     report.info("compare the fingerprints with those that the stations tell you")
     report.info(

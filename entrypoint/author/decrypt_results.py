@@ -9,12 +9,12 @@ from typing import NamedTuple
 from entrypoint import archive
 from entrypoint.author import private_keys
 from entrypoint.author.output import new_folder, private_folder
-from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, same_key
+from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, open_envelope, same_key
 from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
 from entrypoint.protocol.decrypt import Target, decrypt
-from entrypoint.protocol.verify import verify
+from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import Report, show, table
 from entrypoint.stages import OpenedTrain, VerifiedTrain
 from entrypoint.train_config import TrainConfig, read
@@ -89,10 +89,10 @@ def open_results(
             hint="give the key of the user, or with --station ID that of a station",
             by="user",
         )
-    train = _verified(config, paths, report)
+    train = _verified(config, open_envelope(key, recipient.envelope, config.cipher), paths, report)
     if not paths.results.is_dir():
         raise _missing("the results are not in the source")
-    opened = decrypt(train, key, recipient.envelope, paths.results, target=Target(folder))
+    opened = decrypt(train, paths.results, target=Target(folder))
     _settle(folder, report)
     return opened
 
@@ -139,7 +139,8 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
             hint="the ids on this train are: " + ", ".join(config.stations),
             by="user",
         )
-    if config.user_envelope is None:
+    envelope = config.user_envelope if station is None else config.envelope(station)
+    if config.result_hash is None or envelope is None:
         raise RouteError(
             "no-results-yet",
             "the train has not visited any station, so there are no results",
@@ -147,19 +148,18 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
             by="user",
         )
     if station is None:
-        return _Recipient("the user", config.user_key, config.user_envelope)
-    return _Recipient(f"station {station}", config.stations[station], config.envelope(station))
+        return _Recipient("the user", config.user_key, envelope)
+    return _Recipient(f"station {station}", config.stations[station], envelope)
 
 
-def _verified(config: TrainConfig, paths: Paths, report: Report) -> VerifiedTrain:
+def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> VerifiedTrain:
     """Verify the definition and the chain, the files of the definition if they are there."""
     if paths.train.is_dir():
-        train = verify(config, paths.train)
+        train = verify(config, paths.train, key)
         report.info(f"the {len(config.files)} immutable files are what the user signed")
     else:
-        config.verify_user_signature()
-        config.verify_chain()
-        train = VerifiedTrain(config)
+        verify_signatures(config)
+        train = VerifiedTrain(config, key)
         report.warning("there is no pht_train in the source: the immutable files are not checked")
     report.info(f"the chain of {len(config.visits)} station signatures is valid")
     return train

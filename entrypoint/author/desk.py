@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entrypoint.author import private_keys
-from entrypoint.author.create import Definition, build, check_unique
+from entrypoint.author.create import Definition, Signers, build, check_unique
 from entrypoint.crypto.keys import PrivateKey, load_private_key
 from entrypoint.errors import MissingInput
 from entrypoint.limits import RSA_BITS_MIN
-from entrypoint.model import Paths
+from entrypoint.model import GENERATIONS, Paths
 from entrypoint.report import Report
 
 USER_KEY = "user.private.pem"
@@ -92,7 +92,9 @@ def prepare(
         files[station], private[station] = _station_key(station, keys, made)
     public = {station: key.public_key() for station, key in private.items()}
     paths = Paths(work / "train")
-    build(Definition(train, "user", "simulation", public, "", ""), user, paths, report)
+    definition = Definition(train, GENERATIONS[0], "user", "simulation", public, "", "")
+    builder = private_keys.generate(RSA_BITS_MIN)
+    build(definition, Signers(user, builder), paths, report)
     return Desk(work, data, user, files, paths)
 
 

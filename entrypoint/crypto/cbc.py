@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from entrypoint.crypto.cipher import InvalidCiphertext
+from entrypoint.crypto.cipher import InvalidCiphertext, Streams
 
 HEAD_BYTES = 16
 """How much of an encrypted file `peek_iv` needs, in bytes."""
@@ -38,8 +38,8 @@ def peek_iv(head: bytes) -> bytes | None:
     return head[:HEAD_BYTES] if len(head) >= HEAD_BYTES else None
 
 
-class Encryptor:
-    """Encrypts one file that comes in pieces.
+def encryptor(key: bytes, iv: bytes) -> Streams:
+    """Return the streams that encrypt a file; the first leaves AES to the second.
 
     Args:
         key: 32 bytes.
@@ -48,26 +48,11 @@ class Encryptor:
     Raises:
         ValueError: key or IV is malformed.
     """
-
-    def __init__(self, key: bytes, iv: bytes) -> None:
-        self._cipher = Cipher(AES256(key), CBC(iv)).encryptor()
-        self._head = iv
-        self._plaintext_bytes = 0
-
-    def update(self, data: bytes) -> bytes:
-        """Take the next plaintext and return the ciphertext that is ready."""
-        head, self._head = self._head, b""
-        self._plaintext_bytes += len(data)
-        return head + self._cipher.update(data)
-
-    def finalize(self) -> bytes:
-        """Return the rest of the file."""
-        count = _BLOCK_BYTES - self._plaintext_bytes % _BLOCK_BYTES
-        return self.update(bytes([count]) * count)
+    return _Unchanged(), _Encryptor(key, iv)
 
 
-class Decryptor:
-    """Decrypts one file that comes in pieces; its plaintext is not authenticated.
+def decryptor(key: bytes) -> Streams:
+    """Return the streams that decrypt a file; the first raises InvalidBlocks.
 
     Args:
         key: 32 bytes.
@@ -75,14 +60,46 @@ class Decryptor:
     Raises:
         ValueError: the key is malformed.
     """
+    return _Decryptor(key), _Unchanged()
+
+
+class _Unchanged:
+    """Passes on what comes; hashing is then all that its process has to do."""
+
+    def update(self, data: bytes | memoryview) -> bytes:
+        return bytes(data)
+
+    def finalize(self) -> bytes:
+        return b""
+
+
+class _Encryptor:
+    """Encrypts one file that comes in pieces."""
+
+    def __init__(self, key: bytes, iv: bytes) -> None:
+        self._cipher = Cipher(AES256(key), CBC(iv)).encryptor()
+        self._head = iv
+        self._plaintext_bytes = 0
+
+    def update(self, data: bytes | memoryview) -> bytes:
+        head, self._head = self._head, b""
+        self._plaintext_bytes += len(data)
+        return head + self._cipher.update(data)
+
+    def finalize(self) -> bytes:
+        count = _BLOCK_BYTES - self._plaintext_bytes % _BLOCK_BYTES
+        return self.update(bytes([count]) * count)
+
+
+class _Decryptor:
+    """Decrypts one file that comes in pieces."""
 
     def __init__(self, key: bytes) -> None:
         self._algorithm = AES256(key)
         self._cipher: CipherContext | None = None
         self._waiting = b""  # the IV as far as it has come, later the last block of plaintext
 
-    def update(self, data: bytes) -> bytes:
-        """Take the next ciphertext and return the plaintext that cannot be padding."""
+    def update(self, data: bytes | memoryview) -> bytes:
         if self._cipher is None:
             self._waiting += data
             if len(self._waiting) < HEAD_BYTES:
@@ -91,16 +108,11 @@ class Decryptor:
             self._cipher = Cipher(self._algorithm, CBC(iv)).decryptor()
             self._waiting = b""
         plaintext = self._waiting + self._cipher.update(data)
-        end = max(0, len(plaintext) - _BLOCK_BYTES)
+        end = max(0, len(plaintext) - _BLOCK_BYTES)  # what may be padding waits
         self._waiting = plaintext[end:]
         return plaintext[:end]
 
     def finalize(self) -> bytes:
-        """Return the rest of the plaintext.
-
-        Raises:
-            InvalidBlocks: the file cannot have been made with this key.
-        """
         if self._cipher is None:
             raise InvalidBlocks
         unpadder = PKCS7(8 * _BLOCK_BYTES).unpadder()

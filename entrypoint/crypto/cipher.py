@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+IV_BYTES = 16
+"""Length of every IV, in bytes."""
+
 
 class InvalidCiphertext(Exception):
     """A file does not decrypt. There is one such error without detail, so that it tells nothing."""

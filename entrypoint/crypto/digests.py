@@ -1,7 +1,8 @@
 """The hashes of the protocol, all SHA-512 (docs/protocol.md, "Hashes")."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from entrypoint.limits import CHUNK_BYTES
@@ -16,22 +17,26 @@ def sha512(*parts: bytes) -> bytes:
 
 
 def immutable_hash(
-    user_id: str, files: Iterable[Path], session_id: bytes, query: Path | None
+    user_id: str,
+    files: Iterable[Iterable[bytes]],
+    session_id: bytes,
+    query: Iterable[bytes] | None,
 ) -> bytes:
     """Return the hash of the train definition, 64 bytes.
 
     Args:
         user_id: the id of the user who signs.
-        files: the immutable files in the order of the file list, without the query.
+        files: the contents, in chunks, of the immutable files in the order of the file list,
+            without the query.
         session_id: 64 bytes.
-        query: `query.json`, if the train has one; hashed last.
+        query: the contents of `query.json`, if the train has one; hashed last.
     """
     digest = hashlib.sha512(user_id.encode())
-    for path in files:
-        _update(digest, path)
+    for chunk in chain.from_iterable(files):
+        digest.update(chunk)
     digest.update(session_id)
-    if query is not None:
-        _update(digest, query)
+    for chunk in query or ():
+        digest.update(chunk)
     return digest.digest()
 
 
@@ -43,13 +48,14 @@ def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
         session_id: 64 bytes.
     """
     digest = hashlib.sha512()
-    for path in files:
-        _update(digest, path)
+    for chunk in chain.from_iterable(map(chunks, files)):
+        digest.update(chunk)
     digest.update(session_id)
     return digest.digest()
 
 
-def _update(digest: "hashlib._Hash", path: Path) -> None:
+def chunks(path: Path) -> Iterator[bytes]:
+    """Yield the contents of a file piece by piece."""
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
+            yield chunk

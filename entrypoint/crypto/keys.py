@@ -1,6 +1,7 @@
 """RSA keys: reading, bounds, envelopes, and what else is derived from them."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -8,6 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from entrypoint.crypto.cipher import Cipher
 from entrypoint.errors import MissingInput, SettingsError
 from entrypoint.limits import RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT
 
@@ -139,6 +141,20 @@ def unwrap(key: PrivateKey, envelope: bytes) -> bytes | None:
         return key.decrypt(envelope, _oaep())
     except ValueError:
         return None
+
+
+def open_envelope(key: PrivateKey, envelope: bytes, cipher: Cipher) -> bytes:
+    """Return the symmetric key in an envelope, or a random one if it does not hold any.
+
+    Whoever tries forged envelopes then sees the files fail to decrypt, as with any other forgery
+    (docs/security.md, "No oracle").
+    """
+    symmetric_key = unwrap(key, envelope)
+    if symmetric_key is not None:
+        with suppress(ValueError):  # what the envelope holds need not be a key
+            cipher.decryptor(symmetric_key)
+            return symmetric_key
+    return cipher.generate_key()
 
 
 def journal_key(key: PrivateKey) -> bytes:

@@ -1,4 +1,6 @@
-"""Steps 3 to 5: unwrap the symmetric key, decrypt the results, check their hash and signature.
+"""Steps 3 to 5: decrypt the results with the symmetric key, check their hash and signature.
+
+The immutable files, where they travel encrypted, are decrypted by the same pass.
 
 One pass over the files. Plaintext goes to a private folder and gets its final name only after every
 MAC, the hash and the signature have been verified. All failures look alike (docs/security.md, "No
@@ -8,8 +10,8 @@ oracle").
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Container, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -17,12 +19,11 @@ from typing import IO
 
 from entrypoint import archive, relay
 from entrypoint.crypto.cipher import InvalidCiphertext, through, through_one
-from entrypoint.crypto.keys import PrivateKey, unwrap
 from entrypoint.errors import RouteError
 from entrypoint.limits import CHUNK_BYTES
 from entrypoint.pack import PackWriter, apply
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.train_config import TrainConfig, results_unverified
+from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
 from entrypoint.tree import Entry, Kind, check_entry, create_like, is_small, walk
 
 _BLOCK_BYTES = 4096  # what a file takes on disk beside its contents, and an archive beside them
@@ -44,12 +45,12 @@ class Target:
 
 
 @contextmanager
-def keeping(old: Path, results: Path) -> Iterator[archive.Writer]:
-    """Give an archive at `old` for the ciphertext of `results`; afterwards it is durable."""
+def keeping(old: Path, tree: Path) -> Iterator[archive.Writer]:
+    """Give an archive at `old` for the ciphertext of `tree`; afterwards it is durable."""
     with old.open("xb") as file:
         writer = archive.Writer(file)
-        if results.is_dir():
-            writer.add(archive.member(Entry(".", Kind.DIRECTORY, results.stat()), "."))
+        if tree.is_dir():
+            writer.add(archive.member(Entry(".", Kind.DIRECTORY, tree.stat()), "."))
         yield writer
         writer.close()
         file.flush()
@@ -58,8 +59,6 @@ def keeping(old: Path, results: Path) -> Iterator[archive.Writer]:
 
 def decrypt(
     train: VerifiedTrain,
-    key: PrivateKey,
-    envelope: bytes | None,
     results: Path,
     *,
     target: Target | None,
@@ -70,8 +69,6 @@ def decrypt(
 
     Args:
         train: what `verify` returned.
-        key: the private key that opens the envelope.
-        envelope: the wrapped symmetric key; None only before the first stop.
         results: the folder with the encrypted files.
         target: where to write, or None to verify only.
         leave_out: a name in `results` that is not part of them.
@@ -82,10 +79,11 @@ def decrypt(
         RouteError: there are results before the first stop.
     """
     config = train.config
-    if config.result_hash is None or envelope is None:
+    if config.result_hash is None:
         return OpenedTrain(train, _nothing(results, leave_out, target))
-    symmetric_key = _symmetric_key(config, key, envelope)
-    run = _Run(config, symmetric_key, target, proceed)
+    if train.key is None:
+        raise results_unverified()
+    run = _Run(config, train.key, target, proceed)
     try:
         contents = run.decrypt_all(results, leave_out)
     except InvalidCiphertext:
@@ -96,37 +94,48 @@ def decrypt(
     return OpenedTrain(train, contents)
 
 
-def publish(plain: Path, small: Path, results: Path) -> None:
+def decrypt_definition(
+    train: VerifiedTrain,
+    folder: Path,
+    *,
+    target: Target,
+    leave_out: str,
+    proceed: Callable[[], None],
+) -> None:
+    """Decrypt the immutable files in `folder`, which `verify` has found to be the signed ones.
+
+    What lies beside them is kept and not decrypted.
+
+    Raises:
+        IntegrityError: they do not decrypt; see `decrypt`.
+    """
+    if train.key is None:
+        raise results_unverified()
+    run = _Run(train.config, train.key, target, proceed)
+    try:
+        run.decrypt_all(folder, leave_out, immutable_files(train.config, folder))
+    except InvalidCiphertext:
+        raise results_unverified() from None
+
+
+def publish(plain: Path, small: Path, tree: Path) -> None:
     """Put verified files in place of their ciphertext: small ones by contents, others by rename."""
-    results.mkdir(exist_ok=True)
-    apply(small, results)
+    tree.mkdir(exist_ok=True)
+    apply(small, tree)
     small.unlink()
     for entry in walk(plain):
         if entry.kind is not Kind.DIRECTORY:
-            (plain / entry.path).replace(results / entry.path)
+            (plain / entry.path).replace(tree / entry.path)
 
 
-def space_needed(results: Path, leave_out: str) -> tuple[int, int]:
+def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
     """Return how many bytes the plaintext and the kept ciphertext will take at most."""
     plain = old = 0
-    for entry in _entries(results, leave_out):
+    for entry in _entries(tree, leave_out):
         size = entry.stat.st_size if entry.kind is Kind.FILE else 0
         plain += size + _BLOCK_BYTES
         old += size + _BLOCK_BYTES
     return plain, old
-
-
-def _symmetric_key(config: TrainConfig, key: PrivateKey, envelope: bytes) -> bytes:
-    """Open the envelope; if that fails, go on with a random key.
-
-    Whoever tries forged envelopes then sees the failure of a MAC, as with any other forgery.
-    """
-    symmetric_key = unwrap(key, envelope)
-    if symmetric_key is not None:
-        with suppress(ValueError):  # what the envelope holds need not be a key
-            config.cipher.decryptor(symmetric_key)
-            return symmetric_key
-    return config.cipher.generate_key()
 
 
 def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
@@ -144,12 +153,12 @@ def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
     return Contents(0, 0)
 
 
-def _entries(results: Path, leave_out: str) -> Iterator[Entry]:
-    return walk(results, leave_out=leave_out) if results.is_dir() else iter(())
+def _entries(tree: Path, leave_out: str) -> Iterator[Entry]:
+    return walk(tree, leave_out=leave_out) if tree.is_dir() else iter(())
 
 
 class _Run:
-    """One pass over all files of a results folder."""
+    """One pass over all files of a tree."""
 
     def __init__(
         self,
@@ -164,13 +173,17 @@ class _Run:
         self._proceed = proceed
         self._digest = hashlib.sha512()
 
-    def decrypt_all(self, results: Path, leave_out: str) -> Contents:
-        """Decrypt every file in archive order."""
+    def decrypt_all(
+        self, tree: Path, leave_out: str, only: Container[str] | None = None
+    ) -> Contents:
+        """Decrypt every file, or `only` some paths, in archive order."""
         files = size = 0
-        for entry in _entries(results, leave_out):
+        for entry in _entries(tree, leave_out):
             check_entry(entry)
-            if entry.kind is Kind.FILE:
-                size += self._decrypt_file(results, entry)
+            if entry.kind is Kind.FILE and only is not None and entry.path not in only:
+                self._keep_file(tree, entry)
+            elif entry.kind is Kind.FILE:
+                size += self._decrypt_file(tree, entry)
                 files += 1
             elif self._target:
                 _repeat(entry, self._target)
@@ -181,8 +194,13 @@ class _Run:
         self._digest.update(self._config.session_id)
         return self._digest.digest()
 
-    def _decrypt_file(self, results: Path, entry: Entry) -> int:
-        with open(f"{results}/{entry.path}", "rb", buffering=0) as source:
+    def _keep_file(self, tree: Path, entry: Entry) -> None:
+        if self._target and self._target.old:
+            with (tree / entry.path).open("rb") as source:
+                self._target.old.add_file(archive.member(entry, entry.path), source)
+
+    def _decrypt_file(self, tree: Path, entry: Entry) -> int:
+        with open(f"{tree}/{entry.path}", "rb", buffering=0) as source:
             if is_small(entry):
                 return self._decrypt_small(source.readall(), entry)
             return self._decrypt_large(source, entry)

@@ -1,5 +1,7 @@
 """Steps 7 to 11: hash and encrypt the new results, sign, extend the chain, wrap the key.
 
+The immutable files, where they travel encrypted, are encrypted again by the same pass.
+
 Hash and encryption are one pass, in place and in batches, so that a crash leaves each file either
 plain or sealed (docs/crash-safety.md). The IV of a file is derived from the fresh key and the
 file's path: unpredictable without the key, never used twice under it, and the mark by which a
@@ -19,7 +21,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from entrypoint import relay
-from entrypoint.crypto.cipher import InvalidCiphertext, through, through_one
+from entrypoint.crypto.cipher import IV_BYTES, InvalidCiphertext, through, through_one
 from entrypoint.crypto.keys import PrivateKey, wrap
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
@@ -30,9 +32,9 @@ from entrypoint.pack import PackWriter, apply
 from entrypoint.stages import Contents, SealedTrain
 from entrypoint.train_config import Seal, TrainConfig, encode
 from entrypoint.tree import Entry, Kind, check_entry, create_like, is_small, walk
+from entrypoint.work import WorkFolder
 
-_IV_CONTEXT = b"pht results, IV by path, version 1"
-_IV_BYTES = 16
+_IV_CONTEXT = b"pht files, IV by path, version 1"
 
 
 def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
@@ -79,25 +81,25 @@ def seal(
     config: TrainConfig,
     signer: Signer,
     symmetric_key: bytes,
-    results: Path,
+    results: WorkFolder,
+    definition: WorkFolder | None,
     *,
-    batch: Path,
-    leave_out: str = "",
-    proceed: Callable[[], None] = lambda: None,
+    proceed: Callable[[], None],
 ) -> SealedTrain:
-    """Encrypt the results in place and sign them; continues where an earlier run stopped.
+    """Encrypt the files in place and sign the results; continues where an earlier run stopped.
 
     Args:
         config: the configuration of the stage before.
         signer: this station.
         symmetric_key: the fresh key, which the journal has already recorded.
-        results: the folder; its files are plain or, after a crash, already sealed.
-        batch: a folder for encrypted files until they are durable, on the same file system.
-        leave_out: a name in `results` that is not part of them.
+        results: their files are plain or, after a crash, already sealed.
+        definition: the same of the immutable files, None if they travel in plaintext.
         proceed: called between two chunks; raises to stop.
     """
-    sealing = _Sealing(config, symmetric_key, results, batch, proceed)
-    contents = sealing.seal_all(leave_out)
+    if definition:
+        _Sealing(config, symmetric_key, definition, proceed).seal_all()
+    sealing = _Sealing(config, symmetric_key, results, proceed)
+    contents = sealing.seal_all()
     result_hash = sealing.result_hash()
     digest = config.next_digest(result_hash)
     user_envelope = wrap(config.user_key, symmetric_key)
@@ -114,14 +116,13 @@ def seal(
 
 
 class _Sealing:
-    """One pass over all files of a results folder."""
+    """One pass over all files of a tree."""
 
     def __init__(
         self,
         config: TrainConfig,
         key: bytes,
-        results: Path,
-        batch: Path,
+        work: WorkFolder,
         proceed: Callable[[], None],
     ) -> None:
         self._config = config
@@ -129,16 +130,16 @@ class _Sealing:
         self._key = key
         self._iv_key = HKDF(hashes.SHA256(), 32, salt=None, info=_IV_CONTEXT).derive(key)
         self._digest = hashlib.sha512()
-        self._results = results
-        self._batch = _Batch(batch, results)
+        self._work = work
+        self._batch = _Batch(work.batch(), work.tree)
         self._proceed = proceed
 
-    def seal_all(self, leave_out: str) -> Contents:
+    def seal_all(self) -> Contents:
         """Seal every file in archive order; several names of one file become files of their own."""
         files = size = 0
         self._batch.take_up()
         with self._batch:
-            for entry in walk(self._results, leave_out=leave_out):
+            for entry in walk(self._work.tree, leave_out=self._work.leave_out):
                 if entry.kind in (Kind.FILE, Kind.HARD_LINK):
                     files += 1
                     size += self._seal_file(entry)
@@ -150,7 +151,7 @@ class _Sealing:
         return self._digest.digest()
 
     def _seal_file(self, entry: Entry) -> int:
-        with open(f"{self._results}/{entry.path}", "rb", buffering=0) as source:
+        with open(f"{self._work.tree}/{entry.path}", "rb", buffering=0) as source:
             if is_small(entry):
                 return self._seal_small(source.readall(), entry)
             return self._seal_large(source, entry)
@@ -175,7 +176,8 @@ class _Sealing:
             return self._encrypt(self._chunks(source), iv, target)
 
     def _iv(self, entry: Entry) -> bytes:
-        return hmac.digest(self._iv_key, os.fsencode(entry.path), "sha256")[:_IV_BYTES]
+        path = f"{self._work.name}/{entry.path}"  # two trees may hold files of the same path
+        return hmac.digest(self._iv_key, os.fsencode(path), "sha256")[:IV_BYTES]
 
     def _is_sealed(self, head: bytes, iv: bytes) -> bool:
         return self._cipher.peek_iv(head[: self._cipher.head_bytes]) == iv
@@ -225,9 +227,9 @@ class _Batch:
     last batch is put in place at the end of the block.
     """
 
-    def __init__(self, folder: Path, results: Path) -> None:
+    def __init__(self, folder: Path, tree: Path) -> None:
         self._folder = folder
-        self._results = results
+        self._tree = tree
         self._number = 0
         self._pack = ExitStack()
         self._writer: PackWriter | None = None
@@ -246,8 +248,8 @@ class _Batch:
     def take_up(self) -> None:
         """Apply what an interrupted run has left to be written in place, and clear the rest."""
         for pack in sorted(self._folder.glob("*.pack")):
-            apply(pack, self._results)
-        syncfs(self._results)
+            apply(pack, self._tree)
+        syncfs(self._tree)
         for rest in self._folder.iterdir():
             rest.unlink()
 
@@ -273,9 +275,9 @@ class _Batch:
         syncfs(self._folder)
         self._name(self._number - 1).unlink(missing_ok=True)
         if self._writer:
-            apply(self._name(self._number), self._results)
+            apply(self._name(self._number), self._tree)
         for temporary, path in self._files:
-            temporary.replace(self._results / path)
+            temporary.replace(self._tree / path)
         self._number += 1
         self._writer = None
         self._files.clear()

@@ -1,50 +1,129 @@
 """Steps 1 and 2: the train definition and the chain of station signatures.
 
-No private key is used here, and verifying writes nothing.
+Verifying writes nothing. Where the immutable files travel encrypted, they are decrypted on their
+way into the hash.
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from entrypoint.crypto.digests import immutable_hash
+from entrypoint.crypto.cipher import InvalidCiphertext, through
+from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.keys import PublicKey, same_key
-from entrypoint.errors import IntegrityError, MalformedTrain, RouteError, SettingsError
+from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.limits import CONFIG_PROBLEMS
 from entrypoint.model import QUERY
 from entrypoint.stages import VerifiedTrain
-from entrypoint.train_config import TrainConfig
+from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
 from entrypoint.tree import Kind, walk
 
+_Read = Callable[[Path], Iterable[bytes]]
 
-def verify(config: TrainConfig, train: Path) -> VerifiedTrain:
-    """Verify the immutable files in the folder `train`, the user's signature and the chain.
+
+def verify(
+    config: TrainConfig, train: Path, key: bytes | None, *, leave_out: str = ""
+) -> VerifiedTrain:
+    """Verify the immutable files in the folder `train`, all signatures of them, and the chain.
+
+    Args:
+        config: the configuration.
+        train: the folder, as it travels.
+        key: the symmetric key, which nothing has proven right yet; None if there is none.
+        leave_out: a name in `train` that is not part of it.
 
     Raises:
         MalformedTrain: a listed file is missing, or something lies there that is not listed.
         IntegrityError: the files are not what the user signed.
         RouteError: the chain of station signatures is not valid.
     """
-    _check_entries(config, train)
-    query = train / QUERY if config.has_query else None
-    files = (train / path for path in config.files)
-    digest = immutable_hash(config.user_id, files, config.session_id, query)
-    if not hmac.compare_digest(digest, config.definition_hash):
+    _check_entries(config, train, leave_out)
+    if config.encrypts_definition:
+        _check_sealed(config, train, key)
+    else:
+        _check_plain(config, train)
+    verify_signatures(config)
+    return VerifiedTrain(config, key)
+
+
+def verify_open(config: TrainConfig, train: Path) -> VerifiedTrain:
+    """Verify the same where the files in `train` lie in plaintext, as a run finds them.
+
+    Raises:
+        MalformedTrain, IntegrityError, RouteError: as `verify`.
+    """
+    _check_entries(config, train, "")
+    _check_plain(config, train)
+    verify_signatures(config)
+    return VerifiedTrain(config, None)
+
+
+def verify_signatures(config: TrainConfig) -> None:
+    """Verify what can be verified without any file.
+
+    Raises:
+        IntegrityError: the definition hash is not signed by all who have to.
+        RouteError: the chain of station signatures is not valid.
+    """
+    config.verify_definition_signatures()
+    config.verify_chain()
+
+
+def is_as_signed(config: TrainConfig, train: Path, leave_out: str) -> bool:
+    """Return whether the files in `train`, in plaintext, are the ones that the user signed."""
+    try:
+        _check_entries(config, train, leave_out)
+        _check_plain(config, train)
+    except (PhtError, OSError):
+        return False
+    return True
+
+
+def contents(config: TrainConfig, path: Path, key: bytes | None) -> Iterable[bytes]:
+    """Return the plaintext, in pieces, of an immutable file as it travels.
+
+    Raises:
+        InvalidCiphertext: it travels encrypted, and not under this key; also while it is read.
+    """
+    if not config.encrypts_definition:
+        return chunks(path)
+    if key is None:
+        raise InvalidCiphertext
+    return through(config.cipher.decryptor(key), chunks(path))
+
+
+def _check_plain(config: TrainConfig, train: Path) -> None:
+    if not _has_signed_hash(config, train, chunks):
         raise IntegrityError(
             "definition-changed",
             "the immutable files are not the ones that the user signed",
             hint="do not run this train; get the image again, or ask the user to submit it again",
         )
-    config.verify_user_signature()
-    config.verify_chain()
-    return VerifiedTrain(config)
+
+
+def _check_sealed(config: TrainConfig, train: Path, key: bytes | None) -> None:
+    """Check encrypted files; a wrong key and forged files look alike."""
+    try:
+        as_signed = _has_signed_hash(config, train, lambda path: contents(config, path, key))
+    except InvalidCiphertext:
+        as_signed = False
+    if not as_signed:
+        raise results_unverified()
+
+
+def _has_signed_hash(config: TrainConfig, train: Path, read: _Read) -> bool:
+    """Return whether the immutable files, read by `read`, have the signed hash."""
+    query = read(train / QUERY) if config.has_query(train) else None
+    files = (read(train / path) for path in config.files)
+    digest = immutable_hash(config.user_id, files, config.session_id, query)
+    return hmac.compare_digest(digest, config.definition_hash)
 
 
 def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
     """Check that the train names this station, with this station's key.
 
     Raises:
-        RouteError: the train does not stop here.
+        RouteError: the train does not stop here, or not yet.
         SettingsError: the private key is not the one that the train was built for.
     """
     if station not in config.stations:
@@ -59,32 +138,45 @@ def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
             f"the private key does not belong to the public key of {station} on this train",
             hint="use the key that the station registered, or have the train built again",
         )
+    if not (config.awaits(station) or has_visited(config, station)):
+        raise RouteError(
+            "not-this-stops-turn",
+            f"{len(config.visits)} stops are made, and the next is not that of station {station}",
+            hint="hand the train to the station that is next; pht inspect shows the route",
+        )
 
 
-def unlisted(config: TrainConfig, train: Path) -> list[str]:
+def has_visited(config: TrainConfig, station: str) -> bool:
+    """Return whether a station has signed the chain already."""
+    return any(visit.station == station for visit in config.visits)
+
+
+def unlisted(config: TrainConfig, train: Path, leave_out: str) -> list[str]:
     """Return the paths beside the listed files, which must not be there during and after a run.
 
     Before the run that is compiled Python, for `verify` refuses everything else. After it, that is
     whatever the train has left, for which the next station would refuse it: published packages
     refuse compiled Python too, because they count the files.
     """
-    listed = _listed(config)
+    listed = set(immutable_files(config, train))
     return [
-        path for path, kind in _entries(train) if kind is not Kind.DIRECTORY and path not in listed
+        path
+        for path, kind in _entries(config, train, leave_out)
+        if kind is not Kind.DIRECTORY and path not in listed
     ]
 
 
-def _check_entries(config: TrainConfig, train: Path) -> None:
+def _check_entries(config: TrainConfig, train: Path, leave_out: str) -> None:
     """Check that there are the listed files, and nothing else but compiled Python.
 
     An unlisted `numpy.py` would be imported in place of the package: the user's signature covers
     listed files only, so everything else has no business here. Caches of honest trains are the one
     exception, for their builders ran them.
     """
-    listed = _listed(config)
+    listed = set(immutable_files(config, train))
     present: set[str] = set()
     problems: list[str] = []
-    for path, kind in _entries(train):
+    for path, kind in _entries(config, train, leave_out):
         if path in listed and kind is Kind.FILE:
             present.add(path)
         elif kind is not Kind.DIRECTORY and not (kind is Kind.FILE and _is_cache(path)):
@@ -99,19 +191,16 @@ def _check_entries(config: TrainConfig, train: Path) -> None:
         )
 
 
-def _listed(config: TrainConfig) -> set[str]:
-    return {*config.files, *([QUERY] if config.has_query else [])}
-
-
-def _entries(train: Path) -> Iterator[tuple[str, Kind]]:
+def _entries(config: TrainConfig, train: Path, leave_out: str) -> Iterator[tuple[str, Kind]]:
     """Yield paths and kinds; a second name of a file is a file here, its contents are hashed.
 
+    Not so where files travel encrypted: nobody who encrypts them one by one makes two names of one.
     A link in the place of the folder counts as no folder: the next station would refuse it.
     """
     if train.is_dir() and not train.is_symlink():
-        for entry in walk(train):
-            kind = Kind.FILE if entry.kind is Kind.HARD_LINK else entry.kind
-            yield entry.path, kind
+        for entry in walk(train, leave_out=leave_out):
+            linked = entry.kind is Kind.HARD_LINK and not config.encrypts_definition
+            yield entry.path, Kind.FILE if linked else entry.kind
 
 
 def _is_cache(path: str) -> bool:

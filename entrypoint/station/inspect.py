@@ -5,40 +5,41 @@ from typing import Any
 
 from entrypoint.crypto.keys import fingerprint
 from entrypoint.errors import PhtError
-from entrypoint.model import QUERY, Paths
-from entrypoint.protocol.verify import verify
+from entrypoint.model import Paths
+from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import table
 from entrypoint.state import read_config
-from entrypoint.train_config import TrainConfig, read
+from entrypoint.train_config import TrainConfig, immutable_files, read
 
 
 def inspect(paths: Paths, *, as_json: bool) -> str:
     """Return a description of the train, as text for people or as JSON.
 
-    Signatures are checked where no private key is needed; a train that fails is described too, with
-    the reason.
+    What needs no private key is checked; a train that fails is described too, with the reason.
 
     Raises:
         MissingInput: there is no train.
         MalformedTrain: its configuration is not well formed.
     """
     config = read(read_config(paths))
-    facts = _facts(config, _verdict(config, paths))
+    facts = _facts(config, immutable_files(config, paths.train), _verdict(config, paths))
     return json.dumps(facts, indent=2) if as_json else _text(facts)
 
 
 def _verdict(config: TrainConfig, paths: Paths) -> str:
     try:
-        verify(config, paths.train)
+        if config.encrypts_definition:
+            verify_signatures(config)
+        else:
+            verify(config, paths.train, None)
         config.verify_result_signature()
     except PhtError as error:
         return f"{error.code}: {error.message}"
     return "valid"
 
 
-def _facts(config: TrainConfig, verdict: str) -> dict[str, Any]:
+def _facts(config: TrainConfig, files: list[str], verdict: str) -> dict[str, Any]:
     order = [visit.station for visit in config.visits]
-    files = [*config.files, *([QUERY] if config.has_query else [])]
     return {
         "generation": config.generation,
         "train_id": config.train_id,
@@ -48,6 +49,7 @@ def _facts(config: TrainConfig, verdict: str) -> dict[str, Any]:
         "signatures": verdict,
         "result_hash": config.result_hash.hex() if config.result_hash else None,
         "files": files,
+        "files_encrypted": config.encrypts_definition,
         "stations": [
             {
                 "station": station,
@@ -61,6 +63,7 @@ def _facts(config: TrainConfig, verdict: str) -> dict[str, Any]:
 
 def _text(facts: dict[str, Any]) -> str:
     last = f"{facts['result_hash'][:16]}…" if facts["result_hash"] else "none yet"
+    encrypted = ", encrypted and therefore not checked" if facts["files_encrypted"] else ""
     head = [
         ("train", facts["train_id"]),
         ("generation", facts["generation"]),
@@ -68,7 +71,7 @@ def _text(facts: dict[str, Any]) -> str:
         ("session", f"{facts['session_id'][:16]}…"),
         ("signatures", facts["signatures"]),
         ("result hash", last),
-        ("files", str(len(facts["files"]))),
+        ("files", f"{len(facts['files'])}{encrypted}"),
     ]
     rows = [
         (

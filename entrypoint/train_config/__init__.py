@@ -1,28 +1,51 @@
 """`train_config.json`: from bytes to a model and back. The wire generations meet only here."""
 
+from typing import Protocol
+
+from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MalformedTrain
-from entrypoint.train_config import flat
-from entrypoint.train_config.fields import Document, parse_json
-from entrypoint.train_config.flat import encode, initial_document
-from entrypoint.train_config.interface import Seal, TrainConfig, results_unverified
+from entrypoint.train_config import flat, route
+from entrypoint.train_config.fields import Document, encode, parse_json
+from entrypoint.train_config.interface import (
+    Draft,
+    Seal,
+    TrainConfig,
+    immutable_files,
+    results_unverified,
+)
 
 __all__ = [
     "UNFINISHED",
+    "Draft",
     "Seal",
     "TrainConfig",
     "encode",
-    "initial_document",
+    "immutable_files",
+    "new_train",
     "read",
     "results_unverified",
 ]
 
+
 UNFINISHED = "pht_unfinished"
 """The field that marks the configuration of a visit that is not finished."""
 
-_ROUTE_MARKS = frozenset(
-    {"route", "creator", "build", "file_list", "result_hash", "result_signature"}
-)
 _BETWEEN_MARKS = frozenset({"immutable_file_hash", "immutable_file_signature"})
+
+
+class _Generation(Protocol):
+    """What the module of a generation offers."""
+
+    def read(self, document: Document, /) -> TrainConfig:
+        """Return the checked model of a document."""
+
+    def new_train(
+        self, draft: Draft, user: PrivateKey, builder: PrivateKey | None, /
+    ) -> tuple[Document, bytes | None]:
+        """Return the signed document of a new train; see `new_train` below."""
+
+
+_MODULES: dict[str, _Generation] = {"route": route, "flat": flat}
 
 
 def read(data: bytes) -> TrainConfig:
@@ -30,7 +53,7 @@ def read(data: bytes) -> TrainConfig:
 
     Raises:
         MalformedTrain: not well formed, unfinished, or of a generation that is not supported.
-        RouteError: before and after the first stop at once.
+        RouteError: before and after the first stop at once, or not in the order of its route.
     """
     document = parse_json(data)
     if UNFINISHED in document:
@@ -40,24 +63,48 @@ def read(data: bytes) -> TrainConfig:
             hint="start that station's container again; it finishes or takes back the visit",
             by="station",
         )
-    _refuse_other_generations(document)
-    return flat.read(document)
+    return _generation_of(document).read(document)
 
 
-def _refuse_other_generations(document: Document) -> None:
+def new_train(
+    generation: str, draft: Draft, user: PrivateKey, builder: PrivateKey | None
+) -> tuple[Document, bytes | None]:
+    """Return the signed document of a train that has not visited any station.
+
+    Args:
+        generation: its name, one of `GENERATIONS`.
+        draft: what is signed.
+        user: the key of the user.
+        builder: the key of the builder, where one signs.
+
+    Returns:
+        Beside the document the symmetric key under which the immutable files are to be encrypted,
+        or None if they travel in plaintext.
+
+    Raises:
+        UsageError: there is a builder where none signs, or none where one has to.
+    """
+    return _MODULES[generation].new_train(draft, user, builder)
+
+
+def _generation_of(document: Document) -> _Generation:
+    """Choose by the shape of the document, and refuse what could be understood in two ways."""
     names = document.keys()
-    nested = names & (_ROUTE_MARKS | _BETWEEN_MARKS)
-    if nested and names & flat.MARKS:
+    between = names & _BETWEEN_MARKS
+    nested = names & route.MARKS
+    if ((nested or between) and names & flat.MARKS) or (between and "build" in names):
         raise MalformedTrain(
             "config-hybrid",
             "train_config.json mixes fields of different generations",
             hint="do not run this train; no honest builder or station writes this",
         )
-    if nested:
-        between = "build" not in names
-        version = "1.1, which was short-lived," if between else "2.x (route)"
+    if not nested and not between:
+        return flat
+    if "build" not in names:
         raise MalformedTrain(
             "generation-unsupported",
-            f"this is a train of generation {version} and cannot board here",
-            hint="this version of the runner visits trains of the flat generation (0.9, 1.0)",
+            "this is a train of generation 1.1, which was short-lived, and cannot board here",
+            hint="this runner visits trains of the flat (0.9, 1.0) and route (2.x) generations; "
+            "have the train built again as one of them",
         )
+    return route

@@ -95,6 +95,28 @@ def _malformed(problem: str) -> MalformedTrain:
     return MalformedTrain("config-malformed", f"train_config.json {problem}", hint=_HINT)
 
 
+def encode(document: Document) -> bytes:
+    """Return a document as the published packages write it into a container."""
+    return json.dumps(document, indent=2).encode()
+
+
+class _Problems:
+    """What is wrong with a document: for each field the first problem.
+
+    Only so many are kept as are shown: a hostile file has room for millions.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+        self.too_many = False
+
+    def add(self, name: str, problem: str) -> None:
+        if len(self.found) < CONFIG_PROBLEMS:
+            self.found.setdefault(name, f"{name} {problem}")
+        elif name not in self.found:
+            self.too_many = True
+
+
 class Fields:
     """The fields of one JSON object, read with their types.
 
@@ -102,36 +124,45 @@ class Fields:
     the block of `collecting()` raises one error with all notes at its end.
     """
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, problems: _Problems, prefix: str = "") -> None:
         self._document = document
-        self._problems: dict[str, str] = {}
-        self._too_many = False
+        self._problems = problems
+        self._prefix = prefix
 
     @classmethod
     @contextmanager
     def collecting(cls, document: Document) -> Iterator["Fields"]:
         """Give the fields of `document`; afterwards raise MalformedTrain if any was bad."""
-        fields = cls(document)
-        yield fields
-        if fields._problems:
-            count = len(fields._problems)
+        problems = _Problems()
+        yield cls(document, problems)
+        if problems.found:
+            count = len(problems.found)
             raise MalformedTrain(
                 "config-malformed",
-                f"train_config.json has {'more than ' if fields._too_many else ''}{count} bad "
+                f"train_config.json has {'more than ' if problems.too_many else ''}{count} bad "
                 f"field{'s' if count > 1 else ''}",
                 hint=_HINT,
-                problems=[*fields._problems.values()],
+                problems=[*problems.found.values()],
             )
 
     def note(self, name: str, problem: str) -> None:
-        """Remember what is wrong with the field `name`; its first problem counts.
+        """Remember what is wrong with the field `name`; its first problem counts."""
+        self._problems.add(self._prefix + name, problem)
 
-        Only so many are kept as are shown: a hostile file has room for millions.
-        """
-        if len(self._problems) < CONFIG_PROBLEMS:
-            self._problems.setdefault(name, f"{name} {problem}")
-        elif name not in self._problems:
-            self._too_many = True
+    def section(self, name: str) -> "Fields":
+        """Return the fields of a JSON object within this one."""
+        return Fields(self.object(name), self._problems, f"{self._prefix}{name}.")
+
+    def sections(self, name: str) -> list["Fields"]:
+        """Return the fields of every JSON object in an array."""
+        found = []
+        for number, value in enumerate(self.array(name), start=1):
+            entry = f"{name} entry {number}"
+            if not isinstance(value, dict):
+                self.note(entry, "is not an object")
+                value = {}
+            found.append(Fields(value, self._problems, f"{self._prefix}{entry} "))
+        return found
 
     def is_null(self, name: str) -> bool:
         """Return whether the field is absent or null."""
@@ -145,9 +176,21 @@ class Fields:
             return ""
         return self._encodable(name, str(value))
 
+    def whole_number(self, name: str) -> int:
+        """Return a whole number."""
+        value = self._get(name)
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.note(name, "is not a whole number")
+            return 0
+        return value
+
     def hex(self, name: str, length: int | None = None) -> bytes:
         """Return the bytes of a lower-case hex text, `length` bytes long if given."""
         return self.hex_value(name, self._get(name), length)
+
+    def hex_or_null(self, name: str, length: int | None = None) -> bytes | None:
+        """Return the same, or None if the field is absent or null."""
+        return None if self.is_null(name) else self.hex(name, length)
 
     def hex_value(self, name: str, value: Any, length: int | None = None) -> bytes:
         """Return the bytes of `value`, which stands at `name`; see `hex`."""

@@ -3,21 +3,28 @@
 Source: docs/protocol.md, "Flat generation".
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from entrypoint.crypto import fernet
 from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.digests import sha512
-from entrypoint.crypto.keys import PublicKey
-from entrypoint.crypto.signatures import is_pss_signature
-from entrypoint.errors import IntegrityError, RouteError
-from entrypoint.limits import SESSION_ID_BYTES
+from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
+from entrypoint.crypto.signatures import is_pss_signature, sign_pss
+from entrypoint.errors import UsageError
+from entrypoint.limits import SESSION_ID_BYTES, SHA512_BYTES
 from entrypoint.model import QUERY, Visit
 from entrypoint.train_config.fields import Document, Fields
-from entrypoint.train_config.interface import Seal, results_unverified
+from entrypoint.train_config.interface import (
+    Draft,
+    Seal,
+    chain_broken,
+    first_stop_contradiction,
+    user_signature_wrong,
+    verify_pss_result_signature,
+)
 
 MARKS = frozenset(
     {"e_h", "e_h_sig", "e_d", "e_d_sig", "digital_signature", "rsa_public_keys"}
@@ -28,8 +35,6 @@ MARKS = frozenset(
 _CIPHER = Cipher(
     fernet.generate_key, fernet.encryptor, fernet.decryptor, fernet.peek_iv, fernet.HEAD_BYTES
 )
-_SHA512_BYTES = 64
-_RESULT_FIELDS = ("encrypted_key", "e_d", "e_d_sig", "digital_signature")
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class FlatConfig:
     session_id: bytes
     stations: Mapping[str, PublicKey]
     files: tuple[str, ...]
-    has_query: bool
+    lists_query: bool
     definition_hash: bytes
     definition_signature: bytes
     visits: tuple[Visit, ...]
@@ -54,19 +59,24 @@ class FlatConfig:
 
     generation = "flat"
     cipher = _CIPHER
+    encrypts_definition = False
 
-    def envelope(self, station: str) -> bytes:
-        """Return the symmetric key as wrapped for a station; only after the first stop."""
-        return self.envelopes[station]
+    def envelope(self, station: str) -> bytes | None:
+        """Return the symmetric key as wrapped for a station, or None before the first stop."""
+        return self.envelopes.get(station)
 
-    def verify_user_signature(self) -> None:
+    def has_query(self, train: Path) -> bool:
+        """Return whether the query is among the listed files."""
+        return self.lists_query
+
+    def awaits(self, station: str) -> bool:
+        """Return whether the station has not signed yet: this generation has no order of stops."""
+        return all(visit.station != station for visit in self.visits)
+
+    def verify_definition_signatures(self) -> None:
         """Raise IntegrityError unless the user signed the definition hash (`e_h_sig`)."""
         if not is_pss_signature(self.user_key, self.definition_signature, self.definition_hash):
-            raise IntegrityError(
-                "user-signature-wrong",
-                "the user's signature does not belong to this train definition",
-                hint="do not run this train; ask the user to submit it again",
-            )
+            raise user_signature_wrong()
 
     def verify_chain(self) -> None:
         """Raise RouteError unless every link signs the digest that its place demands.
@@ -78,20 +88,11 @@ class FlatConfig:
             expected = self._digest_after(number - 1)
             key = self.stations[visit.station]
             if visit.digest != expected or not is_pss_signature(key, visit.signature, expected):
-                raise RouteError(
-                    "chain-broken",
-                    f"the signature of stop {number}, station {visit.station}, is not valid",
-                    hint="do not run this train; get the image again, or tell that station",
-                    by="user",
-                )
+                raise chain_broken(number, visit.station)
 
     def verify_result_signature(self) -> None:
         """Raise IntegrityError unless the last station signed the result hash (`e_d_sig`)."""
-        if self.result_hash is None:
-            return
-        last = self.stations[self.visits[-1].station]
-        if not is_pss_signature(last, self.result_signature, self.result_hash):
-            raise results_unverified()
+        verify_pss_result_signature(self)
 
     def next_digest(self, result_hash: bytes) -> bytes:
         """Return the digest for the next link; this generation does not bind the results in it."""
@@ -135,8 +136,8 @@ def read(document: Document) -> FlatConfig:
             "session_id": fields.hex("session_id", SESSION_ID_BYTES),
             "stations": stations,
             "files": tuple(path for path in file_list if path != QUERY),
-            "has_query": QUERY in file_list,
-            "definition_hash": fields.hex("e_h", _SHA512_BYTES),
+            "lists_query": QUERY in file_list,
+            "definition_hash": fields.hex("e_h", SHA512_BYTES),
             "definition_signature": fields.hex("e_h_sig"),
             **_results(fields, stations),
         }
@@ -145,42 +146,39 @@ def read(document: Document) -> FlatConfig:
     return config
 
 
-def initial_document(
-    *,
-    master_image: str,
-    user_id: str,
-    train_id: str,
-    proposal_id: str,
-    session_id: bytes,
-    user_key_pem: bytes,
-    station_key_pems: Mapping[str, bytes],
-    file_list: Sequence[str],
-    definition_hash: bytes,
-    definition_signature: bytes,
-) -> Document:
-    """Return the document of a train that has not visited any station."""
-    return {
-        "master_image": master_image,
-        "user_id": user_id,
-        "train_id": train_id,
-        "session_id": session_id.hex(),
-        "rsa_user_public_key": user_key_pem.hex(),
+def new_train(
+    draft: Draft, user: PrivateKey, builder: PrivateKey | None
+) -> tuple[Document, bytes | None]:
+    """Return the signed document of a train that has not visited any station, and no key.
+
+    Raises:
+        UsageError: a builder is to sign, for whom this generation has no place.
+    """
+    if builder is not None:
+        raise UsageError(
+            "builder-key-unused",
+            "trains of the flat generation are not signed by a builder",
+            hint="leave --builder-key out, or build a train of the route generation",
+            by="author",
+        )
+    document = {
+        "master_image": draft.master_image,
+        "user_id": draft.user_id,
+        "train_id": draft.train_id,
+        "session_id": draft.session_id.hex(),
+        "rsa_user_public_key": public_pem(user.public_key()).hex(),
         "encrypted_key": None,
-        "rsa_public_keys": {station: pem.hex() for station, pem in station_key_pems.items()},
-        "e_h": definition_hash.hex(),
-        "e_h_sig": definition_signature.hex(),
+        "rsa_public_keys": {name: public_pem(key).hex() for name, key in draft.stations.items()},
+        "e_h": draft.definition_hash.hex(),
+        "e_h_sig": sign_pss(user, draft.definition_hash).hex(),
         "e_d": None,
         "e_d_sig": None,
         "digital_signature": None,
-        "proposal_id": proposal_id,
+        "proposal_id": draft.proposal_id,
         "user_he_key": None,
-        "immutable_file_list": list(file_list),
+        "immutable_file_list": list(draft.file_list),
     }
-
-
-def encode(document: Document) -> bytes:
-    """Return a document as the published packages write it into a container."""
-    return json.dumps(document, indent=2).encode()
+    return document, None
 
 
 def _stations(fields: Fields) -> dict[str, PublicKey]:
@@ -195,15 +193,12 @@ def _stations(fields: Fields) -> dict[str, PublicKey]:
 
 def _results(fields: Fields, stations: Mapping[str, PublicKey]) -> dict[str, Any]:
     """Read what is null before the first stop, each field by itself."""
-    missing = [name for name in _RESULT_FIELDS if fields.is_null(name)]
     return {
-        "envelopes": {} if "encrypted_key" in missing else _envelopes(fields, stations),
-        "result_hash": None if "e_d" in missing else fields.hex("e_d", _SHA512_BYTES),
-        "result_signature": b"" if "e_d_sig" in missing else fields.hex("e_d_sig"),
-        "visits": () if "digital_signature" in missing else _visits(fields, stations),
-        "user_envelope": None
-        if fields.is_null("user_encrypted_sym_key")
-        else fields.hex("user_encrypted_sym_key"),
+        "envelopes": {} if fields.is_null("encrypted_key") else _envelopes(fields, stations),
+        "result_hash": fields.hex_or_null("e_d", SHA512_BYTES),
+        "result_signature": fields.hex_or_null("e_d_sig") or b"",
+        "visits": () if fields.is_null("digital_signature") else _visits(fields, stations),
+        "user_envelope": fields.hex_or_null("user_encrypted_sym_key"),
     }
 
 
@@ -224,7 +219,7 @@ def _visits(fields: Fields, stations: Mapping[str, PublicKey]) -> tuple[Visit, .
         match link:
             case {"station": str(station), "sig": [signature, digest]} if station in stations:
                 signature = fields.hex_value(f"{name} signature", signature)
-                digest = fields.hex_value(f"{name} digest", digest, _SHA512_BYTES)
+                digest = fields.hex_value(f"{name} digest", digest, SHA512_BYTES)
                 visits.append(Visit(station, signature, digest))
             case _:
                 fields.note(name, "is not a signature of one of the train's stations")
@@ -232,10 +227,7 @@ def _visits(fields: Fields, stations: Mapping[str, PublicKey]) -> tuple[Visit, .
 
 
 def _check_first_stop(config: FlatConfig) -> None:
-    """Refuse a document that is null in one place and not in another.
-
-    Older readers take a null `e_d` as "first stop" and skip every check of the results.
-    """
+    """Refuse a document that is before and after its first stop at once."""
     present = (
         bool(config.envelopes),
         config.result_hash is not None,
@@ -244,9 +236,4 @@ def _check_first_stop(config: FlatConfig) -> None:
         config.user_envelope is not None,
     )
     if len(set(present)) > 1:
-        raise RouteError(
-            "first-stop-contradiction",
-            "train_config.json is before its first stop in some fields and after it in others",
-            hint="do not run this train; get the image again, or tell the user",
-            by="user",
-        )
+        raise first_stop_contradiction()

@@ -1,13 +1,37 @@
-"""What every wire generation offers to the stages of a visit."""
+"""What every wire generation offers to the stages of a visit, and what it takes to make a train."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.keys import PublicKey
-from entrypoint.errors import IntegrityError
-from entrypoint.model import Visit
+from entrypoint.crypto.signatures import is_pss_signature
+from entrypoint.errors import IntegrityError, RouteError
+from entrypoint.model import QUERY, Visit
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A new train that nobody has signed yet.
+
+    Attributes:
+        train_id, user_id, proposal_id, master_image: as the author says.
+        session_id: 64 random bytes.
+        stations: the public key of every station, by its id, in the order of the route.
+        file_list: the immutable files in the order they are hashed, the query among them.
+        definition_hash: of these files, 64 bytes.
+    """
+
+    train_id: str
+    user_id: str
+    proposal_id: str
+    master_image: str
+    session_id: bytes
+    stations: Mapping[str, PublicKey]
+    file_list: Sequence[str]
+    definition_hash: bytes
 
 
 @dataclass(frozen=True)
@@ -38,7 +62,11 @@ class TrainConfig(Protocol):
 
     @property
     def cipher(self) -> Cipher:
-        """The cipher of the result files."""
+        """The cipher of all files that travel encrypted."""
+
+    @property
+    def encrypts_definition(self) -> bool:
+        """Whether the immutable files travel encrypted too, under the same key as the results."""
 
     @property
     def train_id(self) -> str:
@@ -65,10 +93,6 @@ class TrainConfig(Protocol):
         """The immutable files in the order they are hashed, without the query."""
 
     @property
-    def has_query(self) -> bool:
-        """Whether the train carries a query."""
-
-    @property
     def definition_hash(self) -> bytes:
         """The hash of the train definition, signed by the user."""
 
@@ -81,14 +105,24 @@ class TrainConfig(Protocol):
         """The hash of the results, or None before the first stop has sealed any."""
 
     @property
+    def result_signature(self) -> bytes:
+        """The signature of that hash; empty before the first stop."""
+
+    @property
     def user_envelope(self) -> bytes | None:
-        """The symmetric key for the user, or None before the first stop."""
+        """The symmetric key as wrapped for the user, or None if it was not yet."""
 
-    def envelope(self, station: str) -> bytes:
-        """Return the symmetric key as wrapped for a station; only after the first stop."""
+    def envelope(self, station: str) -> bytes | None:
+        """Return the symmetric key as wrapped for a station, or None if it was not yet."""
 
-    def verify_user_signature(self) -> None:
-        """Raise IntegrityError unless the user signed the definition hash."""
+    def has_query(self, train: Path) -> bool:
+        """Return whether the train, whose immutable files are in `train`, carries a query."""
+
+    def awaits(self, station: str) -> bool:
+        """Return whether this station may make the next visit."""
+
+    def verify_definition_signatures(self) -> None:
+        """Raise IntegrityError unless all who have to have signed the definition hash."""
 
     def verify_chain(self) -> None:
         """Raise RouteError unless every link is what this train's stations must have signed."""
@@ -106,14 +140,60 @@ class TrainConfig(Protocol):
         """Return the fields that a running train reads, for the unfinished config."""
 
 
+def immutable_files(config: TrainConfig, train: Path) -> list[str]:
+    """Return the paths of the signed files in the folder `train`, the query last."""
+    return [*config.files, *([QUERY] if config.has_query(train) else [])]
+
+
+def verify_pss_result_signature(config: TrainConfig) -> None:
+    """Raise IntegrityError unless the last station signed the result hash with RSA-PSS."""
+    if config.result_hash is None:
+        return
+    last = config.stations[config.visits[-1].station]
+    if not is_pss_signature(last, config.result_signature, config.result_hash):
+        raise results_unverified()
+
+
+def user_signature_wrong() -> IntegrityError:
+    """Return the error of a definition hash that the user has not signed."""
+    return IntegrityError(
+        "user-signature-wrong",
+        "the user's signature does not belong to this train definition",
+        hint="do not run this train; ask the user to submit it again",
+    )
+
+
+def chain_broken(number: int, station: str) -> RouteError:
+    """Return the error of a link of the chain, counted from 1, that is not valid."""
+    return RouteError(
+        "chain-broken",
+        f"the signature of stop {number}, station {station}, is not valid",
+        hint="do not run this train; get the image again, or tell that station",
+        by="user",
+    )
+
+
+def first_stop_contradiction() -> RouteError:
+    """Return the error of a document that is null in one place and not in another.
+
+    Older readers take a null result hash as "first stop" and skip every check of the results.
+    """
+    return RouteError(
+        "first-stop-contradiction",
+        "train_config.json is before its first stop in some fields and after it in others",
+        hint="do not run this train; get the image again, or tell the user",
+        by="user",
+    )
+
+
 def results_unverified() -> IntegrityError:
-    """Return the one error of unwrapping, decrypting and checking the results.
+    """Return the one error of unwrapping, decrypting and checking encrypted files.
 
     These steps share a code and a message, so that a forger who tries variants learns nothing
     about which of them failed (docs/security.md, "No oracle").
     """
     return IntegrityError(
         "results-unverified",
-        "the results are not what the last station sealed for this station",
+        "the encrypted files are not what was sealed for this station",
         hint="do not run this train; get the image again, or tell the last station and the user",
     )

@@ -36,11 +36,11 @@ def _plant_journal(train: SecondStop, phase: Phase) -> None:
     config = paths.config.read_bytes()
     state = VisitState(paths, journal_key(_private_key(FIRST)))
     session_id = reference.load_config(train.opt)["session_id"]
-    state.begin(Journal(Phase.OPENING, SECOND, session_id, config))
+    state.begin(Journal(Phase.OPENING, SECOND, session_id, config, {"pht_results": None}))
     (paths.results / "counts.csv").write_bytes(b"planted")
     if phase is not Phase.OPENING:
-        state.old.write_bytes(b"planted")
-        state.open(kept=hashlib.sha256(b"planted").digest())
+        state.results.old.write_bytes(b"planted")
+        state.open({"pht_results": hashlib.sha256(b"planted").digest()})
     if phase is Phase.SEALING:
         state.start_sealing(wrap(_private_key(SECOND).public_key(), b"A" * 43 + b"="))
     elif phase not in (Phase.OPENING, Phase.OPEN):

@@ -40,7 +40,7 @@ def by_pht_create(folder: Path, keys: Mapping[str, bytes]) -> Path:
         public = folder / f"{number}.public.pem"
         public.write_bytes(_public(keys[station]))
         arguments += ["--station", f"{station}={public}"]
-    done = pht("create", TRAIN, *arguments)
+    done = pht("create", TRAIN, "--generation", "flat", *arguments)
     assert done.status == 0, done.stderr
     return folder / "built" / "opt"
 

@@ -25,7 +25,7 @@ FLOORS = [
     {"stages"},
     {"settings"},
     {"state"},
-    {"train_config"},
+    {"train_config", "work"},
     {"report", "archive"},
     {"crypto", "linux"},
     {"tree", "pack", "relay"},

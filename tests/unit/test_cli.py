@@ -51,7 +51,7 @@ def test_a_bug_is_told_without_its_message_and_without_a_traceback(
 
 @pytest.mark.parametrize(
     ("place", "stage"),
-    [("entrypoint.steps.verify", "verify"), ("entrypoint.protocol.decrypt.unwrap", "decrypt")],
+    [("entrypoint.steps.verify", "verify"), ("entrypoint.steps.publish", "decrypt")],
 )
 def test_a_bug_in_a_visit_puts_the_old_state_back_and_says_where_it_was(
     place: str,

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 
 from entrypoint.author.create import create
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, UsageError
-from tests import reference
+from tests import reference, reference_route
 from tests.desk import Said, pht_on_terminal, plant
 from tests.station import pht
 
@@ -29,8 +29,11 @@ def build(
     train: Path,
     output: Path,
     *,
+    generation: str = "flat",
     user_key: Path = USER_KEY,
     password_file: Path | None = None,
+    builder_key: Path | None = None,
+    builder_password_file: Path | None = None,
     user: str = "user-1",
     train_id: str = "train-1",
     stations: list[tuple[str, Path]] = STATIONS,
@@ -39,8 +42,11 @@ def build(
     create(
         train,
         output,
+        generation=generation,
         user_key=user_key,
         password_file=password_file,
+        builder_key=builder_key,
+        builder_password_file=builder_password_file,
         user=user,
         train_id=train_id,
         stations=stations,
@@ -337,6 +343,7 @@ def test_a_wrong_password_is_refused(
 
 def command(train: Path, output: Path, key: Path) -> list[str | Path]:
     words: list[str | Path] = ["create", train, "--output", output, "--user-key", key]
+    words += ["--generation", "flat"]
     words += ["--user", "user-1", "--train-id", "train-1"]
     return [*words, *(word for name, pem in STATIONS for word in ("--station", f"{name}={pem}"))]
 
@@ -383,7 +390,9 @@ def test_an_output_inside_the_train_is_refused(train: Path) -> None:
     refuse(UsageError, "path-inside-train", train, train / "root")
 
 
-@pytest.mark.parametrize("what", ["user_key", "password_file"])
+@pytest.mark.parametrize(
+    "what", ["user_key", "password_file", "builder_key", "builder_password_file"]
+)
 def test_secrets_inside_the_train_are_refused(train: Path, output: Path, what: str) -> None:
     inside = train / "a" / "secret"
     shutil.copy(USER_KEY, inside)
@@ -395,3 +404,82 @@ def test_a_link_to_the_train_hides_no_secret(train: Path, output: Path, tmp_path
     shutil.copy(USER_KEY, train / "user.pem")
     key = tmp_path / "alias" / "user.pem"
     refuse(UsageError, "path-inside-train", train, output, user_key=key)
+
+
+# The route generation
+
+
+BUILDER_KEY = reference_route.VECTORS / "keys" / "builder.sk.pem"
+
+
+def build_route(train: Path, output: Path) -> str:
+    return build(train, output, generation="route", builder_key=BUILDER_KEY)
+
+
+def first_reader(opt: Path) -> dict[str, bytes]:
+    """Return the files as the first station reads them, decrypted and verified without our code."""
+    key = reference.vector_key(STATIONS[0][0], private=True)
+    return reference_route.decrypt_definition(opt, key, STATIONS[0][0])
+
+
+def test_an_independent_reader_accepts_a_train_with_a_route(train: Path, output: Path) -> None:
+    said = build_route(train, output)
+    files = first_reader(output / "opt")
+    assert {name: content.decode() for name, content in files.items()} == FILES
+    config = reference.load_config(output / "opt")
+    assert reference_route.verify_chain(config) == []
+    assert config["file_list"] == [name for name in IN_ORDER if name != "query.json"]
+    assert "5 files, signed by user user-1" in said
+
+
+def test_a_train_with_a_route_looks_like_the_published_ones(train: Path, output: Path) -> None:
+    build_route(train, output)
+    data = (output / "opt" / "train_config.json").read_bytes()
+    config = json.loads(data)
+    published = reference.load_config(reference_route.VECTORS / "stage0-initial")
+    assert data == json.dumps(config, indent=2).encode()
+    assert list(config) == list(published)
+    for name in ("source", "creator", "build"):
+        assert list(config[name]) == list(published[name])
+    assert [list(stop) for stop in config["route"]] == [list(stop) for stop in published["route"]]
+    assert [stop["encrypted_key"] is None for stop in config["route"]] == [False, True, True]
+    assert [stop["station"] for stop in config["route"]] == list(reference.STATIONS)
+    assert config["source"]["type"] == published["source"]["type"]
+    assert (config["creator"]["id"], config["@id"]) == ("user-1", "train-1")
+
+
+def test_files_of_a_train_with_a_route_are_encrypted_each_with_an_iv_of_its_own(
+    train: Path, output: Path
+) -> None:
+    (train / "run.py").chmod(0o750)
+    build_route(train, output)
+    folder = output / "opt" / "pht_train"
+    sealed = [(folder / name).read_bytes() for name in FILES]
+    assert len({content[:16] for content in sealed}) == len(FILES)
+    assert not any(plain.encode() in content for content in sealed for plain in ("print", "twö"))
+    assert stat.S_IMODE((folder / "run.py").stat().st_mode) == 0o750
+
+
+def test_a_train_with_a_route_needs_a_builder(train: Path, output: Path) -> None:
+    refuse(UsageError, "builder-key-missing", train, output, generation="route")
+
+
+def test_a_flat_train_has_no_place_for_a_builder(train: Path, output: Path) -> None:
+    refuse(UsageError, "builder-key-unused", train, output, builder_key=BUILDER_KEY)
+
+
+def test_trains_have_a_route_unless_their_author_says_otherwise(train: Path, output: Path) -> None:
+    words = [word for word in command(train, output, USER_KEY) if word != "flat"]
+    words.remove("--generation")
+    assert pht(*words).code == "builder-key-missing"
+    assert pht(*words, "--builder-key", BUILDER_KEY).status == 0
+    assert len(first_reader(output / "opt")) == len(FILES)
+
+
+def test_the_builders_key_may_have_a_password(
+    train: Path, output: Path, locked: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_bytes(b"secret\n")
+    password = tmp_path / "password"
+    build(train, output, generation="route", builder_key=locked, builder_password_file=password)
+    assert len(first_reader(output / "opt")) == len(FILES)

@@ -15,7 +15,7 @@ from entrypoint.author import private_keys
 from entrypoint.author.runner import read_log
 from entrypoint.author.simulate import simulate
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, UsageError
-from tests import reference
+from tests import reference, reference_route
 from tests.desk import Said, pht_on_terminal, plant
 from tests.station import PATIENCE_S, REPOSITORY, pht
 
@@ -183,7 +183,7 @@ def test_every_kept_folder_can_be_opened_by_hand(
     user = (keep / "user.private.pem").read_bytes()
     roots = [keep / name for name in ("01-s-1", "02-s-2", "03-s-10")]
     for count, root in enumerate(roots, start=1):
-        decrypted = reference.decrypt_results(root / "opt", user)
+        decrypted = reference_route.decrypt_results(root / "opt", user)
         assert json.loads(decrypted["seen.json"].content) == IN_ORDER[:count]
     [line] = [line for line in said.splitlines() if "by hand: " in line]
     words = line.partition("by hand: pht ")[2].replace("DIR", str(tmp_path / "mine")).split()
@@ -194,9 +194,9 @@ def test_every_kept_folder_can_be_opened_by_hand(
 def test_the_train_is_signed_as_create_signs_it(train: Path, data: Path, keep: Path) -> None:
     send(train, data, route=["s-2"], keep=keep)
     opt = keep / "train" / "opt"
-    config = reference.load_config(opt)
-    reference.verify_definition(config, opt / "pht_train")
-    assert config["immutable_file_list"] == ["query.json", "train.py"]
+    key = (keep / "keys" / "s-2.private.pem").read_bytes()
+    files = reference_route.decrypt_definition(opt, key, "s-2")
+    assert list(files) == ["train.py", "query.json"]
 
 
 def test_the_output_of_every_visit_is_kept(train: Path, data: Path, keep: Path) -> None:
@@ -223,9 +223,9 @@ def test_given_keys_are_used(
     (keys / name).write_bytes(given)
     status, _ = send(train, data, keys=keys, keep=keep)
     assert status == 0
-    public = reference.load_config(keep / "train" / "opt")["rsa_public_keys"]
-    assert bytes.fromhex(public["s-2"]) == reference.vector_key("station_2")
-    decrypted = reference.decrypt_results(keep / "03-s-10" / "opt", given, "s-2")
+    stop = reference_route.stop_of(reference.load_config(keep / "train" / "opt"), "s-2")
+    assert bytes.fromhex(stop["rsa_public_key"]) == reference.vector_key("station_2")
+    decrypted = reference_route.decrypt_results(keep / "03-s-10" / "opt", given, "s-2")
     assert json.loads(decrypted["seen.json"].content) == IN_ORDER
     assert sorted(path.name for path in (keep / "keys").iterdir()) == [
         "s-1.private.pem",

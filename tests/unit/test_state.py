@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ JOURNAL = Journal(
     station="station_1",
     session_id="5e" * 64,
     config=OLD_CONFIG,
+    kept={"pht_results": None},
     public={"user_he_key": "he"},
 )
 BEFORE_SEALING = [Phase.OPENING, Phase.OPEN, Phase.WAITING]
@@ -37,7 +39,7 @@ FIELDS: dict[str, Any] = {
     "station": "station_2",
     "session_id": "00" * 64,
     "config": '{"train_id": "other"}',
-    "kept": "00" * 32,
+    "kept": {"pht_results": "00" * 32},
     "key": "00",
 }
 """Every field of a journal, with a value that nobody has recorded."""
@@ -63,12 +65,12 @@ def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> Visi
     """Bring a visit into a phase."""
     state = VisitState(paths, KEY)
     state.begin(JOURNAL)
-    (state.plain / "tool").write_bytes(b"plain tool")
+    (state.results.large / "tool").write_bytes(b"plain tool")
     digest = keep(state, paths) if kept else None
     if phase is Phase.OPENING:
         return state
-    state.open(kept=digest)
-    (state.plain / "tool").replace(paths.results / "tool")
+    state.open({"pht_results": digest})
+    (state.results.large / "tool").replace(paths.results / "tool")
     if phase is Phase.WAITING:
         state.enter(Phase.WAITING)
     if phase is Phase.SEALING:
@@ -78,7 +80,7 @@ def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> Visi
 
 def keep(state: VisitState, paths: Paths) -> bytes:
     """Write the archive of the old results, as the decryption does, and return its digest."""
-    with keeping(state.old, paths.results) as old:
+    with keeping(state.results.old, paths.results) as old:
         for entry in walk(paths.results):
             info = archive.member(entry, entry.path)
             if entry.kind is Kind.FILE:
@@ -123,7 +125,7 @@ def test_a_running_train_finds_the_field_that_it_may_read(paths: Paths) -> None:
 
 
 def test_the_work_folder_is_nobody_elses(paths: Paths) -> None:
-    assert begin(paths).work.stat().st_mode & 0o777 == 0o700
+    assert begin(paths).results.path.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize("phase", BEFORE_SEALING)
@@ -178,9 +180,9 @@ def test_results_that_did_not_exist_are_gone_after_going_back(paths: Paths) -> N
     subprocess.run(["rm", "-r", paths.results], check=True)
     state = VisitState(paths, KEY)
     state.begin(JOURNAL)
-    with keeping(state.old, paths.results) as old:
+    with keeping(state.results.old, paths.results) as old:
         pass
-    state.open(kept=old.digest())
+    state.open({"pht_results": old.digest()})
     paths.results.mkdir()
     (paths.results / "added").write_bytes(b"plain")
     assert state.go_back()
@@ -201,7 +203,7 @@ def test_the_commit_leaves_the_four_paths_of_a_train_and_the_mode_of_its_configu
 ) -> None:
     paths.config.chmod(0o640)
     state = begin(paths, Phase.SEALING)
-    state.batch()
+    state.results.batch()
     state.finish(NEW_CONFIG, b"new envelope")
     assert restart(paths) == NEW_CONFIG
     assert paths.user_key.read_bytes() == b"new envelope"
@@ -215,7 +217,7 @@ def test_a_configuration_that_would_make_the_journal_unreadable_is_refused(paths
     paths.config.write_bytes(config)
     state = VisitState(paths, KEY)
     with pytest.raises(MalformedTrain, match="too large"):
-        state.begin(Journal(Phase.OPENING, "station_1", "5e" * 64, config))
+        state.begin(replace(JOURNAL, config=config))
     assert restart(paths) == config
 
 
@@ -229,7 +231,7 @@ def require_spent(state: VisitState, paths: Paths) -> None:
     assert isinstance(found, Journal)
     assert found.phase is Phase.SPENT
     assert os.listdir(paths.results) == []
-    assert not state.work.exists()
+    assert not state.results.path.exists()
 
 
 @pytest.mark.parametrize("phase", [Phase.OPEN, Phase.WAITING])
@@ -293,15 +295,15 @@ def test_what_the_train_has_changed_among_the_old_results_is_not_put_back(
     damage: Callable[[Path], None], paths: Paths, tmp_path: Path
 ) -> None:
     state = begin(paths)
-    damage(state.old)
+    damage(state.results.old)
     require_spent(state, paths)
     assert os.listdir(tmp_path) == ["opt"]
 
 
 def test_a_work_folder_that_became_a_link_is_not_followed(paths: Paths, tmp_path: Path) -> None:
     state = begin(paths)
-    state.work.rename(tmp_path / "elsewhere")
-    state.work.symlink_to(tmp_path / "elsewhere")
+    state.results.path.rename(tmp_path / "elsewhere")
+    state.results.path.symlink_to(tmp_path / "elsewhere")
     before = snapshot(tmp_path / "elsewhere")
     require_spent(state, paths)
     assert snapshot(tmp_path / "elsewhere") == before

@@ -10,15 +10,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from entrypoint.crypto.keys import load_public_key, same_key
+from entrypoint.crypto.keys import load_private_key, load_public_key, same_key
 from entrypoint.errors import MalformedTrain, PhtError
 from entrypoint.limits import CONFIG_DEPTH, CONFIG_PROBLEMS
 from entrypoint.model import Visit
-from entrypoint.train_config import Seal, encode, read
+from entrypoint.train_config import Draft, Seal, encode, new_train, read
 from entrypoint.train_config.fields import parse_json
-from entrypoint.train_config.flat import FlatConfig, initial_document
+from entrypoint.train_config.flat import FlatConfig
 from tests import reference
 from tests.reference import STAGES, STATIONS, VECTORS, Config
+
+KEY = load_private_key(reference.vector_key("user", private=True), None, "the vectors")
 
 
 def vector(stage: int) -> Config:
@@ -146,10 +148,10 @@ def test_the_fields_of_the_vectors(stage: int) -> None:
         assert same_key(key, load_public_key(reference.vector_key(station)))
     assert "a/b.txt" in config.files
     assert "query.json" not in config.files
-    assert config.has_query
+    assert config.has_query(VECTORS)
     assert [visit.station for visit in config.visits] == list(STATIONS[:stage])
     assert (config.result_hash is None) == (config.user_envelope is None) == (stage == 0)
-    config.verify_user_signature()
+    config.verify_definition_signatures()
     config.verify_chain()
     config.verify_result_signature()
 
@@ -180,18 +182,9 @@ def test_the_next_stage_changes_what_a_visit_changes_and_nothing_else() -> None:
 
 
 def test_a_new_document_has_the_fields_of_the_published_ones_in_their_order() -> None:
-    document = initial_document(
-        master_image="m",
-        user_id="u",
-        train_id="t",
-        proposal_id="p",
-        session_id=bytes(64),
-        user_key_pem=reference.vector_key("user"),
-        station_key_pems={"s": reference.vector_key("station_1")},
-        file_list=["a"],
-        definition_hash=bytes(64),
-        definition_signature=b"x",
-    )
+    draft = Draft("t", "u", "p", "m", bytes(64), {"s": KEY.public_key()}, ["a"], bytes(64))
+    document, key = new_train("flat", draft, KEY, None)
+    assert key is None
     assert set(document) == {*vector(0), "master_image"}
     assert model(document).visits == ()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from entrypoint.crypto.keys import PrivateKey, load_private_key
+from entrypoint.crypto.keys import PrivateKey, load_private_key, open_envelope
 from entrypoint.errors import PhtError
 from entrypoint.protocol.decrypt import decrypt
 from entrypoint.protocol.verify import verify
@@ -46,8 +46,10 @@ def is_refused(data: bytes, opt: Path) -> bool:
     """Return whether a configuration, with the files of `opt`, fails a check."""
     try:
         config = read(data)
-        train = verify(config, opt / "pht_train")
-        decrypt(train, KEY, config.envelope(STATION), opt / "pht_results", target=None)
+        envelope = config.envelope(STATION)
+        key = open_envelope(KEY, envelope, config.cipher) if envelope else None
+        train = verify(config, opt / "pht_train", key)
+        decrypt(train, opt / "pht_results", target=None)
     except PhtError:
         return True
     return False

@@ -237,7 +237,7 @@ def test_a_failing_train_that_damages_what_is_kept_to_go_back(script: str, tmp_p
     done = visit(tmp_path)
 
     assert (done.status, done.facts["state"]) == (3, "spent")
-    assert "pht: warning: the encrypted results are gone: start from the image again" in done.lines
+    assert "pht: warning: the encrypted files are gone: start from the image again" in done.lines
     assert journal(tmp_path)["phase"] == "spent"
     assert list((opt / "pht_results").iterdir()) == []
     assert not os.path.lexists(opt / "pht_results.pht")

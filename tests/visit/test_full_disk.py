@@ -89,7 +89,7 @@ def test_no_room_for_the_plaintext(small: Small) -> None:
     assert pht("check", root=small.root).status == 0
 
 
-NO_WAY_BACK = "pht: warning: there is no room to keep the encrypted results: "
+NO_WAY_BACK = "pht: warning: there is no room to keep the encrypted files: "
 
 
 def test_no_room_to_keep_the_ciphertext_and_the_train_succeeds(small: Small) -> None:
@@ -112,7 +112,7 @@ def test_no_room_to_keep_the_ciphertext_and_the_train_fails(small: Small) -> Non
     assert (done.status, done.facts["state"]) == (3, "spent")
     assert [line for line in done.lines if line.startswith(NO_WAY_BACK)]
     assert journal(small.root)["phase"] == "spent"
-    assert not journal(small.root)["kept"]
+    assert journal(small.root)["kept"] == {"pht_results": None}
     assert {path.name for path in opt.iterdir()} == {
         "pht_results",
         "pht_train",

@@ -43,6 +43,7 @@ def test_what_machines_read(stage: int, tmp_path: Path) -> None:
         "session_id": config["session_id"],
         "signatures": "valid",
         "result_hash": config["e_d"],
+        "files_encrypted": False,
         "files": [name.removeprefix("./") for name in config["immutable_file_list"]],
         "stations": [
             {

@@ -1,0 +1,307 @@
+"""The route generation: configurations of the published packages 2.0.x.
+
+Source: docs/protocol.md, "Route generation".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from entrypoint.crypto import cbc
+from entrypoint.crypto.cipher import Cipher
+from entrypoint.crypto.digests import sha512
+from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem, wrap
+from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
+from entrypoint.errors import IntegrityError, RouteError, UsageError
+from entrypoint.limits import SESSION_ID_BYTES, SHA512_BYTES
+from entrypoint.model import QUERY, Visit
+from entrypoint.train_config.fields import Document, Fields
+from entrypoint.train_config.interface import (
+    Draft,
+    Seal,
+    chain_broken,
+    first_stop_contradiction,
+    user_signature_wrong,
+    verify_pss_result_signature,
+)
+
+MARKS = frozenset({"route", "creator", "build", "file_list", "result_hash", "result_signature"})
+"""Fields that only this generation and the short-lived ones before it have."""
+
+_CIPHER = Cipher(cbc.generate_key, cbc.encryptor, cbc.decryptor, cbc.peek_iv, cbc.HEAD_BYTES)
+
+
+@dataclass(frozen=True)
+class _Stop:
+    """One entry of the route; `visit` and `envelope` are None as long as they are empty."""
+
+    index: int
+    station: str
+    key: PublicKey | None
+    visit: Visit | None
+    envelope: bytes | None
+
+
+@dataclass(frozen=True)
+class RouteConfig:
+    """A configuration with a route; implements `TrainConfig`."""
+
+    document: Document
+    train_id: str
+    user_id: str
+    user_key: PublicKey
+    builder_key: PublicKey
+    session_id: bytes
+    stations: Mapping[str, PublicKey]
+    files: tuple[str, ...]
+    definition_hash: bytes
+    definition_signature: bytes
+    build_signature: bytes
+    visits: tuple[Visit, ...]
+    envelopes: Mapping[str, bytes]
+    user_envelope: bytes | None
+    result_hash: bytes | None
+    result_signature: bytes
+
+    generation = "route"
+    cipher = _CIPHER
+    encrypts_definition = True
+
+    def envelope(self, station: str) -> bytes | None:
+        """Return the symmetric key as wrapped for a station; at first only the first has one."""
+        return self.envelopes.get(station)
+
+    def has_query(self, train: Path) -> bool:
+        """Return whether there is a query; it is hashed but not listed."""
+        return (train / QUERY).exists()
+
+    def awaits(self, station: str) -> bool:
+        """Return whether it is this station's turn."""
+        order = list(self.stations)
+        return len(self.visits) < len(order) and order[len(self.visits)] == station
+
+    def verify_definition_signatures(self) -> None:
+        """Raise IntegrityError unless user (`signature`) and builder (`build.signature`) signed."""
+        digest, signature = self.definition_hash, self.definition_signature
+        if not is_pkcs1_signature(self.user_key, signature, digest):
+            raise user_signature_wrong()
+        if not is_pkcs1_signature(self.builder_key, self.build_signature, digest + signature):
+            raise IntegrityError(
+                "builder-signature-wrong",
+                "the builder's signature does not belong to this train definition",
+                hint="do not run this train; ask the user to have it built again",
+            )
+
+    def verify_chain(self) -> None:
+        """Raise RouteError unless every stop signed its digest, and the newest is the right one.
+
+        Only the newest digest can be computed anew, since it takes the result hash of its stop; it
+        commits to all earlier ones.
+        """
+        for number, visit in enumerate(self.visits, start=1):
+            if not is_pss_signature(self.stations[visit.station], visit.signature, visit.digest):
+                raise chain_broken(number, visit.station)
+        if self.visits and self.result_hash is not None:
+            *earlier, newest = self.visits
+            if newest.digest != self._digest(earlier, self.result_hash):
+                raise chain_broken(len(self.visits), newest.station)
+
+    def verify_result_signature(self) -> None:
+        """Raise IntegrityError unless the last station signed `result_hash`."""
+        verify_pss_result_signature(self)
+
+    def next_digest(self, result_hash: bytes) -> bytes:
+        """Return the digest for the next link."""
+        return self._digest(self.visits, result_hash)
+
+    def sealed(self, seal: Seal) -> Document:
+        """Return the document of the next stage, every other field as it came."""
+        return {
+            **self.document,
+            "creator": {**self.document["creator"], "encrypted_key": seal.user_envelope.hex()},
+            "route": [_sealed_entry(entry, seal) for entry in self.document["route"]],
+            "result_hash": seal.result_hash.hex(),
+            "result_signature": seal.result_signature.hex(),
+        }
+
+    def public_fields(self) -> Document:
+        """Return the field that a running train reads: the key it encrypts counts for."""
+        key = self.document["creator"].get("paillier_public_key")
+        return {"creator": {"paillier_public_key": key}}
+
+    def _digest(self, earlier: Sequence[Visit], result_hash: bytes) -> bytes:
+        before = [visit.digest for visit in earlier] or [self.session_id]
+        return sha512(*before, result_hash)
+
+
+def read(document: Document) -> RouteConfig:
+    """Check every field of a document with a route.
+
+    Raises:
+        MalformedTrain: with all bad fields at once.
+        RouteError: the document is before and after its first stop at once, a stop was passed over,
+            or one cannot open the train.
+    """
+    with Fields.collecting(document) as fields:
+        creator, build = fields.section("creator"), fields.section("build")
+        stops = _stops(fields)
+        values: dict[str, Any] = {
+            "train_id": fields.identifier("@id"),
+            "user_id": creator.identifier("id"),
+            "user_key": creator.public_key("rsa_public_key"),
+            "builder_key": build.public_key("rsa_public_key"),
+            "session_id": fields.hex("session_id", SESSION_ID_BYTES),
+            "stations": {stop.station: stop.key for stop in stops},
+            "files": _files(fields),
+            "definition_hash": fields.hex("hash", SHA512_BYTES),
+            "definition_signature": fields.hex("signature"),
+            "build_signature": build.hex("signature"),
+            "visits": tuple(stop.visit for stop in stops if stop.visit),
+            "envelopes": {stop.station: stop.envelope for stop in stops if stop.envelope},
+            "user_envelope": creator.hex_or_null("encrypted_key"),
+            "result_hash": fields.hex_or_null("result_hash", SHA512_BYTES),
+            "result_signature": fields.hex_or_null("result_signature") or b"",
+        }
+    config = RouteConfig(document=document, **values)
+    _check_first_stop(config)
+    _check_order(stops)
+    return config
+
+
+def new_train(
+    draft: Draft, user: PrivateKey, builder: PrivateKey | None
+) -> tuple[Document, bytes | None]:
+    """Return the signed document of a train that has not visited any station, and its first key.
+
+    Raises:
+        UsageError: there is no builder to sign.
+    """
+    if builder is None:
+        raise UsageError(
+            "builder-key-missing",
+            "trains of the route generation are signed by a builder too",
+            hint="give --builder-key, made by `pht keygen`, or build with --generation flat",
+            by="author",
+        )
+    key = cbc.generate_key()
+    signature = sign_pkcs1(user, draft.definition_hash)
+    document = {
+        "source": _source(draft),
+        "creator": {
+            "id": draft.user_id,
+            "rsa_public_key": public_pem(user.public_key()).hex(),
+            "paillier_public_key": None,
+            "encrypted_key": None,
+        },
+        "proposal_id": draft.proposal_id,
+        "@id": draft.train_id,
+        "@context": {"link": "https://www.w3.org/2018/credentials/v1"},
+        "session_id": draft.session_id.hex(),
+        "route": _new_route(draft, key),
+        "file_list": [path for path in draft.file_list if path != QUERY],
+        "hash": draft.definition_hash.hex(),
+        "signature": signature.hex(),
+        "build": {
+            "signature": sign_pkcs1(builder, draft.definition_hash + signature).hex(),
+            "rsa_public_key": public_pem(builder.public_key()).hex(),
+        },
+        "result_hash": None,
+        "result_signature": None,
+    }
+    return document, key
+
+
+def _source(draft: Draft) -> Document:
+    """Return where the image comes from; of the types, published readers take these two words."""
+    address = draft.master_image
+    return {"type": "docker_repository", "address": address, "tag": None, "branch": None}
+
+
+def _new_route(draft: Draft, key: bytes) -> list[Document]:
+    """Return the empty slots of the route; only the first stop gets the key."""
+    return [
+        {
+            "station": station,
+            "eco_system": "tue",  # published readers know two words; both mean nothing here
+            "rsa_public_key": public_pem(public).hex(),
+            "index": index,
+            "signature": None,
+            "encrypted_key": None if index else wrap(public, key).hex(),
+        }
+        for index, (station, public) in enumerate(draft.stations.items())
+    ]
+
+
+def _files(fields: Fields) -> tuple[str, ...]:
+    files = fields.file_list("file_list")
+    if QUERY in files:
+        fields.note("file_list", f"names {QUERY}, which is hashed without being listed")
+    return files
+
+
+def _stops(fields: Fields) -> list[_Stop]:
+    """Return the stops in the order of their visits."""
+    stops = [_stop(entry) for entry in fields.sections("route")]
+    stops.sort(key=lambda stop: stop.index)
+    if not stops:
+        fields.note("route", "names no station")
+    if [stop.index for stop in stops] != list(range(len(stops))):
+        fields.note("route", f"does not have exactly the indexes 0 to {len(stops) - 1}")
+    if len({stop.station for stop in stops}) < len(stops):
+        fields.note("route", "names a station twice")
+    return stops
+
+
+def _stop(entry: Fields) -> _Stop:
+    station = entry.identifier("station")
+    visit = None
+    if not entry.is_null("signature"):
+        slot = entry.section("signature")
+        visit = Visit(station, slot.hex("signature"), slot.hex("digest", SHA512_BYTES))
+    return _Stop(
+        index=entry.whole_number("index"),
+        station=station,
+        key=entry.public_key("rsa_public_key"),
+        visit=visit,
+        envelope=entry.hex_or_null("encrypted_key"),
+    )
+
+
+def _check_first_stop(config: RouteConfig) -> None:
+    """Refuse a document that is before and after its first stop at once."""
+    visited = bool(config.visits)
+    present = {config.result_hash is not None, bool(config.result_signature), visited}
+    if len(present) > 1 or (visited and config.user_envelope is None):
+        raise first_stop_contradiction()
+
+
+def _check_order(stops: Sequence[_Stop]) -> None:
+    """Check that no stop was passed over, and that those who have to can open the train."""
+    visited = [stop.visit is not None for stop in stops]
+    if visited != sorted(visited, reverse=True):  # those who have signed come first
+        passed_over = stops[visited.index(False)].station
+        raise RouteError(
+            "stop-passed-over",
+            f"a later stop has signed, but station {passed_over} has not",
+            hint="do not run this train; get the image again, or tell the user",
+            by="user",
+        )
+    for stop in stops if any(visited) else stops[:1]:
+        if stop.envelope is None:
+            raise RouteError(
+                "envelope-missing",
+                f"the symmetric key was not wrapped for station {stop.station}",
+                hint="do not run this train; get the image again, or tell the last station",
+                by="user",
+            )
+
+
+def _sealed_entry(entry: Document, seal: Seal) -> Document:
+    """Return an entry of the route with its new envelope, and signed if it is this station's."""
+    station = str(entry["station"])
+    sealed = {**entry, "encrypted_key": seal.envelopes[station].hex()}
+    if station == seal.visit.station:
+        visit = seal.visit
+        sealed["signature"] = {"digest": visit.digest.hex(), "signature": visit.signature.hex()}
+    return sealed

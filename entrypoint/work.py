@@ -1,0 +1,96 @@
+"""The work folder of one tree that a visit opens (docs/crash-safety.md, "The work folders")."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from entrypoint import archive
+from entrypoint.linux.disk import syncfs
+from entrypoint.linux.mounts import is_mount_point
+from entrypoint.linux.remove import empty, is_folder, remove
+from entrypoint.model import WORK_NAME
+
+
+class WorkFolder:
+    """Where work files of one tree lie: beside the tree, and on the same file system.
+
+    Attributes:
+        tree: the folder that a visit opens: the results, or the immutable files.
+        path: the work folder.
+        leave_out: the name that walks of the tree pass over, or nothing.
+    """
+
+    def __init__(self, tree: Path) -> None:
+        self.tree = tree
+        inside = is_folder(tree) and is_mount_point(tree)
+        self.path = tree / WORK_NAME if inside else tree.with_name(tree.name + ".pht")
+        self.leave_out = WORK_NAME if inside else ""
+
+    @property
+    def name(self) -> str:
+        """What the journal calls the tree."""
+        return self.tree.name
+
+    @property
+    def old(self) -> Path:
+        """The archive of the old, encrypted tree."""
+        return self.path / "old.tar"
+
+    @property
+    def small(self) -> Path:
+        """Where decrypted small files stay until they are verified, in one pack."""
+        return self._plain / "small.pack"
+
+    @property
+    def large(self) -> Path:
+        """Where other decrypted files stay until they are verified."""
+        return self._plain / "large"
+
+    @property
+    def _plain(self) -> Path:
+        return self.path / "plain"
+
+    def make(self) -> None:
+        """Make the empty folder, for nobody else to read."""
+        for folder in (self.path, self._plain, self.large):
+            folder.mkdir(mode=0o700)
+
+    def batch(self) -> Path:
+        """Return the folder, made if need be, where encrypted files wait to be durable."""
+        folder = self.path / "sealed"
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+    def remove(self) -> None:
+        """Remove the folder, if it is there; a tree that is never opened may be read-only."""
+        if os.path.lexists(self.path):
+            remove(self.path)
+
+    def remove_plain(self) -> None:
+        """Remove the plaintext in the folder, if there is any."""
+        remove(self._plain)
+
+    def empty_tree(self) -> None:
+        """Make the tree an empty folder, whatever the train has put in its place."""
+        if not is_folder(self.tree):
+            remove(self.tree)
+            self.tree.mkdir()
+        empty(self.tree, leave_out=self.leave_out)
+
+    def is_kept(self, digest: bytes | None) -> bool:
+        """Return whether the archive of the old tree is there and has this SHA-256.
+
+        The train can write where we can.
+        """
+        if not is_folder(self.path) or not self.old.is_file():
+            return False
+        with self.old.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest() == digest
+
+    def restore(self) -> None:
+        """Put the old tree back; idempotent."""
+        self.empty_tree()
+        if not archive.restore(self.old, self.tree, owners=os.geteuid() == 0):
+            self.tree.rmdir()  # there was none
+        syncfs(self.tree if is_folder(self.tree) else self.tree.parent)
