@@ -1,0 +1,151 @@
+#!/bin/sh
+# The visit of a train at this station, over docker: run it, see how it ended, hand it over.
+#
+#   visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY
+#
+#   REPOSITORY  of the train: its tag `latest` is what has arrived and what will leave, `base`
+#               what the train was built as
+#   -s STATION  the station folder, /etc/pht if left out
+#   -d DATA     the file or folder that the train computes on
+#   -r REVIEW   decrypt the sealed results into this new folder and stop before the hand-over; the
+#               same line without -r then goes on. Needs `pht` on the PATH
+#   -p          pull the train first, and push it in the end
+#
+# Whatever interrupts it, the same line goes on where it was. It ends with 0 only if the sealed train
+# is REPOSITORY:latest (with -r: if the results can be looked at), else with the status of the visit.
+set -eu
+
+say() { printf 'visit.sh: %s\n' "$1" >&2; }
+
+fail() {
+    say "$1"
+    exit "${2:-1}"
+}
+
+usage() {
+    sed -n 's/^#   //p' "$0" >&2
+    exit 64
+}
+
+absolute() {
+    case $1 in
+        /*) printf '%s\n' "$1" ;;
+        *) printf '%s\n' "$PWD/$1" ;;
+    esac
+}
+
+exists() { docker container inspect "$1" >/dev/null 2>&1; }
+
+is_running() { [ "$(docker container inspect --format '{{.State.Running}}' "$run")" = true ]; }
+
+# The status line is the last one, and the only one that the train cannot have written.
+read_status_line() { line=$(docker logs "$run" 2>&1 >/dev/null | tail -n 1); }
+
+# says NAME VALUE: whether the status line, as text or as JSON, holds this fact.
+says() {
+    case $line in
+        *" $1=$2 "* | *"\"$1\": \"$2\""*) return 0 ;;
+    esac
+    return 1
+}
+
+is_sealed() { says result visited || says code already-visited; }
+
+# No key stands in the container's own configuration: it is in the mounted folder.
+create_run() {
+    set -- --read-only --volume /opt --tmpfs /tmp --network none --no-healthcheck \
+        --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
+        --security-opt no-new-privileges --pids-limit 1000 --stop-timeout 60 \
+        --mount "type=bind,source=$station,target=/run/pht,readonly"
+    if [ -n "$data" ]; then
+        target=/opt/train_data
+        [ -d "$data" ] || target=$target/$(basename "$data")
+        set -- "$@" --mount "type=bind,source=$data,target=$target,readonly" \
+            --env "TRAIN_DATA_PATH=$target"
+    fi
+    docker create --pull never --name "$run" "$@" "$repository:latest" >/dev/null
+}
+
+# Starting the same container again finishes or takes back what was interrupted.
+make_visit() {
+    status=0
+    if is_running; then
+        say "$run is still running: waiting for its end"
+        docker wait "$run" >/dev/null
+    fi
+    read_status_line
+    is_sealed || docker start --attach "$run" || status=$?
+    read_status_line
+    is_sealed && return
+    [ "$status" != 0 ] || status=1
+    if says state unchanged || says state spent; then
+        docker rm --volumes "$run" >/dev/null
+        fail "no visit was made; nothing of it is kept" "$status"
+    fi
+    fail "not finished: start this again, or give it up with docker rm --volumes $run" "$status"
+}
+
+show_results() {
+    mkdir "$work/opt"
+    for path in $paths; do docker cp "$run:/opt/$path" "$work/opt/"; done
+    id=$(sed -n 's/^STATION_ID=//p' "$station/station.env")
+    set -- --station "$id" --key "$station/private_key.pem"
+    if [ -e "$station/private_key.password" ]; then
+        set -- "$@" --password-file "$station/private_key.password"
+    fi
+    pht decrypt-results "$work/opt" "$@" --output "$review"
+    say "to hand the train over, start this again without -r"
+}
+
+# Onto the image as it was built, never onto the one that has arrived: copying deletes nothing, so
+# results that the train has removed would travel on and break its hash at the next station.
+hand_over() {
+    docker rm --force --volumes "$next" >/dev/null 2>&1 || true
+    docker create --pull never --name "$next" "$repository:base" >/dev/null
+    for path in $paths; do
+        { docker cp --archive "$run:/opt/$path" - || : >"$work/failed"; } |
+            docker cp --archive - "$next:/opt"
+        [ ! -e "$work/failed" ] || fail "cannot copy $path out of $run"
+    done
+    docker commit "$next" "$repository:latest" >/dev/null
+    [ -z "$remote" ] || docker push "$repository:latest"
+    docker rm --volumes "$next" "$run" >/dev/null
+}
+
+station=/etc/pht data='' review='' remote=''
+while getopts s:d:r:p option; do
+    case $option in
+        s) station=$(absolute "$OPTARG") ;;
+        d) data=$(absolute "$OPTARG") ;;
+        r) review=$(absolute "$OPTARG") ;;
+        p) remote=yes ;;
+        *) usage ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# = 1 ] || usage
+repository=$1
+
+# The sum tells a/b from a-b.
+run=pht-$(printf '%s' "$repository" | tr -c 'A-Za-z0-9_.-' -)
+run=$run-$(printf '%s' "$repository" | cksum | cut -d ' ' -f 1)
+next=$run-next
+paths='pht_train pht_results train_config.json user_sym_key.key'
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+if ! exists "$run"; then
+    if [ -n "$remote" ]; then
+        docker pull "$repository:base"
+        docker pull "$repository:latest"
+    fi
+    create_run
+fi
+make_visit
+if [ -n "$review" ]; then
+    show_results
+else
+    hand_over
+fi

@@ -1,0 +1,376 @@
+"""`examples/station/visit.sh`: a station's whole procedure, killed wherever it changes something.
+
+The registry is a real one on this machine, without encryption or password.
+"""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.containers.engine import Engine
+from tests.containers.visitor import FIRST, Container
+from tests.reference import STATIONS
+from tests.station import PATIENCE_S, REPOSITORY, Done, finish, new_train, opened, settle
+
+SCRIPT = REPOSITORY / "examples" / "station" / "visit.sh"
+
+RENAMES = """\
+import os, pathlib, time
+results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+old = [*results.iterdir()]
+(results / str(1 + sum(int(path.name) for path in old))).write_text("left here")
+for path in old:
+    path.unlink()
+print("aboard", flush=True)
+while os.path.exists("/opt/train_data/hold"):
+    time.sleep(0.02)
+"""
+"""A train that leaves one file, named by the number of the stop, in the place of the last one. It
+waits while its data has a file `hold`."""
+
+CLIENT = """\
+#!/bin/sh
+"{docker}" "$@"
+status=$?
+case $1 in create | start | commit | rm)
+    echo "$1" >>"{calls}"
+    [ "$(wc -l <"{calls}")" != {number} ] || kill -9 0
+esac
+exit $status
+"""
+"""A client that kills the script which calls it, and itself, behind the call of this number."""
+
+_NUMBERS = itertools.count()
+
+
+@dataclass(frozen=True)
+class Site:
+    """Stations that use the script, and a train in `repository`."""
+
+    engine: Engine
+    repository: str
+    folder: Path
+
+    def begin(
+        self, *options: str | Path, at: str = FIRST, programs: Path | None = None
+    ) -> "subprocess.Popen[bytes]":
+        """Start the script at a station; `programs` are found before all others."""
+        settle(self.folder, at)
+        path = [str(programs)] if programs else []
+        command = ["sh", SCRIPT, "-s", self.folder / "run" / "pht", *options, self.repository]
+        return subprocess.Popen(
+            [str(word) for word in command],
+            env={**os.environ, "PATH": os.pathsep.join([*path, os.environ["PATH"]])},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def visit(self, *options: str | Path, at: str = FIRST) -> Done:
+        """Run the script to its end."""
+        return finish(self.begin(*options, at=at))
+
+    def image(self, tag: str) -> Container:
+        return Container(self.engine, self.engine.create(f"{self.repository}:{tag}"))
+
+    def containers(self) -> list[Container]:
+        """Return the script's containers."""
+        name = f"name=^/pht-{self.repository.translate(str.maketrans('/:', '--'))}-"
+        found = self.engine.must("ps", "--all", "--quiet", "--filter", name).decode().split()
+        return [Container(self.engine, container) for container in found]
+
+    def assert_handed_over(self, folder: Path, *stations: str) -> None:
+        """Check that `latest` is the sealed train of these stops, and nothing else is left."""
+        opt = self.image("latest").take(folder)
+        assert opened(opt) == {str(len(stations)): b"left here"}
+        config = reference.load_config(opt)
+        reference.verify_definition(config, opt / "pht_train")
+        assert reference.verify_chain(config) == list(stations)
+        assert self.containers() == []
+
+
+Arrive = Callable[..., Site]
+"""Takes the source of a train and, if there is one, the address of a registry."""
+
+
+@pytest.fixture
+def pht_program(tmp_path: Path) -> Path:
+    """A folder with the command `pht`, as on the host of a station."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    command = f'#!/bin/sh\nPYTHONPATH={REPOSITORY} exec {sys.executable} -m entrypoint "$@"\n'
+    (folder / "pht").write_text(command)
+    (folder / "pht").chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def arrive(engine: Engine, train_image: str, tmp_path: Path) -> Arrive:
+    """A function that lets a new train arrive in a repository of its own."""
+
+    def build(script: str = RENAMES, registry: str = "") -> Site:
+        repository = f"{registry}pht-test-{engine.session}/script-{next(_NUMBERS)}"
+        container = Container(engine, engine.create(train_image))
+        container.put(new_train(Path(tempfile.mkdtemp(dir=tmp_path)), script))
+        for tag in ("base", "latest"):
+            engine.must("commit", container.id, f"{repository}:{tag}")
+        return Site(engine, repository, tmp_path)
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address, with a slash, of a registry that runs while the tests of this module do."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("no docker-registry on the PATH")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    folder = tmp_path_factory.mktemp("registry")
+    config = folder / "config.yml"
+    config.write_text(
+        "version: 0.1\nlog: {level: error}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder}}}}}\nhttp: {{addr: '{address}'}}\n"
+    )
+    with subprocess.Popen([program, "serve", config]) as process:
+        wait_for(lambda: socket.create_connection(("127.0.0.1", port)).close())
+        yield f"{address}/"
+        process.terminate()
+
+
+def wait_for(connect: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connect()
+            return
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+# --- the procedure -------------------------------------------------------------------------------
+
+
+def test_the_script_has_no_flaw_that_a_checker_finds() -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("no shellcheck on the PATH")
+    done = subprocess.run(["shellcheck", "--shell=sh", SCRIPT], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_train_is_handed_from_station_to_station(arrive: Arrive, tmp_path: Path) -> None:
+    site = arrive()
+    for number, station in enumerate(STATIONS, start=1):
+        done = site.visit(at=station)
+
+        assert (done.status, done.stdout) == (0, b"aboard\n"), done.stderr
+        assert "pht: result=visited status=0 " in done.stderr
+        site.assert_handed_over(tmp_path / str(number), *STATIONS[:number])
+
+
+def test_a_visit_that_was_made_already_is_handed_over_as_it_is(
+    arrive: Arrive, tmp_path: Path
+) -> None:
+    site = arrive()
+    assert site.visit().status == 0
+
+    done = site.visit()
+
+    assert (done.status, done.stdout) == (0, b""), done.stderr
+    assert "code=already-visited" in done.stderr
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def test_only_the_paths_of_the_train_differ_from_the_image_that_was_built(
+    arrive: Arrive, data: Path
+) -> None:
+    site = arrive()
+    assert site.visit("-d", data).status == 0
+
+    changes = site.engine.must("history", "--quiet", f"{site.repository}:latest").split()
+    base = site.engine.must("history", "--quiet", f"{site.repository}:base").split()
+    assert changes[1:] == base
+    form = "{{json .RootFS.Layers}}"
+    layers = [
+        json.loads(site.engine.must("image", "inspect", "--format", form, image))
+        for image in (f"{site.repository}:latest", f"{site.repository}:base")
+    ]
+    assert layers[0][:-1] == layers[1]
+
+
+def test_the_data_are_seen_where_trains_expect_them(arrive: Arrive, data: Path) -> None:
+    (data / "rows.csv").write_text("of this station")
+    reads = "import os; print(os.environ['TRAIN_DATA_PATH'], os.listdir('/opt/train_data'))\n"
+
+    for given, path in ((data, ""), (data / "rows.csv", "/rows.csv")):
+        done = arrive(reads + RENAMES).visit("-d", given)
+
+        assert done.status == 0, done.stderr
+        assert done.stdout.startswith(f"/opt/train_data{path} ['rows.csv']".encode())
+
+
+def test_the_results_can_be_looked_at_before_they_leave(
+    arrive: Arrive, pht_program: Path, tmp_path: Path
+) -> None:
+    site = arrive()
+    review = tmp_path / "review"
+
+    done = finish(site.begin("-r", review, programs=pht_program))
+
+    assert done.status == 0, done.stderr
+    assert (review / "1").read_text() == "left here"
+    assert reference.load_config(site.image("latest").take(tmp_path / "before"))["e_d"] is None
+    done = site.visit()
+    assert (done.status, done.stdout) == (0, b""), "the train has run a second time"
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def test_a_train_comes_from_a_registry_and_goes_there(
+    arrive: Arrive, registry: str, tmp_path: Path
+) -> None:
+    site = arrive(registry=registry)
+    images = [f"{site.repository}:{tag}" for tag in ("base", "latest")]
+    for image in images:
+        site.engine.must("push", "--quiet", image)
+    site.engine.must("rmi", "--force", *images)  # as on another machine
+
+    done = site.visit("-p")
+
+    assert done.status == 0, done.stderr
+    site.engine.must("rmi", "--force", *images)
+    site.engine.must("pull", "--quiet", images[1])
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+# --- what does not work out ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("script", "command", "status"),
+    [("raise SystemExit(3)", None, 3), ("", "help", 1), ("", "inspect", 1)],
+    ids=["the train fails", "no visit", "another command"],
+)
+def test_what_is_no_visit_changes_nothing(
+    script: str, command: str | None, status: int, arrive: Arrive
+) -> None:
+    site = arrive(script)
+    if command:
+        change = ["--change", f'CMD ["{command}"]']
+        site.engine.must("commit", *change, site.image("base").id, f"{site.repository}:latest")
+    before = site.engine.must("image", "inspect", f"{site.repository}:latest")
+
+    done = site.visit()
+
+    assert done.status == status, done.stderr
+    assert "visit.sh: no visit was made" in done.stderr or command
+    assert site.engine.must("image", "inspect", f"{site.repository}:latest") == before
+    assert site.containers() == [] or command
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["one", "two"], ["-x", "one"]], ids=["none", "too many", "unknown"]
+)
+def test_arguments_that_make_no_sense_show_the_usage(arguments: list[str]) -> None:
+    done = subprocess.run(["sh", SCRIPT, *arguments], capture_output=True, text=True)
+
+    assert done.returncode == 64
+    assert "visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY" in done.stderr
+
+
+# --- interruptions -------------------------------------------------------------------------------
+
+
+def test_a_key_of_the_terminal_takes_the_visit_back(
+    arrive: Arrive, data: Path, tmp_path: Path
+) -> None:
+    site = arrive()
+    begin_and_hold(site, data, signal.SIGINT)
+    [stopped] = site.containers()
+    assert "result=stopped status=130" in stopped.ended().stderr
+    (data / "hold").unlink()
+
+    assert site.visit("-d", data).status == 0
+
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def test_a_train_that_has_outlived_the_script_is_waited_for(
+    arrive: Arrive, data: Path, tmp_path: Path
+) -> None:
+    site = arrive()
+    begin_and_hold(site, data, signal.SIGKILL)
+    process = site.begin("-d", data)
+    assert process.stderr is not None
+    assert b"still running" in process.stderr.readline()
+    (data / "hold").unlink()
+
+    assert finish(process).status == 0
+
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def begin_and_hold(site: Site, data: Path, number: signal.Signals) -> None:
+    """Start the script and, once the train runs, send a signal to it and to its client."""
+    (data / "hold").touch()
+    process = site.begin("-d", data)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"aboard\n"
+    os.killpg(process.pid, number)
+    finish(process)
+
+
+def test_a_visit_killed_in_its_container_is_finished(
+    arrive: Arrive, data: Path, tmp_path: Path
+) -> None:
+    site = arrive()
+    (data / "hold").touch()
+    process = site.begin("-d", data)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"aboard\n"
+    [running] = site.containers()
+    running.kill()
+    done = finish(process)
+    assert (done.status, "not finished: start this again" in done.stderr) == (137, True)
+    (data / "hold").unlink()
+
+    assert site.visit("-d", data).status == 0
+
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def test_a_script_killed_after_whatever_it_changes_goes_on(arrive: Arrive, tmp_path: Path) -> None:
+    docker, programs, calls = shutil.which("docker"), tmp_path / "bin", tmp_path / "calls"
+    programs.mkdir()
+    for number in itertools.count(1):
+        site = arrive()
+        calls.unlink(missing_ok=True)
+        client = CLIENT.format(docker=docker, calls=calls, number=number)
+        (programs / "docker").write_text(client)
+        (programs / "docker").chmod(0o755)
+
+        done = finish(site.begin(programs=programs))
+
+        if done.status == 0:
+            break
+        assert done.status == -signal.SIGKILL
+        assert site.visit().status == 0
+        site.assert_handed_over(tmp_path / str(number), FIRST)
+    assert number > 5, calls.read_text()
