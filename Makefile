@@ -15,13 +15,13 @@ TAG ?= pht-master:$(MASTER)$(if $(filter-out plain dl,$(PACKAGES)),-$(PACKAGES))
 SOURCE ?=
 BUILD ?=
 
-.PHONY: help demo test lint format wheels image clean
+.PHONY: help demo test lint format wheels image clean engine-docker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(DEMO)/ready ## send a train through 18 institutions and show a survival curve
-	$(DEMO)/bin/python examples/lung_survival/demo.py
+demo: $(ENGINE:%=engine-%) $(DEMO)/ready $(ENGINE:%=image) ## show a survival curve of 18 institutions; ENGINE=docker: in containers
+	$(DEMO)/bin/python examples/lung_survival/demo.py $(ENGINE:%=--image $(TAG))
 
 test: lint ## run every check; without a container engine its tests are skipped
 	$(TESTS)/bin/python -m pytest -n auto --dist loadgroup
@@ -46,6 +46,10 @@ image: wheels ## build a master image: make image MASTER=buster PACKAGES=science
 clean: ## remove everything that the other targets made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
+
+engine-docker:
+	@docker version >/dev/null || { \
+		echo 'no container engine answers; make demo needs none without ENGINE=docker' >&2; exit 1; }
 
 image: VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 image: REVISION = $(shell git rev-parse HEAD 2>/dev/null)

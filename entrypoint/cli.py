@@ -218,6 +218,7 @@ def _simulate(options: argparse.Namespace, report: Report) -> int:
         keys=options.keys,
         output=options.output,
         keep=options.keep,
+        image=options.image,
         command=options.command,
         report=report,
     )

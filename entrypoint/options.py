@@ -183,6 +183,7 @@ def _add_simulate(add: _Add) -> None:
     add("--keys", type=Path, metavar="DIR", help="holds ID.private.pem of stations that have one")
     add("--output", type=Path, metavar="DIR", help="where to put the decrypted final results")
     add("--keep", type=Path, metavar="DIR", help="where to keep the folders of every station")
+    add("--image", metavar="IMAGE", help="make every stop a container of this master image")
     add("command", nargs="*", metavar="COMMAND", help="of the train, after --")
 
 

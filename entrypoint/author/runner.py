@@ -43,6 +43,11 @@ class Ended:
     seconds: float
     log: Log
 
+    @property
+    def visited(self) -> bool:
+        """Whether the results were sealed; status 0 alone could be that of another program."""
+        return self.status == 0 and self.log.facts.get("result") == "visited"
+
 
 def lay_out(train: Paths, paths: Paths, station: str, key: Path, data: Path) -> None:
     """Give a station its root: the train as the stop before left it, settings, key and data.
@@ -62,7 +67,7 @@ def lay_out(train: Paths, paths: Paths, station: str, key: Path, data: Path) -> 
         shutil.copy(train.user_key, paths.user_key)
     paths.station.mkdir(parents=True)
     (paths.station / "station.env").write_text(f"STATION_ID={station}\n", "utf-8")
-    (paths.station / "private_key.pem").symlink_to(key.resolve())
+    shutil.copy(key, paths.station / "private_key.pem")  # a link would lead nowhere in a container
     paths.data.symlink_to(data.resolve())
 
 
@@ -74,20 +79,40 @@ def visit(paths: Paths, command: Sequence[str], log: Path) -> Ended:
     arguments = ["run", "--root", str(paths.root), "--", *command]
     began = time.monotonic()
     # Appended to, since the train may open its output again by the name /dev/stdout.
-    with (
-        log.open("ab") as file,
-        subprocess.Popen(
-            [sys.executable, "-I", "-B", str(_PACKAGE), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=_environment(paths),
-            cwd=paths.root,
-        ) as process,
-    ):
-        code = _wait(process)
-    status = code if code >= 0 else 128 - code
+    with log.open("ab") as file:
+        status = wait(
+            subprocess.Popen(
+                [sys.executable, "-I", "-B", str(_PACKAGE), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=_environment(paths),
+                cwd=paths.root,
+            )
+        )
     return Ended(status, time.monotonic() - began, read_log(log))
+
+
+def wait(process: "subprocess.Popen[bytes]") -> int:
+    """Return the status of a runner that has ended; when interrupted, tell it to end first."""
+    with process:
+        try:
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_GRACE_S + REAP_LIMIT_S)
+            finally:
+                process.kill()  # nothing to a process that has ended; a train dies with its runner
+            raise
+    return code if code >= 0 else 128 - code
+
+
+def data_path(paths: Paths) -> Path:
+    """Return what TRAIN_DATA_PATH names: the only file of the data, or their folder."""
+    files = list(paths.data.iterdir())
+    return files[0] if len(files) == 1 and files[0].is_file() else paths.data
 
 
 def read_log(path: Path) -> Log:
@@ -110,29 +135,14 @@ def read_log(path: Path) -> Log:
 
 def _environment(paths: Paths) -> dict[str, str]:
     """Return a clean environment in which `python` is the interpreter that runs this."""
-    files = list(paths.data.iterdir())
-    data = files[0] if len(files) == 1 and files[0].is_file() else paths.data
     programs = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     return {
         "PATH": os.pathsep.join(programs),
         "HOME": str(Path.home()),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
-        "TRAIN_DATA_PATH": str(data),
+        "TRAIN_DATA_PATH": str(data_path(paths)),
         "PHT_LOG": "json",
     }
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    try:
-        return process.wait()
-    except BaseException:
-        process.terminate()
-        try:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_GRACE_S + REAP_LIMIT_S)
-        finally:
-            process.kill()  # does nothing to a process that has ended; a train dies with its runner
-        raise
 
 
 def _separate(line: str) -> tuple[str, dict[str, Any]]:

@@ -1,13 +1,15 @@
 """`pht simulate`: a whole route on one desk, every visit made by the real runner."""
 
+import functools
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from entrypoint.author.container import check_image, visit_in_container
 from entrypoint.author.decrypt_results import open_results
 from entrypoint.author.desk import USER_KEY, Desk, find_stations, prepare, work_folder
 from entrypoint.author.output import check_apart, check_free, new_folder
@@ -15,6 +17,8 @@ from entrypoint.author.runner import Ended, lay_out, visit
 from entrypoint.errors import PhtError, SystemFailure
 from entrypoint.model import Paths
 from entrypoint.report import Report, show, table
+
+_MakeVisit = Callable[[Paths, Sequence[str], Path], Ended]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,7 @@ def simulate(
     keys: Path | None,
     output: Path | None,
     keep: Path | None,
+    image: str | None,
     command: Sequence[str],
     report: Report,
 ) -> int:
@@ -47,12 +52,13 @@ def simulate(
         keys: holds ID.private.pem or ID.pem of stations that have a key; the others get one.
         output: a new or empty folder for the decrypted final results.
         keep: a new or empty folder in which the roots, logs and keys of all stations stay.
+        image: what every stop is a container of; None for processes of this machine.
         command: of the train, run at every station.
 
     Raises:
         PhtError: the simulation cannot begin, or the final results are not right.
     """
-    _need_linux()
+    make_visit = _visitor(image)
     stations = find_stations(data, route)
     check_apart(train, (output, keep))
     for folder in (output, keep):
@@ -61,11 +67,11 @@ def simulate(
     with _sigterm_interrupts(), work_folder(keep) as work:
         report.progress("making keys and the train")
         desk = prepare(train, data, stations, keys, work, report)
-        visits = _travel(desk, command, report)
+        visits = _travel(desk, make_visit, command, report)
         last = visits[-1]
-        if last.ended.status != 0:
+        if not last.ended.visited:
             _explain(last, len(stations), keep, report)
-            return last.ended.status
+            return last.ended.status or 1
         if output is not None:
             with new_folder(output) as results:
                 open_results(last.paths, desk.user, None, results, report)
@@ -73,14 +79,19 @@ def simulate(
     return 0
 
 
-def _need_linux() -> None:
+def _visitor(image: str | None) -> _MakeVisit:
+    """Return what makes one visit; refuse if nothing here can."""
+    if image is not None:
+        check_image(image)
+        return functools.partial(visit_in_container, image)
     if sys.platform != "linux":
         raise SystemFailure(
             "linux-needed",
             "the runner, which makes the visits, works on Linux only",
-            hint="simulate in a shell of a Linux container or virtual machine; create works here",
+            hint="name a master image with --image, and every stop is a container of it",
             by="author",
         )
+    return visit
 
 
 @contextmanager
@@ -93,7 +104,9 @@ def _sigterm_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _travel(desk: Desk, command: Sequence[str], report: Report) -> list[_Visit]:
+def _travel(
+    desk: Desk, make_visit: _MakeVisit, command: Sequence[str], report: Report
+) -> list[_Visit]:
     """Make one visit after another, up to the first that fails."""
     visits: list[_Visit] = []
     train = desk.train
@@ -101,9 +114,9 @@ def _travel(desk: Desk, command: Sequence[str], report: Report) -> list[_Visit]:
         report.progress(f"stop {number} of {len(desk.keys)}: {station}")
         paths = Paths(desk.work / f"{number:02}-{station}")
         lay_out(train, paths, station, key, desk.data / station)
-        ended = visit(paths, command, desk.work / f"{number:02}-{station}.log")
+        ended = make_visit(paths, command, desk.work / f"{number:02}-{station}.log")
         visits.append(_Visit(number, station, paths, ended))
-        if ended.status != 0:
+        if not ended.visited:
             break
         train = paths
     report.progress_done()
@@ -145,7 +158,7 @@ def _failure(place: str, ended: Ended) -> PhtError:
     return PhtError(
         "runner-failed",
         f"{place}: the runner ended with status {ended.status} and without a status line",
-        hint="the lines above say why, unless it was killed",
+        hint="the lines above say why, unless it was killed, or the image has another ENTRYPOINT",
     )
 
 

@@ -3,6 +3,7 @@
 `make demo` starts it. Everything it makes is in build/demo, below the current folder.
 """
 
+import argparse
 import os
 import shlex
 import shutil
@@ -31,10 +32,13 @@ IMAGE = BUILD / "curve.svg"
 
 def main() -> int:
     """Run the demo; return 0, the status of a simulation that failed, or 1 for a wrong curve."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--image", help="make every stop a container of this master image")
+    image = parser.parse_args().image
     make_build_folder()
     stations = prepare(DATA)
     print(f"the patients of {len(stations)} institutions, one folder each: {DATA}")
-    status = simulate()
+    status = simulate(image)
     if status != 0:
         return status
     curve = read_curve(RESULTS)
@@ -56,10 +60,11 @@ def make_build_folder() -> None:
     MARK.touch()
 
 
-def simulate() -> int:
+def simulate(image: str | None) -> int:
     """Send the train through all stations, as an author would; return the exit status."""
     command = [*PROGRAM, "simulate", str(EXAMPLE / "train"), "--data", str(DATA)]
     command += ["--keep", str(STATIONS), "--output", str(RESULTS)]
+    command += ["--image", image] if image else []
     command += ["--", "python", "/opt/pht_train/survival.py"]
     # Flushed, so that the lines stay in order when both programs write to one file.
     print(f"$ {shlex.join(command)}", flush=True)

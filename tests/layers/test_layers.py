@@ -44,8 +44,8 @@ never on the stage itself."""
 ELSEWHERE_ABSENT = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios", "tty"}
 """Modules of the standard library that Windows does not have."""
 
-DESK = ["author.keygen", "author.create", "author.decrypt_results"]
-"""What an author runs on macOS and Windows too."""
+DESK = ["author.keygen", "author.create", "author.decrypt_results", "author.simulate"]
+"""What an author runs on macOS and Windows too: a simulation with containers of a master image."""
 
 PRINTS = f"{ROOT}.report"
 PASSES_STREAMS = f"{ROOT}.cli"

@@ -77,6 +77,7 @@ def send(
     keys: Path | None = None,
     output: Path | None = None,
     keep: Path | None = None,
+    image: str | None = None,
     command: list[str] | None = None,
 ) -> tuple[int, str]:
     said = Said()
@@ -87,6 +88,7 @@ def send(
         keys=keys,
         output=output,
         keep=keep,
+        image=image,
         command=COMMAND if command is None else command,
         report=said,
     )

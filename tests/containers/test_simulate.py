@@ -1,0 +1,162 @@
+"""`pht simulate --image`: the author's train in real containers of a master image."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers.engine import Engine
+from tests.desk import plant
+from tests.station import REPOSITORY, Done, finish, pht, start
+
+FIXED = """\
+import json, os, pathlib
+results = pathlib.Path("/opt/pht_results/seen.json")
+seen = json.loads(results.read_text()) if results.exists() else []
+data = pathlib.Path("/opt/train_data")
+seen.append([os.environ["STATION_ID"], os.environ["TRAIN_DATA_PATH"], sorted(os.listdir(data))])
+results.write_text(json.dumps(seen))
+"""
+"""A train that knows the fixed paths only, as many that are published."""
+
+COMMAND = ["python", "/opt/pht_train/train.py"]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder with a train and the data of three stations."""
+    files = {"train/train.py": FIXED, "da,ta/s-1/rows.csv": "1"}
+    return plant(tmp_path, {**files, "da,ta/s-2/a.csv": "2", "da,ta/s-2/b.csv": "3"})
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(engine: Engine) -> Iterator[None]:
+    """Check that every container of a simulation is removed."""
+    before = engine.must("ps", "--all", "--quiet")
+    yield
+    assert engine.must("ps", "--all", "--quiet") == before
+
+
+def options(desk: Path, image: str) -> list[str | Path]:
+    folders: list[str | Path] = [
+        desk / "train",
+        "--data",
+        desk / "da,ta",
+        "--output",
+        desk / "results",
+    ]
+    return ["simulate", *folders, "--image", image, "--", *COMMAND]
+
+
+def simulate(desk: Path, image: str) -> Done:
+    return pht(*options(desk, image), env=engine_address())
+
+
+def engine_address() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("DOCKER_HOST", "HOME") if name in os.environ}
+
+
+def test_code_with_fixed_paths_visits_every_station(runner_image: str, desk: Path) -> None:
+    done = simulate(desk, runner_image)
+
+    assert done.status == 0, done.stderr
+    assert json.loads((desk / "results" / "seen.json").read_text()) == [
+        ["s-1", "/opt/train_data/rows.csv", ["rows.csv"]],
+        ["s-2", "/opt/train_data", ["a.csv", "b.csv"]],
+    ]
+
+
+def test_a_train_that_fails_is_explained(runner_image: str, desk: Path) -> None:
+    script = "import os\nif os.environ['STATION_ID'] == 's-2': raise SystemExit('bad data')"
+    plant(desk, {"train/train.py": script})
+
+    done = simulate(desk, runner_image)
+
+    assert done.status == 1
+    assert "pht: | bad data" in done.lines
+    assert "stop 2 of 2, station s-2, stage command" in done.stderr
+    assert done.facts["station"] == "s-2"
+    assert not (desk / "results").exists()
+
+
+def test_an_image_without_this_program_is_told_from_a_visit(base_image: str, desk: Path) -> None:
+    plant(desk, {"train/train.py": "print('ran all the same')"})
+
+    done = simulate(desk, base_image)
+
+    assert done.status == 1
+    assert "the image has another ENTRYPOINT" in done.stderr
+    assert "[runner-failed]" in done.stderr
+
+
+def test_an_image_that_is_not_here_is_not_fetched(engine: Engine, desk: Path) -> None:
+    done = simulate(desk, "pht-test-absent:nothing")
+
+    assert (done.status, done.code) == (66, "image-missing")
+
+
+@pytest.mark.parametrize(
+    ("env", "problem"),
+    [
+        ({"PATH": "/nowhere"}, "there is no command docker"),
+        ({"DOCKER_HOST": "unix:///nowhere"}, "docker version: "),
+    ],
+    ids=["no client", "no engine"],
+)
+def test_a_machine_without_an_engine_says_so(env: dict[str, str], problem: str, desk: Path) -> None:
+    done = pht(*options(desk, "any"), env=env)
+
+    assert (done.status, done.code) == (71, "container-engine")
+    assert problem in done.stderr
+
+
+def test_nothing_is_left_of_a_simulation_that_is_interrupted(
+    engine: Engine, runner_image: str, desk: Path
+) -> None:
+    waits = "import time, pathlib; pathlib.Path('/opt/train_data/x').exists(); time.sleep(60)"
+    plant(desk, {"train/train.py": waits})
+    process = start(*options(desk, runner_image), env=engine_address())
+    assert process.stderr is not None
+    while b"stop 1 of 2" not in process.stderr.readline():
+        pass
+    own = ["ps", "--quiet", "--filter", f"ancestor={runner_image}"]
+    while not engine.must(*own):
+        assert process.poll() is None
+
+    process.send_signal(signal.SIGTERM)
+
+    assert finish(process).status == 130
+
+
+def test_the_demo_in_containers(runner_image: str, tmp_path: Path) -> None:
+    demo = REPOSITORY / "examples" / "lung_survival" / "demo.py"
+    done = subprocess.run(
+        [sys.executable, "-B", demo, "--image", runner_image],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" visited ") == 18
+    assert "equal to the pooled analysis: yes" in done.stdout
+
+
+def test_make_demo_with_an_engine_that_does_not_answer_ends_at_once() -> None:
+    done = subprocess.run(
+        ["make", "demo", "ENGINE=docker"],
+        cwd=REPOSITORY,
+        env={**os.environ, "DOCKER_HOST": "unix:///nowhere"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert "no container engine answers; make demo needs none without ENGINE" in done.stderr
+    assert done.stdout == ""
