@@ -5,13 +5,13 @@ import json
 import os
 import shutil
 import subprocess
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from tests import reference_route
 from tests.reference import STAGES, STATIONS, result_files
+from tests.station import pht
 
 SCRIPT = Path(__file__).with_name("open_results.mjs")
 PATIENCE_S = 60
@@ -54,10 +54,10 @@ def test_results_of_any_name_and_size_open(node: str, tmp_path: Path) -> None:
 
 
 def test_the_key_of_another_does_not_open(node: str, tmp_path: Path) -> None:
-    opt = reference_route.lay_out(1, tmp_path)
+    archive = exported(reference_route.lay_out(1, tmp_path))
 
     with pytest.raises(AssertionError, match="oaep"):
-        open_results(node, exported(opt), USER_KEY.with_name(f"{FIRST}.sk.pem"))
+        open_results(node, archive, USER_KEY.with_name(f"{FIRST}.sk.pem"))
 
 
 def sealed_train(folder: Path, results: dict[str, bytes]) -> Path:
@@ -82,9 +82,8 @@ def sealed_train(folder: Path, results: dict[str, bytes]) -> Path:
 def exported(opt: Path) -> Path:
     """Return the tar that a station sends to the user."""
     archive = opt.with_name("export.tar")
-    with tarfile.open(archive, "w") as tar:
-        for name in ("train_config.json", "pht_results"):
-            tar.add(opt / name, name)
+    done = pht("export", "--output", archive, root=opt.parent)
+    assert done.status == 0, done.stderr
     return archive
 
 

@@ -13,6 +13,9 @@ from tests.containers.engine import Unavailable
 HERE = Path(__file__).parent
 KEPT = Path(__file__).parents[2] / ".venv"
 
+ROUTE_VERSION = "2.0.5"
+"""The version of the route generation."""
+
 
 def make(version: str) -> Path:
     """Return the Python of the environment, made anew if that or its locks have changed.

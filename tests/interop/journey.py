@@ -14,7 +14,13 @@ from tests.interop.train.listing import Listing
 from tests.station import settle
 
 STATIONS = ("7", "mri-west", "Klinik Süd", "0b1f5a52-6f0e-4e3d-9d0c-3c1d2a9b8e77")
-"""The stops of every route here, under ids as they occur and as they may occur."""
+"""The stops of every flat train here, under ids as they occur and as they may occur."""
+
+ROUTE_STATIONS = (*STATIONS[1:], "TUE-1", "st/5")
+"""The stops of every train of the route generation, in the order of the route.
+
+None of these ids looks like a number: published stations of that generation find no such entry.
+"""
 
 OURS = "O"
 THEIRS = "T"

@@ -13,7 +13,11 @@ from typing import Any
 
 import docker
 from train_lib.docker_util.docker_ops import extract_train_config
-from train_lib.security.SecurityProtocol import SecurityProtocol
+
+try:
+    from train_lib.security.protocol import SecurityProtocol
+except ModuleNotFoundError:  # before 2.0
+    from train_lib.security.SecurityProtocol import SecurityProtocol
 
 CARRIED = ("/opt/pht_train", "/opt/pht_results", "/opt/train_config.json")
 
@@ -23,7 +27,7 @@ def main() -> None:
     options = _arguments()
     image = f"{options.repository}:latest"
     client = docker.from_env()
-    # Read before pre-run, which puts the configuration of the base image back for the run.
+    # Read before pre-run, which before 2.0 puts that of the base image back for the run.
     config = extract_train_config(image)
     SecurityProtocol(options.station, config).pre_run_protocol(image, options.key)
     container = _run_train(client, image, options.data)
