@@ -9,6 +9,9 @@ CONFIG_DEPTH = 32
 CONFIG_PROBLEMS = 20
 """At most so many problems of one configuration are listed, in lines."""
 
+ROUTE_STOPS = 10_000
+"""Most stops of a route: with a key of 2048 bits, 16 MiB hold fewer that could be visited."""
+
 SETTINGS_BYTES = 1024 * 1024
 """Largest file of the station folder that is read, in bytes."""
 

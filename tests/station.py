@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from entrypoint import cli
-from tests import reference
+from tests import reference, reference_route
 from tests.reference import STATIONS, Config
 
 REPOSITORY = Path(__file__).parents[1]
@@ -26,6 +26,7 @@ RUNS_TRAIN = (sys.executable, "/opt/pht_train/train.py")
 """The command of trains that `new_train` makes."""
 
 USER_KEY = reference.vector_key("user", private=True)
+BUILDER_KEY = reference_route.vector_key(reference_route.BUILDER, private=True)
 
 
 # --- the program ---------------------------------------------------------------------------------
@@ -112,10 +113,15 @@ def pht(
 
 def check(root: Path) -> Done:
     """Run `check` in this process: it starts no other and writes nothing, and this is quick."""
+    return in_process("check", root)
+
+
+def in_process(command: str, root: Path) -> Done:
+    """Run a command that starts no train in this process."""
     out, err = io.StringIO(), io.StringIO()
     environment = patch.dict(os.environ, {"PATH": os.environ["PATH"]}, clear=True)
     with environment, redirect_stdout(out), redirect_stderr(err):
-        status = cli.main(["check", "--root", str(root)])
+        status = cli.main([command, "--root", str(root)])
     return Done(status, out.getvalue().encode(), err.getvalue())
 
 
@@ -170,15 +176,30 @@ def new_train(
     )
 
 
+def new_route_train(
+    root: Path, script: str, files: Mapping[str, bytes] | None = None, **fields: object
+) -> Path:
+    """Build the same as a train of the route generation, with the vectors' builder."""
+    return reference_route.build_initial(
+        root,
+        {"train.py": script.encode(), **(files or {})},
+        USER_KEY,
+        BUILDER_KEY,
+        {station: reference.vector_key(station) for station in STATIONS},
+        **fields,
+    )
+
+
 def opened(opt: Path, station: str | None = None) -> dict[str, bytes]:
     """Return the plaintext of all results, decrypted and verified without our code.
 
     Args:
-        opt: a folder like `/opt` with a sealed train.
+        opt: a folder like `/opt` with a sealed train of either generation.
         station: whose key of the vectors opens it; None for the user's.
     """
     key = reference.vector_key(station or "user", private=True)
-    results = reference.decrypt_results(opt, key, station)
+    reader = reference_route if "route" in reference.load_config(opt) else reference
+    results = reader.decrypt_results(opt, key, station)
     return {path: result.content for path, result in results.items()}
 
 
@@ -278,6 +299,16 @@ def assert_refused(root: Path, status: int, code: str, command: Sequence[str] = 
     """Check that a train may not board: `check` and `run` say so, and the disk is as before."""
     before = snapshot(root)
     for done in (check(root), visit(root, command)):
+        assert_explained(done, status, code)
+        assert (done.facts["result"], done.facts["state"]) == ("refused", "unchanged")
+        assert snapshot(root) == before
+
+
+def assert_refused_quickly(root: Path, status: int, code: str) -> None:
+    """Check the same by `check` and `pre-run`, which start no other process."""
+    before = snapshot(root)
+    for command in ("check", "pre-run"):
+        done = in_process(command, root)
         assert_explained(done, status, code)
         assert (done.facts["result"], done.facts["state"]) == ("refused", "unchanged")
         assert snapshot(root) == before

@@ -153,10 +153,14 @@ class Fields:
         """Return the fields of a JSON object within this one."""
         return Fields(self.object(name), self._problems, f"{self._prefix}{name}.")
 
-    def sections(self, name: str) -> list["Fields"]:
-        """Return the fields of every JSON object in an array."""
+    def sections(self, name: str, most: int) -> list["Fields"]:
+        """Return the fields of every JSON object in an array of at `most` so many."""
+        values = self.array(name)
+        if len(values) > most:
+            self.note(name, f"has more than {most} entries")
+            return []
         found = []
-        for number, value in enumerate(self.array(name), start=1):
+        for number, value in enumerate(values, start=1):
             entry = f"{name} entry {number}"
             if not isinstance(value, dict):
                 self.note(entry, "is not an object")

@@ -14,7 +14,7 @@ from entrypoint.crypto.digests import sha512
 from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem, wrap
 from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
 from entrypoint.errors import IntegrityError, RouteError, UsageError
-from entrypoint.limits import SESSION_ID_BYTES, SHA512_BYTES
+from entrypoint.limits import ROUTE_STOPS, SESSION_ID_BYTES, SHA512_BYTES
 from entrypoint.model import QUERY, Visit
 from entrypoint.train_config.fields import Document, Fields
 from entrypoint.train_config.interface import (
@@ -242,7 +242,7 @@ def _files(fields: Fields) -> tuple[str, ...]:
 
 def _stops(fields: Fields) -> list[_Stop]:
     """Return the stops in the order of their visits."""
-    stops = [_stop(entry) for entry in fields.sections("route")]
+    stops = [_stop(entry) for entry in fields.sections("route", ROUTE_STOPS)]
     stops.sort(key=lambda stop: stop.index)
     if not stops:
         fields.note("route", "names no station")

@@ -47,6 +47,7 @@ def many(what: str) -> str:
         pytest.param(f'{{"e_h": "", "digital_signature": {many("1")}}}', id="links of the chain"),
         pytest.param(f'{{"e_h": {many("{}")}}}', id="objects"),
         pytest.param(f'{{"e_h": "{"0" * ROOM}"}}', id="hex"),
+        pytest.param(f'{{"build": {{}}, "route": {many("{}")}}}', id="stops"),
     ],
 )
 def test_memory_is_bounded(tmp_path: Path, hostile: str) -> None:

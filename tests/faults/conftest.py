@@ -28,6 +28,12 @@ def arrived(tmp_path_factory: pytest.TempPathFactory) -> SecondStop:
 
 
 @pytest.fixture(scope="session")
+def arrived_by_route(tmp_path_factory: pytest.TempPathFactory) -> SecondStop:
+    """The same of a train whose definition travels encrypted too."""
+    return build(tmp_path_factory.mktemp("arrived"), has_route=True)
+
+
+@pytest.fixture(scope="session")
 def waiting(arrived: SecondStop, tmp_path_factory: pytest.TempPathFactory) -> SecondStop:
     """The same train after pre-run, its command run by hand; tests work on copies of it."""
     train = arrived.copy_to(tmp_path_factory.mktemp("waiting") / "train")

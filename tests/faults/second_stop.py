@@ -1,7 +1,8 @@
 """A train at its second stop, and what the disk may hold after its visit was interrupted.
 
 The train carries results that the first stop has sealed. The second stop changes, deletes and adds
-files, and its command counts how often it has succeeded, outside of the train.
+files, and its command counts how often it has succeeded, outside of the train. One of the route
+generation has its definition sealed too.
 """
 
 import json
@@ -9,16 +10,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
 from entrypoint import cli
-from tests import reference
+from tests import reference, reference_route
 from tests.faults.strace import Call
-from tests.station import PATIENCE_S, REPOSITORY, USER_KEY, Done, Snapshot, settle, snapshot
+from tests.reference import ResultFile
+from tests.station import (
+    BUILDER_KEY,
+    PATIENCE_S,
+    REPOSITORY,
+    USER_KEY,
+    Done,
+    Snapshot,
+    settle,
+    snapshot,
+)
 
 FIRST, SECOND = reference.STATIONS[:2]
 MARK = b"PLAIN TEXT"
@@ -51,11 +62,13 @@ class SecondStop:
         folder: holds the runner's `root`, and what the train writes outside of itself.
         old: what `opt` holds before the visit.
         new: the plaintext results after it.
+        has_route: whether it is of the route generation.
     """
 
     folder: Path
     old: Snapshot
     new: Snapshot
+    has_route: bool = False
 
     @property
     def root(self) -> Path:
@@ -81,7 +94,7 @@ class SecondStop:
     def copy_to(self, folder: Path) -> "SecondStop":
         """Return a copy of all this in a folder that does not exist yet; hard links stay."""
         subprocess.run(["cp", "--archive", self.folder, folder], check=True)
-        return SecondStop(folder, self.old, self.new)
+        return replace(self, folder=folder)
 
     def start(self, command: str, *, under: Sequence[str] = ()) -> Done:
         """Start the runner as a process of its own, `under` a tool if given."""
@@ -113,7 +126,7 @@ class SecondStop:
             self._require_refusal_by_every_reader()
             return str(config["pht_visit"]["phase"])
         present = snapshot(self.opt)
-        assert not _plaintext(present)
+        assert not _plaintext(present, but="" if self.has_route else "pht_train/")
         if config == json.loads(self.old["train_config.json"].content):
             assert {path: present.get(path) for path in self.old} == self.old
             assert self.ask("check") == 0
@@ -153,39 +166,50 @@ class SecondStop:
         assert self.ask("export", "--output", str(output)) == 65
         assert not output.exists()
         with pytest.raises(KeyError):  # a field that every published reader needs is not there
-            reference.decrypt_results(self.opt, USER_KEY)
+            self._results(USER_KEY)
 
     def _require_new_state(self) -> None:
         config = reference.load_config(self.opt)
-        reference.verify_definition(config, self.opt / "pht_train")
-        assert reference.verify_chain(config) == [FIRST, SECOND]
-        files = reference.decrypt_results(self.opt, USER_KEY)
         first_key = reference.vector_key(FIRST, private=True)
-        assert files == reference.decrypt_results(self.opt, first_key, FIRST)
+        if self.has_route:
+            reference_route.decrypt_definition(self.opt, first_key, FIRST)
+            assert reference_route.verify_chain(config) == [FIRST, SECOND]
+        else:
+            reference.verify_definition(config, self.opt / "pht_train")
+            assert reference.verify_chain(config) == [FIRST, SECOND]
+        files = self._results(USER_KEY)
+        assert files == self._results(first_key, FIRST)
         present = snapshot(self.opt / "pht_results")
         for path, (content, _) in files.items():
             present[path] = present[path]._replace(content=content)
         assert present == self.new
         assert self.ask("check") == 0
 
+    def _results(self, key: bytes, station: str | None = None) -> dict[str, ResultFile]:
+        if self.has_route:
+            return reference_route.decrypt_results(self.opt, key, station)
+        return reference.decrypt_results(self.opt, key, station)
 
-def build(folder: Path) -> SecondStop:
+
+def build(folder: Path, *, has_route: bool = False) -> SecondStop:
     """Lay out the train after its first stop, sealed as a published station does."""
-    root = folder / "root"
-    opt = reference.build_initial(
-        root,
-        {"entrypoint.sh": ENTRYPOINT.encode(), "query.json": b"{}"},
-        USER_KEY,
-        {station: reference.vector_key(station) for station in (FIRST, SECOND)},
-    )
+    root, plain = folder / "root", folder / "plain"
+    files = {"entrypoint.sh": ENTRYPOINT.encode(), "query.json": b"{}"}
+    stations = {station: reference.vector_key(station) for station in (FIRST, SECOND)}
+    first_key = reference.vector_key(FIRST, private=True)
+    if has_route:
+        files["model.bin"] = MARK * 150_000  # more than one chunk
+        opt = reference_route.build_initial(root, files, USER_KEY, BUILDER_KEY, stations)
+        reference_route.published_pre_run(opt, FIRST, first_key)
+    else:
+        opt = reference.build_initial(root, files, USER_KEY, stations)
     _write_first_results(opt / "pht_results")
-    plain = folder / "plain"
     subprocess.run(["cp", "--archive", opt / "pht_results", plain], check=True)
-    reference.published_post_run(opt, FIRST, reference.vector_key(FIRST, private=True))
+    (reference_route if has_route else reference).published_post_run(opt, FIRST, first_key)
     settle(root, SECOND)
     old = snapshot(opt)
     _run_train(plain, {"PATH": os.environ["PATH"], "RUNS": os.devnull})
-    return SecondStop(folder, old, _without_hard_links(snapshot(plain)))
+    return SecondStop(folder, old, _without_hard_links(snapshot(plain)), has_route)
 
 
 def ends_of_phases(calls: list[Call]) -> list[int]:
@@ -220,14 +244,14 @@ def _run_train(results: Path, environment: Mapping[str, str]) -> None:
     subprocess.run(["sh", "-c", ENTRYPOINT], env=environment, check=True)
 
 
-def _plaintext(tree: Snapshot) -> list[str]:
-    """Return where, beside the train's definition, plaintext lies."""
+def _plaintext(tree: Snapshot, *, but: str) -> list[str]:
+    """Return where plaintext lies, `but` below one folder if it is named."""
     return [
         path
         for path, node in tree.items()
         if isinstance(node.content, bytes)
         and MARK in node.content
-        and not path.startswith("pht_train/")
+        and not (but and path.startswith(but))
     ]
 
 

@@ -26,9 +26,9 @@ def test_a_visit_that_the_disk_has_failed_is_finished_by_the_next_start(
     trace: Trace,
     tmp_path: Path,
 ) -> None:
-    calls = [call for call in trace(arrived, "run") if call.name in names and _is_on_disk(call)]
+    calls = [call for call in trace(arrived, "run") if call.name in names and is_on_disk(call)]
     train = arrived.copy_to(tmp_path / "train")
-    state = _fail(train, spread(calls, ERRORS)[number], error, strace)
+    state = fail(train, spread(calls, ERRORS)[number], error, strace)
     train.finish(state)
 
 
@@ -36,16 +36,16 @@ def test_a_visit_that_the_disk_has_failed_is_finished_by_the_next_start(
 def test_an_error_once_the_train_has_succeeded_costs_no_results(
     number: int, arrived: SecondStop, strace: Strace, trace: Trace, tmp_path: Path
 ) -> None:
-    calls = [call for call in trace(arrived, "run") if _is_on_disk(call)]
+    calls = [call for call in trace(arrived, "run") if is_on_disk(call)]
     _, _, sealing, _ = ends_of_phases(calls)
     train = arrived.copy_to(tmp_path / "train")
     # The flush of the journal that says `sealing`, then the removal of what was kept to go back.
-    state = _fail(train, calls[sealing + 1 + number], "EIO", strace)
+    state = fail(train, calls[sealing + 1 + number], "EIO", strace)
     assert (state, train.runs) == ("sealing", 1)
     train.finish(state)
 
 
-def _fail(train: SecondStop, call: Call, error: str, strace: Strace) -> str:
+def fail(train: SecondStop, call: Call, error: str, strace: Strace) -> str:
     """Make a visit to which the disk gives an error, and return what the disk holds then."""
     failed = train.start("run", under=strace.injecting(call, f"error={error}"))
     assert failed.status == 74, failed.stderr
@@ -55,6 +55,6 @@ def _fail(train: SecondStop, call: Call, error: str, strace: Strace) -> str:
     return state
 
 
-def _is_on_disk(call: Call) -> bool:
+def is_on_disk(call: Call) -> bool:
     """Return whether a call changes the train, and not the log or nothing."""
     return call.succeeded and "/opt" in call.text

@@ -32,7 +32,7 @@ def interrupted(
     begin = ["opening", "open", "sealing"].index(request.param)
     train = arrived.copy_to(tmp_path_factory.mktemp("interrupted") / "train")
     middle = visit[(ends[begin] + ends[begin + 1]) // 2]
-    assert _kill(train, "run", middle, strace) == request.param
+    assert kill(train, "run", middle, strace) == request.param
     return train
 
 
@@ -42,7 +42,7 @@ def test_a_killed_visit_is_finished_by_the_next_start(
 ) -> None:
     call = spread(trace(arrived, "run"), VISIT_KILLS)[number]
     train = arrived.copy_to(tmp_path / "train")
-    train.finish(_kill(train, "run", call, strace))
+    train.finish(kill(train, "run", call, strace))
 
 
 @pytest.mark.parametrize("number", range(RECOVERY_KILLS))
@@ -53,7 +53,7 @@ def test_a_visit_that_is_killed_again_while_recovering_is_finished_too(
     # With the first change of the configuration all is taken back, or sealed.
     recovery = second_start[: ends_of_phases(second_start)[0] + 2]
     train = interrupted.copy_to(tmp_path / "train")
-    train.finish(_kill(train, "run", spread(recovery, RECOVERY_KILLS)[number], strace))
+    train.finish(kill(train, "run", spread(recovery, RECOVERY_KILLS)[number], strace))
 
 
 @pytest.mark.parametrize("number", range(HALF_KILLS))
@@ -62,7 +62,7 @@ def test_a_killed_pre_run_is_repeated(
 ) -> None:
     call = spread(trace(arrived, "pre-run"), HALF_KILLS)[number]
     train = arrived.copy_to(tmp_path / "train")
-    state = _kill(train, "pre-run", call, strace)
+    state = kill(train, "pre-run", call, strace)
     assert state in ("old", "opening", "open", "waiting")
     again = train.start("pre-run")
     assert again.status == (ALREADY_DONE if state == "waiting" else 0), again.stderr
@@ -77,7 +77,7 @@ def test_a_killed_post_run_is_repeated(
 ) -> None:
     call = spread(trace(waiting, "post-run"), HALF_KILLS)[number]
     train = waiting.copy_to(tmp_path / "train")
-    state = _kill(train, "post-run", call, strace)
+    state = kill(train, "post-run", call, strace)
     assert state in ("waiting", "sealing", "new")
     again = train.start("post-run")
     assert again.status == (ALREADY_DONE if state == "new" else 0), again.stderr
@@ -90,14 +90,14 @@ def test_a_killed_undo_is_repeated(
 ) -> None:
     call = spread(trace(waiting, "undo"), HALF_KILLS)[number]
     train = waiting.copy_to(tmp_path / "train")
-    state = _kill(train, "undo", call, strace)
+    state = kill(train, "undo", call, strace)
     assert state in ("waiting", "old")
     again = train.start("undo")
     assert again.status == (ALREADY_DONE if state == "old" else 0), again.stderr
     train.require_beginning()
 
 
-def _kill(train: SecondStop, command: str, call: Call, strace: Strace) -> str:
+def kill(train: SecondStop, command: str, call: Call, strace: Strace) -> str:
     """Kill a command just before one of its calls and return the state that this leaves."""
     ended = train.start(command, under=strace.injecting(call, "signal=KILL"))
     assert ended.status == SIGKILLED, ended.stderr

@@ -19,6 +19,7 @@ from entrypoint.model import Paths
 from entrypoint.protocol.decrypt import keeping
 from entrypoint.state import Journal, Phase, VisitState, lock
 from entrypoint.tree import Kind, walk
+from entrypoint.work import WorkFolder
 from tests.station import snapshot
 
 KEY = b"k" * 32
@@ -32,6 +33,7 @@ JOURNAL = Journal(
     kept={"pht_results": None},
     public={"user_he_key": "he"},
 )
+FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
 BEFORE_SEALING = [Phase.OPENING, Phase.OPEN, Phase.WAITING]
 FIELDS: dict[str, Any] = {
     "version": 2,
@@ -66,7 +68,7 @@ def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> Visi
     state = VisitState(paths, KEY)
     state.begin(JOURNAL)
     (state.results.large / "tool").write_bytes(b"plain tool")
-    digest = keep(state, paths) if kept else None
+    digest = keep(state.results) if kept else None
     if phase is Phase.OPENING:
         return state
     state.open({"pht_results": digest})
@@ -78,13 +80,13 @@ def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> Visi
     return state
 
 
-def keep(state: VisitState, paths: Paths) -> bytes:
-    """Write the archive of the old results, as the decryption does, and return its digest."""
-    with keeping(state.results.old, paths.results) as old:
-        for entry in walk(paths.results):
+def keep(work: WorkFolder) -> bytes:
+    """Write the archive of an old tree, as the decryption does, and return its digest."""
+    with keeping(work.old, work.tree) as old:
+        for entry in walk(work.tree):
             info = archive.member(entry, entry.path)
             if entry.kind is Kind.FILE:
-                old.add_file(info, (paths.results / entry.path).read_bytes())
+                old.add_file(info, (work.tree / entry.path).read_bytes())
             else:
                 old.add(info)
     return old.digest()
@@ -208,8 +210,7 @@ def test_the_commit_leaves_the_four_paths_of_a_train_and_the_mode_of_its_configu
     assert restart(paths) == NEW_CONFIG
     assert paths.user_key.read_bytes() == b"new envelope"
     assert paths.config.stat().st_mode & 0o777 == 0o640
-    names = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
-    assert sorted(os.listdir(paths.opt)) == names
+    assert sorted(os.listdir(paths.opt)) == FOUR_NAMES
 
 
 def test_a_configuration_that_would_make_the_journal_unreadable_is_refused(paths: Paths) -> None:
@@ -219,6 +220,55 @@ def test_a_configuration_that_would_make_the_journal_unreadable_is_refused(paths
     with pytest.raises(MalformedTrain, match="too large"):
         state.begin(replace(JOURNAL, config=config))
     assert restart(paths) == config
+
+
+# --- two trees -----------------------------------------------------------------------------------
+
+
+def begin_both(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> VisitState:
+    """Bring a visit that opens the definition too into a phase."""
+    (paths.train / "code.py").write_bytes(b"sealed code")
+    state = VisitState(paths, KEY)
+    state.begin(replace(JOURNAL, kept={"pht_results": None, "pht_train": None}))
+    works = (state.results, state.train)
+    digests = {work.name: keep(work) if kept else None for work in works}
+    if phase is Phase.OPENING:
+        return state
+    state.open(digests)
+    (paths.results / "tool").write_bytes(b"plain tool")
+    (paths.train / "code.py").write_bytes(b"plain code")
+    return state
+
+
+@pytest.mark.parametrize("phase", [Phase.OPENING, Phase.OPEN])
+def test_going_back_restores_both_trees(phase: Phase, paths: Paths) -> None:
+    begin_both(paths, phase)
+    after_restart = VisitState(paths, KEY)
+    after_restart.load()
+    assert after_restart.go_back()
+    assert (paths.train / "code.py").read_bytes() == b"sealed code"
+    assert (paths.results / "tool").read_bytes() == b"sealed tool"
+    assert restart(paths) == OLD_CONFIG
+    assert sorted(os.listdir(paths.opt)) == FOUR_NAMES
+
+
+@pytest.mark.parametrize("name", ["results", "train"])
+def test_of_two_trees_both_are_scrubbed_if_one_cannot_come_back(name: str, paths: Paths) -> None:
+    state = begin_both(paths)
+    work: WorkFolder = getattr(state, name)
+    work.old.unlink()
+    require_spent(state, paths)
+    assert os.listdir(paths.train) == []
+
+
+def test_the_commit_removes_both_work_folders(paths: Paths) -> None:
+    state = begin_both(paths)
+    state.start_sealing(b"envelope")
+    for work in (state.results, state.train):
+        work.batch()
+    state.finish(NEW_CONFIG, b"new envelope")
+    assert restart(paths) == NEW_CONFIG
+    assert sorted(os.listdir(paths.opt)) == FOUR_NAMES
 
 
 # --- without the old results ---------------------------------------------------------------------
@@ -384,7 +434,7 @@ def test_the_authentication_of_another_journal_does_not_count(paths: Paths) -> N
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
 @pytest.mark.parametrize(
-    "name", ["pht_results.pht", "train_config.json.pht", "user_sym_key.key.pht"]
+    "name", ["pht_results.pht", "pht_train.pht", "train_config.json.pht", "user_sym_key.key.pht"]
 )
 def test_what_is_planted_in_the_places_of_work_files_is_removed(
     name: str, kind: str, paths: Paths, tmp_path: Path

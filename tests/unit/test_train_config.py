@@ -17,7 +17,8 @@ from entrypoint.model import Visit
 from entrypoint.train_config import Draft, Seal, encode, new_train, read
 from entrypoint.train_config.fields import parse_json
 from entrypoint.train_config.flat import FlatConfig
-from tests import reference
+from entrypoint.train_config.route import RouteConfig
+from tests import reference, reference_route
 from tests.reference import STAGES, STATIONS, VECTORS, Config
 
 KEY = load_private_key(reference.vector_key("user", private=True), None, "the vectors")
@@ -218,6 +219,104 @@ def test_no_value_of_any_field_makes_it_fail_otherwise(
     if refusal is not None:
         assert refusal.code in ("config-malformed", "first-stop-contradiction")
         assert len(refusal.problems) <= CONFIG_PROBLEMS
+
+
+# --- the route generation ------------------------------------------------------------------------
+
+
+def route_vector(stage: int) -> Config:
+    return reference.load_config(reference_route.VECTORS / STAGES[stage])
+
+
+def route_model(document: Config) -> RouteConfig:
+    config = read(encode(document))
+    assert isinstance(config, RouteConfig)
+    return config
+
+
+@pytest.mark.parametrize("stage", range(len(STAGES)), ids=STAGES)
+def test_the_fields_of_the_vectors_with_a_route(stage: int) -> None:
+    document = route_vector(stage)
+    config = route_model(document)
+    assert (config.generation, config.encrypts_definition) == ("route", True)
+    assert (config.train_id, config.user_id) == (document["@id"], document["creator"]["id"])
+    assert config.session_id.hex() == document["session_id"]
+    assert tuple(config.stations) == STATIONS
+    assert "a/b.txt" in config.files
+    assert "query.json" not in config.files
+    assert [visit.station for visit in config.visits] == list(STATIONS[:stage])
+    assert [config.awaits(station) for station in STATIONS] == [
+        number == stage for number in range(3)
+    ]
+    assert (config.envelope("station_2") is None) == (stage == 0)
+    assert config.envelope("station_1") is not None
+    config.verify_definition_signatures()
+    config.verify_chain()
+    config.verify_result_signature()
+
+
+@pytest.mark.parametrize("stage", range(3), ids=STAGES[:3])
+def test_the_next_digest_takes_all_earlier_ones_and_the_result_hash(stage: int) -> None:
+    after = route_model(route_vector(stage + 1))
+    assert after.result_hash is not None
+    digest = route_model(route_vector(stage)).next_digest(after.result_hash)
+    assert digest == after.visits[-1].digest
+
+
+def test_the_next_stage_of_a_route_changes_what_a_visit_changes_and_nothing_else() -> None:
+    document = {**route_vector(1), "later": {"version": [1]}}
+    envelopes = {station: station.encode() for station in STATIONS}
+    seal = Seal(b"h" * 64, b"rs", Visit("station_2", b"vs", b"vd"), envelopes, b"ue")
+    sealed = route_model(document).sealed(seal)
+    route = [
+        {**stop, "encrypted_key": stop["station"].encode().hex()} for stop in document["route"]
+    ]
+    route[1]["signature"] = {"digest": b"vd".hex(), "signature": b"vs".hex()}
+    assert sealed == {
+        **document,
+        "creator": {**document["creator"], "encrypted_key": b"ue".hex()},
+        "route": route,
+        "result_hash": (b"h" * 64).hex(),
+        "result_signature": b"rs".hex(),
+    }
+    assert list(sealed) == list(document)
+
+
+ROUTE_PATHS = st.sampled_from([(name,) for name in route_vector(2)]).map(tuple) | st.sampled_from(
+    [
+        ("creator", "encrypted_key"),
+        ("creator", "id"),
+        ("build", "rsa_public_key"),
+        ("route", 0),
+        ("route", 1, "signature"),
+        ("route", 1, "signature", "digest"),
+        ("route", 2, "index"),
+        ("route", 2, "station"),
+        ("route", 2, "encrypted_key"),
+        ("file_list", 0),
+    ]
+)
+
+
+@given(st.lists(st.tuples(ROUTE_PATHS, VALUES), min_size=1, max_size=3))
+def test_no_value_of_any_field_of_a_route_makes_it_fail_otherwise(
+    changes: list[tuple[tuple[str | int, ...], Any]],
+) -> None:
+    document = route_vector(2)
+    for path, value in changes:
+        change(document, path, value)
+    refusal = refusal_of(lambda: read(encode(document)))
+    if refusal is not None:
+        assert refusal.code in (
+            "config-malformed",
+            "first-stop-contradiction",
+            "stop-passed-over",
+            "envelope-missing",
+        )
+        assert len(refusal.problems) <= CONFIG_PROBLEMS
+
+
+# --- how problems are told -----------------------------------------------------------------------
 
 
 def test_so_many_problems_are_listed_and_no_more() -> None:

@@ -16,13 +16,13 @@ from entrypoint.errors import PhtError
 from entrypoint.protocol.decrypt import decrypt
 from entrypoint.protocol.verify import verify
 from entrypoint.train_config import encode, read
-from tests import reference
+from tests import reference, reference_route
 from tests.reference import Config
 
 STATION = "station_3"
 KEY: PrivateKey = load_private_key(reference.vector_key(STATION, private=True), None, "the vectors")
 
-DIGITS: dict[str, tuple[str | int, ...]] = {
+FLAT: dict[str, tuple[str | int, ...]] = {
     "session id": ("session_id",),
     "immutable hash": ("e_h",),
     "user's signature": ("e_h_sig",),
@@ -36,10 +36,32 @@ DIGITS: dict[str, tuple[str | int, ...]] = {
 }
 """Where hex stands that is authenticated."""
 
+ROUTE: dict[str, tuple[str | int, ...]] = {
+    "session id": ("session_id",),
+    "immutable hash": ("hash",),
+    "user's signature": ("signature",),
+    "builder's signature": ("build", "signature"),
+    "result hash": ("result_hash",),
+    "result signature": ("result_signature",),
+    "first signature": ("route", 0, "signature", "signature"),
+    "first digest": ("route", 0, "signature", "digest"),
+    "last signature": ("route", 1, "signature", "signature"),
+    "last digest": ("route", 1, "signature", "digest"),
+    "own envelope": ("route", 2, "encrypted_key"),
+}
+"""The same in the route generation."""
+
+WIRES = {"flat": reference, "route": reference_route}
+DIGITS = [
+    *(pytest.param("flat", way, id=f"flat {name}") for name, way in FLAT.items()),
+    *(pytest.param("route", way, id=f"route {name}") for name, way in ROUTE.items()),
+]
+
 
 @pytest.fixture
-def opt(tmp_path: Path) -> Path:
-    return reference.lay_out(2, tmp_path)
+def opt(wire: str, tmp_path: Path) -> Path:
+    laid_out: Path = WIRES[wire].lay_out(2, tmp_path)
+    return laid_out
 
 
 def is_refused(data: bytes, opt: Path) -> bool:
@@ -68,11 +90,12 @@ def changed_digits(config: Config, way: tuple[str | int, ...]) -> Iterator[Confi
         yield changed
 
 
+@pytest.mark.parametrize("wire", WIRES)
 def test_unchanged_it_is_accepted(opt: Path) -> None:
     assert not is_refused(encode(reference.load_config(opt)), opt)
 
 
-@pytest.mark.parametrize("way", DIGITS.values(), ids=DIGITS.keys())
+@pytest.mark.parametrize(("wire", "way"), DIGITS)
 def test_every_digit_of(way: tuple[str | int, ...], opt: Path) -> None:
     config = reference.load_config(opt)
 
@@ -82,6 +105,7 @@ def test_every_digit_of(way: tuple[str | int, ...], opt: Path) -> None:
     assert [change for change in changes if not is_refused(change, opt)] == []
 
 
+@pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize(
     ("name", "step"),
     [("counter", 1), ("empty.bin", 1), ("deep/nested/dir/random.bin", 97), ("new/seq.txt", 89)],
@@ -102,6 +126,7 @@ def test_every_byte_of_a_result(name: str, step: int, opt: Path) -> None:
     assert unnoticed == []
 
 
+@pytest.mark.parametrize("wire", WIRES)
 @pytest.mark.parametrize("name", ["entrypoint.sh", "query.json", "a/b.txt"])
 def test_every_byte_of_an_immutable_file(name: str, opt: Path) -> None:
     data = encode(reference.load_config(opt))

@@ -1,0 +1,398 @@
+"""Visits of trains whose definition travels encrypted: what becomes of it in every ending."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import reference, reference_route
+from tests.reference import STATIONS
+from tests.station import (
+    RUNS_TRAIN,
+    assert_explained,
+    edit,
+    finish,
+    in_process,
+    journal,
+    new_route_train,
+    opened,
+    pht,
+    settle,
+    snapshot,
+    start,
+    unpack,
+    visit,
+)
+from tests.visit.conftest import Mount
+
+IMPORTS = """
+import json, os, pathlib, shutil, sys, time
+results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+train = pathlib.Path(os.environ["PHT_TRAIN_DIR"])
+opt = results.parent
+"""
+WRITES_CACHES = (RUNS_TRAIN[0], "-E", *RUNS_TRAIN[1:])
+"""Python that does not look at PYTHONDONTWRITEBYTECODE."""
+FILES = {"helper.py": b"SECRET = 'of the code'", "query.json": b'{"a": 1}', "a/model": b"m" * 40}
+CODE = b"of the code"
+
+
+def key_of(station: str | None) -> bytes:
+    return reference.vector_key(station or "user", private=True)
+
+
+def second_stop(root: Path, script: str) -> Path:
+    """Lay out a train with results that is about to stop at station_2."""
+    opt = new_route_train(root, IMPORTS + script, FILES)
+    reference_route.published_pre_run(opt, STATIONS[0], key_of(STATIONS[0]))
+    (opt / "pht_results" / "old").write_bytes(b"old")
+    (opt / "pht_train" / "a" / "model").chmod(0o440)
+    (opt / "pht_train" / "train.py").chmod(0o750)
+    reference_route.published_post_run(opt, STATIONS[0], key_of(STATIONS[0]))
+    settle(root, STATIONS[1])
+    return opt
+
+
+def definition(opt: Path, station: str | None = None) -> dict[str, bytes]:
+    """Return the immutable files as a reader opens them, verified without our code."""
+    return reference_route.decrypt_definition(opt, key_of(station), station)
+
+
+def holding(folder: Path, plaintext: bytes) -> list[str]:
+    """Return the files below a folder that hold some plaintext."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path.name for path in files if plaintext in path.read_bytes()]
+
+
+# --- a visit that succeeds -----------------------------------------------------------------------
+
+
+def test_a_route_of_three_stops(tmp_path: Path) -> None:
+    script = """
+import helper
+seen = results / "seen"
+seen.write_text((seen.read_text() if seen.exists() else "") + os.environ["STATION_ID"] + " ")
+assert json.loads((train / "query.json").read_text()) == {"a": 1}
+"""
+    opt = new_route_train(tmp_path, IMPORTS + script, FILES)
+    for number, station in enumerate(STATIONS, start=1):
+        settle(tmp_path, station)
+        done = visit(tmp_path)
+        assert done.status == 0, done.stderr
+        changed = "pht_results,pht_train,train_config.json,user_sym_key.key"
+        assert (done.facts["state"], done.facts["changed"]) == ("sealed", changed)
+        for reader in (None, *STATIONS):
+            assert opened(opt, reader)["seen"] == " ".join([*STATIONS[:number], ""]).encode()
+            assert definition(opt, reader).items() >= FILES.items()
+        assert not holding(opt, CODE)
+    assert reference_route.verify_chain(reference.load_config(opt)) == list(STATIONS)
+
+
+def test_modes_are_kept_and_every_file_has_an_iv_of_its_own(tmp_path: Path) -> None:
+    opt = second_stop(tmp_path, "(results / 'helper.py').write_bytes(b'x')")
+    before = snapshot(opt / "pht_train")
+
+    assert visit(tmp_path).status == 0
+
+    after = snapshot(opt / "pht_train")
+    assert {path: node.mode for path, node in after.items()} == {
+        path: node.mode for path, node in before.items()
+    }
+    sealed = [path for path in opt.glob("pht_*/**/*") if path.is_file()]
+    assert len({path.read_bytes()[:16] for path in sealed}) == len(sealed) == 6
+
+
+def test_the_train_finds_the_field_that_it_may_read_and_no_finished_config(tmp_path: Path) -> None:
+    look = "config = json.loads((opt / 'train_config.json').read_text())"
+    opt = new_route_train(
+        tmp_path, f"{IMPORTS}\n{look}; print(config['creator'], 'hash' in config)"
+    )
+    settle(tmp_path, "station_1")
+    edit(opt, lambda config: config["creator"].update(paillier_public_key=12345))
+
+    assert visit(tmp_path).stdout == b"{'paillier_public_key': 12345} False\n"
+
+
+def test_the_sealed_train_opens_for_its_user(tmp_path: Path) -> None:
+    second_stop(tmp_path, "(results / 'new').write_bytes(b'new')")
+    tar = tmp_path / "train.tar"
+    assert visit(tmp_path, env={"PHT_EXPORT": str(tar)}).status == 0
+
+    keys = reference_route.VECTORS / "keys"
+    done = pht(
+        "decrypt-results", tar, "--key", keys / "user.sk.pem", "--output", tmp_path / "results"
+    )
+
+    assert done.status == 0
+    assert "the 3 immutable files are what the user signed" in done.stderr
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {"old", "new"}
+    assert definition(unpack(tar, tmp_path / "unpacked")).items() >= FILES.items()
+
+
+def test_forged_code_is_found_when_results_are_opened(tmp_path: Path) -> None:
+    opt = reference_route.lay_out(2, tmp_path)
+    (opt / "pht_train" / "a.txt").write_bytes(bytes(32))
+    key = reference_route.VECTORS / "keys" / "user.sk.pem"
+
+    done = pht("decrypt-results", opt, "--key", key, "--output", tmp_path / "results")
+
+    assert (done.status, done.code) == (77, "results-unverified")
+    assert not (tmp_path / "results").exists()
+
+
+def test_before_the_first_stop_there_are_no_results_although_there_is_a_key(tmp_path: Path) -> None:
+    opt = reference_route.lay_out(0, tmp_path)
+    key = reference_route.VECTORS / "keys" / "station_1.sk.pem"
+    words: list[str | Path] = ["--station", "station_1", "--output", tmp_path / "results"]
+
+    done = pht("decrypt-results", opt, "--key", key, *words)
+
+    assert_explained(done, 76, "no-results-yet")
+
+
+# --- what lies beside the signed files -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["sealed", "plaintext"])
+def test_caches_of_honest_stations_are_removed_before_the_run(content: str, tmp_path: Path) -> None:
+    opt = new_route_train(tmp_path, IMPORTS + "import helper", FILES)
+    reference_route.published_pre_run(opt, STATIONS[0], key_of(STATIONS[0]))
+    cache = opt / "pht_train" / "__pycache__" / "helper.cpython-311.pyc"
+    cache.parent.mkdir()
+    cache.write_bytes(b"compiled")
+    reference_route.published_post_run(opt, STATIONS[0], key_of(STATIONS[0]))
+    if content == "plaintext":
+        cache.write_bytes(b"compiled")
+    settle(tmp_path, STATIONS[1])
+    before = snapshot(tmp_path)
+
+    assert in_process("check", tmp_path).status == 0
+    assert in_process("pre-run", tmp_path).status == 0
+    assert not cache.exists()
+    assert in_process("undo", tmp_path).status == 0
+    assert snapshot(tmp_path) == before
+    done = visit(tmp_path)
+
+    assert done.status == 0
+    assert not cache.parent.exists()
+    assert "pht: removed pht_train/__pycache__/helper.cpython-311.pyc, which nobody signed" in (
+        done.lines
+    )
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_what_the_train_leaves_beside_its_files_does_not_travel(
+    status: int, tmp_path: Path
+) -> None:
+    leave = "import helper; (train / 'notes').write_text('x'); (train / 'd').mkdir()"
+    opt = second_stop(tmp_path, f"{leave}; (train / 'd' / 'x').touch(); sys.exit({status})")
+    before = snapshot(opt / "pht_train")
+
+    assert visit(tmp_path, WRITES_CACHES).status == status
+
+    after = snapshot(opt / "pht_train")
+    assert after.keys() == before.keys()
+    assert (after == before) is (status != 0)
+
+
+# --- a visit that fails --------------------------------------------------------------------------
+
+DAMAGE = {
+    "nothing": "",
+    "removes its folder": "shutil.rmtree(train)",
+    "empties its folder": "[p.unlink() for p in train.iterdir() if p.is_file()]",
+    "changes its code": "(train / 'helper.py').write_text('other')",
+    "takes away every permission": "[p.chmod(0) for p in train.iterdir()]; train.chmod(0)",
+    "turns its folder into a link": "shutil.rmtree(train); train.symlink_to(opt.parent)",
+    "turns its folder into a file": "shutil.rmtree(train); train.write_bytes(b'x')",
+    "adds files and links": "(train / 'x').touch(); (train / 'l').symlink_to('/etc/passwd')",
+    "damages its results too": "shutil.rmtree(results); shutil.rmtree(train)",
+    "fills the work folder": "(opt / 'pht_train.pht' / 'plain' / 'x').write_bytes(b'x')",
+}
+
+
+@pytest.mark.parametrize("script", DAMAGE.values(), ids=DAMAGE.keys())
+def test_after_a_train_that_fails_the_code_is_encrypted_as_before(
+    script: str, tmp_path: Path
+) -> None:
+    second_stop(tmp_path, f"{script}\nsys.exit(3)")
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
+    assert snapshot(tmp_path) == before
+    assert not holding(tmp_path, CODE)
+
+
+CHANGES = {
+    "changes a file": "(train / 'helper.py').write_text('other')",
+    "removes a file": "(train / 'helper.py').unlink()",
+    "changes the query": "(train / 'query.json').write_text('{}')",
+    "removes the query": "(train / 'query.json').unlink()",
+    "links a file": "(train / 'helper.py').unlink(); (train / 'helper.py').symlink_to('train.py')",
+    "makes two names of a file": "(results / 'x').hardlink_to(train / 'helper.py');"
+    "(train / 'helper.py').unlink(); (train / 'helper.py').hardlink_to(train / 'train.py')",
+}
+
+
+@pytest.mark.parametrize("script", CHANGES.values(), ids=CHANGES.keys())
+def test_a_train_that_changes_its_own_signed_files_is_not_sealed(
+    script: str, tmp_path: Path
+) -> None:
+    second_stop(tmp_path, script)
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert_explained(done, 65, "train-changed-itself")
+    assert done.facts["state"] == "unchanged"
+    assert snapshot(tmp_path) == before
+
+
+@pytest.mark.parametrize("tree", ["pht_train", "pht_results"])
+def test_a_failing_train_that_damages_what_is_kept_to_go_back(tree: str, tmp_path: Path) -> None:
+    opt = second_stop(tmp_path, f"os.truncate(opt / '{tree}.pht' / 'old.tar', 600); sys.exit(3)")
+
+    done = visit(tmp_path)
+
+    assert (done.status, done.facts["state"]) == (3, "spent")
+    assert journal(tmp_path)["phase"] == "spent"
+    assert not holding(opt, CODE)
+    assert [*(opt / "pht_train").iterdir(), *(opt / "pht_results").iterdir()] == []
+
+
+def test_a_stop_while_the_train_runs(tmp_path: Path) -> None:
+    second_stop(tmp_path, "print('ready', flush=True); time.sleep(60)")
+    before = snapshot(tmp_path)
+    process = start("run", "--", *RUNS_TRAIN, root=tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+    assert holding(tmp_path / "opt" / "pht_train", CODE)
+
+    process.send_signal(signal.SIGTERM)
+    done = finish(process)
+
+    assert (done.status, done.facts["state"]) == (143, "unchanged")
+    assert snapshot(tmp_path) == before
+
+
+def test_a_killed_runner_leaves_a_train_that_every_reader_refuses(tmp_path: Path) -> None:
+    opt = second_stop(tmp_path, "print('ready', flush=True); time.sleep(60)")
+    before = snapshot(tmp_path)
+    process = start("run", "--", *RUNS_TRAIN, root=tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"ready\n"
+
+    process.kill()
+    finish(process)
+
+    assert set(journal(tmp_path)["kept"]) == {"pht_results", "pht_train"}
+    with pytest.raises(KeyError):
+        definition(opt)
+    assert in_process("pre-run", tmp_path).status == 0
+    assert in_process("undo", tmp_path).status == 0
+    assert snapshot(tmp_path) == before
+
+
+# --- by hand -------------------------------------------------------------------------------------
+
+
+def test_the_halves_seal_what_was_done_by_hand(tmp_path: Path) -> None:
+    opt = second_stop(tmp_path, "(results / 'new').write_text('by hand'); import helper")
+    assert in_process("pre-run", tmp_path).status == 0
+    for folder in ("pht_results.pht", "pht_train.pht"):
+        assert stat.S_IMODE((opt / folder).stat().st_mode) == 0o700
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PHT_TRAIN_DIR": str(opt / "pht_train"),
+        "PHT_RESULTS_DIR": str(opt / "pht_results"),
+    }
+    subprocess.run([sys.executable, opt / "pht_train" / "train.py"], env=environment, check=True)
+
+    for name in ("check", "query"):
+        assert pht(name, root=tmp_path).code == "wrong-half"
+    assert in_process("post-run", tmp_path).status == 0
+
+    assert opened(opt) == {"old": b"old", "new": b"by hand"}
+    assert definition(opt).items() >= FILES.items()
+    assert not holding(opt, CODE)
+
+
+def test_a_train_without_a_query(tmp_path: Path) -> None:
+    new_route_train(tmp_path, "")
+    settle(tmp_path, "station_1")
+
+    assert_explained(pht("query", root=tmp_path), 66, "no-query")
+
+
+def test_the_query_of_a_train_that_is_forged_is_not_shown(tmp_path: Path) -> None:
+    opt = second_stop(tmp_path, "")
+    (opt / "pht_train" / "helper.py").write_bytes(bytes(32))
+
+    done = pht("query", root=tmp_path)
+
+    assert_explained(done, 77, "results-unverified")
+    assert done.stdout == b""
+
+
+# --- where the host does the protocol ------------------------------------------------------------
+
+
+def open_as_host(root: Path, script: str) -> Path:
+    opt = second_stop(root, script)
+    reference_route.published_pre_run(opt, STATIONS[1], key_of(STATIONS[1]))
+    (root / "run" / "pht").rename(root / "away")
+    return opt
+
+
+def test_code_in_plaintext_proves_that_a_host_has_opened_the_train(tmp_path: Path) -> None:
+    opt = open_as_host(tmp_path, "(results / 'new').write_bytes((results / 'old').read_bytes())")
+    before = snapshot(opt)
+
+    done = visit(tmp_path)
+
+    assert (done.status, done.facts["result"], done.facts["state"]) == (0, "hosted", "unsealed")
+    after = snapshot(opt)
+    assert after.pop("pht_results/new").content == b"old"
+    assert after == before
+
+
+def test_so_it_does_at_the_first_stop(tmp_path: Path) -> None:
+    opt = new_route_train(tmp_path, IMPORTS + "(results / 'new').touch()")
+    reference_route.published_pre_run(opt, STATIONS[0], key_of(STATIONS[0]))
+
+    assert visit(tmp_path).facts["result"] == "hosted"
+
+
+def test_a_train_that_is_half_open_is_not_run(tmp_path: Path) -> None:
+    opt = open_as_host(tmp_path, "")
+    (opt / "pht_results" / "old").write_bytes(b"still sealed, perhaps")
+    before = snapshot(opt)
+
+    assert_explained(visit(tmp_path), 78, "station-id-missing")
+    assert_explained(visit(tmp_path, env={"PHT_HOST_PROTOCOL": "1"}), 77, "results-not-opened")
+    assert snapshot(opt) == before
+
+
+# --- mounts and memory ---------------------------------------------------------------------------
+
+
+def test_code_on_a_volume_is_opened_and_sealed_and_comes_back(tmp_path: Path, mount: Mount) -> None:
+    opt = second_stop(tmp_path / "root", "import helper; sys.exit(len(sys.argv) - 1)")
+    subprocess.run(["cp", "--archive", opt / "pht_train", tmp_path / "aside"], check=True)
+    mount(opt / "pht_train", "-t", "tmpfs", "-o", "size=4m", "tmpfs")
+    subprocess.run(["cp", "--archive", f"{tmp_path / 'aside'}/.", opt / "pht_train"], check=True)
+    before = snapshot(tmp_path / "root")
+
+    failed = visit(tmp_path / "root", [*RUNS_TRAIN, "fail"])
+    assert (failed.status, failed.facts["state"]) == (1, "unchanged")
+    assert snapshot(tmp_path / "root") == before
+    assert visit(tmp_path / "root").status == 0
+
+    assert definition(opt).items() >= FILES.items()
+    assert snapshot(opt / "pht_train").keys() == snapshot(tmp_path / "aside").keys()
