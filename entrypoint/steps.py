@@ -1,5 +1,6 @@
 """The numbered steps of a visit, each as one method; `visit.py` tells in which order they go."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import IO
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
 from entrypoint.linux import child
-from entrypoint.linux.access import check_readable
+from entrypoint.linux.access import can_replace, check_readable
 from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
@@ -155,6 +156,11 @@ class Steps(KeylessSteps):
         if isinstance(found, Journal):
             self.state = _STATES.get(found.phase, "unfinished")
         return found
+
+    def check_writable(self) -> None:
+        """Refuse a place where this user could not commit, before anything is written."""
+        if not can_replace(self._paths.config):
+            raise _bad_place(f"uid {os.getuid()} cannot replace {self._paths.config}")
 
     def check_own(self, journal: Journal) -> None:
         """Raise SettingsError unless an unfinished visit was begun under this station's id."""
@@ -395,5 +401,6 @@ def _bad_place(problem: str) -> SettingsError:
     return SettingsError(
         "place-unsuitable",
         problem,
-        hint="keep the train on the container's own file system, or mount whole folders of it",
+        hint="keep the train on the container's own file system, or on a volume at /opt, which "
+        "--read-only needs; and let the container's user write there",
     )

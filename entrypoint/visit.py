@@ -193,6 +193,7 @@ def _find(steps: Steps, report: Report) -> bytes | Journal:
     Whatever else an interrupted start has left is taken back first.
     """
     found = steps.load()
+    steps.check_writable()
     if isinstance(found, bytes):
         steps.disk.clear_waste()
         return found

@@ -1,4 +1,4 @@
-"""Whether the user that the train runs as can read a file or folder."""
+"""What this process's user may read and replace."""
 
 import os
 import stat
@@ -26,6 +26,16 @@ def check_readable(data: Path) -> None:
     # Asked, not tried: opening could wait for ever, as for the writer of a pipe.
     if not os.access(data, os.R_OK | os.X_OK if is_folder else os.R_OK):
         raise _unreadable(data)
+
+
+def can_replace(path: Path) -> bool:
+    """Return whether this user may put another file in the place of the existing file `path`."""
+    folder = path.parent.stat()
+    # As in /tmp, files of others may then not be replaced in a folder that everybody may write to.
+    own_only = folder.st_mode & stat.S_ISVTX and os.getuid() not in {0, folder.st_uid}
+    if own_only and path.lstat().st_uid != os.getuid():
+        return False
+    return os.access(path.parent, os.W_OK | os.X_OK)
 
 
 def _unreadable(data: Path) -> MissingInput:

@@ -46,7 +46,8 @@ def check_place(paths: Paths, output: Path) -> None:
     Raises:
         MissingInput: there is no folder for it.
         SettingsError: it would lie in the train itself.
-        StorageError: the file exists already, or the one that is written first.
+        StorageError: the file exists already, or the one that is written first, or this user may
+            not write there.
     """
     for path in (output, _temporary(output)):
         if os.path.lexists(path):  # also a link that leads nowhere yet
@@ -61,6 +62,12 @@ def check_place(paths: Paths, output: Path) -> None:
             "output-folder-missing",
             f"the folder of {output} does not exist",
             hint="make the folder first, or mount it",
+        )
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise StorageError(
+            "output-folder-unwritable",
+            f"uid {os.getuid()} cannot write to the folder of {output}",
+            hint="mount it writable, and let this user write there",
         )
 
 

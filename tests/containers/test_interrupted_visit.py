@@ -24,6 +24,7 @@ from tests.station import opened
 KILLED, UNFINISHED = 137, 75
 
 
+@pytest.mark.parametrize("init", [[], ["--init"]], ids=["PID 1", "under an init"])
 @pytest.mark.parametrize(
     ("script", "command", "status"),
     [
@@ -40,13 +41,14 @@ def test_the_status_of_a_train_that_fails_is_passed_on_and_the_old_state_put_bac
     script: str,
     command: Sequence[str],
     status: int,
+    init: list[str],
     engine: Engine,
     train_image: str,
     station: list[str],
     tmp_path: Path,
 ) -> None:
     opt = arrived(tmp_path, script)
-    options = [*station, "--env", "PHT_TIMEOUT=2"]
+    options = [*station, *init, "--env", "PHT_TIMEOUT=2"]
     container = Container.create(engine, train_image, opt, options, *command)
     done = container.run()
     assert done.status == status

@@ -257,5 +257,5 @@ def test_check_needs_no_writable_place(tmp_path: Path, mount: Mount) -> None:
     assert pht("check", root=tmp_path).status == 0
     done = visit(tmp_path, ["sh", "/opt/pht_train/entrypoint.sh"])
 
-    assert_explained(done, 74, "storage-failed")
+    assert_explained(done, 78, "place-unsuitable")
     assert done.facts["state"] == "unchanged"
