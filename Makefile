@@ -15,7 +15,7 @@ TAG ?= pht-master:$(MASTER)$(if $(filter-out plain dl,$(PACKAGES)),-$(PACKAGES))
 SOURCE ?=
 BUILD ?=
 
-.PHONY: help demo test lint format wheels image clean engine-docker
+.PHONY: help demo test lint bench format wheels image clean engine-docker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lint: $(TESTS)/ready ## check style and types
 	$(TESTS)/bin/ruff check $(CODE)
 	$(TESTS)/bin/ruff format --check $(CODE)
 	$(TESTS)/bin/mypy $(CODE)
+
+bench: $(TESTS)/ready ## measure speed and memory for docs/benchmarks.md; with FULL=1 4 GiB too
+	$(TESTS)/bin/python -m tests.bench $(if $(FULL),--full)
 
 format: $(TESTS)/ready ## rewrite the code in the project's style
 	$(TESTS)/bin/ruff check --fix $(CODE)

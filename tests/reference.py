@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.reference_rsa import (
     Refused,
@@ -309,7 +308,7 @@ def published_post_run(opt: Path, station: str, private_key: bytes) -> None:
         "e_d_sig": sign(key, digest),
         "digital_signature": [
             *(config["digital_signature"] or []),
-            _next_link(config, station, key),
+            next_link(config, station, private_key),
         ],
         "encrypted_key": {
             name: wrap(pem, fernet_key).hex() for name, pem in config["rsa_public_keys"].items()
@@ -322,8 +321,9 @@ def published_post_run(opt: Path, station: str, private_key: bytes) -> None:
     (opt / "train_config.json").write_text(json.dumps(config))
 
 
-def _next_link(config: Config, station: str, key: rsa.RSAPrivateKey) -> Config:
+def next_link(config: Config, station: str, private_key: bytes) -> Config:
+    """Return what a station appends to `digital_signature`; the key is PEM without password."""
     chain = config["digital_signature"]
     before = bytes.fromhex(chain[-1]["sig"][0]) if chain else session_id(config)
     digest = hashlib.sha512(before).digest()
-    return {"station": station, "sig": [sign(key, digest), digest.hex()]}
+    return {"station": station, "sig": [sign(private(private_key), digest), digest.hex()]}

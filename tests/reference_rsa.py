@@ -3,6 +3,8 @@
 Like those, it imports nothing of this project. Keys are PEM, in a configuration hex of PEM.
 """
 
+from functools import cache
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
@@ -77,6 +79,7 @@ def public(hex_pem: str) -> rsa.RSAPublicKey:
     return key
 
 
+@cache  # loading a key checks its primes, which takes longer than a signature
 def private(pem: bytes) -> rsa.RSAPrivateKey:
     """Return a private key, which has no password."""
     key = serialization.load_pem_private_key(pem, password=None)

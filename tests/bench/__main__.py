@@ -1,0 +1,80 @@
+"""Measures this program and what it is compared with: `make bench`."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.bench import in_container, on_disk
+from tests.bench.generations import GENERATIONS
+from tests.bench.machine import describe
+from tests.bench.page import page
+from tests.bench.plan import FULL, USUAL, Bench, Plan
+from tests.bench.trains import Runner
+from tests.containers.engine import Engine, Unavailable
+from tests.containers.images import make_master
+from tests.station import REPOSITORY
+
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="measure results of 4 GiB too")
+    plan = FULL if parser.parse_args().full else USUAL
+    PAGE.write_text(measure(plan, REPOSITORY / "build"))
+    _say(f"written to {PAGE.relative_to(REPOSITORY)}")
+
+
+def measure(plan: Plan, folder: Path) -> str:
+    """Carry out a plan below a folder of the file system to measure, and return the page."""
+    machine = describe()
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="bench-") as own:
+        home = Path(own, "home")
+        home.mkdir()
+        bench = Bench(plan, Path(own), Runner(home))
+        on_this_disk(bench)
+        try:
+            engine = Engine.connect()
+            machine["engine"] = in_container.describe(engine)
+            in_containers(bench, engine)
+        except Unavailable as reason:
+            bench.left_out.append(f"everything in a container: {reason}")
+    return page(bench, machine)
+
+
+def on_this_disk(bench: Bench) -> None:
+    """Measure what needs no container."""
+    on_disk.add_bare_interpreter(bench)
+    for generation in GENERATIONS:
+        _say(f"{generation.name}: visits")
+        on_disk.add_visits(bench, generation)
+        for workload in (*bench.plan.beside, *bench.plan.alone):
+            _say(f"{generation.name}: {workload.name}")
+            try:
+                alone = workload in bench.plan.alone
+                on_disk.add_halves(bench, generation, workload, alone=alone)
+            except Unavailable as reason:
+                bench.left_out.append(f"{workload.name}: {reason}")
+
+
+def in_containers(bench: Bench, engine: Engine) -> None:
+    """Measure in containers of an engine, and leave nothing of that in it."""
+    try:
+        image = in_container.train_image(engine, make_master(engine, "buster", "bookworm"))
+        for generation in GENERATIONS:
+            for workload in bench.plan.contained:
+                _say(f"{generation.name}: {workload.name} in a container")
+                in_container.add_halves(bench, engine, image, generation, workload)
+    finally:
+        engine.remove_all()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Times a program that this one is compared with, in whatever Python it needs.
+
+Started as `python FOLDER PEER RESULTS KEY HALF...`: PEER is a module of this folder, RESULTS a
+folder of files, KEY the symmetric key in hex, and HALF `pre-run` or `post-run`. Prints the seconds
+of each half as JSON. Start-up and imports are not in them, which is in the peer's favour.
+
+Nothing of this project is imported here.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+
+SESSION_ID = bytes(64)
+
+
+def main() -> None:
+    """Make the halves in the order in which they are given."""
+    name, results, key, *halves = sys.argv[1:]
+    peer = importlib.import_module(name)
+    paths = sorted(entry.path for entry in os.scandir(results))
+    seconds = {}
+    for half in halves:
+        os.sync()
+        began = time.perf_counter()
+        peer.HALVES[half](paths, bytes.fromhex(key), SESSION_ID)
+        seconds[half] = time.perf_counter() - began
+    print(json.dumps(seconds))
+
+
+if __name__ == "__main__":
+    main()

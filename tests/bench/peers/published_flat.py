@@ -1,0 +1,21 @@
+"""The published package of the flat generation: what its protocol does with the results."""
+
+from train_lib.security.Hashing import hash_results
+from train_lib.security.SymmetricEncryption import FileEncryptor
+
+
+def open_results(paths: list[str], key: bytes, session_id: bytes) -> bytes:
+    """Decrypt files in place and return the result hash."""
+    FileEncryptor(key).decrypt_files(paths)
+    digest: bytes = hash_results(paths, session_id)
+    return digest
+
+
+def seal_results(paths: list[str], key: bytes, session_id: bytes) -> bytes:
+    """Encrypt files in place and return the result hash."""
+    digest: bytes = hash_results(paths, session_id)
+    FileEncryptor(key).encrypt_files(paths)
+    return digest
+
+
+HALVES = {"pre-run": open_results, "post-run": seal_results}

@@ -1,0 +1,104 @@
+"""What the protocol's own primitives take on this machine: no program can be faster."""
+
+import hashlib
+import hmac
+import os
+import statistics
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from entrypoint.limits import CHUNK_BYTES
+
+CORES = 2
+"""How many processor cores a station grants."""
+
+ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """One step of the work on every byte.
+
+    Attributes:
+        prepare: takes plaintext of the runner's chunk size, and returns a function that works on
+            it, or on what belongs to it, once.
+        serial: whether it goes over all bytes of all files one after another.
+    """
+
+    name: str
+    prepare: Callable[[bytes], Callable[[], object]]
+    serial: bool = False
+
+
+def _sha512(data: bytes) -> Callable[[], object]:
+    digest = hashlib.sha512()
+    return lambda: digest.update(data)
+
+
+def _hmac_sha256(data: bytes) -> Callable[[], object]:
+    mac = hmac.new(bytes(16), digestmod="sha256")
+    return lambda: mac.update(data)
+
+
+def _aes_128_encrypt(data: bytes) -> Callable[[], object]:
+    encryptor = Cipher(AES128(bytes(16)), CBC(bytes(16))).encryptor()
+    room = bytearray(len(data) + 15)
+    return lambda: encryptor.update_into(data, room)
+
+
+def _aes_128_decrypt(data: bytes) -> Callable[[], object]:
+    decryptor = Cipher(AES128(bytes(16)), CBC(bytes(16))).decryptor()
+    room = bytearray(len(data) + 15)
+    return lambda: decryptor.update_into(data, room)
+
+
+def _encode(data: bytes) -> Callable[[], object]:
+    return lambda: urlsafe_b64encode(data)
+
+
+def _decode(data: bytes) -> Callable[[], object]:
+    text = urlsafe_b64encode(data)
+    return lambda: urlsafe_b64decode(text)
+
+
+SHA_512 = Primitive("SHA-512", _sha512, serial=True)
+HMAC_SHA_256 = Primitive("HMAC-SHA256", _hmac_sha256)
+AES_128_ENCRYPT = Primitive("AES-128-CBC encrypt", _aes_128_encrypt)
+AES_128_DECRYPT = Primitive("AES-128-CBC decrypt", _aes_128_decrypt)
+ENCODE = Primitive("urlsafe base64 encode", _encode)
+DECODE = Primitive("urlsafe base64 decode", _decode)
+
+
+def seconds_per_byte(primitive: Primitive, size: int) -> float:
+    """Return the median time that a primitive takes for one byte of plaintext on one core.
+
+    Args:
+        primitive: what to measure.
+        size: how many bytes to measure on, at least.
+    """
+    work = primitive.prepare(os.urandom(CHUNK_BYTES))
+    times = -(-size // CHUNK_BYTES)
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        for _ in range(times):
+            work()
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds) / (times * CHUNK_BYTES)
+
+
+def limit(primitives: Iterable[tuple[Primitive, float]]) -> float:
+    """Return the least seconds that work on one byte can take on CORES cores.
+
+    Args:
+        primitives: what the work consists of, with the seconds per byte of each.
+    """
+    known = list(primitives)
+    spread = sum(seconds for _, seconds in known) / CORES
+    return max([spread, *(seconds for primitive, seconds in known if primitive.serial)])

@@ -1,0 +1,134 @@
+"""The benchmarks themselves, on sizes that take no time: they measure what they say."""
+
+import hashlib
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from entrypoint.limits import SMALL_FILE_BYTES
+from tests.bench import in_container
+from tests.bench.__main__ import measure, on_this_disk
+from tests.bench.generations import FLAT
+from tests.bench.measure import HALVES, memory_of
+from tests.bench.on_disk import published_python
+from tests.bench.page import HEADER, page
+from tests.bench.peers import plain_loop
+from tests.bench.plan import Bench, Plan
+from tests.bench.primitives import HMAC_SHA_256, SHA_512, limit
+from tests.bench.trains import MIB, Runner, Workload
+from tests.containers.engine import Engine
+from tests.containers.fixtures import or_skip
+from tests.interop import environments
+
+ONE = Workload("one", 1, SMALL_FILE_BYTES + 1)
+MANY = Workload("many", 3, 1000)
+
+PLAN = Plan(
+    beside=(ONE, MANY),
+    alone=(),
+    contained=(MANY,),
+    stops=3,
+    rounds=1,
+    short_rounds=1,
+    primitive_bytes=1,
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    home = tmp_path / "home"
+    home.mkdir()
+    return Bench(PLAN, tmp_path, Runner(home))
+
+
+@pytest.fixture(scope="module")
+def published() -> Path:
+    return or_skip(lambda: environments.make(FLAT.published))
+
+
+def test_every_task_is_measured_beside_the_other_programs(bench: Bench, published: Path) -> None:
+    on_this_disk(bench)
+    halves = bench.rows[3:]
+    assert [row.task for row in halves] == [
+        f"{half}, {workload.name}" for workload in PLAN.beside for half in HALVES
+    ]
+    for row in halves:
+        figures = [row.ours, row.published, row.loop]
+        assert all(figure and figure.seconds and figure.memory for figure in figures)
+    assert not bench.left_out
+    lines = [line for line in page(bench, {}).splitlines() if line.startswith("| flat ")]
+    assert len(lines) == len(bench.rows) - 1
+    assert {line.count("|") for line in lines} == {len(HEADER) + 1}
+
+
+def test_the_same_tasks_are_measured_in_containers(
+    bench: Bench, engine: Engine, runner_image: str, published: Path
+) -> None:
+    image = in_container.train_image(engine, runner_image)
+    in_container.add_halves(bench, engine, image, FLAT, MANY)
+    assert len(bench.rows) == len(HALVES)
+    for row in bench.rows:
+        assert row.place.endswith(", in a container")
+        figures = [row.ours, row.published, row.loop]
+        assert all(figure and figure.seconds > 0 for figure in figures)
+    assert not bench.left_out
+
+
+def test_what_a_machine_cannot_measure_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = shutil.which("sh")
+    assert shell
+    (tmp_path / "sh").symlink_to(shell)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    endless = replace(ONE, name="endless", size=1 << 60)
+    written = measure(replace(PLAN, beside=(), alone=(endless,)), tmp_path)
+    left_out = written.partition("## Left out\n")[2]
+    assert "- endless: " in left_out
+    assert "- everything in a container: no docker client" in left_out
+
+
+def test_the_loop_makes_and_opens_the_tokens_of_cryptography(tmp_path: Path) -> None:
+    key, session_id = Fernet.generate_key(), os.urandom(64)
+    contents = [os.urandom(size) for size in (0, 1, 15, 16, 96 * 1024, 300_001)]
+    paths = [tmp_path / str(number) for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    names = [str(path) for path in paths]
+    result_hash = hashlib.sha512(b"".join(contents) + session_id).digest()
+    assert plain_loop.seal_results(names, key, session_id) == result_hash
+    assert [Fernet(key).decrypt(path.read_bytes()) for path in paths] == contents
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(Fernet(key).encrypt(content))
+    assert plain_loop.open_results(names, key, session_id) == result_hash
+    assert [path.read_bytes() for path in paths] == contents
+    assert sorted(tmp_path.iterdir()) == paths
+
+
+def test_the_loop_notices_a_forged_token(tmp_path: Path) -> None:
+    path = tmp_path / "forged"
+    path.write_bytes(Fernet(Fernet.generate_key()).encrypt(bytes(1000)))
+    with pytest.raises(ValueError, match="not authentic"):
+        plain_loop.open_results([str(path)], Fernet.generate_key(), bytes(64))
+
+
+def test_memory_is_that_of_all_processes() -> None:
+    size = 64 * MIB
+    child = f"import time; held = bytes(range(256)) * ({size} // 256); time.sleep(0.2)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    assert size < memory_of([sys.executable, "-c", parent]) < 2 * size
+
+
+def test_the_limit_is_half_the_work_but_never_less_than_its_serial_part() -> None:
+    assert limit([(SHA_512, 1.0), (HMAC_SHA_256, 3.0)]) == 2.0
+    assert limit([(SHA_512, 3.0), (HMAC_SHA_256, 1.0)]) == 3.0
+
+
+def test_the_published_package_is_left_out_where_memory_is_short() -> None:
+    with pytest.raises(Exception, match="bytes of memory"):
+        published_python(FLAT, replace(ONE, size=1 << 60))
