@@ -9,7 +9,7 @@ from typing import IO
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
 from entrypoint.linux import child
-from entrypoint.linux.access import can_replace, check_readable
+from entrypoint.linux.access import can_replace, check_readable, irreplaceable
 from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
@@ -357,11 +357,18 @@ class Steps(KeylessSteps):
     def _check_place(self, works: Sequence[WorkFolder]) -> None:
         if is_mount_point(self._paths.config):
             raise _bad_place(f"{self._paths.config} is a mount of its own and cannot be replaced")
-        for tree in (work.tree for work in works if work.tree.is_dir()):
-            if mounts_below(tree):
-                raise _bad_place(f"there is a mount inside {tree}")
-            if self._settings.in_container and mount_of(tree).fs_type == "tmpfs":
-                raise _bad_place(f"{tree} is in memory and vanishes with the container")
+        for work in works:
+            if work.tree.is_dir():
+                self._check_tree(work)
+
+    def _check_tree(self, work: WorkFolder) -> None:
+        tree = work.tree
+        if mounts_below(tree):
+            raise _bad_place(f"there is a mount inside {tree}")
+        if self._settings.in_container and mount_of(tree).fs_type == "tmpfs":
+            raise _bad_place(f"{tree} is in memory and vanishes with the container")
+        if path := irreplaceable(tree, work.leave_out):
+            raise _bad_place(f"uid {os.getuid()} may not read and replace {path}")
 
     def _has_room(self, works: Sequence[WorkFolder]) -> bool:
         """Return whether the old trees can be kept; refuse if not even the plaintext fits."""

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from entrypoint.errors import MissingInput
+from entrypoint.tree import Entry, Kind, is_small, walk
 
 
 def check_readable(data: Path) -> None:
@@ -36,6 +37,32 @@ def can_replace(path: Path) -> bool:
     if own_only and path.lstat().st_uid != os.getuid():
         return False
     return os.access(path.parent, os.W_OK | os.X_OK)
+
+
+def irreplaceable(tree: Path, leave_out: str) -> Path | None:
+    """Return what in a tree this process's user may not read or replace, or None.
+
+    Args:
+        tree: the folder.
+        leave_out: a name in it that does not count.
+    """
+    if os.geteuid() == 0:
+        return None
+    if not os.access(tree, os.R_OK | os.W_OK | os.X_OK):
+        return tree
+    for entry in walk(tree, leave_out=leave_out):
+        if not os.access(tree / entry.path, _needed(entry), follow_symlinks=False):
+            return tree / entry.path
+    return None
+
+
+def _needed(entry: Entry) -> int:
+    match entry.kind:
+        case Kind.DIRECTORY:
+            return os.R_OK | os.W_OK | os.X_OK
+        case Kind.FILE | Kind.HARD_LINK:  # a small file gets new contents, others are renamed over
+            return os.R_OK | os.W_OK if is_small(entry) else os.R_OK
+    return os.F_OK
 
 
 def _unreadable(data: Path) -> MissingInput:

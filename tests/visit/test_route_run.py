@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from tests.station import (
     unpack,
     visit,
 )
+from tests.unit.test_sealable import unprivileged
 from tests.visit.conftest import Mount
 
 IMPORTS = """
@@ -380,6 +382,25 @@ def test_a_train_that_is_half_open_is_not_run(tmp_path: Path) -> None:
 
 
 # --- mounts and memory ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["pht_train", "pht_train/a", "pht_results"])
+def test_a_folder_that_this_user_may_not_change_is_refused_before_anything_is_opened(
+    name: str,
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        root = Path(place) / "root"
+        folder = second_stop(root, "") / name
+        assert in_process("check", root).status == 0  # and everything is imported
+        with unprivileged(Path(place)):
+            folder.chmod(0o555)
+            before = snapshot(root / "opt")
+
+            assert_explained(in_process("pre-run", root), 78, "place-unsuitable")
+
+            assert snapshot(root / "opt") == before
+            folder.chmod(0o755)
 
 
 def test_code_on_a_volume_is_opened_and_sealed_and_comes_back(tmp_path: Path, mount: Mount) -> None:
