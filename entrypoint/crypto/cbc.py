@@ -10,18 +10,17 @@ succeeded, but only after the hash of all files has been verified.
 
 import os
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.padding import PKCS7
 
+from entrypoint.crypto.blocks import BLOCK_BYTES, Workspace, padding_for, without_padding
 from entrypoint.crypto.cipher import InvalidCiphertext, Streams
 
 HEAD_BYTES = 16
 """How much of an encrypted file `peek_iv` needs, in bytes."""
 
 _KEY_BYTES = 32
-_BLOCK_BYTES = 16
 
 
 class InvalidBlocks(InvalidCiphertext):
@@ -77,7 +76,7 @@ class _Encryptor:
     """Encrypts one file that comes in pieces."""
 
     def __init__(self, key: bytes, iv: bytes) -> None:
-        self._cipher = Cipher(AES256(key), CBC(iv)).encryptor()
+        self._cipher = Workspace(Cipher(AES256(key), CBC(iv)).encryptor())
         self._head = iv
         self._plaintext_bytes = 0
 
@@ -87,8 +86,7 @@ class _Encryptor:
         return head + self._cipher.update(data)
 
     def finalize(self) -> bytes:
-        count = _BLOCK_BYTES - self._plaintext_bytes % _BLOCK_BYTES
-        return self.update(bytes([count]) * count)
+        return self.update(padding_for(self._plaintext_bytes))
 
 
 class _Decryptor:
@@ -96,7 +94,7 @@ class _Decryptor:
 
     def __init__(self, key: bytes) -> None:
         self._algorithm = AES256(key)
-        self._cipher: CipherContext | None = None
+        self._cipher: Workspace | None = None
         self._waiting = b""  # the IV as far as it has come, later the last block of plaintext
 
     def update(self, data: bytes | memoryview) -> bytes:
@@ -105,19 +103,20 @@ class _Decryptor:
             if len(self._waiting) < HEAD_BYTES:
                 return b""
             iv, data = self._waiting[:HEAD_BYTES], self._waiting[HEAD_BYTES:]
-            self._cipher = Cipher(self._algorithm, CBC(iv)).decryptor()
+            self._cipher = Workspace(Cipher(self._algorithm, CBC(iv)).decryptor())
             self._waiting = b""
-        plaintext = self._waiting + self._cipher.update(data)
-        end = max(0, len(plaintext) - _BLOCK_BYTES)  # what may be padding waits
-        self._waiting = plaintext[end:]
-        return plaintext[:end]
+        blocks = self._cipher.update(data)
+        if not blocks:
+            return b""
+        plaintext = self._waiting + blocks[:-BLOCK_BYTES]
+        self._waiting = bytes(blocks[-BLOCK_BYTES:])  # it may be padding
+        return plaintext
 
     def finalize(self) -> bytes:
         if self._cipher is None:
             raise InvalidBlocks
-        unpadder = PKCS7(8 * _BLOCK_BYTES).unpadder()
         try:
             self._cipher.finalize()
-            return unpadder.update(self._waiting) + unpadder.finalize()
+            return without_padding(self._waiting)
         except ValueError:
             raise InvalidBlocks from None

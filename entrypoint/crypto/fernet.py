@@ -14,11 +14,11 @@ import binascii
 import hmac
 import os
 
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.padding import PKCS7
 
+from entrypoint.crypto.blocks import BLOCK_BYTES, Workspace, padding_for, without_padding
 from entrypoint.crypto.cipher import InvalidCiphertext, Streams
 
 HEAD_BYTES = 36
@@ -26,10 +26,9 @@ HEAD_BYTES = 36
 
 _VERSION = b"\x80"
 _TIMESTAMP = bytes(8)  # no reader looks at it, and when a station sealed is nobody's business
-_BLOCK_BYTES = 16
 _MAC_BYTES = 32
-_PREFIX_BYTES = len(_VERSION + _TIMESTAMP) + _BLOCK_BYTES
-_TAIL_BYTES = _BLOCK_BYTES + _MAC_BYTES  # the last block, whose padding is removed, and the HMAC
+_PREFIX_BYTES = len(_VERSION + _TIMESTAMP) + BLOCK_BYTES
+_TAIL_BYTES = BLOCK_BYTES + _MAC_BYTES  # the last block, whose padding is removed, and the HMAC
 
 
 class InvalidToken(InvalidCiphertext):
@@ -82,7 +81,7 @@ class _Encryptor:
 
     def __init__(self, key: bytes, iv: bytes) -> None:
         signing_key, encryption_key = _halves(key)
-        self._cipher = _Workspace(Cipher(AES128(encryption_key), CBC(iv)).encryptor())
+        self._cipher = Workspace(Cipher(AES128(encryption_key), CBC(iv)).encryptor())
         self._mac = hmac.new(signing_key, digestmod="sha256")
         self._front = _VERSION + _TIMESTAMP + iv
         self._plaintext_bytes = 0
@@ -95,8 +94,7 @@ class _Encryptor:
         return raw
 
     def finalize(self) -> bytes:
-        count = _BLOCK_BYTES - self._plaintext_bytes % _BLOCK_BYTES
-        return self.update(bytes([count]) * count) + self._mac.digest()
+        return self.update(padding_for(self._plaintext_bytes)) + self._mac.digest()
 
 
 class _Encoder:
@@ -137,7 +135,7 @@ class _Decryptor:
     def __init__(self, key: bytes) -> None:
         signing_key, self._encryption_key = _halves(key)
         self._mac = hmac.new(signing_key, digestmod="sha256")
-        self._cipher: _Workspace | None = None
+        self._cipher: Workspace | None = None
         self._rest = b""
         self._raw_bytes = 0
 
@@ -156,11 +154,10 @@ class _Decryptor:
         # The HMAC comes first: a verdict on the padding of forged blocks would reveal plaintext.
         if not hmac.compare_digest(self._mac.digest(), mac):
             raise InvalidToken
-        if (self._raw_bytes - _PREFIX_BYTES) % _BLOCK_BYTES:
+        if (self._raw_bytes - _PREFIX_BYTES) % BLOCK_BYTES:
             raise InvalidToken
-        unpadder = PKCS7(8 * _BLOCK_BYTES).unpadder()
         try:
-            return unpadder.update(last) + unpadder.finalize()
+            return without_padding(last)
         except ValueError:
             raise InvalidToken from None
 
@@ -169,24 +166,9 @@ class _Decryptor:
         self._raw_bytes += len(raw)
         if self._cipher is None:
             aes = AES128(self._encryption_key)
-            self._cipher = _Workspace(Cipher(aes, CBC(_iv(raw))).decryptor())
+            self._cipher = Workspace(Cipher(aes, CBC(_iv(raw))).decryptor())
             raw = raw[_PREFIX_BYTES:]
         return bytes(self._cipher.update(raw))
-
-
-class _Workspace:
-    """A cipher with one buffer for all chunks, since a new one for each costs more than AES."""
-
-    def __init__(self, context: CipherContext) -> None:
-        self._context = context
-        self._buffer = bytearray()
-
-    def update(self, data: bytes | memoryview) -> memoryview:
-        """Return what the cipher makes of `data`; overwritten by the next call."""
-        room = len(data) + _BLOCK_BYTES - 1
-        if len(self._buffer) < room:
-            self._buffer = bytearray(room)
-        return memoryview(self._buffer)[: self._context.update_into(data, self._buffer)]
 
 
 def _halves(key: bytes) -> tuple[bytes, bytes]:
@@ -203,7 +185,7 @@ def _halves(key: bytes) -> tuple[bytes, bytes]:
 def _iv(raw: bytes | memoryview) -> bytes:
     if len(raw) < _PREFIX_BYTES or raw[:1] != _VERSION:
         raise InvalidToken
-    return bytes(raw[_PREFIX_BYTES - _BLOCK_BYTES : _PREFIX_BYTES])
+    return bytes(raw[_PREFIX_BYTES - BLOCK_BYTES : _PREFIX_BYTES])
 
 
 def _encode(raw: bytes | memoryview) -> bytes:
