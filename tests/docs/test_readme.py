@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def _blocks(kind: str) -> list[str]:
+def blocks(kind: str) -> list[str]:
+    """Return what stands in the README between fences that are marked with a kind of test."""
     return re.findall(rf"<!-- test: {kind} -->\n```\w*\n(.*?)```", README, re.DOTALL)
 
 
@@ -25,29 +26,14 @@ def _rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in cells] for cells in lines[2:]]
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Path:
-    """Return a folder with a `pht` command, as `pip install .` makes one."""
-    bin_ = tmp_path / "bin"
-    bin_.mkdir()
-    command = bin_ / "pht"
-    command.write_text(
-        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from entrypoint.cli import main\nsys.exit(main())\n"
-    )
-    command.chmod(0o755)
-    (tmp_path / "desk").mkdir()
-    return tmp_path
-
-
 def test_the_way_of_author_station_and_researcher_works_as_written(desk: Path) -> None:
-    blocks = _blocks("author")
-    assert len(blocks) == 5
+    shown = blocks("author")
+    assert len(shown) == 5
     environment = {
         "PATH": f"{desk / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(desk),
     }
-    script = "set -eu\n" + "\n".join(blocks)
+    script = "set -eu\n" + "\n".join(shown)
     done = subprocess.run(
         ["sh", "-c", script],
         cwd=desk / "desk",
@@ -64,7 +50,7 @@ def test_the_way_of_author_station_and_researcher_works_as_written(desk: Path) -
 
 def test_the_help_in_the_readme_is_what_the_program_prints(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    [shown] = _blocks("help")
+    [shown] = blocks("help")
     assert shown == options.help_text()
 
 
