@@ -58,6 +58,16 @@ def image(engine: Engine, train_image: str, opt: Path) -> str:
     return engine.must("commit", builder.id).decode().strip()
 
 
+@pytest.fixture(scope="module")
+def owned_image(engine: Engine, runner_image: str, opt: Path) -> str:
+    """The same, but /opt and the train belong to user 1000."""
+    command = 'CMD ["python", "/opt/pht_train/train.py"]'
+    own = 'COPY --chown=1000 opt /opt\nRUN ["chown", "1000", "/opt"]'
+    files = {f"opt/{path}": file.content for path, file in reference.result_files(opt).items()}
+    dockerfile = f"FROM {runner_image}\n{own}\n{command}\n"
+    return engine.build("own", {"Dockerfile": dockerfile.encode(), **files})
+
+
 @pytest.fixture
 def pem(tmp_path: Path) -> Path:
     path = tmp_path / "key.pem"
@@ -118,13 +128,9 @@ def test_everything_but_the_train_may_be_read_only(
 
 
 def test_another_user_visits_a_train_that_is_its_own(
-    engine: Engine, runner_image: str, opt: Path, tmp_path: Path
+    engine: Engine, owned_image: str, tmp_path: Path
 ) -> None:
-    dockerfile = f'FROM {runner_image}\nCOPY --chown=1000 opt /opt\nRUN ["chown", "1000", "/opt"]\n'
-    files = {f"opt/{path}": file.content for path, file in reference.result_files(opt).items()}
-    own = engine.build("own", {"Dockerfile": dockerfile.encode(), **files})
-    command = ["python", "/opt/pht_train/train.py"]
-    visitor = container(engine, own, [*ID, *KEY, "--user", "1000"], *command)
+    visitor = container(engine, owned_image, [*ID, *KEY, "--user", "1000"])
 
     assert_visited(visitor.run())
 
@@ -317,13 +323,19 @@ def test_a_train_that_is_not_as_signed_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("options", "user"),
-    [(["--user", "1000"], "uid 1000"), (["--cap-drop", "ALL"], "uid 0")],
+    ("options", "user", "of"),
+    [(["--user", "1000"], "uid 1000", "owned_image"), (["--cap-drop", "ALL"], "uid 0", "image")],
     ids=["another user", "root without its rights"],
 )
 @pytest.mark.parametrize("place", ["the file", "the folder"])
 def test_data_that_the_train_cannot_read_are_told_with_the_user_who_needs_them(
-    options: list[str], user: str, place: str, engine: Engine, image: str, data: Path
+    options: list[str],
+    user: str,
+    of: str,
+    place: str,
+    engine: Engine,
+    data: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     rows = data / "rows.csv"
     rows.touch()
@@ -333,6 +345,6 @@ def test_data_that_the_train_cannot_read_are_told_with_the_user_who_needs_them(
     path = "/opt/train_data" + ("/rows.csv" if place == "the file" else "")
     given = [*ID, *KEY, *options, *shared(data), "--env", f"TRAIN_DATA_PATH={path}"]
 
-    said = refuse(container(engine, image, given), 66, "data-unreadable")
+    said = refuse(container(engine, request.getfixturevalue(of), given), 66, "data-unreadable")
 
     assert f"give {user} access" in said
