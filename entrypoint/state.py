@@ -32,7 +32,9 @@ from entrypoint.work import WorkFolder
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VERSION = 1
-_LATER_BYTES = 4096  # at most so much the journal grows: by an envelope of 1024 bytes in hex
+_LATER_BYTES = (
+    4096  # more than the journal grows: by an envelope of 1024 bytes and two digests, in hex
+)
 
 
 class Phase(StrEnum):

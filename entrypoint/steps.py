@@ -258,7 +258,7 @@ class Steps(KeylessSteps):
             proceed=self._stop.check,
         )
         if train.config.result_hash is None:
-            self._report.info("steps 3 to 5: nothing to decrypt, this is the first stop")
+            self._report.info("steps 3 to 5: no results to decrypt, this is the first stop")
         else:
             files = opened.contents.files
             self._report.info(f"steps 3 to 5: {files} result files are what the last stop sealed")

@@ -10,7 +10,7 @@ the train
      6  run the command
 post-run
      7  hash the new results
-     8  encrypt them under a fresh key
+     8  encrypt them under a fresh key, and the immutable files if they travel encrypted
      9  sign the hash
     10  extend the chain
     11  wrap the key for every station and the user

@@ -97,7 +97,8 @@ def _check_plain(config: TrainConfig, train: Path) -> None:
         raise IntegrityError(
             "definition-changed",
             "the immutable files are not the ones that the user signed",
-            hint="do not run this train; get the image again, or ask the user to submit it again",
+            hint="do not run this train; get the image again, or ask the user to submit it again"
+            + ("; a host has to decrypt them before the run" if config.encrypts_definition else ""),
         )
 
 

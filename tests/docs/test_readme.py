@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from entrypoint import errors, options, settings
+from tests.layers.test_refusals import refusals
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -71,6 +72,15 @@ def test_the_table_of_exit_statuses_is_complete() -> None:
     shown = {int(row[0]) for row in _rows("### Exit statuses") if row[0].isdigit()}
     classes = {error.status for error in errors.PhtError.__subclasses__()}
     assert shown == {0, 124, 130, errors.PhtError.status} | classes
+
+
+def test_the_codes_of_refusals_in_the_documents_are_those_of_the_program() -> None:
+    document = (ROOT / "docs" / "security.md").read_text()
+    table = document.split("how it is refused", 1)[1].split("\n## ", 1)[0]
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", table))
+    made = {texts[0] for _, texts in refusals() if texts}
+    assert len(named) > 20
+    assert named <= made
 
 
 def test_every_file_that_the_documents_link_to_exists() -> None:

@@ -371,6 +371,18 @@ def test_so_it_does_at_the_first_stop(tmp_path: Path) -> None:
     assert visit(tmp_path).facts["result"] == "hosted"
 
 
+def test_a_train_that_no_host_has_opened_is_not_run(tmp_path: Path) -> None:
+    opt = second_stop(tmp_path, "")
+    (tmp_path / "run" / "pht").rename(tmp_path / "away")
+    before = snapshot(opt)
+
+    done = visit(tmp_path, env={"PHT_HOST_PROTOCOL": "1"})
+
+    assert_explained(done, 77, "definition-changed")
+    assert "a host has to decrypt them" in done.stderr
+    assert snapshot(opt) == before
+
+
 def test_a_train_that_is_half_open_is_not_run(tmp_path: Path) -> None:
     opt = open_as_host(tmp_path, "")
     (opt / "pht_results" / "old").write_bytes(b"still sealed, perhaps")
