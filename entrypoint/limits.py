@@ -32,8 +32,14 @@ PASSWORD_BYTES = 1023
 """Longest password of a private key, in bytes: more cannot be encrypted with."""
 
 CHUNK_BYTES = 48 * 1024
-"""How much of a file is handled at once, in bytes: what is made of it fits into the cache of a
-processor, and below what the allocator would fetch from the kernel anew for every chunk."""
+SEALED_CHUNK_BYTES = CHUNK_BYTES // 3 * 4
+"""How much of a file is handled at once, in bytes, and of an encrypted one, which base64 makes
+longer: what is made of it fits into the cache of a processor, and the allocator keeps it instead of
+returning it to the kernel after every chunk."""
+
+WRITE_BYTES = 1024 * 1024
+"""How much of a large file is written at once, in bytes: a call to the kernel costs more than the
+copying that it saves."""
 
 RELAY_SLOT_BYTES = 128 * 1024
 RELAY_SLOTS = 16

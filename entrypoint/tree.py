@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from entrypoint.errors import MalformedTrain
-from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES
+from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES, WRITE_BYTES
 from entrypoint.model import WORK_NAME
 
 RESULTS_PREFIX = "/opt/pht_results/"
@@ -109,7 +109,7 @@ def is_small(entry: Entry) -> bool:
 
 def create_like(path: Path, like: os.stat_result) -> IO[bytes]:
     """Create a new file with the mode, and as root the owner, of another one."""
-    file = path.open("xb")
+    file = path.open("xb", buffering=WRITE_BYTES)
     if os.name == "posix":
         if os.geteuid() == 0:
             os.fchown(file.fileno(), like.st_uid, like.st_gid)

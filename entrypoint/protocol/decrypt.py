@@ -20,7 +20,7 @@ from typing import IO
 from entrypoint import archive, relay
 from entrypoint.crypto.cipher import InvalidCiphertext, through, through_one
 from entrypoint.errors import RouteError
-from entrypoint.limits import CHUNK_BYTES
+from entrypoint.limits import SEALED_CHUNK_BYTES, WRITE_BYTES
 from entrypoint.pack import PackWriter, apply
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
@@ -47,7 +47,7 @@ class Target:
 @contextmanager
 def keeping(old: Path, tree: Path) -> Iterator[archive.Writer]:
     """Give an archive at `old` for the ciphertext of `tree`; afterwards it is durable."""
-    with old.open("xb") as file:
+    with old.open("xb", buffering=WRITE_BYTES) as file:
         writer = archive.Writer(file)
         if tree.is_dir():
             writer.add(archive.member(Entry(".", Kind.DIRECTORY, tree.stat()), "."))
@@ -236,7 +236,7 @@ class _Run:
         old = self._target.old if self._target else None
         if old:
             old.add(info := archive.member(entry, entry.path))
-            while chunk := source.read(CHUNK_BYTES):
+            while chunk := source.read(SEALED_CHUNK_BYTES):
                 old.write(chunk)
                 yield
             old.end_file(info)
@@ -256,7 +256,7 @@ class _Run:
 def _contents(file: IO[bytes]) -> Iterator[bytes]:
     """Yield the contents of a file and leave its position alone, for another process uses that."""
     position = 0
-    while chunk := os.pread(file.fileno(), CHUNK_BYTES, position):
+    while chunk := os.pread(file.fileno(), SEALED_CHUNK_BYTES, position):
         position += len(chunk)
         yield chunk
 
