@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from tests import reference, reference_route
 from tests.containers.engine import Engine
 from tests.containers.visitor import (
     COUNTS,
+    FIRST,
     LARGE,
     RUNS_TRAIN,
     TELLS,
     WAITS,
     Container,
     arrived,
+    arrived_by_route,
     assert_taken_back,
     assert_visited,
     shared,
@@ -101,6 +104,37 @@ def test_a_visit_killed_while_the_train_runs_is_made_again_by_the_same_container
     assert_visited(container.run())
     assert opened(container.take(tmp_path / "after")) == {"visits": b"2"}
     assert os.listdir(tmp_path / "after" / "opt" / "pht_results") == ["visits"]
+
+
+@pytest.mark.parametrize("volume", [False, True], ids=["in the container", "on a volume"])
+def test_encrypted_code_is_open_only_while_a_visit_is(
+    volume: bool,
+    engine: Engine,
+    train_image: str,
+    station: list[str],
+    data: Path,
+    tmp_path: Path,
+) -> None:
+    opt = arrived_by_route(tmp_path, WAITS + "raise SystemExit((data / 'fail').exists())")
+    options = [*station, *shared(data), *(["--volume", "/opt/pht_train"] if volume else [])]
+    container = Container.create(engine, train_image, opt, options)
+    (data / "hold").touch()
+    (data / "fail").touch()
+    container.start()
+    container.wait_until(lambda running: running.said(b"aboard"))
+    assert container.kill().status == KILLED
+    killed = container.take(tmp_path / "killed")
+    assert (killed / "pht_train" / "train.py").read_text().startswith("import os")
+    (data / "hold").unlink()
+    assert container.run().status == 1
+    assert_taken_back(container, opt, tmp_path / "failed")
+    (data / "fail").unlink()
+    assert_visited(container.run())
+    assert opened(container.take(tmp_path / "after")) == {"visits": b"2"}
+    sealed = tmp_path / "after" / "opt"
+    key = reference.vector_key(FIRST, private=True)
+    assert [*reference_route.decrypt_definition(sealed, key, FIRST)] == ["train.py"]
+    assert os.listdir(sealed / "pht_train") == ["train.py"]
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import reference
+from tests import reference, reference_route
 from tests.containers.engine import Engine
-from tests.station import PATIENCE_S, Done, Snapshot, new_train, snapshot
+from tests.station import PATIENCE_S, Done, Snapshot, new_route_train, new_train, snapshot
 
 FIRST, SECOND = reference.STATIONS[:2]
 
@@ -94,6 +94,16 @@ def arrived(root: Path, script: str, files: Mapping[str, bytes] | None = None) -
     opt = new_train(root, script, files)
     (opt / "pht_results" / "visits").write_bytes(b"1")
     reference.published_post_run(opt, FIRST, reference.vector_key(FIRST, private=True))
+    return opt
+
+
+def arrived_by_route(root: Path, script: str) -> Path:
+    """Build the same as a train of the route generation, its code encrypted."""
+    opt = new_route_train(root, script)
+    key = reference.vector_key(FIRST, private=True)
+    reference_route.published_pre_run(opt, FIRST, key)
+    (opt / "pht_results" / "visits").write_bytes(b"1")
+    reference_route.published_post_run(opt, FIRST, key)
     return opt
 
 
