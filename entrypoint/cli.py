@@ -99,10 +99,12 @@ def _conclude(
 
 def _export_sealed(paths: Paths, output: Path) -> None:
     """Export what has just been committed; a failure now does not unsay the visit."""
+    from entrypoint.linux.stop import StopRequest
     from entrypoint.station.export import export
 
     try:
-        export(paths, output)
+        with StopRequest():  # not followed: what the engine's grace allows is used to finish
+            export(paths, output)
     except (PhtError, OSError) as error:
         failure = storage_error(error) if isinstance(error, OSError) else error
         failure.stage, failure.state, failure.retry = "export", "sealed", False

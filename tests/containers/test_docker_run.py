@@ -189,6 +189,23 @@ def test_a_stop_while_the_results_are_decrypted_takes_the_visit_back(
     assert_taken_back(visitor, opt, tmp_path / "after")
 
 
+@pytest.mark.parametrize("init", PLACES)
+def test_a_stop_while_the_sealed_train_is_exported_lets_that_finish(
+    init: list[str], engine: Engine, train_image: str, data: Path, tmp_path: Path
+) -> None:
+    opt = arrived(tmp_path, "import os\nos.truncate('/opt/pht_results/visits', 64 << 20)")
+    slow = ["--cpus", "0.3", "--env", "PHT_EXPORT=/opt/train_data/train.tar"]
+    visitor = Container.create(engine, train_image, opt, [*ID, *KEY, *shared(data), *slow, *init])
+    visitor.start()
+    visitor.wait_until(lambda _: (data / "train.tar.part").exists())
+
+    assert_visited(visitor.stop())
+
+    (tmp_path / "exported").mkdir()
+    exported = unpack(data / "train.tar", tmp_path / "exported")
+    assert len(opened(exported)["visits"]) == 64 << 20
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 

@@ -16,6 +16,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from tests.containers.engine import Engine
+from tests.containers.fixtures import or_skip
+from tests.containers.images import make_master
 from tests.containers.visitor import Container, assert_visited
 from tests.interop.authors import USER
 from tests.interop.conftest import Depart
@@ -28,6 +30,15 @@ SCRIPT = REPOSITORY / "examples" / "station" / "visit.sh"
 FIRST, SECOND, THIRD = STATIONS[:3]
 PASSWORD = b"password-of-the-third-station"
 CARRIED = ("opt/pht_train/", "opt/pht_results/", "opt/train_config.json", "opt/user_sym_key.key")
+
+
+@pytest.fixture(
+    params=[("buster", "bookworm"), ("buster", "trixie"), ("slim", "musl")], ids="-on-".join
+)
+def runner_image(request: pytest.FixtureRequest, engine: Engine) -> str:
+    """The master image from which the train is built, on each of the bases."""
+    master, base = request.param
+    return or_skip(lambda: make_master(engine, master, base))
 
 
 def test_a_train_as_the_field_builds_it_visits_three_stations_of_three_kinds(
