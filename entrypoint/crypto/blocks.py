@@ -1,6 +1,11 @@
-"""What the ciphers of both generations share: AES in CBC mode over pieces, and its padding."""
+"""What the ciphers of both generations share: AES in CBC mode with PKCS #7 padding, in pieces."""
 
-from cryptography.hazmat.primitives.ciphers import CipherContext
+from cryptography.hazmat.primitives.ciphers import (
+    BlockCipherAlgorithm,
+    Cipher,
+    CipherContext,
+)
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 BLOCK_BYTES = 16
@@ -25,10 +30,32 @@ class Workspace:
         self._context.finalize()
 
 
-def padding_for(size: int) -> bytes:
-    """Return what stands behind a plaintext of `size` bytes (PKCS #7, RFC 5652, section 6.3)."""
-    count = BLOCK_BYTES - size % BLOCK_BYTES
-    return bytes([count]) * count
+class Encryptor:
+    """Encrypts one file that comes in pieces: the IV, then the blocks with their padding.
+
+    Args:
+        aes: with the key.
+        iv: 16 bytes, fresh for every file under this key.
+
+    Raises:
+        ValueError: the IV has another length.
+    """
+
+    def __init__(self, aes: BlockCipherAlgorithm, iv: bytes) -> None:
+        self._cipher = Workspace(Cipher(aes, CBC(iv)).encryptor())
+        self._head = iv
+        self._plaintext_bytes = 0
+
+    def update(self, data: bytes | memoryview) -> bytes:
+        """Take the next plaintext and return what is ready."""
+        head, self._head = self._head, b""
+        self._plaintext_bytes += len(data)
+        return head + self._cipher.update(data)
+
+    def finalize(self) -> bytes:
+        """Return the rest: whole blocks with the padding of PKCS #7 (RFC 5652, section 6.3)."""
+        count = BLOCK_BYTES - self._plaintext_bytes % BLOCK_BYTES
+        return self.update(bytes([count]) * count)
 
 
 def without_padding(last: bytes) -> bytes:

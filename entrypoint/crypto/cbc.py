@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from entrypoint.crypto.blocks import BLOCK_BYTES, Workspace, padding_for, without_padding
+from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
 from entrypoint.crypto.cipher import InvalidCiphertext, Streams
 
 HEAD_BYTES = 16
@@ -47,7 +47,7 @@ def encryptor(key: bytes, iv: bytes) -> Streams:
     Raises:
         ValueError: key or IV is malformed.
     """
-    return _Unchanged(), _Encryptor(key, iv)
+    return _Unchanged(), Encryptor(AES256(key), iv)
 
 
 def decryptor(key: bytes) -> Streams:
@@ -70,23 +70,6 @@ class _Unchanged:
 
     def finalize(self) -> bytes:
         return b""
-
-
-class _Encryptor:
-    """Encrypts one file that comes in pieces."""
-
-    def __init__(self, key: bytes, iv: bytes) -> None:
-        self._cipher = Workspace(Cipher(AES256(key), CBC(iv)).encryptor())
-        self._head = iv
-        self._plaintext_bytes = 0
-
-    def update(self, data: bytes | memoryview) -> bytes:
-        head, self._head = self._head, b""
-        self._plaintext_bytes += len(data)
-        return head + self._cipher.update(data)
-
-    def finalize(self) -> bytes:
-        return self.update(padding_for(self._plaintext_bytes))
 
 
 class _Decryptor:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from entrypoint.crypto.blocks import BLOCK_BYTES, Workspace, padding_for, without_padding
+from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
 from entrypoint.crypto.cipher import InvalidCiphertext, Streams
 
 HEAD_BYTES = 36
@@ -58,7 +58,8 @@ def encryptor(key: bytes, iv: bytes) -> Streams:
     Raises:
         ValueError: key or IV is malformed.
     """
-    return _Encryptor(key, iv), _Encoder()
+    signing_key, encryption_key = _halves(key)
+    return Encryptor(AES128(encryption_key), iv), _Encoder(signing_key)
 
 
 def decryptor(key: bytes) -> Streams:
@@ -76,41 +77,22 @@ def decryptor(key: bytes) -> Streams:
     return _Decoder(), _Decryptor(key)
 
 
-class _Encryptor:
-    """Makes the bytes of one token."""
-
-    def __init__(self, key: bytes, iv: bytes) -> None:
-        signing_key, encryption_key = _halves(key)
-        self._cipher = Workspace(Cipher(AES128(encryption_key), CBC(iv)).encryptor())
-        self._mac = hmac.new(signing_key, digestmod="sha256")
-        self._front = _VERSION + _TIMESTAMP + iv
-        self._plaintext_bytes = 0
-
-    def update(self, data: bytes | memoryview) -> bytes:
-        self._plaintext_bytes += len(data)
-        raw = self._front + self._cipher.update(data)
-        self._front = b""
-        self._mac.update(raw)
-        return raw
-
-    def finalize(self) -> bytes:
-        return self.update(padding_for(self._plaintext_bytes)) + self._mac.digest()
-
-
 class _Encoder:
-    """Writes the bytes of one token in base64."""
+    """Makes one token of an IV and what is encrypted under it: HMAC and base64."""
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, signing_key: bytes) -> None:
+        self._rest = _VERSION + _TIMESTAMP
+        self._mac = hmac.new(signing_key, self._rest, "sha256")
 
     def update(self, data: bytes | memoryview) -> bytes:
+        self._mac.update(data)
         raw = self._rest + data
         end = len(raw) // 3 * 3  # three bytes make four characters
         self._rest = raw[end:]
         return _encode(memoryview(raw)[:end])
 
     def finalize(self) -> bytes:
-        return _encode(self._rest)
+        return _encode(self._rest + self._mac.digest())
 
 
 class _Decoder:
