@@ -5,17 +5,24 @@ PYTHON ?= python3
 DEMO := .venv/demo
 TESTS := .venv/tests
 CODE := entrypoint master_images tests examples
+DOCKERFILES := $(wildcard master_images/*/Dockerfile examples/*/Dockerfile)
 
-# What `make wheels` and `make image` can be told: a folder of master_images, a set of packages (the
-# names in master_images/packages), another base image, the tag, and options for `docker build`.
-MASTER ?= slim
-PACKAGES ?= $(if $(filter dl,$(MASTER)),dl,plain)
+# What `make wheels` and `make image` can be told: an image (a folder of master_images, or with more
+# packages a name in master_images/packages, like slim-science), another base image, a tag, where the
+# source is published, and options for `docker build`.
+IMAGE ?= slim
 BASE_IMAGE ?=
-TAG ?= pht-master:$(MASTER)$(if $(filter-out plain dl,$(PACKAGES)),-$(PACKAGES))
+TAG ?= pht-master:$(IMAGE)
 SOURCE ?=
 BUILD ?=
+MASTER = $(firstword $(subst -, ,$(IMAGE)))
+ALSO = $(if $(filter buster,$(MASTER)),--tag $(TAG:pht-master:buster%=pht-master:debian%))
+PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null)
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
-.PHONY: help demo test lint bench format wheels image clean engine-docker
+.PHONY: help demo test lint bench format wheels image sbom clean engine-docker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +37,7 @@ lint: $(TESTS)/ready ## check style and types
 	$(TESTS)/bin/ruff check $(CODE)
 	$(TESTS)/bin/ruff format --check $(CODE)
 	$(TESTS)/bin/mypy $(CODE)
+	$(TESTS)/bin/hadolint $(DOCKERFILES)
 
 bench: $(TESTS)/ready ## measure speed and memory for docs/benchmarks.md; with FULL=1 4 GiB too
 	$(TESTS)/bin/python -m tests.bench $(if $(FULL),--full)
@@ -38,13 +46,21 @@ format: $(TESTS)/ready ## rewrite the code in the project's style
 	$(TESTS)/bin/ruff check --fix $(CODE)
 	$(TESTS)/bin/ruff format $(CODE)
 
-wheels: build/wheels/$(PACKAGES)/ready ## fetch the locked wheels that a master image is built from
+wheels: build/wheels/$(PACKAGES)/ready ## fetch the locked wheels that an image is built from
 
-image: wheels ## build a master image: make image MASTER=buster PACKAGES=science BASE_IMAGE=…
-	docker build --network none --tag $(TAG) --file master_images/$(MASTER)/Dockerfile \
+image: wheels ## build a master image: make image IMAGE=slim-science
+	docker build --network none --tag $(TAG) $(ALSO) --file master_images/$(MASTER)/Dockerfile \
 		--build-arg PACKAGES=$(PACKAGES) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 		--build-arg SOURCE=$(SOURCE) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUILD) .
+
+sbom: $(TESTS)/ready ## write build/sbom.json: what the runner is made of, in CycloneDX
+	@rm -rf build/closure
+	@$(PYTHON) -m venv --without-pip build/closure
+	@$(TESTS)/bin/python -m pip --python build/closure/bin/python install --quiet \
+		--disable-pip-version-check --require-hashes --requirement entrypoint/requirements.txt
+	$(TESTS)/bin/cyclonedx-py environment --output-reproducible --output-file build/sbom.json \
+		--pyproject pyproject.toml --mc-type application build/closure
 
 clean: ## remove everything that the other targets made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -53,10 +69,6 @@ clean: ## remove everything that the other targets made
 engine-docker:
 	@docker version >/dev/null || { \
 		echo 'no container engine answers; make demo needs none without ENGINE=docker' >&2; exit 1; }
-
-image: VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
-image: REVISION = $(shell git rev-parse HEAD 2>/dev/null)
-image: SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
 build/wheels/%/ready: entrypoint/requirements.txt master_images/pip.txt \
 		master_images/packages/%.txt master_images/wheels.py | $(DEMO)/ready

@@ -27,24 +27,15 @@ UNUSED = ("cryptography/x509", "cryptography/hazmat/asn1", "cryptography/**/*.py
 PASSWD = "pht-train:*:10001:10001:Personal Health Train:/nonexistent:/sbin/nologin"
 GROUP = "pht-train:*:10001:"
 
-LIST_IMPORTED = f"""\
-import sys
-sys.path[:0] = ["{IMAGE}{HOME}", "{IMAGE}{HOME}/site"]
-from entrypoint import cli, settings, visit
-from entrypoint.station import export
-print(*{{getattr(module, "__file__", None) for module in sys.modules.values()}}, sep="\\n")
-"""
-"""Lists the files of all modules that `run` imports."""
-
 
 def main() -> None:
     """Lay out the image, or end with a message that says what is wrong with the base."""
     os.umask(0o022)
     _check_base()
+    _add_account()
     _install_runner()
     _pip(INPUT / "packages.txt", "--root", IMAGE, "--ignore-installed")
     _link_interpreter()
-    _add_account()
     (IMAGE / "opt").mkdir(exist_ok=True)
     _compile()
     _settle(int(os.environ["SOURCE_DATE_EPOCH"]))
@@ -56,6 +47,17 @@ def _check_base() -> None:
     for name in ("pht_train", "pht_results"):
         if Path("/opt", name).exists():
             sys.exit(f"the base image has /opt/{name}, which is a train's")
+
+
+def _add_account() -> None:
+    (IMAGE / "etc").mkdir(parents=True)
+    for name, line in (("passwd", PASSWD), ("group", GROUP)):
+        lines = Path("/etc", name).read_text().splitlines()
+        if line not in lines:
+            if "10001" in {known.split(":")[2] for known in lines if known.count(":") > 2}:
+                sys.exit(f"the base image's /etc/{name} uses 10001, which is the train's")
+            lines.append(line)
+        (IMAGE / "etc" / name).write_text("".join(f"{line}\n" for line in lines))
 
 
 def _install_runner() -> None:
@@ -81,7 +83,9 @@ def _pip(lock: Path, *place: str | Path) -> None:
     options += ["--no-index", "--find-links", str(INPUT / "wheels"), "--only-binary", ":all:"]
     options += ["--no-deps", "--require-hashes", "--no-compile", "--no-warn-script-location"]
     options += ["--root-user-action", "ignore", "--requirement", str(lock)]
-    subprocess.run([sys.executable, f"{pip}/pip", "install", *options, *place], check=True)
+    subprocess.run(
+        [sys.executable, "-I", "-B", f"{pip}/pip", "install", *options, *place], check=True
+    )
 
 
 def _link_interpreter() -> None:
@@ -95,17 +99,6 @@ def _link_interpreter() -> None:
         inside.symlink_to(INTERPRETER)
 
 
-def _add_account() -> None:
-    (IMAGE / "etc").mkdir()
-    for name, line in (("passwd", PASSWD), ("group", GROUP)):
-        lines = Path("/etc", name).read_text().splitlines()
-        if line not in lines:
-            if "10001" in {known.split(":")[2] for known in lines if known.count(":") > 2}:
-                sys.exit(f"the base image's /etc/{name} uses 10001, which is the train's")
-            lines.append(line)
-        (IMAGE / "etc" / name).write_text("".join(f"{line}\n" for line in lines))
-
-
 def _compile() -> None:
     """Spare every start the compiling: of the packages, and of what the runner imports.
 
@@ -116,11 +109,10 @@ def _compile() -> None:
         compileall.compile_dir(
             folder, maxlevels=99, stripdir=str(IMAGE), quiet=2, invalidation_mode=unchecked
         )
-    command = [sys.executable, "-I", "-S", "-B", "-c", LIST_IMPORTED]
-    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    for source in sorted(listed.split()):
-        if source.endswith(".py"):
-            _compile_module(source)
+    lister = [sys.executable, "-I", "-S", "-B", str(INPUT / "imported.py"), f"{IMAGE}{HOME}"]
+    listed = subprocess.run(lister, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for source in sorted(set(listed.splitlines())):
+        _compile_module(source)
 
 
 def _compile_module(source: str) -> None:

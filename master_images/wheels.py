@@ -22,7 +22,8 @@ MUSL = [f"musllinux_1_{minor}_{MACHINE}" for minor in (2, 1)]
 ANY_PYTHON = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 TARGETS = {
     "plain": [(version, libc) for version in ANY_PYTHON for libc in (GLIBC, MUSL)],
-    "science": [("3.13.0", GLIBC), ("3.13.0", MUSL)],
+    "slim-science": [("3.13.0", MUSL)],
+    "buster-science": [("3.13.0", GLIBC)],
     "dl": [("3.13.0", GLIBC)],
     "dl-science": [("3.13.0", GLIBC)],
 }

@@ -10,30 +10,30 @@ from tests.containers.engine import Engine, Unavailable
 REPOSITORY = Path(__file__).parents[2]
 
 
-def make_master(engine: Engine, master: str, base: str, packages: str = "plain") -> str:
+def make_master(engine: Engine, image: str, base: str, **more: str) -> str:
     """Build a master image as `make image` does, and return its tag.
 
     Args:
         engine: where to build.
-        master: a folder of `master_images` with a Dockerfile.
-        base: one of `tests.containers.bases.BASES`.
-        packages: the set of packages for trains.
+        image: its name, as in `make image IMAGE=…`.
+        base: what to build on, one of `tests.containers.bases.BASES`.
+        more: further variables for `make`.
 
     Raises:
         Unavailable: this machine cannot make the base, or cannot fetch the wheels.
     """
-    tag = f"pht-test-{engine.session}:{master}-{base}-{packages}"
-    named = {"MASTER": master, "PACKAGES": packages, "TAG": tag, "PYTHON": sys.executable}
-    named |= {"BASE_IMAGE": make_base(engine, base), "BUILD": f"--quiet --label {engine.label}"}
-    make("wheels", PACKAGES=packages, PYTHON=sys.executable)
-    make("image", **named)
+    tag = f"pht-test-{engine.session}:{image}-on-{base}"
+    build = f"--quiet --label {engine.label}"
+    variables = {"IMAGE": image, "BASE_IMAGE": make_base(engine, base), "TAG": tag, **more}
+    wheels = _make("wheels", **variables)
+    if wheels.returncode != 0:
+        raise Unavailable(f"make wheels failed: {wheels.stderr.strip()[-500:]}")
+    built = _make("image", BUILD=build, **variables)
+    assert built.returncode == 0, built.stderr
     return tag
 
 
-def make(target: str, **variables: str) -> str:
-    """Return what `make` printed; its failure means that the machine cannot do what is asked."""
-    command = ["make", target, *(f"{name}={value}" for name, value in variables.items())]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Unavailable(f"make {target} failed: {done.stderr.strip()[-500:]}")
-    return done.stdout
+def _make(target: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    given = [f"{name}={value}" for name, value in variables.items()]
+    command = ["make", target, f"PYTHON={sys.executable}", *given]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)

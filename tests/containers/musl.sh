@@ -34,7 +34,7 @@ autoreconf --force --install
 make -j2 install
 
 enter zlib
-./configure --prefix=$libraries --static
+./configure --prefix=$libraries
 make -j2 install
 
 enter python3
@@ -50,6 +50,8 @@ strip /image/usr/local/bin/python3.*[0-9] /image/usr/local/lib/python3*/lib-dynl
 cd /image
 mkdir bin dev etc lib opt proc root sys tmp var
 chmod 1777 tmp
+mkdir usr/lib
+cp --no-dereference $libraries/lib/libz.so.* usr/lib/
 cp "/usr/lib/$machine-linux-musl/libc.so" "lib/ld-musl-$machine.so.1"
 ln -s "ld-musl-$machine.so.1" "lib/libc.musl-$machine.so.1"
 cp /bin/busybox bin/

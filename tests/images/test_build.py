@@ -1,0 +1,79 @@
+"""How master images are built: without network, the same each time, only from what is locked."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.containers.engine import Engine, Finished
+from tests.containers.images import REPOSITORY
+from tests.images.conftest import EPOCH, Master
+from tests.images.test_contract import inspect
+
+INPUT = (".dockerignore", "entrypoint", "master_images", "build/wheels/plain")
+"""What an image is built from."""
+
+pytestmark = pytest.mark.parametrize("master", [("slim", "musl")], indirect=True, ids=["slim"])
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory, master: Master) -> Path:
+    """Return a copy of the input, with other dates and modes, after `master` has been built."""
+    tree = tmp_path_factory.mktemp("tree")
+    before = os.umask(0o077)
+    for name in INPUT:
+        source, copy = REPOSITORY / name, tree / name
+        if source.is_dir():
+            shutil.copytree(source, copy, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(source, copy)
+    os.umask(before)
+    return tree
+
+
+def build(engine: Engine, tree: Path, master: Master, *options: str) -> Finished:
+    """Build a master image from a tree as `make image` does, but with nothing of an earlier one."""
+    dockerfile = tree / "master_images" / master.name / "Dockerfile"
+    fixed = ["--no-cache", "--network", "none", "--label", engine.label, "--file", str(dockerfile)]
+    arguments = [f"BASE_IMAGE={master.base}", "PACKAGES=plain", f"SOURCE_DATE_EPOCH={EPOCH}"]
+    given = [part for argument in arguments for part in ("--build-arg", argument)]
+    return engine.call("build", *fixed, *given, *options, str(tree))
+
+
+def test_the_same_tree_gives_the_same_layers(engine: Engine, tree: Path, master: Master) -> None:
+    tag = f"pht-test-{engine.session}:again"
+    done = build(engine, tree, master, "--tag", tag)
+    assert done.status == 0, done.stderr.decode()
+    first, second = (inspect(engine, name)["RootFS"]["Layers"] for name in (master.tag, tag))
+    assert first == second
+
+
+def test_a_wheel_that_is_not_as_locked_is_refused(
+    engine: Engine, tree: Path, master: Master
+) -> None:
+    [wheel] = (tree / "build/wheels/plain").glob("cffi-*-cp313-cp313-musl*.whl")
+    before = wheel.read_bytes()
+    wheel.write_bytes(before + b"more")
+    done = build(engine, tree, master)
+    wheel.write_bytes(before)
+    assert done.status != 0
+    assert b"DO NOT MATCH THE HASHES" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("RUN mkdir /opt/pht_train", b"which is a train's"),
+        ("RUN echo 'own:x:10001:10001::/:/bin/sh' >>/etc/passwd", b"uses 10001"),
+    ],
+    ids=["with a train", "with the account's number"],
+)
+def test_a_base_that_does_not_suit_is_refused(
+    line: str, reason: bytes, engine: Engine, tree: Path, master: Master
+) -> None:
+    dockerfile = f"FROM {master.base}\n{line}\n".encode()
+    base = engine.build("unsuitable", {"Dockerfile": dockerfile})
+    done = build(engine, tree, Master(master.name, "", base))
+    assert done.status != 0
+    assert reason in done.stderr

@@ -1,0 +1,105 @@
+"""Master images with more than Python: the field's common libraries, deep learning, R."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.containers.bases import BASES
+from tests.containers.engine import Engine
+from tests.containers.fixtures import or_skip
+from tests.containers.images import REPOSITORY, make_master
+from tests.containers.visitor import (
+    SECOND,
+    Container,
+    arrived,
+    assert_visited,
+    build_image,
+    station_folder,
+)
+from tests.station import opened, settle
+
+LOCKS = REPOSITORY / "master_images" / "packages"
+R_EXAMPLE = REPOSITORY / "examples" / "r_master"
+
+FITS = """\
+import os, pathlib
+import lifelines, matplotlib, numpy, pandas, scipy.stats, statsmodels.api
+table = pandas.DataFrame({"x": numpy.arange(10.0), "y": numpy.arange(10.0) * 2 + 1})
+slope = scipy.stats.linregress(table.x, table.y).slope
+model = statsmodels.api.OLS(table.y, statsmodels.api.add_constant(table.x)).fit()
+lifelines.KaplanMeierFitter().fit(table.y)
+results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+(results / "slopes").write_text(f"{slope:.3f} {model.params['x']:.3f}")
+"""
+LEARNS = """
+import pyarrow
+from sklearn.linear_model import LinearRegression
+print(LinearRegression().fit(table[["x"]], table.y).coef_, pyarrow.array([1]))
+"""
+
+
+def packages(name: str) -> dict[str, str]:
+    """Return the packages of a lock and their versions."""
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (LOCKS / f"{name}.txt").read_text(), re.M))
+
+
+def visited(engine: Engine, image: str, opt: Path, folder: Path, *options: str) -> Path:
+    """Send a train to the second station and return its `/opt` afterwards."""
+    settle(folder, SECOND)
+    container = Container.create(engine, image, opt, [*station_folder(folder), *options])
+    assert_visited(container.run())
+    return container.take(folder / "after")
+
+
+@pytest.mark.parametrize(
+    ("image", "base", "script"),
+    [("slim-science", "musl", FITS), ("buster-science", "trixie", FITS + LEARNS)],
+    ids=["slim", "buster"],
+)
+def test_trains_use_the_common_libraries(
+    image: str, base: str, script: str, engine: Engine, tmp_path: Path
+) -> None:
+    master = or_skip(lambda: make_master(engine, image, base))
+    train = build_image(engine, master, name=f"train-{image}")
+    results = opened(visited(engine, train, arrived(tmp_path, script), tmp_path))
+    assert results["slopes"] == b"2.000 2.000"
+
+
+def test_a_train_in_r_visits_with_the_example_of_a_master_image(
+    engine: Engine, tmp_path: Path
+) -> None:
+    dockerfile = (R_EXAMPLE / "Dockerfile").read_text()
+    [installed] = re.findall(r"--no-install-recommends (.*?) \\", dockerfile)
+    assert tuple(installed.split()) == BASES["r"].packages
+
+    master = or_skip(lambda: make_master(engine, "buster", "r"))
+    command = ("Rscript", "/opt/pht_train/mean_age.R")
+    train = build_image(engine, master, command, name="train-r")
+    (tmp_path / "ages.csv").write_text("id,age\n1,40\n2,50\n")
+    script = (R_EXAMPLE / "train" / "mean_age.R").read_bytes()
+    opt = arrived(tmp_path, "", {"mean_age.R": script})
+    data = "/opt/train_data/ages.csv"
+    mounted = ["--volume", f"{tmp_path}/ages.csv:{data}:ro", "--env", f"TRAIN_DATA_PATH={data}"]
+    results = opened(visited(engine, train, opt, tmp_path, *mounted))
+    assert results["sums.csv"].split() == [b'"patients","years"', b"2,90"]
+
+
+@pytest.mark.parametrize("name", [lock.stem for lock in LOCKS.glob("*.in")])
+def test_every_set_is_locked_by_hashes_as_it_is_asked_for(name: str) -> None:
+    asked = (LOCKS / f"{name}.in").read_text()
+    for included in re.findall(r"^-r (.*)\.in$", asked, re.M):
+        assert packages(included).items() <= packages(name).items()
+    wanted = re.findall(r"^([a-z0-9][a-z0-9-]*)(?:\[.*?\])?(?:==([\d.]+)\*)?", asked, re.M)
+    assert all(packages(name)[package].startswith(version) for package, version in wanted)
+    lock = re.sub(r"^ *#.*\n", "", (LOCKS / f"{name}.txt").read_text(), flags=re.M)
+    assert not re.findall(r"^[^ ].*\n(?! +--hash=sha256:)", lock, re.M)
+
+
+def test_deep_learning_stands_on_one_cuda_stack() -> None:
+    locked = packages("dl")
+    assert locked["tensorflow"].startswith("2.20.")
+    assert locked["torch"].startswith("2.10.")
+    assert locked["nvidia-cuda-runtime-cu12"].startswith("12.8.")
+    nvidia = {name for name in locked if name.startswith("nvidia-")}
+    assert all(name.endswith("-cu12") for name in nvidia)
