@@ -36,6 +36,9 @@ make -j2 install
 enter zlib
 ./configure --prefix=$libraries
 make -j2 install
+# For wheels that expect it there. CPython gets the static library: its build could not load this.
+mkdir -p /image/usr/lib
+mv $libraries/lib/libz.so* /image/usr/lib/
 
 enter python3
 PKG_CONFIG_PATH=$libraries/lib/pkgconfig ./configure "--build=$machine-linux-musl" \
@@ -50,8 +53,6 @@ strip /image/usr/local/bin/python3.*[0-9] /image/usr/local/lib/python3*/lib-dynl
 cd /image
 mkdir bin dev etc lib opt proc root sys tmp var
 chmod 1777 tmp
-mkdir usr/lib
-cp --no-dereference $libraries/lib/libz.so.* usr/lib/
 cp "/usr/lib/$machine-linux-musl/libc.so" "lib/ld-musl-$machine.so.1"
 ln -s "ld-musl-$machine.so.1" "lib/libc.musl-$machine.so.1"
 cp /bin/busybox bin/
