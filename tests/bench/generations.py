@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests import reference
+from tests import reference, reference_route, reference_rsa
 from tests.bench import primitives
-from tests.bench.measure import HALVES
+from tests.bench.measure import POST_RUN, PRE_RUN
 from tests.bench.primitives import Primitive
 
 
@@ -17,8 +17,8 @@ class Generation:
 
     Attributes:
         published: the version of the published package, as tests/interop has it.
-        peer: the module of `peers` that drives it.
-        loop: the module of `peers` that is the straightforward program.
+        peer: what drives it, MODULE.NAME in `peers`.
+        loop: the straightforward program, in the same form.
         build: as `reference.build_initial`.
         make_visits: takes a folder like `/opt` before the first stop, and the keys of stations that
             visit it and leave no results.
@@ -47,28 +47,64 @@ def _visit_flat(opt: Path, stations: Mapping[str, bytes]) -> None:
     reference.published_post_run(opt, last, key_of_last)
 
 
-_OPENING = (
-    primitives.DECODE,
-    primitives.HMAC_SHA_256,
-    primitives.AES_128_DECRYPT,
-    primitives.SHA_512,
-)
-_SEALING = (
-    primitives.SHA_512,
-    primitives.AES_128_ENCRYPT,
-    primitives.HMAC_SHA_256,
-    primitives.ENCODE,
-)
+def _visit_route(opt: Path, stations: Mapping[str, bytes]) -> None:
+    """Sign for all visits, and make the last one only with everything that belongs to it."""
+    config = reference.load_config(opt)
+    nothing = reference.result_hash([], reference.session_id(config))
+    *before, (last, key_of_last) = stations.items()
+    for index, (station, key) in enumerate(before):
+        digest = reference_route.chain_digest(config, index, nothing)
+        signature = reference_rsa.sign(reference_rsa.private(key), digest)
+        slot = {"digest": digest.hex(), "signature": signature}
+        reference_route.stop_of(config, station)["signature"] = slot
+    first, first_key = before[0]
+    reference_route.published_pre_run(opt, first, first_key)  # only the first stop has the key
+    (opt / "train_config.json").write_text(json.dumps(config))
+    reference_route.published_post_run(opt, last, key_of_last)
+
+
+def _build_route(
+    root: Path, files: Mapping[str, bytes], user_key: bytes, stations: Mapping[str, bytes]
+) -> Path:
+    builder = reference_route.vector_key("builder", private=True)
+    return reference_route.build_initial(root, files, user_key, builder, stations)
+
 
 FLAT = Generation(
     name="flat",
     published="1.0.0",
-    peer="published_flat",
-    loop="plain_loop",
+    peer="published.BOTH",
+    loop="plain_loop.FLAT",
     build=reference.build_initial,
     make_visits=_visit_flat,
     symmetric_key=reference.symmetric_key,
-    primitives=dict(zip(HALVES, (_OPENING, _SEALING), strict=True)),
+    primitives={
+        PRE_RUN: (
+            primitives.DECODE,
+            primitives.HMAC_SHA_256,
+            primitives.AES_128_DECRYPT,
+            primitives.SHA_512,
+        ),
+        POST_RUN: (
+            primitives.SHA_512,
+            primitives.AES_128_ENCRYPT,
+            primitives.HMAC_SHA_256,
+            primitives.ENCODE,
+        ),
+    },
+)
+ROUTE = Generation(
+    name="route",
+    published="2.0.5",
+    peer="published.BOTH",
+    loop="plain_loop.ROUTE",
+    build=_build_route,
+    make_visits=_visit_route,
+    symmetric_key=reference_route.symmetric_key,
+    primitives={
+        PRE_RUN: (primitives.AES_256_DECRYPT, primitives.SHA_512),
+        POST_RUN: (primitives.SHA_512, primitives.AES_256_ENCRYPT),
+    },
 )
 
-GENERATIONS = (FLAT,)
+GENERATIONS = (FLAT, ROUTE)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-HALVES = ("pre-run", "post-run")
+PRE_RUN, POST_RUN = HALVES = ("pre-run", "post-run")
 """The two halves of a visit, as everything here names them."""
 
 SAMPLE_S = 0.004

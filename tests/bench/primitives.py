@@ -8,9 +8,10 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from entrypoint.limits import CHUNK_BYTES
@@ -46,14 +47,14 @@ def _hmac_sha256(data: bytes) -> Callable[[], object]:
     return lambda: mac.update(data)
 
 
-def _aes_128_encrypt(data: bytes) -> Callable[[], object]:
-    encryptor = Cipher(AES128(bytes(16)), CBC(bytes(16))).encryptor()
+def _aes_encrypt(aes: BlockCipherAlgorithm, data: bytes) -> Callable[[], object]:
+    encryptor = Cipher(aes, CBC(bytes(16))).encryptor()
     room = bytearray(len(data) + 15)
     return lambda: encryptor.update_into(data, room)
 
 
-def _aes_128_decrypt(data: bytes) -> Callable[[], object]:
-    decryptor = Cipher(AES128(bytes(16)), CBC(bytes(16))).decryptor()
+def _aes_decrypt(aes: BlockCipherAlgorithm, data: bytes) -> Callable[[], object]:
+    decryptor = Cipher(aes, CBC(bytes(16))).decryptor()
     room = bytearray(len(data) + 15)
     return lambda: decryptor.update_into(data, room)
 
@@ -69,8 +70,10 @@ def _decode(data: bytes) -> Callable[[], object]:
 
 SHA_512 = Primitive("SHA-512", _sha512, serial=True)
 HMAC_SHA_256 = Primitive("HMAC-SHA256", _hmac_sha256)
-AES_128_ENCRYPT = Primitive("AES-128-CBC encrypt", _aes_128_encrypt)
-AES_128_DECRYPT = Primitive("AES-128-CBC decrypt", _aes_128_decrypt)
+AES_128_ENCRYPT = Primitive("AES-128-CBC encrypt", partial(_aes_encrypt, AES128(bytes(16))))
+AES_128_DECRYPT = Primitive("AES-128-CBC decrypt", partial(_aes_decrypt, AES128(bytes(16))))
+AES_256_ENCRYPT = Primitive("AES-256-CBC encrypt", partial(_aes_encrypt, AES256(bytes(32))))
+AES_256_DECRYPT = Primitive("AES-256-CBC decrypt", partial(_aes_decrypt, AES256(bytes(32))))
 ENCODE = Primitive("urlsafe base64 encode", _encode)
 DECODE = Primitive("urlsafe base64 decode", _decode)
 

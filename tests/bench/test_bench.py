@@ -5,15 +5,17 @@ import os
 import shutil
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
 from entrypoint.limits import SMALL_FILE_BYTES
+from tests import reference_route
 from tests.bench import in_container
 from tests.bench.__main__ import measure, on_this_disk
-from tests.bench.generations import FLAT
+from tests.bench.generations import FLAT, GENERATIONS
 from tests.bench.measure import HALVES, memory_of
 from tests.bench.on_disk import published_python
 from tests.bench.page import HEADER, page
@@ -47,27 +49,32 @@ def bench(tmp_path: Path) -> Bench:
 
 
 @pytest.fixture(scope="module")
-def published() -> Path:
-    return or_skip(lambda: environments.make(FLAT.published))
+def published() -> None:
+    for generation in GENERATIONS:
+        or_skip(partial(environments.make, generation.published))
 
 
-def test_every_task_is_measured_beside_the_other_programs(bench: Bench, published: Path) -> None:
+def test_every_task_is_measured_beside_the_other_programs(bench: Bench, published: None) -> None:
     on_this_disk(bench)
-    halves = bench.rows[3:]
-    assert [row.task for row in halves] == [
-        f"{half}, {workload.name}" for workload in PLAN.beside for half in HALVES
+    halves = [row for row in bench.rows if row.size]
+    assert [(row.train, row.task) for row in halves] == [
+        (generation.name, f"{half}, {workload.name}")
+        for generation in GENERATIONS
+        for workload in PLAN.beside
+        for half in HALVES
     ]
     for row in halves:
         figures = [row.ours, row.published, row.loop]
         assert all(figure and figure.seconds and figure.memory for figure in figures)
     assert not bench.left_out
-    lines = [line for line in page(bench, {}).splitlines() if line.startswith("| flat ")]
+    trains = tuple(f"| {generation.name} " for generation in GENERATIONS)
+    lines = [line for line in page(bench, {}).splitlines() if line.startswith(trains)]
     assert len(lines) == len(bench.rows) - 1
     assert {line.count("|") for line in lines} == {len(HEADER) + 1}
 
 
 def test_the_same_tasks_are_measured_in_containers(
-    bench: Bench, engine: Engine, runner_image: str, published: Path
+    bench: Bench, engine: Engine, runner_image: str, published: None
 ) -> None:
     image = in_container.train_image(engine, runner_image)
     in_container.add_halves(bench, engine, image, FLAT, MANY)
@@ -101,20 +108,32 @@ def test_the_loop_makes_and_opens_the_tokens_of_cryptography(tmp_path: Path) -> 
         path.write_bytes(content)
     names = [str(path) for path in paths]
     result_hash = hashlib.sha512(b"".join(contents) + session_id).digest()
-    assert plain_loop.seal_results(names, key, session_id) == result_hash
+    assert plain_loop.seal_flat(names, key, session_id) == result_hash
     assert [Fernet(key).decrypt(path.read_bytes()) for path in paths] == contents
     for path, content in zip(paths, contents, strict=True):
         path.write_bytes(Fernet(key).encrypt(content))
-    assert plain_loop.open_results(names, key, session_id) == result_hash
+    assert plain_loop.open_flat(names, key, session_id) == result_hash
     assert [path.read_bytes() for path in paths] == contents
     assert sorted(tmp_path.iterdir()) == paths
+
+
+def test_the_loop_encrypts_and_decrypts_as_the_reference_does(tmp_path: Path) -> None:
+    key, session_id, content = os.urandom(32), os.urandom(64), os.urandom(300_001)
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    result_hash = hashlib.sha512(content + session_id).digest()
+    assert plain_loop.seal_route([str(path)], key, session_id) == result_hash
+    assert reference_route.decrypt(key, path.read_bytes()) == content
+    path.write_bytes(reference_route.encrypt(key, content))
+    assert plain_loop.open_route([str(path)], key, session_id) == result_hash
+    assert path.read_bytes() == content
 
 
 def test_the_loop_notices_a_forged_token(tmp_path: Path) -> None:
     path = tmp_path / "forged"
     path.write_bytes(Fernet(Fernet.generate_key()).encrypt(bytes(1000)))
     with pytest.raises(ValueError, match="not authentic"):
-        plain_loop.open_results([str(path)], Fernet.generate_key(), bytes(64))
+        plain_loop.open_flat([str(path)], Fernet.generate_key(), bytes(64))
 
 
 def test_memory_is_that_of_all_processes() -> None:

@@ -1,8 +1,9 @@
 """Times a program that this one is compared with, in whatever Python it needs.
 
-Started as `python FOLDER PEER RESULTS KEY HALF...`: PEER is a module of this folder, RESULTS a
-folder of files, KEY the symmetric key in hex, and HALF `pre-run` or `post-run`. Prints the seconds
-of each half as JSON. Start-up and imports are not in them, which is in the peer's favour.
+Started as `python FOLDER PEER RESULTS KEY HALF...`: PEER is MODULE.NAME, a table of functions in
+a module of this folder, RESULTS a folder of files, KEY the symmetric key in hex, HALF `pre-run` or
+`post-run`. Prints the seconds of each half as JSON. Start-up and imports are not in them, which is
+in the peer's favour.
 
 Nothing of this project is imported here.
 """
@@ -19,13 +20,14 @@ SESSION_ID = bytes(64)
 def main() -> None:
     """Make the halves in the order in which they are given."""
     name, results, key, *halves = sys.argv[1:]
-    peer = importlib.import_module(name)
+    module, table = name.split(".")
+    peer = getattr(importlib.import_module(module), table)
     paths = sorted(entry.path for entry in os.scandir(results))
     seconds = {}
     for half in halves:
         os.sync()
         began = time.perf_counter()
-        peer.HALVES[half](paths, bytes.fromhex(key), SESSION_ID)
+        peer[half](paths, bytes.fromhex(key), SESSION_ID)
         seconds[half] = time.perf_counter() - began
     print(json.dumps(seconds))
 

@@ -1,4 +1,4 @@
-"""The straightforward program for the flat generation: one pass over each file, one process.
+"""The straightforward program: one pass over each file, one process.
 
 As one writes it who knows the formats: the standard library and `cryptography`, constant memory, a
 new file beside the old one, which it then replaces. Nothing is kept to go back, nothing is flushed.
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES128
+from cryptography.hazmat.primitives.ciphers.algorithms import AES128, AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
@@ -20,23 +20,36 @@ CHUNK_BYTES = 96 * 1024
 HEAD_CHARACTERS = 36  # version, timestamp and IV, and two bytes more to end with a character
 PREFIX_BYTES = 25
 MAC_BYTES = 32
+IV_BYTES = 16
 BLOCK_BITS = 128
 
 
-def open_results(paths: list[str], key: bytes, session_id: bytes) -> bytes:
+Pieces = Iterator[bytes]
+Hashed = Callable[[Pieces], Pieces]
+
+
+def open_flat(paths: list[str], key: bytes, session_id: bytes) -> bytes:
     """Decrypt files in place and return the result hash; a forged one is a ValueError."""
-    return _rewrite(paths, session_id, lambda file, hashed: hashed(_decrypted(file, key)))
+    return _rewrite(paths, session_id, lambda file, hashed: hashed(_opened(file, key)))
 
 
-def seal_results(paths: list[str], key: bytes, session_id: bytes) -> bytes:
+def seal_flat(paths: list[str], key: bytes, session_id: bytes) -> bytes:
     """Encrypt files in place and return the result hash."""
     return _rewrite(paths, session_id, lambda file, hashed: _token(hashed(_chunks(file)), key))
 
 
-HALVES = {"pre-run": open_results, "post-run": seal_results}
+def open_route(paths: list[str], key: bytes, session_id: bytes) -> bytes:
+    """Decrypt files in place and return the result hash."""
+    return _rewrite(paths, session_id, lambda file, hashed: hashed(_decrypted(file, key)))
 
-Pieces = Iterator[bytes]
-Hashed = Callable[[Pieces], Pieces]
+
+def seal_route(paths: list[str], key: bytes, session_id: bytes) -> bytes:
+    """Encrypt files in place and return the result hash."""
+    return _rewrite(paths, session_id, lambda file, hashed: _encrypted(hashed(_chunks(file)), key))
+
+
+FLAT = {"pre-run": open_flat, "post-run": seal_flat}
+ROUTE = {"pre-run": open_route, "post-run": seal_route}
 
 
 def _rewrite(
@@ -64,7 +77,7 @@ def _chunks(file: IO[bytes]) -> Pieces:
 
 def _token(plaintext: Iterable[bytes], key: bytes) -> Pieces:
     rest = b""
-    for piece in _encrypted(plaintext, urlsafe_b64decode(key)):
+    for piece in _aes_128(plaintext, urlsafe_b64decode(key)):
         rest += piece
         end = len(rest) // 3 * 3
         yield urlsafe_b64encode(rest[:end])
@@ -72,8 +85,8 @@ def _token(plaintext: Iterable[bytes], key: bytes) -> Pieces:
     yield urlsafe_b64encode(rest)
 
 
-def _encrypted(plaintext: Iterable[bytes], key: bytes) -> Pieces:
-    iv = os.urandom(16)
+def _aes_128(plaintext: Iterable[bytes], key: bytes) -> Pieces:
+    iv = os.urandom(IV_BYTES)
     encryptor = Cipher(AES128(key[16:]), CBC(iv)).encryptor()
     padder = PKCS7(BLOCK_BITS).padder()
     head = b"\x80" + bytes(8) + iv
@@ -88,7 +101,7 @@ def _encrypted(plaintext: Iterable[bytes], key: bytes) -> Pieces:
     yield last + mac.digest()
 
 
-def _decrypted(token: IO[bytes], key: bytes) -> Pieces:
+def _opened(token: IO[bytes], key: bytes) -> Pieces:
     raw_key = urlsafe_b64decode(key)
     head = urlsafe_b64decode(token.read(HEAD_CHARACTERS))
     decryptor = Cipher(AES128(raw_key[16:]), CBC(head[9:PREFIX_BYTES])).decryptor()
@@ -103,4 +116,22 @@ def _decrypted(token: IO[bytes], key: bytes) -> Pieces:
         yield unpadder.update(decryptor.update(piece))
     if not hmac.compare_digest(mac.digest(), last):
         raise ValueError("a file is not authentic")
+    yield unpadder.update(decryptor.finalize()) + unpadder.finalize()
+
+
+def _encrypted(plaintext: Iterable[bytes], key: bytes) -> Pieces:
+    iv = os.urandom(IV_BYTES)
+    encryptor = Cipher(AES256(key), CBC(iv)).encryptor()
+    padder = PKCS7(BLOCK_BITS).padder()
+    yield iv
+    for chunk in plaintext:
+        yield encryptor.update(padder.update(chunk))
+    yield encryptor.update(padder.finalize()) + encryptor.finalize()
+
+
+def _decrypted(file: IO[bytes], key: bytes) -> Pieces:
+    decryptor = Cipher(AES256(key), CBC(file.read(IV_BYTES))).decryptor()
+    unpadder = PKCS7(BLOCK_BITS).unpadder()
+    for chunk in _chunks(file):
+        yield unpadder.update(decryptor.update(chunk))
     yield unpadder.update(decryptor.finalize()) + unpadder.finalize()

@@ -1,7 +1,11 @@
-"""The published package of the flat generation: what its protocol does with the results."""
+"""The published package: what its protocol does with the results."""
 
-from train_lib.security.Hashing import hash_results
-from train_lib.security.SymmetricEncryption import FileEncryptor
+try:  # version 2
+    from train_lib.security.encryption import FileEncryptor
+    from train_lib.security.hashing import hash_results
+except ModuleNotFoundError:
+    from train_lib.security.Hashing import hash_results
+    from train_lib.security.SymmetricEncryption import FileEncryptor
 
 
 def open_results(paths: list[str], key: bytes, session_id: bytes) -> bytes:
@@ -18,4 +22,4 @@ def seal_results(paths: list[str], key: bytes, session_id: bytes) -> bytes:
     return digest
 
 
-HALVES = {"pre-run": open_results, "post-run": seal_results}
+BOTH = {"pre-run": open_results, "post-run": seal_results}
