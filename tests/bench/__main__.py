@@ -64,6 +64,7 @@ def in_containers(bench: Bench, engine: Engine) -> None:
     """Measure in containers of an engine, and leave nothing of that in it."""
     try:
         image = in_container.train_image(engine, make_master(engine, "buster", "bookworm"))
+        in_container.add_start(bench, engine, image)
         for generation in GENERATIONS:
             for workload in bench.plan.contained:
                 _say(f"{generation.name}: {workload.name} in a container")

@@ -8,16 +8,18 @@ import json
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from tests.bench.generations import Generation
+from tests.bench.generations import FLAT, Generation
 from tests.bench.measure import HALVES, Figure
 from tests.bench.on_disk import PEERS, published_python
-from tests.bench.plan import Bench
-from tests.bench.trains import Workload, sealed_route, settle_at
-from tests.containers.engine import Engine, Unavailable
+from tests.bench.plan import Bench, Row
+from tests.bench.trains import Workload, at_last_stop, sealed_route, settle_at
+from tests.containers.engine import Engine, Finished, Unavailable
 from tests.containers.visitor import Container, assert_visited, build_image, station_folder
 
 Seconds = dict[str, float]
@@ -58,6 +60,29 @@ def add_halves(
                 f"published {generation.published} in a container, {workload.name}: {reason}"
             )
         bench.add_halves(generation, workload, place, ours, published, loop)
+
+
+def add_start(bench: Bench, engine: Engine, image: str) -> None:
+    """Measure an empty visit and, in turn with it, a container that only runs `true`."""
+    with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+        route = at_last_stop(Path(folder), 1, FLAT)
+        train = _commit(engine, image, route.opt)
+        bare = partial(engine.run, train, options=["--entrypoint", "true"])
+        command = ("sh", "/opt/pht_train/train.sh")
+        visit = partial(engine.run, train, *command, options=station_folder(route.root))
+        both = [(_seconds(bare), _seconds(visit)) for _ in range(bench.plan.short_rounds)]
+    least, ours = map(statistics.median, zip(*both, strict=True))
+    place = f"{_driver(engine)}, in a container"
+    bench.rows.append(Row("", "`docker run … true`", place, Figure(least)))
+    task = f"an empty visit, `docker run`: {ours / least:.2f} × `true`"
+    bench.rows.append(Row(FLAT.name, task, place, Figure(ours)))
+
+
+def _seconds(run: Callable[[], Finished]) -> float:
+    started = time.perf_counter()
+    done = run()
+    assert done.status == 0, done.stderr.decode()
+    return time.perf_counter() - started
 
 
 def _commit(engine: Engine, image: str, opt: Path) -> str:

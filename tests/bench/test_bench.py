@@ -73,6 +73,14 @@ def test_every_task_is_measured_beside_the_other_programs(bench: Bench, publishe
     assert {line.count("|") for line in lines} == {len(HEADER) + 1}
 
 
+def test_the_start_of_a_container_is_measured_beside_a_bare_one(
+    bench: Bench, engine: Engine, runner_image: str
+) -> None:
+    in_container.add_start(bench, engine, in_container.train_image(engine, runner_image))
+    bare, visit = bench.rows
+    assert 0 < bare.ours.seconds < visit.ours.seconds
+
+
 def test_the_same_tasks_are_measured_in_containers(
     bench: Bench, engine: Engine, runner_image: str, published: None
 ) -> None:
