@@ -13,8 +13,10 @@ settings.load_profile("project")
 
 pytest_plugins = ["tests.containers.fixtures"]
 
-# Under `nohup` it would be ignored, by the programs that the tests start and stop too.
+# Under `nohup` the one, in the background of a script the other would be ignored, by the programs
+# that the tests start and stop too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REQUIRE_ALL = "PHT_TEST_REQUIRE_ALL"
 """Set to 1 on a machine that has everything: a test that is skipped there has lost its purpose."""
