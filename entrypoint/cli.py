@@ -221,6 +221,7 @@ def _simulate(options: argparse.Namespace, report: Report) -> int:
         output=options.output,
         keep=options.keep,
         image=options.image,
+        generation=options.generation,
         command=options.command,
         report=report,
     )

@@ -10,6 +10,9 @@ QUERY = "query.json"
 GENERATIONS = ("route", "flat")
 """The names of the wire generations; a new train is of the first unless its author says more."""
 
+SIGNED_BY_BUILDER = ("route",)
+"""The generations whose trains a builder signs beside the user."""
+
 WORK_NAME = ".pht-visit"
 """The work folder of a visit where it must lie inside `pht_results`; no result may be called so."""
 

@@ -166,13 +166,17 @@ def _add_create(add: _Add) -> None:
     add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
     add("--builder-key", type=Path, metavar="PEM", help="the builder's, of the route generation")
     add("--builder-password-file", type=Path, metavar="FILE", help="holds the password of that key")
-    add("--generation", choices=GENERATIONS, default=GENERATIONS[0], help="default: %(default)s")
+    _add_generation(add)
     add("--user", required=True, metavar="ID", help="id of the user")
     add("--train-id", required=True, metavar="ID", help="id of the train")
     station = "a station and its public key; once for each, in the order of the route"
     add("--station", required=True, action="append", type=_station, metavar="ID=PEM", help=station)
     add("--proposal", default="", metavar="ID", help="id of the proposal")
     add("--master-image", default="", metavar="IMAGE", help="what the image is built from")
+
+
+def _add_generation(add: _Add) -> None:
+    add("--generation", choices=GENERATIONS, default=GENERATIONS[0], help="default: %(default)s")
 
 
 def _add_simulate(add: _Add) -> None:
@@ -184,6 +188,7 @@ def _add_simulate(add: _Add) -> None:
     add("--output", type=Path, metavar="DIR", help="where to put the decrypted final results")
     add("--keep", type=Path, metavar="DIR", help="where to keep the folders of every station")
     add("--image", metavar="IMAGE", help="make every stop a container of this master image")
+    _add_generation(add)
     add("command", nargs="*", metavar="COMMAND", help="of the train, after --")
 
 

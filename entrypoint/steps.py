@@ -29,6 +29,7 @@ from entrypoint.protocol.decrypt import (
 from entrypoint.protocol.seal import Signer, check_sealable, seal
 from entrypoint.protocol.verify import (
     check_own_entry,
+    check_room,
     contents,
     has_visited,
     is_as_signed,
@@ -175,6 +176,7 @@ class Steps(KeylessSteps):
         """Steps 1 and 2: the definition, the chain, and this station's entry."""
         self.stage = "verify"
         config = read(data)
+        check_room(config, len(data))
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
         envelope = config.envelope(self._signer.station)
         key = open_envelope(self._signer.key, envelope, config.cipher) if envelope else None
@@ -308,6 +310,7 @@ class Steps(KeylessSteps):
             self._definition(config),
             proceed=self._stop.check,
         )
+        self._check_definition(config, key)
         contents = sealed.contents
         self._report.info(f"steps 7 to 11: sealed {contents.files} files, {contents.size} bytes")
         self.stage = "commit"
@@ -315,6 +318,17 @@ class Steps(KeylessSteps):
         self.state = "sealed"
         self._report.info(f"step 12: committed stop {len(config.visits) + 1}")
         return contents
+
+    def _check_definition(self, config: TrainConfig, key: bytes) -> None:
+        """Refuse to commit immutable files that were damaged after the train had ended."""
+        try:
+            verify(config, self._paths.train, key, leave_out=self._leave_out(config))
+        except PhtError:
+            raise StorageError(
+                "sealed-file-damaged",
+                "pht_train is no longer what the user signed",
+                hint="check the disk, then start from the image again",
+            ) from None
 
     @contextmanager
     def or_go_back(self) -> Iterator[None]:

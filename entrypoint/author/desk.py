@@ -12,7 +12,7 @@ from entrypoint.author.create import Definition, Signers, build, check_unique
 from entrypoint.crypto.keys import PrivateKey, load_private_key
 from entrypoint.errors import MissingInput
 from entrypoint.limits import RSA_BITS_MIN
-from entrypoint.model import GENERATIONS, Paths
+from entrypoint.model import SIGNED_BY_BUILDER, Paths
 from entrypoint.report import Report
 
 USER_KEY = "user.private.pem"
@@ -69,7 +69,13 @@ def work_folder(keep: Path | None) -> Iterator[Path]:
 
 
 def prepare(
-    train: Path, data: Path, stations: Sequence[str], keys: Path | None, work: Path, report: Report
+    train: Path,
+    data: Path,
+    stations: Sequence[str],
+    keys: Path | None,
+    generation: str,
+    work: Path,
+    report: Report,
 ) -> Desk:
     """Make the keys that are not given in the folder `keys`, and the signed train.
 
@@ -92,8 +98,8 @@ def prepare(
         files[station], private[station] = _station_key(station, keys, made)
     public = {station: key.public_key() for station, key in private.items()}
     paths = Paths(work / "train")
-    definition = Definition(train, GENERATIONS[0], "user", "simulation", public, "", "")
-    builder = private_keys.generate(RSA_BITS_MIN)
+    definition = Definition(train, generation, "user", "simulation", public, "", "")
+    builder = private_keys.generate(RSA_BITS_MIN) if generation in SIGNED_BY_BUILDER else None
     build(definition, Signers(user, builder), paths, report)
     return Desk(work, data, user, files, paths)
 

@@ -40,6 +40,7 @@ def simulate(
     output: Path | None,
     keep: Path | None,
     image: str | None,
+    generation: str,
     command: Sequence[str],
     report: Report,
 ) -> int:
@@ -53,6 +54,7 @@ def simulate(
         output: a new or empty folder for the decrypted final results.
         keep: a new or empty folder in which the roots, logs and keys of all stations stay.
         image: what every stop is a container of; None for processes of this machine.
+        generation: of the train.
         command: of the train, run at every station.
 
     Raises:
@@ -66,7 +68,7 @@ def simulate(
             check_free(folder)
     with _sigterm_interrupts(), work_folder(keep) as work:
         report.progress("making keys and the train")
-        desk = prepare(train, data, stations, keys, work, report)
+        desk = prepare(train, data, stations, keys, generation, work, report)
         visits = _travel(desk, make_visit, command, report)
         last = visits[-1]
         if not last.ended.visited:

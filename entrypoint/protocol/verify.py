@@ -12,11 +12,13 @@ from entrypoint.crypto.cipher import InvalidCiphertext, through
 from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.keys import PublicKey, same_key
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
-from entrypoint.limits import CONFIG_PROBLEMS
+from entrypoint.limits import CONFIG_BYTES, CONFIG_PROBLEMS
 from entrypoint.model import QUERY
 from entrypoint.stages import VerifiedTrain
 from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
 from entrypoint.tree import Kind, walk
+
+_LINK_BYTES = 400  # what a stop adds beside its envelope and its signature
 
 _Read = Callable[[Path], Iterable[bytes]]
 
@@ -67,6 +69,25 @@ def verify_signatures(config: TrainConfig) -> None:
     """
     config.verify_definition_signatures()
     config.verify_chain()
+
+
+def check_room(config: TrainConfig, size: int) -> None:
+    """Check that a configuration of `size` bytes stays small enough to read up to the last stop.
+
+    Every stop gets an envelope and adds a signature, and a visit keeps the old one in its journal.
+
+    Raises:
+        MalformedTrain: this train would get stuck on its way.
+    """
+    if config.result_hash is not None:
+        return  # the first stop has seen to it
+    grown = size + sum(key.key_size // 2 + _LINK_BYTES for key in config.stations.values())
+    if grown > CONFIG_BYTES * 3 // 4:
+        raise MalformedTrain(
+            "route-too-long",
+            f"train_config.json would grow to {grown} bytes on its route, too much to be read",
+            hint="have the train built for fewer stations or with smaller keys",
+        )
 
 
 def is_as_signed(config: TrainConfig, train: Path, leave_out: str) -> bool:

@@ -83,3 +83,14 @@ def test_long_names_do_not_fill_the_log(tmp_path: Path, hostile: Callable[[Confi
     assert status in (65, 76)
     assert said.startswith("pht: ")
     assert len(said) < 20_000
+
+
+def test_a_route_that_would_outgrow_the_configuration_is_refused_at_its_first_stop(
+    tmp_path: Path,
+) -> None:
+    keys = {f"stop-{number}": reference.vector_key("station_1") for number in range(9000)}
+    user = reference.vector_key("user", private=True)
+    reference.build_initial(tmp_path, {"train.sh": b""}, user, keys)
+    settle(tmp_path, "stop-0", reference.vector_key("station_1", private=True))
+    status, _, said = check(tmp_path)
+    assert (status, "[route-too-long]" in said) == (65, True)

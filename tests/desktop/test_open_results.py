@@ -11,7 +11,7 @@ import pytest
 
 from tests import reference_route
 from tests.reference import STAGES, STATIONS, result_files
-from tests.station import pht
+from tests.station import pht, settle
 
 SCRIPT = Path(__file__).with_name("open_results.mjs")
 PATIENCE_S = 60
@@ -43,7 +43,7 @@ def test_results_of_any_name_and_size_open(node: str, tmp_path: Path) -> None:
     contents = {
         "empty": b"",
         "one block": bytes(16),
-        "large.bin": os.urandom(1_000_001),
+        "large.bin": os.urandom(2_000_001),
         "sum.he.json": b"[1]",
         "/".join(["deep"] * 60) + "/ü": b"inside",
         "n" * 200: b"long name",
@@ -61,7 +61,7 @@ def test_the_key_of_another_does_not_open(node: str, tmp_path: Path) -> None:
 
 
 def sealed_train(folder: Path, results: dict[str, bytes]) -> Path:
-    """Return a folder like `/opt` with a train that left these results at its first stop."""
+    """Return a folder like `/opt`: this program has sealed these results at the first stop."""
     stations = {station: reference_route.vector_key(station) for station in STATIONS}
     keys = {
         name: reference_route.vector_key(name, private=True)
@@ -70,13 +70,19 @@ def sealed_train(folder: Path, results: dict[str, bytes]) -> Path:
     opt = reference_route.build_initial(
         folder, {"train.py": b""}, keys["user"], keys[reference_route.BUILDER], stations
     )
-    reference_route.published_pre_run(opt, FIRST, keys[FIRST])
+    settle(folder, FIRST, keys[FIRST])
+    make_half(folder, "pre-run")
     for name, content in results.items():
         path = opt / "pht_results" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    reference_route.published_post_run(opt, FIRST, keys[FIRST])
+    make_half(folder, "post-run")
     return opt
+
+
+def make_half(root: Path, half: str) -> None:
+    done = pht(half, root=root)
+    assert done.status == 0, done.stderr
 
 
 def exported(opt: Path) -> Path:

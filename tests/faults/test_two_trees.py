@@ -63,6 +63,22 @@ def test_a_visit_that_the_disk_has_failed_is_finished_by_the_next_start(
     train.finish(fail(train, spread(calls, ERRORS)[number], "EIO", strace))
 
 
+def test_code_that_was_damaged_before_the_next_start_is_not_committed(
+    arrived_by_route: SecondStop, strace: Strace, trace: Trace, tmp_path: Path
+) -> None:
+    visit = trace(arrived_by_route, "run")
+    train = arrived_by_route.copy_to(tmp_path / "train")
+    end = ends_of_phases(visit)[PHASES.index("sealing") + 1]
+    assert kill(train, "run", visit[end], strace) == "sealing"
+    code = train.opt / "pht_train/entrypoint.sh"
+    code.write_bytes(code.read_bytes()[:-1])
+
+    done = train.start("run")
+
+    assert (done.status, done.facts["code"]) == (74, "sealed-file-damaged")
+    assert train.state() == "sealing"
+
+
 def _may_fail(call: Call) -> bool:
     names = ("write", "rename", "mkdir", "unlink", "fsync", "syncfs")
     return call.name in names and is_on_disk(call)

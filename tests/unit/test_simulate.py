@@ -15,6 +15,7 @@ from entrypoint.author import private_keys
 from entrypoint.author.runner import read_log
 from entrypoint.author.simulate import simulate
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, UsageError
+from entrypoint.model import GENERATIONS
 from tests import reference, reference_route
 from tests.desk import Said, pht_on_terminal, plant
 from tests.station import PATIENCE_S, REPOSITORY, pht
@@ -78,6 +79,7 @@ def send(
     output: Path | None = None,
     keep: Path | None = None,
     image: str | None = None,
+    generation: str = "route",
     command: list[str] | None = None,
 ) -> tuple[int, str]:
     said = Said()
@@ -89,6 +91,7 @@ def send(
         output=output,
         keep=keep,
         image=image,
+        generation=generation,
         command=COMMAND if command is None else command,
         report=said,
     )
@@ -118,6 +121,19 @@ def test_a_train_visits_the_folders_of_data_numbers_in_their_names_counted(
     ]
     assert rows[-1][4] == str((output / "seen.json").stat().st_size)
     assert f"the final results, decrypted, are in {output}" in said
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_the_author_chooses_the_generation(
+    generation: str, train: Path, data: Path, output: Path, keep: Path
+) -> None:
+    status, _ = send(train, data, output=output, keep=keep, generation=generation)
+    assert (status, seen(output)) == (0, IN_ORDER)
+    config = reference.load_config(keep / "03-s-10/opt")
+    assert ("route" in config, "digital_signature" in config) == (
+        generation == "route",
+        generation == "flat",
+    )
 
 
 def test_progress_is_plain_lines_without_a_terminal(train: Path, data: Path) -> None:
