@@ -1,20 +1,22 @@
 """How master images are built: without network, the same each time, only from what is locked."""
 
+import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.containers.engine import Engine, Finished
-from tests.containers.images import REPOSITORY
+from tests.containers.images import REPOSITORY, make
 from tests.images.conftest import EPOCH, Master
 from tests.images.test_contract import inspect
 
 INPUT = (".dockerignore", "entrypoint", "master_images", "build/wheels/plain")
 """What an image is built from."""
 
-pytestmark = pytest.mark.parametrize("master", [("slim", "musl")], indirect=True, ids=["slim"])
+of_slim = pytest.mark.parametrize("master", [("slim", "musl")], indirect=True, ids=["slim"])
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +43,7 @@ def build(engine: Engine, tree: Path, master: Master, *options: str) -> Finished
     return engine.call("build", *fixed, *given, *options, str(tree))
 
 
+@of_slim
 def test_the_same_tree_gives_the_same_layers(engine: Engine, tree: Path, master: Master) -> None:
     tag = f"pht-test-{engine.session}:again"
     done = build(engine, tree, master, "--tag", tag)
@@ -49,6 +52,7 @@ def test_the_same_tree_gives_the_same_layers(engine: Engine, tree: Path, master:
     assert first == second
 
 
+@of_slim
 def test_a_wheel_that_is_not_as_locked_is_refused(
     engine: Engine, tree: Path, master: Master
 ) -> None:
@@ -61,6 +65,7 @@ def test_a_wheel_that_is_not_as_locked_is_refused(
     assert b"DO NOT MATCH THE HASHES" in done.stderr
 
 
+@of_slim
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -77,3 +82,13 @@ def test_a_base_that_does_not_suit_is_refused(
     done = build(engine, tree, Master(master.name, "", base))
     assert done.status != 0
     assert reason in done.stderr
+
+
+def test_the_bill_of_materials_lists_what_is_locked_for_the_runner() -> None:
+    done = make("sbom")
+    if done.returncode != 0:
+        pytest.skip(f"make sbom failed: {done.stderr.strip()[-500:]}")
+    bill = json.loads((REPOSITORY / "build" / "sbom.json").read_text())
+    listed = {f"{part['name']}=={part['version']}" for part in bill["components"]}
+    lock = (REPOSITORY / "entrypoint" / "requirements.txt").read_text()
+    assert listed == set(re.findall(r"^[a-z0-9-]+==[\w.]+", lock, re.MULTILINE))
