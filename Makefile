@@ -20,7 +20,6 @@ ALSO = $(if $(filter buster,$(MASTER)),--tag $(TAG:pht-master:buster%=pht-master
 PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
-SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 
 .PHONY: help demo test lint bench format wheels image sbom clean engine-docker
 
@@ -52,7 +51,7 @@ image: wheels ## build a master image: make image IMAGE=slim-science
 	docker build --network none --tag $(TAG) $(ALSO) --file master_images/$(MASTER)/Dockerfile \
 		--build-arg PACKAGES=$(PACKAGES) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
-		--build-arg SOURCE=$(SOURCE) --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BUILD) .
+		--build-arg SOURCE=$(SOURCE) $(BUILD) .
 
 sbom: $(TESTS)/ready ## write build/sbom.json: what the runner is made of, in CycloneDX
 	@rm -rf build/closure

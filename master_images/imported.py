@@ -15,9 +15,9 @@ for found in pkgutil.walk_packages(package.__path__, "entrypoint."):
     if not found.name.startswith(("entrypoint.__main__", "entrypoint.author")):
         importlib.import_module(found.name)
 
-for module in list(sys.modules.values()):
+for name, module in list(sys.modules.items()):
     # A frozen module is compiled into the interpreter, although it names a file too.
     frozen = getattr(getattr(module, "__spec__", None), "origin", None) == "frozen"
     source = getattr(module, "__file__", None)
-    if source and source.endswith(".py") and not frozen:
+    if name != "__main__" and source and source.endswith(".py") and not frozen:
         print(source)

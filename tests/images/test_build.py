@@ -10,7 +10,7 @@ import pytest
 
 from tests.containers.engine import Engine, Finished
 from tests.containers.images import REPOSITORY, make
-from tests.images.conftest import EPOCH, Master
+from tests.images.conftest import Master
 from tests.images.test_contract import inspect
 
 INPUT = (".dockerignore", "entrypoint", "master_images", "build/wheels/plain")
@@ -38,8 +38,7 @@ def build(engine: Engine, tree: Path, master: Master, *options: str) -> Finished
     """Build a master image from a tree as `make image` does, but with nothing of an earlier one."""
     dockerfile = tree / "master_images" / master.name / "Dockerfile"
     fixed = ["--no-cache", "--network", "none", "--label", engine.label, "--file", str(dockerfile)]
-    arguments = [f"BASE_IMAGE={master.base}", "PACKAGES=plain", f"SOURCE_DATE_EPOCH={EPOCH}"]
-    given = [part for argument in arguments for part in ("--build-arg", argument)]
+    given = ["--build-arg", f"BASE_IMAGE={master.base}", "--build-arg", "PACKAGES=plain"]
     return engine.call("build", *fixed, *given, *options, str(tree))
 
 

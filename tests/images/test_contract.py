@@ -85,7 +85,7 @@ def test_it_has_the_account_of_the_train(engine: Engine, master: Master) -> None
 
 
 def test_it_changes_no_folder_of_its_base_but_opt(engine: Engine, master: Master) -> None:
-    script = "stat -c '%n %a %u:%g' / /etc /usr /usr/local /usr/local/bin /usr/local/lib /tmp"
+    script = "ls /; stat -c '%n %a %u:%g' / /etc /usr /usr/local /usr/local/bin /usr/local/lib /tmp"
     assert shell(engine, master.tag, script) == shell(engine, master.base, script)
 
 
@@ -141,7 +141,9 @@ def test_nothing_is_compiled_when_a_visit_starts(engine: Engine, master: Master)
     done = engine.run(master.tag, *verbose, options=["--entrypoint", START[0]])
     assert b"[no-train]" in done.stderr
     sources = re.findall(r"^# code object from (?!'.*\.pyc'$)(.*)", done.stderr.decode(), re.M)
-    assert sources == [f"{START[4]}/__main__.py"]  # never cached
+    # The first is never cached; the others fail to load in a Python without their libraries.
+    others = {name for name in sources if not name.endswith(("/bz2.py", "/lzma.py"))}
+    assert others == {f"{START[4]}/__main__.py"}
 
 
 def test_a_train_goes_on_from_a_published_station(
