@@ -8,6 +8,7 @@ as it is.
 
 import hmac
 from collections.abc import Sequence
+from pathlib import Path
 
 from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.errors import IntegrityError, PhtError, SettingsError
@@ -28,7 +29,9 @@ def is_host_driven(settings: Settings) -> bool:
         SettingsError: it does, and what only a visit of our own needs is set too.
     """
     identity = settings.identity()
-    if not settings.host_protocol and (identity or not _is_open(settings)):
+    if settings.host_protocol is False:
+        return False
+    if settings.host_protocol is None and (identity or not _is_open(settings)):
         return False
     needless = [*identity, *(["PHT_EXPORT"] if settings.export else [])]
     if needless:
@@ -61,6 +64,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         steps.remove_unlisted(config)
         steps.state = "unsealed"
         steps.run_train(argv)
+        steps.check_definition_left(config)
         report.warning("the results lie here in plaintext: the host has to seal them")
         return outcome(steps, "hosted")
 
@@ -75,7 +79,9 @@ def _is_open(settings: Settings) -> bool:
     except (PhtError, OSError):
         return False  # then it is no train to run, and a visit says why
     if config.encrypts_definition:  # a host has decrypted it
-        return config.result_hash is None or _are_plaintext(config, settings)
+        if config.result_hash is None:
+            return not _files(settings)
+        return _are_plaintext(config, settings)
     no_results = sha512(config.session_id)  # and nothing that could have been decrypted
     return config.result_hash not in (None, no_results) and _are_plaintext(config, settings)
 
@@ -95,7 +101,11 @@ def _refuse_closed(config: TrainConfig, settings: Settings) -> None:
 
 
 def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:
+    digest = result_hash(_files(settings), config.session_id)
+    return hmac.compare_digest(digest, config.result_hash or b"")
+
+
+def _files(settings: Settings) -> list[Path]:
     results = settings.paths.results
     entries = walk(results) if results.is_dir() else iter(())
-    files = (results / entry.path for entry in entries if entry.kind is Kind.FILE)
-    return hmac.compare_digest(result_hash(files, config.session_id), config.result_hash or b"")
+    return [results / entry.path for entry in entries if entry.kind is Kind.FILE]

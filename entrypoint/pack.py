@@ -13,6 +13,8 @@ import struct
 from pathlib import Path
 from typing import IO, Self
 
+from entrypoint.errors import IntegrityError
+
 _HEAD = struct.Struct("<IQ")
 _END = _HEAD.pack(0, 0)
 
@@ -41,6 +43,9 @@ def apply(pack: Path, folder: Path) -> None:
     """Write every file of a pack in place: existing files in `folder` get new contents.
 
     An incomplete pack, which a crash leaves, was never begun to be applied and is passed over.
+
+    Raises:
+        IntegrityError: a path leads out of `folder`.
     """
     with pack.open("rb") as file:
         if not _is_complete(file):
@@ -48,8 +53,14 @@ def apply(pack: Path, folder: Path) -> None:
         file.seek(0)
         while (head := file.read(_HEAD.size)) != _END:
             name_bytes, content_bytes = _HEAD.unpack(head)
-            path = os.path.join(os.fsencode(folder), file.read(name_bytes))
-            _overwrite(path, file.read(content_bytes))
+            name = file.read(name_bytes)
+            if name.startswith(b"/") or b".." in name.split(b"/"):
+                raise IntegrityError(
+                    "pack-forged",
+                    f"{pack} was not written by this runner",
+                    hint="start from the image again; never continue another station's container",
+                )
+            _overwrite(os.path.join(os.fsencode(folder), name), file.read(content_bytes))
 
 
 def _is_complete(file: IO[bytes]) -> bool:

@@ -53,7 +53,7 @@ def pushing(
     def work(channel: socket.socket) -> None:
         consume(_receive(slots, channel))
 
-    with _second_process(work, refusal=None) as channel:
+    with _exit_statuses_kept(), _second_process(work, refusal=None) as channel:
         sender = _Sender(slots, channel)
         yield sender.send
         sender.end()
@@ -87,7 +87,7 @@ def _pulling(
             sender.send(piece)
         sender.end()
 
-    with _second_process(work, refusal) as channel:
+    with _exit_statuses_kept(), _second_process(work, refusal) as channel:
         yield _receive(slots, channel)
 
 
@@ -148,7 +148,7 @@ def _second_process(
     """Fork a process that does the work, and give our end of the channel to it."""
     # Each send is one message, as in a datagram, so that a length is never read in parts.
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = os.fork()
+    pid = _fork()
     if pid == 0:
         ours.close()
         _work(work, theirs, refusal)
@@ -165,6 +165,28 @@ def _second_process(
         raise
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     _raise(_FAILED if cut and status == _DONE else status, refusal)
+
+
+def _fork() -> int:
+    try:
+        return os.fork()
+    except OSError as error:
+        raise SystemFailure(
+            "no-process",
+            f"no second process can be started for a large file: {os.strerror(error.errno or 0)}",
+            hint="free memory or raise the limit of processes, then start again",
+            retry=True,
+        ) from error
+
+
+@contextmanager
+def _exit_statuses_kept() -> Iterator[None]:
+    """Have the kernel keep them where SIGCHLD came ignored, as from some supervisors."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def _work(

@@ -25,6 +25,7 @@ _SECRET = frozenset({*_KEY_VALUES, *_KEY_FILES, *_PASSWORDS})
 _LOWERS_PROTECTION = frozenset({"PHT_COMMAND"})
 _KNOWN = _LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
 _NOT_BUILT = frozenset({"PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
+_HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
 _ENV_FILE = "station.env"
 _FILES_NOT_BUILT = ("trust", "masters.json")
 # What Docker and Kubernetes set for a service that happens to be called pht or pht-….
@@ -45,7 +46,7 @@ class Settings:
         timeout: seconds that the train may run, or None.
         export: where to put the sealed train as a tar after the commit, or None.
         any_command: whether a command without a signed file is allowed.
-        host_protocol: whether the host says that it does the protocol.
+        host_protocol: whether the host says that it does the protocol, or that it does not.
         values: the variables that the train inherits; no key, no password.
     """
 
@@ -55,7 +56,7 @@ class Settings:
     timeout: float | None
     export: Path | None
     any_command: bool
-    host_protocol: bool
+    host_protocol: bool | None
     values: Mapping[str, str] = field(repr=False)
     _secrets: Mapping[str, str] = field(repr=False)
 
@@ -72,8 +73,15 @@ class Settings:
         return self.values["STATION_ID"]
 
     def identity(self) -> list[str]:
-        """Return the names of what says who this station is: its id, and where keys are."""
-        return [*(["STATION_ID"] if "STATION_ID" in self.values else []), *self._key_sources()]
+        """Return the names of what says who this station is: its id, keys, and what goes with them.
+
+        Anything in the station folder beside its settings counts: a key may be called otherwise.
+        """
+        station_id = ["STATION_ID"] if "STATION_ID" in self.values else []
+        folder = self.paths.station
+        others = sorted(folder.iterdir()) if folder.is_dir() else []
+        files = [str(path) for path in others if path.name != _ENV_FILE]
+        return [*station_id, *dict.fromkeys([*self._secrets, *self._key_sources(), *files])]
 
     def private_key(self) -> PrivateKey:
         """Read the station's private key from the one place that is set.
@@ -165,7 +173,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
         timeout=_seconds(values, "PHT_TIMEOUT"),
         export=Path(values["PHT_EXPORT"]) if "PHT_EXPORT" in values else None,
         any_command=_choice(values, "PHT_COMMAND", ("signed", "any")) == "any",
-        host_protocol=_choice(values, "PHT_HOST_PROTOCOL", ("0", "1")) == "1",
+        host_protocol=_HOST_PROTOCOL[_choice(values, "PHT_HOST_PROTOCOL", (*_HOST_PROTOCOL,))],
         values={name: value for name, value in values.items() if name not in _SECRET},
         _secrets={name: value for name, value in values.items() if name in _SECRET},
     )

@@ -217,6 +217,8 @@ class VisitState:
 
     def start_sealing(self, key: bytes) -> None:
         """Make the train's results durable and record the wrapped new key: → sealing."""
+        for work in self._opened():
+            work.clear()
         self._sync()
         self._record(replace(self._begun(), phase=Phase.SEALING, key=key))
         for work in self._opened():

@@ -138,6 +138,17 @@ class KeylessSteps:
                 f"removed {len(removed) - _NAMED_FILES} more unsigned files of pht_train"
             )
 
+    def check_definition_left(self, config: TrainConfig, leave_out: str = "") -> None:
+        """Remove what the train has left beside its signed files; refuse if it changed those."""
+        self.remove_unlisted(config, leave_out)
+        train = self._paths.train
+        if train.is_symlink() or not is_as_signed(config, train, leave_out):
+            raise MalformedTrain(
+                "train-changed-itself",
+                "the train has changed the files that the user signed",
+                hint="a train writes into pht_results only; change it and start from the image",
+            )
+
 
 class Steps(KeylessSteps):
     """What one station does with one train.
@@ -271,13 +282,7 @@ class Steps(KeylessSteps):
 
         What the train has left beside its signed files does not travel either, and is removed.
         """
-        self.remove_unlisted(config, self._leave_out(config))
-        if not self._is_as_signed(config):
-            raise MalformedTrain(
-                "train-changed-itself",
-                "the train has changed the files that the user signed",
-                hint="a train writes into pht_results only; change it and start from the image",
-            )
+        self.check_definition_left(config, self._leave_out(config))
         if not is_folder(self._paths.results):
             raise MalformedTrain(
                 "results-missing",

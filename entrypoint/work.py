@@ -58,9 +58,21 @@ class WorkFolder:
     def batch(self) -> Path:
         """Return the folder, made if need be, where encrypted files wait to be durable."""
         folder = self.path / "sealed"
-        self.path.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        for made in (self.path, folder):
+            if not is_folder(made):
+                remove(made)
+                made.mkdir(mode=0o700)
         return folder
+
+    def clear(self) -> None:
+        """Leave nothing but the archive of the old tree: the train can plant what sealing takes up.
+
+        A kill while many planted files are removed finds the old tree still kept.
+        """
+        if is_folder(self.path):
+            empty(self.path, leave_out=self.old.name)
+        else:
+            remove(self.path)
 
     def remove(self) -> None:
         """Remove the folder, if it is there; a tree that is never opened may be read-only."""

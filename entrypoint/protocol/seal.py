@@ -27,6 +27,7 @@ from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.disk import syncfs
+from entrypoint.linux.remove import remove
 from entrypoint.model import Visit
 from entrypoint.pack import PackWriter, apply
 from entrypoint.stages import Contents, SealedTrain
@@ -251,7 +252,7 @@ class _Batch:
             apply(pack, self._tree)
         syncfs(self._tree)
         for rest in self._folder.iterdir():
-            rest.unlink()
+            remove(rest)
 
     def add_small(self, path: str, token: bytes) -> None:
         """Add an encrypted small file."""

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from entrypoint.crypto.keys import BadKey, PublicKey, load_public_key
 from entrypoint.errors import MalformedTrain
 from entrypoint.limits import CONFIG_BYTES, CONFIG_DEPTH, CONFIG_PROBLEMS
+from entrypoint.model import WORK_NAME
 
 Document = dict[str, Any]
 
@@ -251,6 +252,8 @@ class Fields:
             entry = f"{name} entry {number}"
             if not _is_canonical(path):
                 self.note(entry, "is not a plain relative path")
+            elif path.split("/")[0] == WORK_NAME:
+                self.note(entry, "has a name that the runner keeps for itself")
             elif path in paths:
                 self.note(entry, "names a file a second time")
             paths[self._encodable(entry, path)] = None

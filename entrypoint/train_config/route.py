@@ -3,6 +3,7 @@
 Source: docs/protocol.md, "Route generation".
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ class RouteConfig:
 
     def has_query(self, train: Path) -> bool:
         """Return whether there is a query; it is hashed but not listed."""
-        return (train / QUERY).exists()
+        return os.path.lexists(train / QUERY)
 
     def awaits(self, station: str) -> bool:
         """Return whether it is this station's turn."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from entrypoint.errors import IntegrityError
 from entrypoint.pack import PackWriter, apply
 
 
@@ -68,6 +69,16 @@ def _write_and_fail(pack: Path) -> None:
     with PackWriter(pack) as writer:
         writer.add("a", b"new")
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("path", ["../outside", "a/../../outside", "{folder}/outside"])
+def test_nothing_is_written_outside(path: str, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_bytes(b"safe")
+    (tmp_path / "to" / "a").mkdir(parents=True)
+    write(tmp_path / "pack", {path.format(folder=tmp_path): b"planted"})
+    with pytest.raises(IntegrityError, match="not written by this runner"):
+        apply(tmp_path / "pack", tmp_path / "to")
+    assert (tmp_path / "outside").read_bytes() == b"safe"
 
 
 def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:

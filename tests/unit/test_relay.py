@@ -127,6 +127,15 @@ def test_a_killed_process_is_no_end_of_the_data() -> None:
     assert raised.value.retry
 
 
+def test_the_end_is_known_where_a_supervisor_has_child_processes_ignored() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert pulled(iter([b"piece"])) == b"piece"
+        assert signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_an_error_of_the_first_process_ends_the_second(tmp_path: Path) -> None:
     written = tmp_path / "written"
 

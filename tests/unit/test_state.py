@@ -457,6 +457,47 @@ def test_what_is_planted_in_the_places_of_work_files_is_removed(
     assert (outside / "file").read_bytes() == b"of somebody else"
 
 
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("planted", ["sealed/0.pack", "sealed/folder/file", "other"])
+def test_what_the_train_has_planted_is_gone_before_a_kill_could_have_it_taken_up(
+    planted: str, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = begin(paths)
+    path = state.results.path / planted
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"planted")
+
+    def kill(work: WorkFolder) -> None:
+        raise Killed
+
+    monkeypatch.setattr(WorkFolder, "remove", kill)
+    with pytest.raises(Killed):
+        state.start_sealing(b"envelope")
+
+    assert document(paths)["pht_visit"]["phase"] == "sealing"
+    assert list(state.results.path.iterdir()) == [state.results.old]
+
+
+@pytest.mark.parametrize("name", ["pht_results.pht", "pht_results.pht/sealed"])
+def test_a_link_in_the_place_of_sealed_files_is_not_followed(
+    name: str, paths: Paths, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = paths.opt / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside)
+
+    folder = VisitState(paths, KEY).results.batch()
+
+    assert not folder.is_symlink()
+    assert not (folder.parent).is_symlink()
+    assert list(outside.iterdir()) == []
+
+
 # --- a place without a train, or with somebody else in it ----------------------------------------
 
 

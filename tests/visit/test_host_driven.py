@@ -78,9 +78,9 @@ def assert_hosted(done: Done) -> None:
         (opened, SAID_SO, "old and new"),
         (opened_by_1_0_0, SAID_SO, "old and new"),
         (opened, {}, "old and new"),
-        (opened, {"PHT_HOST_PROTOCOL": "0"}, "old and new"),
+        (opened, {"PHT_HOST_PROTOCOL": "auto"}, "old and new"),
     ],
-    ids=["first stop", "opened", "opened by 1.0.0", "proven", "proven although denied"],
+    ids=["first stop", "opened", "opened by 1.0.0", "proven", "left to the proof"],
 )
 def test_only_the_command_runs(
     lay_out: Callable[[Path], Path], env: dict[str, str], new: str, tmp_path: Path
@@ -105,6 +105,23 @@ def test_a_planted_cache_is_gone_before_the_command_runs(tmp_path: Path) -> None
 
     assert done.stdout == b"['train.py']\n"
     assert not cache.exists()
+
+
+def test_what_the_train_leaves_beside_its_files_does_not_travel(tmp_path: Path) -> None:
+    opt = first_stop(tmp_path, "(pathlib.Path(os.environ['PHT_TRAIN_DIR']) / 'left').touch()")
+
+    assert_hosted(visit(tmp_path, env=SAID_SO))
+
+    assert list((opt / "pht_train").iterdir()) == [opt / "pht_train" / "train.py"]
+
+
+def test_a_train_that_changes_its_own_signed_files_has_failed(tmp_path: Path) -> None:
+    first_stop(tmp_path, "open(__file__, 'a').write('# changed')")
+
+    done = visit(tmp_path, env=SAID_SO)
+
+    assert_explained(done, 65, "train-changed-itself")
+    assert done.facts["state"] == "unsealed"
 
 
 # --- how it ends ---------------------------------------------------------------------------------
@@ -170,6 +187,28 @@ def test_without_proof_and_variable_a_visit_of_our_own_is_meant(
     assert_explained(done, 78, "station-id-missing")
     assert "PHT_HOST_PROTOCOL=1" in done.stderr
     assert snapshot(tmp_path) == before
+
+
+def test_a_station_can_rule_it_out(tmp_path: Path) -> None:
+    opened(tmp_path)
+
+    done = visit(tmp_path, env={"PHT_HOST_PROTOCOL": "0"})
+
+    assert_explained(done, 78, "station-id-missing")
+
+
+@pytest.mark.parametrize("name", ["key.pem", "private_key.password"])
+def test_a_station_folder_with_more_than_settings_means_a_visit_of_our_own(
+    name: str, tmp_path: Path
+) -> None:
+    opened(tmp_path)
+    (tmp_path / "run/pht").mkdir(parents=True)
+    (tmp_path / "run/pht" / name).write_text("of this station")
+
+    assert_explained(visit(tmp_path), 78, "station-id-missing")
+    done = visit(tmp_path, env=SAID_SO)
+    assert_explained(done, 78, "host-driven-contradicted")
+    assert name in done.stderr
 
 
 @pytest.mark.parametrize("env", [SAID_SO, {}], ids=["said so", "proven"])

@@ -125,7 +125,21 @@ ENTRIES: list[object] = [
     "a/./b.txt",
     "././a.txt",
 ]
-ENTRIES += ["a/../a.txt", "..", ".", "", "./", "a.txt/", "a.txt\0", "./B.txt", 5, None, ["a.txt"]]
+ENTRIES += [
+    ".pht-visit",
+    ".pht-visit/a.txt",
+    "a/../a.txt",
+    "..",
+    ".",
+    "",
+    "./",
+    "a.txt/",
+    "a.txt\0",
+    "./B.txt",
+    5,
+    None,
+    ["a.txt"],
+]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=repr)
