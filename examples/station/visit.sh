@@ -1,7 +1,7 @@
 #!/bin/sh
 # The visit of a train at this station, over docker: run it, see how it ended, hand it over.
 #
-#   visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY
+#   visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY [-- OPTION...]
 #
 #   REPOSITORY  of the train: its tag `latest` is what has arrived and what will leave, `base`
 #               what the train was built as
@@ -10,9 +10,11 @@
 #   -r REVIEW   decrypt the sealed results into this new folder and stop before the hand-over; the
 #               same line without -r then goes on. Needs `pht` on the PATH
 #   -p          pull the train first, and push it in the end
+#   OPTION      more options of `docker create` for a visit that begins, such as --memory 4g
 #
 # Whatever interrupts it, the same line goes on where it was. It ends with 0 only if the sealed train
 # is REPOSITORY:latest (with -r: if the results can be looked at), else with the status of the visit.
+# Where there is flock(1), a second run beside the first is refused.
 set -eu
 
 say() { printf 'visit.sh: %s\n' "$1" >&2; }
@@ -38,51 +40,79 @@ exists() { docker container inspect "$1" >/dev/null 2>&1; }
 
 is_running() { [ "$(docker container inspect --format '{{.State.Running}}' "$run")" = true ]; }
 
-# The status line is the last one, and the only one that the train cannot have written.
-read_status_line() { line=$(docker logs "$run" 2>&1 >/dev/null | tail -n 1); }
+# How the last start ended: the exit status of the container and what it said last.
+read_end() {
+    status=$(docker wait "$run")
+    line=$(docker logs "$run" 2>&1 >/dev/null | tail -n 1)
+}
 
 # says NAME VALUE: whether the status line, as text or as JSON, holds this fact.
 says() {
     case $line in
-        *" $1=$2 "* | *"\"$1\": \"$2\""*) return 0 ;;
+        *" $1=$2 "* | *"\"$1\": \"$2\""* | *"\"$1\": $2,"*) return 0 ;;
     esac
     return 1
 }
 
-is_sealed() { says result visited || says code already-visited; }
+# The last line alone proves nothing: a train can write one like it, and is right if the container is
+# killed behind it. So it counts with the container's own exit status, never behind SIGKILL (137).
+is_true_line() { says status "$status" && [ "$status" != 137 ]; }
+
+# The configuration itself says so; an engine that was killed may tell a wrong exit status.
+is_unfinished() { docker cp "$run:/opt/train_config.json" - 2>/dev/null | grep -q '"pht_unfinished"'; }
+
+is_sealed() {
+    is_true_line || return 1
+    case $status in
+        0) says result visited || return 1 ;;
+        76) says code already-visited || return 1 ;;
+        *) return 1 ;;
+    esac
+    ! is_unfinished
+}
+
+# Whether nothing is lost with the container. A command that is no visit ends with 0 and any line.
+is_worthless() {
+    if is_true_line && says state spent; then return 0; fi
+    if [ "$status" != 0 ]; then
+        is_true_line && says state unchanged || return 1
+    fi
+    ! is_unfinished
+}
+
+# field NAME PATH: one of --mount, whose value is a line of CSV: a path may hold a comma.
+field() { printf '"%s=%s"' "$1" "$(printf '%s' "$2" | sed 's/"/""/g')"; }
 
 # No key stands in the container's own configuration: it is in the mounted folder.
 create_run() {
     set -- --read-only --volume /opt --tmpfs /tmp --network none --no-healthcheck \
         --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
         --security-opt no-new-privileges --pids-limit 1000 --stop-timeout 60 \
-        --mount "type=bind,source=$station,target=/run/pht,readonly"
+        --mount "type=bind,$(field source "$station"),target=/run/pht,readonly" "$@"
     if [ -n "$data" ]; then
         target=/opt/train_data
         [ -d "$data" ] || target=$target/$(basename "$data")
-        set -- "$@" --mount "type=bind,source=$data,target=$target,readonly" \
-            --env "TRAIN_DATA_PATH=$target"
+        set -- --mount "type=bind,$(field source "$data"),$(field target "$target"),readonly" \
+            --env "TRAIN_DATA_PATH=$target" "$@"
     fi
     docker create --pull never --name "$run" "$@" "$repository:latest" >/dev/null
 }
 
 # Starting the same container again finishes or takes back what was interrupted.
 make_visit() {
-    status=0
-    if is_running; then
-        say "$run is still running: waiting for its end"
-        docker wait "$run" >/dev/null
-    fi
-    read_status_line
-    is_sealed || docker start --attach "$run" || status=$?
-    read_status_line
+    if is_running; then say "$run is still running: waiting for its end"; fi
+    read_end
     is_sealed && return
-    [ "$status" != 0 ] || status=1
-    if says state unchanged || says state spent; then
+    docker start --attach "$run" || true # the container itself says how it ended
+    read_end
+    is_sealed && return
+    code=$status
+    [ "$code" != 0 ] || code=1
+    if is_worthless; then
         docker rm --volumes "$run" >/dev/null
-        fail "no visit was made; nothing of it is kept" "$status"
+        fail "no visit was made; nothing of it is kept" "$code"
     fi
-    fail "not finished: start this again, or give it up with docker rm --volumes $run" "$status"
+    fail "not finished: start this again, or give it up with docker rm --volumes $run" "$code"
 }
 
 show_results() {
@@ -123,27 +153,43 @@ while getopts s:d:r:p option; do
     esac
 done
 shift $((OPTIND - 1))
-[ $# = 1 ] || usage
+[ $# != 0 ] || usage
 repository=$1
+shift
+if [ $# != 0 ]; then
+    [ "$1" = -- ] || usage
+    shift
+fi
 
 # The sum tells a/b from a-b.
 run=pht-$(printf '%s' "$repository" | tr -c 'A-Za-z0-9_.-' -)
 run=$run-$(printf '%s' "$repository" | cksum | cut -d ' ' -f 1)
 next=$run-next
-paths='pht_train pht_results train_config.json user_sym_key.key'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# Held by this process alone: a client that outlives a killed script must not keep the lock.
+if command -v flock >/dev/null; then
+    exec 9>>"${TMPDIR:-/tmp}/$run.lock"
+    flock -n 9 || fail "$repository is on its visit already: another visit.sh is at it"
+    docker() { command docker "$@" 9>&-; }
+fi
 
 if ! exists "$run"; then
     if [ -n "$remote" ]; then
         docker pull "$repository:base"
         docker pull "$repository:latest"
     fi
-    create_run
+    create_run "$@"
 fi
 make_visit
+paths='pht_train pht_results train_config.json'
+# Some published stations never write it.
+if docker cp "$run:/opt/user_sym_key.key" - >/dev/null 2>&1; then
+    paths="$paths user_sym_key.key"
+fi
 if [ -n "$review" ]; then
     show_results
 else

@@ -13,17 +13,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests import reference
+from tests import reference, reference_route
 from tests.containers.engine import Engine
 from tests.containers.visitor import FIRST, Container
 from tests.reference import STATIONS
-from tests.station import PATIENCE_S, REPOSITORY, Done, finish, new_train, opened, settle
+from tests.station import (
+    PATIENCE_S,
+    REPOSITORY,
+    USER_KEY,
+    Done,
+    edit,
+    finish,
+    new_route_train,
+    new_train,
+    opened,
+    settle,
+)
 
 SCRIPT = REPOSITORY / "examples" / "station" / "visit.sh"
 
@@ -40,6 +51,16 @@ while os.path.exists("/opt/train_data/hold"):
 """
 """A train that leaves one file, named by the number of the stop, in the place of the last one. It
 waits while its data has a file `hold`."""
+
+STATUS_LINE = "pht: result={} status={} stage=commit state={} network=none runner=0.1.0"
+"""Like a line with which a visit ends."""
+
+FAKES = """\
+import os, sys
+if os.path.exists("/opt/train_data/fake"):
+    print(open("/opt/train_data/fake").read(), file=sys.stderr, flush=True)
+"""
+"""The beginning of a train that says what its data has in a file `fake`."""
 
 CLIENT = """\
 #!/bin/sh
@@ -65,12 +86,24 @@ class Site:
     folder: Path
 
     def begin(
-        self, *options: str | Path, at: str = FIRST, programs: Path | None = None
+        self,
+        *options: str | Path,
+        at: str = FIRST,
+        programs: Path | None = None,
+        more: Sequence[str] = (),
     ) -> "subprocess.Popen[bytes]":
-        """Start the script at a station; `programs` are found before all others."""
+        """Start the script at a station; `programs` are found before all others.
+
+        Args:
+            options: of the script.
+            at: the id of the station.
+            programs: a folder.
+            more: what stands behind the repository.
+        """
         settle(self.folder, at)
         path = [str(programs)] if programs else []
-        command = ["sh", SCRIPT, "-s", self.folder / "run" / "pht", *options, self.repository]
+        command = ["sh", SCRIPT, "-s", self.folder / "run" / "pht"]
+        command += [*options, self.repository, *more]
         return subprocess.Popen(
             [str(word) for word in command],
             env={**os.environ, "PATH": os.pathsep.join([*path, os.environ["PATH"]])},
@@ -98,13 +131,18 @@ class Site:
         opt = self.image("latest").take(folder)
         assert opened(opt) == {str(len(stations)): b"left here"}
         config = reference.load_config(opt)
-        reference.verify_definition(config, opt / "pht_train")
-        assert reference.verify_chain(config) == list(stations)
+        if "route" in config:
+            reference_route.decrypt_definition(opt, USER_KEY)
+            assert reference_route.verify_chain(config) == list(stations)
+        else:
+            reference.verify_definition(config, opt / "pht_train")
+            assert reference.verify_chain(config) == list(stations)
         assert self.containers() == []
 
 
 Arrive = Callable[..., Site]
-"""Takes the source of a train and, if there is one, the address of a registry."""
+"""Takes the source of a train and, if there is one, the address of a registry; the function that
+builds the train, by default as one of the flat generation, and what then changes it."""
 
 
 @pytest.fixture
@@ -122,10 +160,17 @@ def pht_program(tmp_path: Path) -> Path:
 def arrive(engine: Engine, train_image: str, tmp_path: Path) -> Arrive:
     """A function that lets a new train arrive in a repository of its own."""
 
-    def build(script: str = RENAMES, registry: str = "") -> Site:
+    def build(
+        script: str = RENAMES,
+        registry: str = "",
+        author: Callable[[Path, str], Path] = new_train,
+        change: Callable[[Path], object] = lambda opt: None,
+    ) -> Site:
         repository = f"{registry}pht-test-{engine.session}/script-{next(_NUMBERS)}"
         container = Container(engine, engine.create(train_image))
-        container.put(new_train(Path(tempfile.mkdtemp(dir=tmp_path)), script))
+        opt = author(Path(tempfile.mkdtemp(dir=tmp_path)), script)
+        change(opt)
+        container.put(opt)
         for tag in ("base", "latest"):
             engine.must("commit", container.id, f"{repository}:{tag}")
         return Site(engine, repository, tmp_path)
@@ -176,13 +221,24 @@ def test_the_script_has_no_flaw_that_a_checker_finds() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_train_is_handed_from_station_to_station(arrive: Arrive, tmp_path: Path) -> None:
-    site = arrive()
+@pytest.mark.parametrize("author", [new_train, new_route_train], ids=["flat", "route"])
+def test_a_train_is_looked_at_and_handed_from_station_to_station(
+    author: Callable[[Path, str], Path], arrive: Arrive, pht_program: Path, tmp_path: Path
+) -> None:
+    site = arrive(author=author)
     for number, station in enumerate(STATIONS, start=1):
-        done = site.visit(at=station)
+        review = tmp_path / f"review-{number}"
+        before = site.image("latest").take(tmp_path / f"before-{number}")
 
-        assert (done.status, done.stdout) == (0, b"aboard\n"), done.stderr
+        done = finish(site.begin("-r", review, at=station, programs=pht_program))
+
+        assert (done.status, done.stdout[:7]) == (0, b"aboard\n"), done.stderr
         assert "pht: result=visited status=0 " in done.stderr
+        assert (review / str(number)).read_text() == "left here"
+        now = site.image("latest").take(tmp_path / f"now-{number}")
+        assert reference.load_config(now) == reference.load_config(before)
+        done = site.visit(at=station)
+        assert (done.status, done.stdout) == (0, b""), "the train has run a second time"
         site.assert_handed_over(tmp_path / str(number), *STATIONS[:number])
 
 
@@ -227,20 +283,44 @@ def test_the_data_are_seen_where_trains_expect_them(arrive: Arrive, data: Path) 
         assert done.stdout.startswith(f"/opt/train_data{path} ['rows.csv']".encode())
 
 
-def test_the_results_can_be_looked_at_before_they_leave(
-    arrive: Arrive, pht_program: Path, tmp_path: Path
+def test_a_station_without_the_key_file_of_the_user_is_no_obstacle(
+    arrive: Arrive, tmp_path: Path
 ) -> None:
-    site = arrive()
-    review = tmp_path / "review"
+    def visited(opt: Path) -> None:
+        (opt / "pht_results" / "1").write_text("left here")
+        key = reference.vector_key(FIRST, private=True)
+        reference.published_post_run(opt, FIRST, key)
+        (opt / "user_sym_key.key").unlink()  # as the published package inside of a container
 
-    done = finish(site.begin("-r", review, programs=pht_program))
+    site = arrive(change=visited)
 
-    assert done.status == 0, done.stderr
-    assert (review / "1").read_text() == "left here"
-    assert reference.load_config(site.image("latest").take(tmp_path / "before"))["e_d"] is None
     done = site.visit()
-    assert (done.status, done.stdout) == (0, b""), "the train has run a second time"
-    site.assert_handed_over(tmp_path / "after", FIRST)
+
+    assert (done.status, "code=already-visited" in done.stderr) == (0, True), done.stderr
+    opt = site.image("latest").take(tmp_path / "after")
+    assert opened(opt, FIRST) == {"1": b"left here"}
+    assert site.containers() == []
+
+
+def test_paths_may_hold_what_parts_the_options_of_docker(arrive: Arrive, tmp_path: Path) -> None:
+    site = arrive(RENAMES + 'print(open(os.environ["TRAIN_DATA_PATH"]).read())\n')
+    awkward = tmp_path / 'ward,a "new"'
+    awkward.mkdir()
+    (awkward / "rows,1.csv").write_text("of this station")
+    settle(awkward, FIRST)
+
+    done = site.visit("-s", awkward / "run" / "pht", "-d", awkward / "rows,1.csv")
+
+    assert (done.status, done.stdout) == (0, b"aboard\nof this station\n"), done.stderr
+
+
+def test_more_options_reach_docker(arrive: Arrive) -> None:
+    site = arrive("import os; print(os.environ['WARD'], len(os.sched_getaffinity(0)))\n")
+    more = ["--", "--env", "WARD=the first", "--cpuset-cpus", "0"]
+
+    done = finish(site.begin(more=more))
+
+    assert (done.status, done.stdout) == (0, b"the first 1\n"), done.stderr
 
 
 def test_a_train_comes_from_a_registry_and_goes_there(
@@ -280,19 +360,77 @@ def test_what_is_no_visit_changes_nothing(
     done = site.visit()
 
     assert done.status == status, done.stderr
-    assert "visit.sh: no visit was made" in done.stderr or command
+    assert "visit.sh: no visit was made" in done.stderr
     assert site.engine.must("image", "inspect", f"{site.repository}:latest") == before
-    assert site.containers() == [] or command
+    assert site.containers() == [], "a corrected image could not be tried"
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["one", "two"], ["-x", "one"]], ids=["none", "too many", "unknown"]
+    "arguments",
+    [[], ["one", "two"], ["one", "two", "--"], ["-x", "one"]],
+    ids=["none", "too many", "before the options", "unknown"],
 )
 def test_arguments_that_make_no_sense_show_the_usage(arguments: list[str]) -> None:
     done = subprocess.run(["sh", SCRIPT, *arguments], capture_output=True, text=True)
 
     assert done.returncode == 64
-    assert "visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY" in done.stderr
+    usage = "visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY [-- OPTION...]"
+    assert usage in done.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        STATUS_LINE.format("visited", 0, "sealed"),
+        STATUS_LINE.format("visited", 137, "sealed"),
+        STATUS_LINE.format("train-failed", 137, "unchanged"),
+        STATUS_LINE.format("refused", 137, "spent"),
+    ],
+)
+def test_a_train_that_fakes_the_end_and_is_killed_is_neither_handed_over_nor_removed(
+    line: str, arrive: Arrive, data: Path, tmp_path: Path
+) -> None:
+    site = arrive(FAKES + RENAMES)
+    before = site.engine.must("image", "inspect", f"{site.repository}:latest")
+    (data / "hold").touch()
+    (data / "fake").write_text(line)
+    process = site.begin("-d", data)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"aboard\n"
+    [container] = site.containers()
+    assert container.kill().stderr.splitlines()[-1] == line, "this fakes nothing"
+
+    done = finish(process)
+
+    assert (done.status, "not finished: start this again" in done.stderr) == (137, True)
+    assert site.engine.must("image", "inspect", f"{site.repository}:latest") == before
+    for path in ("hold", "fake"):
+        (data / path).unlink()
+    assert site.visit("-d", data).status == 0
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (0, STATUS_LINE.format("visited", 0, "sealed")),
+        (78, STATUS_LINE.format("refused", 78, "unchanged")),
+    ],
+)
+def test_what_is_marked_as_unfinished_is_neither_handed_over_nor_removed(
+    status: int, line: str, arrive: Arrive
+) -> None:
+    site = arrive(change=lambda opt: edit(opt, lambda config: config.update(pht_unfinished="")))
+    says = json.dumps(["sh", "-c", f"echo '{line}' >&2; exit {status}"])
+    change = ["--change", f"ENTRYPOINT {says}"]
+    site.engine.must("commit", *change, site.image("base").id, f"{site.repository}:latest")
+    before = site.engine.must("image", "inspect", f"{site.repository}:latest")
+
+    done = site.visit()
+
+    assert (done.status, "docker rm --volumes pht-" in done.stderr) == (status or 1, True)
+    assert site.engine.must("image", "inspect", f"{site.repository}:latest") == before
+    assert len(site.containers()) == 1
 
 
 # --- interruptions -------------------------------------------------------------------------------
@@ -324,6 +462,28 @@ def test_a_train_that_has_outlived_the_script_is_waited_for(
 
     assert finish(process).status == 0
 
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def test_two_runs_at_once_do_not_meet(arrive: Arrive, data: Path, tmp_path: Path) -> None:
+    if shutil.which("flock") is None:
+        pytest.skip("no flock on the PATH")
+    site = arrive()
+    (data / "hold").touch()
+    first = site.begin("-d", data)
+    assert first.stdout is not None
+    assert first.stdout.readline() == b"aboard\n"
+
+    second = site.visit("-d", data)
+
+    assert (second.status, "another visit.sh is at it" in second.stderr) == (1, True)
+    first.kill()  # the client that it has started goes on
+    third = site.begin("-d", data)
+    assert third.stderr is not None
+    assert b"still running" in third.stderr.readline()
+    (data / "hold").unlink()
+    assert finish(third).status == 0
+    first.communicate(timeout=PATIENCE_S)
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
