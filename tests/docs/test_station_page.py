@@ -1,5 +1,6 @@
 """The commands of the README's page for stations, run as they are written there."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.docs.test_readme import blocks
 from tests.station import pht
 
 Words = list[str | Path]
+
+QUERY = '{"query": "patients of the ward"}\n'
 
 COUNTS = """\
 import os, pathlib
@@ -39,15 +42,19 @@ def build(engine: Engine, runner: str, desk: Path, repository: str) -> None:
     """Build the train that is to arrive, as an author does who has the station's public key."""
     (desk / "train").mkdir()
     (desk / "train" / "train.py").write_text(COUNTS)
-    assert pht("keygen", desk / "user", "--no-password").status == 0
+    (desk / "train" / "query.json").write_text(QUERY)
+    for name in ("user", "builder"):
+        assert pht("keygen", desk / name, "--no-password").status == 0
     folders: Words = [
         desk / "train",
         "--output",
         desk / "built",
         "--user-key",
         desk / "user.private.pem",
+        "--builder-key",
+        desk / "builder.private.pem",
     ]
-    ids = ["--user", "alice", "--train-id", "patients", "--generation", "flat"]
+    ids = ["--user", "alice", "--train-id", "patients"]
     station = ["--station", f"ward-a={desk / 'desk' / 'ward-a.public.pem'}"]
     assert pht("create", *folders, *ids, *station).status == 0
     image = build_image(engine, runner, name="readme")
@@ -56,10 +63,18 @@ def build(engine: Engine, runner: str, desk: Path, repository: str) -> None:
         engine.must("commit", container.id, f"{repository}:{tag}")
 
 
+def options(engine: Engine, container: str) -> dict[str, object]:
+    """Return with which options a container was made, but for the folders that it shares."""
+    [made] = json.loads(engine.must("container", "inspect", container))
+    shown = {key: made["Config"].get(key) for key in ("Healthcheck", "StopTimeout", "Volumes")}
+    kept = made["HostConfig"].keys() - {"Binds", "Mounts"}
+    return shown | {key: made["HostConfig"][key] for key in kept}
+
+
 def test_the_way_of_the_station_works_as_written(
     engine: Engine, runner_image: str, desk: Path, page: dict[str, str]
 ) -> None:
-    settle, visit, hand_over = blocks("station")
+    settle, query, visit, hand_over = blocks("station")
 
     def run(script: str) -> str:
         command = ["sh", "-euc", script]
@@ -71,8 +86,17 @@ def test_the_way_of_the_station_works_as_written(
 
     run(settle)
     build(engine, runner_image, desk, page["REPOSITORY"])
-    assert run(visit).startswith("pht: result=visited status=0 ")
-    run(hand_over)
+    run(query)
+    assert (desk / "desk" / "query.json").read_text() == QUERY
+    *_, line, status = run(visit).splitlines()
+    assert line.startswith("pht: result=visited status=0 ")
+    assert status == "0"
+    look, leave = hand_over.splitlines()
+    run(look)
+    name = f"name=^/pht-{page['REPOSITORY'].replace('/', '-')}-"
+    [script] = engine.must("ps", "--all", "--quiet", "--filter", name).decode().split()
+    assert options(engine, script) == options(engine, "visit")
+    run(leave)
 
     assert (desk / "desk" / "review" / "patients.txt").read_text() == "2"
     handed = Container(engine, engine.create(f"{page['REPOSITORY']}:latest"))
