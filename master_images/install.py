@@ -105,9 +105,11 @@ def _compile() -> None:
     Official images ship the standard library as source only.
     """
     for folder in IMAGE.glob("usr/local/lib/python3*"):
-        unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        # Bound to the source, which an image built on top may exchange; not to its date, which is
+        # not settled yet.
+        mode = py_compile.PycInvalidationMode.CHECKED_HASH
         compileall.compile_dir(
-            folder, maxlevels=99, stripdir=str(IMAGE), quiet=2, invalidation_mode=unchecked
+            folder, maxlevels=99, stripdir=str(IMAGE), quiet=2, invalidation_mode=mode
         )
     lister = [sys.executable, "-I", "-S", "-B", str(INPUT / "imported.py"), f"{IMAGE}{HOME}"]
     listed = subprocess.run(lister, check=True, stdout=subprocess.PIPE, text=True).stdout
