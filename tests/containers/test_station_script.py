@@ -101,12 +101,12 @@ class Site:
             more: what stands behind the repository.
         """
         settle(self.folder, at)
-        path = [str(programs)] if programs else []
+        path = os.pathsep.join([*([str(programs)] if programs else []), os.environ["PATH"]])
         command = ["sh", SCRIPT, "-s", self.folder / "run" / "pht"]
         command += [*options, self.repository, *more]
         return subprocess.Popen(
             [str(word) for word in command],
-            env={**os.environ, "PATH": os.pathsep.join([*path, os.environ["PATH"]])},
+            env={**os.environ, "PATH": path, "TMPDIR": str(self.folder)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

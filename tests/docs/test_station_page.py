@@ -32,6 +32,7 @@ def page(engine: Engine, desk: Path) -> dict[str, str]:
     return {
         **os.environ,
         "PATH": f"{desk / 'bin'}:{os.environ['PATH']}",
+        "TMPDIR": str(desk),
         "STATION": str(desk / "pht"),
         "DATA": str(desk / "patients.csv"),
         "REPOSITORY": f"pht-test-{engine.session}/readme",

@@ -7,6 +7,7 @@ the station script, and the user's desk.
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -104,7 +105,10 @@ def by_the_script(train: Journey, data: Path) -> None:
     station = train.folder / "run" / "pht"
     (station / "private_key.password").write_bytes(PASSWORD)
     done = subprocess.run(
-        ["sh", SCRIPT, "-s", station, "-d", data, train.repository], capture_output=True, text=True
+        ["sh", SCRIPT, "-s", station, "-d", data, train.repository],
+        env={**os.environ, "TMPDIR": str(train.folder)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert "pht: result=visited status=0 " in done.stderr
