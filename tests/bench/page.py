@@ -27,10 +27,10 @@ VERSIONS = ", ".join(f"{one.published} for {one.name} trains" for one in GENERAT
 EXPLANATION = f"""\
 How to read it:
 
-- **s** is a median, with `sync` before each run. For this program it is the time of the whole
-  process, from the start of the interpreter to its end; for the others it is the time within their
-  functions, without start-up and imports. All work on the same files, which are random bytes and
-  lie in the page cache.
+- **s** is a median (see "Runs" below), with `sync` before each run. For this program it is the time
+  of the whole process, from the start of the interpreter to its end; for the others it is the time
+  within their functions, without start-up and imports. All work on the same files, which are random
+  bytes and lie in the page cache.
 - **This program is durable, the others are not:** it flushes what it wrote, and keeps the old
   ciphertext until the train has succeeded. The others flush nothing and keep nothing.
 - **× published:** how many times as fast as `hash_results` and `FileEncryptor` of the published
@@ -60,7 +60,8 @@ def page(bench: Bench, machine: Mapping[str, str]) -> str:
     """Return the whole page in Markdown."""
     parts = [INTRODUCTION, _table(HEADER, map(_cells, bench.rows)), EXPLANATION]
     parts += [PRIMITIVES, _table(("primitive", "MB/s"), _primitives(bench))]
-    parts += ["## Machine\n", _table(("", ""), machine.items())]
+    runs = f"{bench.plan.rounds} of each half, {bench.plan.short_rounds} of a whole visit"
+    parts += ["## Machine\n", _table(("", ""), {**machine, "Runs": runs}.items())]
     if bench.left_out:
         parts += ["## Left out\n", "".join(f"- {reason}\n" for reason in bench.left_out)]
     return "\n".join(parts)
