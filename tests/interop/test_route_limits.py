@@ -59,7 +59,7 @@ def test_modes_of_train_files_get_lost_at_a_published_stop(
         assert stat.S_IMODE(left.stat().st_mode) == mode
 
 
-def test_a_cache_travels_sealed_until_our_stop(
+def test_a_cache_of_a_run_does_not_travel(
     depart_route: Depart, shapes: Shapes, keys: Keys, tmp_path: Path
 ) -> None:
     train = depart_route(command=WRITES_CACHES)
@@ -67,7 +67,7 @@ def test_a_cache_travels_sealed_until_our_stop(
         found = train.visit(kind, ROUTE_STATIONS[number], shapes["one"])
         assert CACHE in found.train
         sealed = train.take(tmp_path / str(number)) / "pht_train"
-        assert (CACHE in listing(sealed)) == (kind == THEIRS)
+        assert CACHE not in listing(sealed)
         assert reference_route.decrypt_definition(sealed.parent, keys[USER]) == FILES
 
 
