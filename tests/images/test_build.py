@@ -85,8 +85,9 @@ def test_a_base_that_does_not_suit_is_refused(
 
 def test_the_bill_of_materials_lists_what_is_locked_for_the_runner() -> None:
     done = make("sbom")
-    if done.returncode != 0:
-        pytest.skip(f"make sbom failed: {done.stderr.strip()[-500:]}")
+    if "No matching distribution found" in done.stderr:  # all that pip says without a network
+        pytest.skip("PyPI cannot be reached")
+    assert done.returncode == 0, done.stderr
     bill = json.loads((REPOSITORY / "build" / "sbom.json").read_text())
     listed = {f"{part['name']}=={part['version']}" for part in bill["components"]}
     lock = (REPOSITORY / "entrypoint" / "requirements.txt").read_text()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from entrypoint.linux.disk import free_bytes, syncfs
-from tests.faults.strace import Call, Strace, Unavailable
+from tests.faults.strace import Call, Strace, Unavailable, read
 from tests.mount_namespace import REPOSITORY, run_python
 
 MIB = 1024 * 1024
@@ -33,16 +33,26 @@ def test_free_space_of_a_folder_that_does_not_exist(tmp_path: Path) -> None:
         free_bytes(tmp_path / "absent")
 
 
-def test_a_folder_is_flushed(tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(b"x")
-    syncfs(tmp_path)
-
-
-def test_what_could_not_be_written_is_an_error(tmp_path: Path) -> None:
+@pytest.fixture
+def strace() -> Strace:
     try:
-        strace = Strace.find()
+        return Strace.find()
     except Unavailable as reason:
         pytest.skip(str(reason))
+
+
+def test_a_folder_is_flushed(tmp_path: Path, strace: Strace) -> None:
+    code = "import sys; from entrypoint.linux.disk import syncfs; syncfs(sys.argv[1])"
+    log, folder = tmp_path / "log", tmp_path / "folder"
+    folder.mkdir()
+    command = [*strace.tracing(log), sys.executable, "-B", "-c", code, str(folder)]
+    subprocess.run(command, cwd=REPOSITORY, check=True)
+    [call] = [call for call in read(log) if call.name == "syncfs"]
+    assert call.succeeded
+    assert str(folder) in call.text
+
+
+def test_what_could_not_be_written_is_an_error(tmp_path: Path, strace: Strace) -> None:
     code = """
 import sys
 from pathlib import Path
