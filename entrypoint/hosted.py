@@ -10,12 +10,12 @@ import hmac
 from collections.abc import Sequence
 from pathlib import Path
 
+from entrypoint.config_file import read_config
 from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.errors import IntegrityError, PhtError, SettingsError
 from entrypoint.protocol.verify import verify_open
 from entrypoint.report import Report
 from entrypoint.settings import Settings
-from entrypoint.state import read_config
 from entrypoint.steps import KeylessSteps
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.tree import Kind, walk

@@ -16,12 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from entrypoint.errors import (
-    IntegrityError,
-    MalformedTrain,
-    MissingInput,
-    SystemFailure,
-)
+from entrypoint.config_file import no_train, read_bytes, refuse_links
+from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import syncfs
 from entrypoint.linux.remove import is_folder, remove
@@ -32,9 +28,7 @@ from entrypoint.work import WorkFolder
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VERSION = 1
-_LATER_BYTES = (
-    4096  # more than the journal grows: by an envelope of 1024 bytes and two digests, in hex
-)
+_LATER_BYTES = 4096  # more than a journal grows: by an envelope of 1024 bytes, two digests, in hex
 
 
 class Phase(StrEnum):
@@ -104,48 +98,6 @@ def _lock(folder: int) -> None:
         ) from None
 
 
-def no_train(paths: Paths) -> MissingInput:
-    """Return the error for a place without a train."""
-    return MissingInput(
-        "no-train",
-        f"there is no train here: {paths.config} does not exist",
-        hint="build an image FROM the master image, try a train first with pht simulate, "
-        "or give --root the folder that holds opt; pht help lists the commands",
-        by="author",
-    )
-
-
-def read_config(paths: Paths) -> bytes:
-    """Return the bytes of `train_config.json`, no more than one byte over the limit.
-
-    Raises:
-        MissingInput: it does not exist.
-        IntegrityError: it is not a regular file, or a folder of the train is a link.
-    """
-    _refuse_links(paths.config, paths.train, paths.results)
-    return _read(paths)
-
-
-def _read(paths: Paths) -> bytes:
-    try:
-        if not stat.S_ISREG(paths.config.lstat().st_mode):
-            raise no_train(paths)
-        with paths.config.open("rb") as file:
-            return file.read(CONFIG_BYTES + 1)
-    except FileNotFoundError:
-        raise no_train(paths) from None
-
-
-def _refuse_links(*places: Path) -> None:
-    for path in places:
-        if path.is_symlink():
-            raise IntegrityError(
-                "link-in-place",
-                f"{path} is a symbolic link",
-                hint="do not run this train; no honest builder makes this a link",
-            )
-
-
 class VisitState:
     """Reads and changes the state of a visit; every change is durable when the method returns.
 
@@ -171,13 +123,13 @@ class VisitState:
             IntegrityError: the journal was not written with this station's key, or there is a link
                 where going back will not put the train's own folder.
         """
-        _refuse_links(self._paths.config)
-        data = _read(self._paths)
+        refuse_links(self._paths.config)
+        data = read_bytes(self._paths)
         document = parse_json(data)
         if UNFINISHED in document:
             self.journal = self._decode(document)
         if self.journal is None or self.journal.phase is Phase.SEALING:
-            _refuse_links(self._paths.train, self._paths.results)
+            refuse_links(self._paths.train, self._paths.results)
         return self.journal or data
 
     def clear_waste(self) -> None:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from entrypoint import archive
 from entrypoint.author import private_keys
 from entrypoint.author.output import new_folder, private_folder
+from entrypoint.config_file import read_bytes, refuse_links
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, open_envelope, same_key
-from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
-from entrypoint.limits import CONFIG_BYTES
+from entrypoint.errors import MissingInput, RouteError, SettingsError, UsageError
 from entrypoint.model import Paths
 from entrypoint.protocol.decrypt import Target, decrypt
 from entrypoint.protocol.verify import verify, verify_signatures
@@ -80,7 +80,10 @@ def open_results(
     Raises:
         PhtError: as `decrypt_results`; what `folder` holds then is not verified.
     """
-    config = _read_config(paths)
+    refuse_links(paths.config, paths.train, paths.results)
+    if not paths.config.is_file():
+        raise _missing("the source holds no train_config.json")
+    config = read(read_bytes(paths))
     recipient = _recipient(config, station)
     if not same_key(recipient.key, key.public_key()):
         raise SettingsError(
@@ -115,20 +118,6 @@ def _opened(source: Path, output: Path) -> Iterator[Paths]:
 def _paths(folder: Path) -> Paths:
     exported = _Exported(folder)
     return exported if exported.config.exists() else Paths(folder)
-
-
-def _read_config(paths: Paths) -> TrainConfig:
-    for path in (paths.config, paths.train, paths.results):
-        if path.is_symlink():
-            raise IntegrityError(
-                "link-in-place",
-                f"{path.name} is a symbolic link",
-                hint="do not use this train; no honest builder makes this a link",
-            )
-    if not paths.config.is_file():
-        raise _missing("the source holds no train_config.json")
-    with paths.config.open("rb") as file:
-        return read(file.read(CONFIG_BYTES + 1))
 
 
 def _recipient(config: TrainConfig, station: str | None) -> _Recipient:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from entrypoint import archive
-from entrypoint.errors import IntegrityError, MissingInput, SettingsError, StorageError
+from entrypoint.config_file import read_config, refuse_links
+from entrypoint.errors import MissingInput, SettingsError, StorageError
 from entrypoint.model import WORK_NAME, Paths
-from entrypoint.state import read_config
 from entrypoint.train_config import read
 from entrypoint.tree import Entry, Kind, walk
 
@@ -99,12 +99,7 @@ def write(paths: Paths, file: IO[bytes]) -> None:
         IntegrityError: a part of the train is a link: it could lead to the station's key.
     """
     read(read_config(paths))
-    if paths.user_key.is_symlink():
-        raise IntegrityError(
-            "link-in-place",
-            f"{paths.user_key} is a symbolic link",
-            hint="do not use this train; no honest station makes this a link",
-        )
+    refuse_links(paths.user_key)
     tar = archive.Writer(file)
     _add_path(tar, paths.config)
     for folder in (paths.results, paths.train):

@@ -26,7 +26,7 @@ FLOORS = [
     {"settings"},
     {"state"},
     {"train_config", "work"},
-    {"report", "archive"},
+    {"report", "archive", "config_file"},
     {"crypto", "linux"},
     {"tree", "pack", "relay"},
     {"model"},

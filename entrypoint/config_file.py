@@ -1,0 +1,52 @@
+"""`train_config.json` in its place: read without following any link that a train has left."""
+
+import stat
+from pathlib import Path
+
+from entrypoint.errors import IntegrityError, MissingInput
+from entrypoint.limits import CONFIG_BYTES
+from entrypoint.model import Paths
+
+
+def read_config(paths: Paths) -> bytes:
+    """Return the bytes of the configuration, no more than one byte over the limit.
+
+    Raises:
+        MissingInput: it does not exist.
+        IntegrityError: it is not a regular file, or a folder of the train is a link.
+    """
+    refuse_links(paths.config, paths.train, paths.results)
+    return read_bytes(paths)
+
+
+def read_bytes(paths: Paths) -> bytes:
+    """Return the same, whatever the folders of the train are; raises MissingInput."""
+    try:
+        if not stat.S_ISREG(paths.config.lstat().st_mode):
+            raise no_train(paths)
+        with paths.config.open("rb") as file:
+            return file.read(CONFIG_BYTES + 1)
+    except FileNotFoundError:
+        raise no_train(paths) from None
+
+
+def no_train(paths: Paths) -> MissingInput:
+    """Return the error for a place without a train."""
+    return MissingInput(
+        "no-train",
+        f"there is no train here: {paths.config} does not exist",
+        hint="build an image FROM the master image, try a train first with pht simulate, "
+        "or give --root the folder that holds opt; pht help lists the commands",
+        by="author",
+    )
+
+
+def refuse_links(*places: Path) -> None:
+    """Raise IntegrityError if a part of the train is a link: it could lead to the station's key."""
+    for path in places:
+        if path.is_symlink():
+            raise IntegrityError(
+                "link-in-place",
+                f"{path} is a symbolic link",
+                hint="do not use this train; no honest builder or station makes this a link",
+            )
