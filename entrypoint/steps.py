@@ -28,6 +28,7 @@ from entrypoint.protocol.decrypt import (
 )
 from entrypoint.protocol.seal import Signer, check_sealable, seal
 from entrypoint.protocol.verify import (
+    check_definition,
     check_own_entry,
     check_room,
     contents,
@@ -84,7 +85,7 @@ class KeylessSteps:
     def verify_open(self, config: TrainConfig) -> VerifiedTrain:
         """Steps 1 and 2 where the definition lies in plaintext."""
         self.stage = "verify"
-        return self._verified(verify_open(config, self._paths.train))
+        return self._verified(verify_open(config, self._paths.train, self._stop.check))
 
     def _verified(self, train: VerifiedTrain) -> VerifiedTrain:
         files, visits = len(train.config.files), len(train.config.visits)
@@ -142,7 +143,7 @@ class KeylessSteps:
         """Remove what the train has left beside its signed files; refuse if it changed those."""
         self.remove_unlisted(config, leave_out)
         train = self._paths.train
-        if train.is_symlink() or not is_as_signed(config, train, leave_out):
+        if train.is_symlink() or not is_as_signed(config, train, leave_out, self._stop.check):
             raise MalformedTrain(
                 "train-changed-itself",
                 "the train has changed the files that the user signed",
@@ -191,9 +192,14 @@ class Steps(KeylessSteps):
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
         envelope = config.envelope(self._signer.station)
         key = open_envelope(self._signer.key, envelope, config.cipher) if envelope else None
-        return self._verified(
-            verify(config, self._paths.train, key, leave_out=self._leave_out(config))
+        train = verify(
+            config,
+            self._paths.train,
+            key,
+            leave_out=self._leave_out(config),
+            proceed=self._stop.check,
         )
+        return self._verified(train)
 
     def has_visited(self, train: VerifiedTrain) -> bool:
         """Return whether this station has signed the chain already."""
@@ -209,7 +215,9 @@ class Steps(KeylessSteps):
                 hint="nothing is to be fetched by a query; ask the user what data the train needs",
                 by="user",
             )
-        output.writelines(contents(train.config, path, train.key))
+        for piece in contents(train.config, path, train.key):
+            self._stop.check()
+            output.write(piece)
         output.flush()
 
     def open(self, train: VerifiedTrain, data: bytes) -> None:
@@ -327,7 +335,13 @@ class Steps(KeylessSteps):
     def _check_definition(self, config: TrainConfig, key: bytes) -> None:
         """Refuse to commit immutable files that were damaged after the train had ended."""
         try:
-            verify(config, self._paths.train, key, leave_out=self._leave_out(config))
+            check_definition(
+                config,
+                self._paths.train,
+                key,
+                leave_out=self._leave_out(config),
+                proceed=self._stop.check,
+            )
         except PhtError:
             raise StorageError(
                 "sealed-file-damaged",

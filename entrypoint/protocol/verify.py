@@ -21,10 +21,20 @@ from entrypoint.tree import Kind, walk
 _LINK_BYTES = 400  # what a stop adds beside its envelope and its signature
 
 _Read = Callable[[Path], Iterable[bytes]]
+_Proceed = Callable[[], None]
+
+
+def _go_on() -> None:
+    """Never stop: what nobody can ask to stop takes this."""
 
 
 def verify(
-    config: TrainConfig, train: Path, key: bytes | None, *, leave_out: str = ""
+    config: TrainConfig,
+    train: Path,
+    key: bytes | None,
+    *,
+    leave_out: str = "",
+    proceed: _Proceed = _go_on,
 ) -> VerifiedTrain:
     """Verify the immutable files in the folder `train`, all signatures of them, and the chain.
 
@@ -33,29 +43,42 @@ def verify(
         train: the folder, as it travels.
         key: the symmetric key, which nothing has proven right yet; None if there is none.
         leave_out: a name in `train` that is not part of it.
+        proceed: called between two chunks; raises to stop.
 
     Raises:
-        MalformedTrain: a listed file is missing, or something lies there that is not listed.
-        IntegrityError: the files are not what the user signed.
+        MalformedTrain, IntegrityError: as `check_definition`.
+        IntegrityError: the definition hash is not signed by all who have to.
         RouteError: the chain of station signatures is not valid.
     """
-    _check_entries(config, train, leave_out)
-    if config.encrypts_definition:
-        _check_sealed(config, train, key)
-    else:
-        _check_plain(config, train)
+    check_definition(config, train, key, leave_out=leave_out, proceed=proceed)
     verify_signatures(config)
     return VerifiedTrain(config, key)
 
 
-def verify_open(config: TrainConfig, train: Path) -> VerifiedTrain:
+def check_definition(
+    config: TrainConfig, train: Path, key: bytes | None, *, leave_out: str, proceed: _Proceed
+) -> None:
+    """Check only that the immutable files have the hash of the configuration; as `verify`.
+
+    Raises:
+        MalformedTrain: a listed file is missing, or something lies there that is not listed.
+        IntegrityError: the files are not what the user signed.
+    """
+    _check_entries(config, train, leave_out)
+    if config.encrypts_definition:
+        _check_sealed(config, train, key, proceed)
+    else:
+        _check_plain(config, train, proceed)
+
+
+def verify_open(config: TrainConfig, train: Path, proceed: _Proceed = _go_on) -> VerifiedTrain:
     """Verify the same where the files in `train` lie in plaintext, as a run finds them.
 
     Raises:
         MalformedTrain, IntegrityError, RouteError: as `verify`.
     """
     _check_entries(config, train, "")
-    _check_plain(config, train)
+    _check_plain(config, train, proceed)
     verify_signatures(config)
     return VerifiedTrain(config, None)
 
@@ -90,11 +113,13 @@ def check_room(config: TrainConfig, size: int) -> None:
         )
 
 
-def is_as_signed(config: TrainConfig, train: Path, leave_out: str) -> bool:
+def is_as_signed(
+    config: TrainConfig, train: Path, leave_out: str, proceed: _Proceed = _go_on
+) -> bool:
     """Return whether the files in `train`, in plaintext, are the ones that the user signed."""
     try:
         _check_entries(config, train, leave_out)
-        _check_plain(config, train)
+        _check_plain(config, train, proceed)
     except (PhtError, OSError):
         return False
     return True
@@ -113,8 +138,8 @@ def contents(config: TrainConfig, path: Path, key: bytes | None) -> Iterable[byt
     return through(config.cipher.decryptor(key), chunks(path))
 
 
-def _check_plain(config: TrainConfig, train: Path) -> None:
-    if not _has_signed_hash(config, train, chunks):
+def _check_plain(config: TrainConfig, train: Path, proceed: _Proceed) -> None:
+    if not _has_signed_hash(config, train, chunks, proceed):
         raise IntegrityError(
             "definition-changed",
             "the immutable files are not the ones that the user signed",
@@ -123,7 +148,7 @@ def _check_plain(config: TrainConfig, train: Path) -> None:
         )
 
 
-def _check_sealed(config: TrainConfig, train: Path, key: bytes | None) -> None:
+def _check_sealed(config: TrainConfig, train: Path, key: bytes | None, proceed: _Proceed) -> None:
     """Check encrypted files; a wrong key and forged files look alike, and take as long."""
     forged = False
 
@@ -134,14 +159,20 @@ def _check_sealed(config: TrainConfig, train: Path, key: bytes | None) -> None:
         except InvalidCiphertext:
             forged = True
 
-    if not _has_signed_hash(config, train, read) or forged:
+    if not _has_signed_hash(config, train, read, proceed) or forged:
         raise results_unverified()
 
 
-def _has_signed_hash(config: TrainConfig, train: Path, read: _Read) -> bool:
+def _has_signed_hash(config: TrainConfig, train: Path, read: _Read, proceed: _Proceed) -> bool:
     """Return whether the immutable files, read by `read`, have the signed hash."""
-    query = read(train / QUERY) if config.has_query(train) else None
-    files = (read(train / path) for path in config.files)
+
+    def pieces(path: str) -> Iterator[bytes]:
+        for piece in read(train / path):
+            proceed()
+            yield piece
+
+    query = pieces(QUERY) if config.has_query(train) else None
+    files = (pieces(path) for path in config.files)
     digest = immutable_hash(config.user_id, files, config.session_id, query)
     return hmac.compare_digest(digest, config.definition_hash)
 

@@ -1,5 +1,6 @@
 """Stop signals in every part of a visit, and two visits at a time."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -16,7 +17,9 @@ from tests.station import (
     Done,
     assert_explained,
     finish,
+    in_process,
     journal,
+    new_route_train,
     new_train,
     opened,
     pht,
@@ -78,12 +81,50 @@ def has_sealed_a_batch(root: Path) -> bool:
     return first.exists() and is_sealed(first)
 
 
+def is_read(path: Path, pid: int) -> bool:
+    """Return whether a process has a file open."""
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if descriptor.readlink() == path:
+                return True
+    return False
+
+
 def stop_when(root: Path, condition: Callable[[Path], bool]) -> Done:
     """Begin a visit and stop it as soon as the disk says so."""
     process = begin(root)
     wait_until(lambda: condition(root) or process.poll() is not None)
     process.send_signal(signal.SIGTERM)
     return finish(process)
+
+
+@pytest.mark.parametrize("build", [new_train, new_route_train], ids=["flat", "route"])
+@pytest.mark.parametrize("command", [["run", "--", *RUNS_TRAIN], ["check"]], ids=["run", "check"])
+def test_a_stop_while_the_definition_is_verified(
+    command: list[str], build: Callable[..., Path], tmp_path: Path
+) -> None:
+    large = build(tmp_path, "", {"large": bytes(100_000_000)}) / "pht_train" / "large"
+    settle(tmp_path, "station_1")
+    before = snapshot(tmp_path)
+
+    process = start(*command, root=tmp_path)
+    wait_until(lambda: is_read(large, process.pid))
+    process.send_signal(signal.SIGTERM)
+    done = finish(process)
+
+    assert (done.status, done.facts["result"], done.facts["stage"]) == (143, "stopped", "verify")
+    assert (done.facts["state"], done.facts["retry"]) == ("unchanged", "yes")
+    assert snapshot(tmp_path) == before
+
+
+def test_the_chain_is_verified_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the commit the files are looked at again, the signatures of up to 1,000 stops not."""
+    second_stop(tmp_path, "")
+    verified: list[object] = []
+    monkeypatch.setattr("entrypoint.protocol.verify.verify_signatures", verified.append)
+    assert in_process("pre-run", tmp_path).status == 0
+    assert in_process("post-run", tmp_path).status == 0
+    assert len(verified) == 1
 
 
 @pytest.mark.parametrize("number", STOPS)
