@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from entrypoint import __version__
+from entrypoint.author.interrupt import interruptible
 from entrypoint.errors import PhtError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
@@ -155,6 +156,7 @@ def _export(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
+@interruptible()
 def _keygen(options: argparse.Namespace, report: Report) -> int:
     from entrypoint.author.keygen import keygen
 
@@ -168,6 +170,7 @@ def _keygen(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
+@interruptible()
 def _create(options: argparse.Namespace, report: Report) -> int:
     from entrypoint.author.create import create
 
@@ -189,6 +192,7 @@ def _create(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
+@interruptible()
 def _decrypt_results(options: argparse.Namespace, report: Report) -> int:
     from entrypoint.author.decrypt_results import decrypt_results
 
@@ -203,6 +207,7 @@ def _decrypt_results(options: argparse.Namespace, report: Report) -> int:
     return 0
 
 
+@interruptible()
 def _simulate(options: argparse.Namespace, report: Report) -> int:
     from entrypoint.author.simulate import simulate
 

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -98,6 +99,14 @@ def finish(process: "subprocess.Popen[bytes]", stdin: bytes = b"") -> Done:
     finally:
         process.kill()
     return Done(process.returncode, stdout, stderr.decode())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what a program that was started does; fails if it never does."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def pht(

@@ -2,10 +2,8 @@
 
 import functools
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +64,7 @@ def simulate(
     for folder in (output, keep):
         if folder is not None:
             check_free(folder)
-    with _sigterm_interrupts(), work_folder(keep) as work:
+    with work_folder(keep) as work:
         report.progress("making keys and the train")
         desk = prepare(train, data, stations, keys, generation, work, report)
         visits = _travel(desk, make_visit, command, report)
@@ -94,16 +92,6 @@ def _visitor(image: str | None) -> _MakeVisit:
             by="author",
         )
     return visit
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end a simulation as Ctrl-C does: nothing goes on running or is left behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _travel(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,31 @@ def test_an_interrupted_command_is_quiet(
 
     assert cli.main(["inspect", "--root", str(root)]) == 130
     assert capsys.readouterr() == ("", "")
+
+
+AT_THE_DESK = {
+    "keygen": ["NAME"],
+    "create": ["TRAIN", "--output=O", "--user-key=K", "--user=U", "--train-id=T", "--station=S=K"],
+    "simulate": ["TRAIN", "--data", "DATA", "--", "COMMAND"],
+    "decrypt-results": ["SOURCE", "--key", "KEY", "--output", "OUTPUT"],
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("name", AT_THE_DESK)
+def test_every_command_of_the_desk_is_interrupted_by_what_ends_a_program(
+    name: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_interrupted(*_: object, **__: object) -> None:
+        signal.raise_signal(number)
+
+    module = name.replace("-", "_")
+    monkeypatch.setattr(f"entrypoint.author.{module}.{module}", be_interrupted)
+    before = signal.signal(number, lambda *_: None)  # else, taken by nobody, it ends the tester
+    try:
+        assert cli.main([name, *AT_THE_DESK[name]]) == 130
+    finally:
+        signal.signal(number, before)
 
 
 # --- the program ---------------------------------------------------------------------------------

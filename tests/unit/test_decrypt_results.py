@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import signal
 import stat
 import tarfile
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from entrypoint.errors import (
 )
 from tests import reference
 from tests.desk import Said, pht_on_terminal, plant
-from tests.station import edit, pht, snapshot
+from tests.station import edit, finish, new_train, pht, snapshot, start, wait_until
 
 KEYS = reference.VECTORS / "keys"
 READERS = (None, *reference.STATIONS)
@@ -420,6 +421,22 @@ def test_a_failure_leaves_an_empty_output_empty(opt: Path, output: Path) -> None
     flip(opt / "pht_results" / "counter")
     refuse(IntegrityError, "results-unverified", opt, output)
     assert list(output.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interruption_leaves_no_plaintext(
+    output: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    opt = new_train(tmp_path / "root", "")
+    (opt / "pht_results" / "large").write_bytes(bytes(60_000_000))
+    reference.published_post_run(opt, "station_1", reference.vector_key("station_1", private=True))
+
+    process = start("decrypt-results", opt, "--key", key_of(None), "--output", output)
+    wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".pht-*/new/large")))
+    process.send_signal(number)
+
+    assert finish(process)[:2] == (130, b"")
+    assert list(tmp_path.iterdir()) == [tmp_path / "root"]
 
 
 def test_the_command_line_passes_everything_on(opt: Path, output: Path, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsEr
 from entrypoint.model import GENERATIONS
 from tests import reference, reference_route
 from tests.desk import Said, pht_on_terminal, plant
-from tests.station import PATIENCE_S, REPOSITORY, pht
+from tests.station import PATIENCE_S, REPOSITORY, pht, wait_until
 
 COMMAND = ["python", "/opt/pht_train/train.py"]
 TRAIN = """
@@ -331,7 +330,7 @@ def test_output_without_a_line_end_hides_no_message(tmp_path: Path) -> None:
     assert read.train == ["no line end", '{"level": not json', "3"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_simulation_leaves_nothing_behind(
     train: Path, data: Path, output: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -346,10 +345,7 @@ def test_an_interrupted_simulation_leaves_nothing_behind(
         cwd=REPOSITORY,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + PATIENCE_S
-    while not (started.exists() and started.read_text().count(" ")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: started.exists() and " " in started.read_text())
     process.send_signal(number)
     assert process.wait(PATIENCE_S) == 130
     for pid in started.read_text().split():

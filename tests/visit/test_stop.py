@@ -4,7 +4,6 @@ import contextlib
 import json
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 
 from tests import reference
 from tests.station import (
-    PATIENCE_S,
     RUNS_TRAIN,
     Done,
     assert_explained,
@@ -27,6 +25,7 @@ from tests.station import (
     snapshot,
     start,
     visit,
+    wait_until,
 )
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
@@ -55,13 +54,6 @@ def second_stop(root: Path, script: str) -> Path:
 
 def begin(root: Path) -> "subprocess.Popen[bytes]":
     return start("run", "--", *RUNS_TRAIN, root=root)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
 
 
 def phase(root: Path) -> str | None:

@@ -1,0 +1,40 @@
+"""However a command at the desk is told to end, it takes its plaintext and its processes away."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+_SIGNALS = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP")
+    if hasattr(signal, name)  # Windows has no SIGHUP
+]
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let the first of these signals raise KeyboardInterrupt in the block, and ignore later ones.
+
+    They would end the removing half way. A signal that was ignored when the program was started
+    (`nohup`) stays ignored. Only the main thread may enter the block; also a decorator.
+    """
+    previous: dict[signal.Signals, Any] = {
+        number: handler
+        for number in _SIGNALS
+        if (handler := signal.getsignal(number)) is not signal.SIG_IGN
+    }
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in previous:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    try:
+        for number in previous:
+            signal.signal(number, interrupt)
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
