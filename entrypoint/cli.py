@@ -17,13 +17,14 @@ from entrypoint.author.interrupt import interruptible
 from entrypoint.errors import PhtError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
-from entrypoint.report import Fact, Report, drop_stdout, show
+from entrypoint.report import Fact, Report, complete_streams, drop_stdout, show, stdout, write_out
 
 _Command = Callable[[argparse.Namespace, Report], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status (README, "Exit statuses")."""
+    complete_streams()
     report = Report(as_json=os.environ.get("PHT_LOG") == "json")
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
@@ -136,11 +137,7 @@ def _query(options: argparse.Namespace, report: Report) -> int:
 
     loaded = settings.load(options.root, os.environ)
     report.as_json = loaded.log_json
-    try:
-        outcome = visit.query(loaded, report, sys.stdout.buffer)
-    except PhtError:
-        drop_stdout()
-        raise
+    outcome = visit.query(loaded, report, write_out)
     return _conclude(outcome, loaded.paths, None, report)
 
 
@@ -149,7 +146,7 @@ def _export(options: argparse.Namespace, report: Report) -> int:
 
     paths = Paths(options.root or Path("/"))
     if str(options.output) == "-":
-        write(paths, sys.stdout.buffer)
+        write(paths, stdout())
     else:
         export(paths, options.output)
         report.info(f"the train is in {options.output}")

@@ -116,6 +116,13 @@ class SettingsError(PhtError):
 
 def storage_error(error: OSError) -> StorageError:
     """Return the refusal that stands for a failed system call."""
+    if isinstance(error, BrokenPipeError):
+        return StorageError(
+            "reader-gone",
+            "whoever reads stdout has gone before its end",
+            hint="start again with a reader that takes all of it; nothing has changed",
+            retry=True,
+        )
     where = f": {error.filename}" if isinstance(error.filename, str) else ""
     return StorageError(
         "storage-failed",

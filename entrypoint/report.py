@@ -14,10 +14,10 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
-from entrypoint.errors import PhtError
+from entrypoint.errors import PhtError, StorageError
 from entrypoint.limits import LOG_CHARACTERS
 
 Fact = str | int
@@ -119,12 +119,59 @@ class Report:
 
 
 def show(text: str) -> None:
-    """Write what a command was asked for to stdout; a reader that has seen enough may leave."""
+    """Write text for people to stdout; a reader that has seen enough may leave, or not be there."""
+    if sys.stdout is None:
+        return
     try:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         drop_stdout()
+
+
+def stdout() -> IO[bytes]:
+    """Return stdout for the bytes that a command was asked for.
+
+    Raises:
+        StorageError: it is closed, so that they would be lost.
+    """
+    if sys.stdout is None:
+        raise StorageError(
+            "stdout-closed",
+            "what this command prints is lost, because stdout is closed",
+            hint="start again with stdout to a file or a pipe; nothing has changed",
+        )
+    return sys.stdout.buffer
+
+
+def write_out(pieces: Iterable[bytes]) -> None:
+    """Write bytes that a command was asked for to stdout.
+
+    Past its buffer: what is left in that is tried again when the interpreter ends, which then waits
+    for a reader that may never come.
+
+    Raises:
+        StorageError: as `stdout`.
+    """
+    descriptor = stdout().fileno()
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def complete_streams() -> None:
+    """Open /dev/null where a standard stream is closed.
+
+    Else the next file would take its number, and what a train or a library writes to the stream
+    would go into that file.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free is this one; the train gets it too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def drop_stdout() -> None:

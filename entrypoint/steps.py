@@ -1,10 +1,9 @@
 """The numbered steps of a visit, each as one method; `visit.py` tells in which order they go."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import IO
 
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
@@ -205,8 +204,8 @@ class Steps(KeylessSteps):
         """Return whether this station has signed the chain already."""
         return has_visited(train.config, self._signer.station)
 
-    def write_query(self, train: VerifiedTrain, output: IO[bytes]) -> None:
-        """Write the plaintext of the query, which `verify` has found to be the signed one."""
+    def write_query(self, train: VerifiedTrain, write: Callable[[Iterable[bytes]], None]) -> None:
+        """Give `write` the plaintext of the query, which `verify` has found to be as signed."""
         path = self._paths.train / QUERY
         if not train.config.has_query(self._paths.train):
             raise MissingInput(
@@ -215,10 +214,8 @@ class Steps(KeylessSteps):
                 hint="nothing is to be fetched by a query; ask the user what data the train needs",
                 by="user",
             )
-        for piece in contents(train.config, path, train.key):
-            self._stop.check()
-            output.write(piece)
-        output.flush()
+        with self._stop.at_once():  # nobody may be reading
+            write(contents(train.config, path, train.key))
 
     def open(self, train: VerifiedTrain, data: bytes) -> None:
         """Steps 3 to 5, then the plaintext takes the place of the ciphertext."""

@@ -19,8 +19,8 @@ post-run
 What the disk holds in between is told in docs/crash-safety.md.
 """
 
-from collections.abc import Callable, Sequence
-from typing import IO, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from entrypoint.errors import (
     PhtError,
@@ -144,12 +144,12 @@ def check(settings: Settings, report: Report) -> Outcome:
     return _aboard(settings, report, story)
 
 
-def query(settings: Settings, report: Report, output: IO[bytes]) -> Outcome:
-    """Write the verified query to `output`, so that the station can fetch the data before a run."""
+def query(settings: Settings, report: Report, write: Callable[[Iterable[bytes]], None]) -> Outcome:
+    """Give `write` the verified query, so that the station can fetch the data before a run."""
 
     def story(steps: Steps) -> Outcome:
         train = steps.verify(_complete(steps))
-        steps.write_query(train, output)
+        steps.write_query(train, write)
         return outcome(steps, "verified")
 
     return _aboard(settings, report, story)

@@ -106,7 +106,7 @@ def _usable(password: bytes, *, hint: str) -> bytes:
 
 
 def _need_terminal(problem: str, *, hint: str) -> None:
-    if not sys.stdin.isatty():
+    if not (sys.stdin and sys.stdin.isatty()):  # there is none if it is closed
         raise UsageError("password-needed", problem, hint=hint, by="user")
 
 

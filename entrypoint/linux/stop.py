@@ -6,6 +6,8 @@ long work asks for it wherever it can be left off.
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
@@ -38,6 +40,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
         self._previous: dict[signal.Signals, Any] = {}
+        self._at_once = False
 
     def __enter__(self) -> Self:
         for number in STOP_SIGNALS:
@@ -59,5 +62,20 @@ class StopRequest:
         if self.signal is not None:
             raise Stopped(self.signal)
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Raise Stopped anywhere in the block, for work that leaves nothing to put right.
+
+        A system call that waits is taken up again after a signal, unless its handler raises.
+        """
+        self._at_once = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._at_once = False
+
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self.request(number)
+        if self._at_once:
+            self.check()

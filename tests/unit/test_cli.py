@@ -11,7 +11,16 @@ import pytest
 
 from entrypoint import __version__, cli
 from tests import reference
-from tests.station import REPOSITORY, assert_explained, pht, settle, snapshot
+from tests.station import (
+    REPOSITORY,
+    RUNS_TRAIN,
+    assert_explained,
+    new_train,
+    opened,
+    pht,
+    settle,
+    snapshot,
+)
 
 SECRET = "contents of a result"
 
@@ -240,6 +249,67 @@ def test_a_reader_who_has_seen_enough_is_no_failure() -> None:
     done = subprocess.run(arguments, cwd=REPOSITORY, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["help"], 0),
+        (["inspect", "--root", "ROOT"], 0),
+        (["keygen", "ROOT/key", "--no-password"], 0),
+        (["query", "--root", "ROOT"], 74),
+        (["export", "--root", "ROOT", "--output", "-"], 74),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_with_stdout_closed_only_data_would_be_missed(
+    arguments: list[str], status: int, root: Path
+) -> None:
+    words = [word.replace("ROOT", str(root)) for word in arguments]
+    done = closed(1, *words)
+    assert done.returncode == status, done.stderr
+    assert ("[stdout-closed]" in done.stderr) == (status == 74)
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+def test_a_closed_stream_is_no_place_for_a_file(descriptor: int, tmp_path: Path) -> None:
+    """Else what the train writes there goes into whatever the runner has opened since."""
+    link = f"os.readlink('/proc/self/fd/{descriptor}')"
+    new_train(tmp_path, f"import os; open(os.environ['PHT_RESULTS_DIR'] + '/x', 'w').write({link})")
+    settle(tmp_path, "station_1")
+    done = closed(descriptor, "run", "--root", str(tmp_path), "--", *RUNS_TRAIN)
+    assert done.returncode == 0, done.stderr
+    assert opened(tmp_path / "opt") == {"x": b"/dev/null"}
+
+
+def test_without_stdin_there_is_no_terminal_to_ask_on(tmp_path: Path) -> None:
+    done = closed(0, "keygen", str(tmp_path / "key"))
+    assert done.returncode == 64
+    assert "[password-needed]" in done.stderr
+
+
+def closed(descriptor: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the program with one of the standard streams closed."""
+    shell = ["sh", "-c", f'exec "$@" {descriptor}>&-', "sh"]
+    return subprocess.run(
+        [*shell, sys.executable, "-m", "entrypoint", *arguments],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["query"], ["export", "--output", "-"]], ids=" ".join)
+def test_a_reader_who_leaves_misses_data(arguments: list[str], root: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "entrypoint", *arguments, "--root", str(root)]
+    done = subprocess.run(command, cwd=REPOSITORY, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert done.returncode == 74
+    assert b"[reader-gone]" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["inspect"], ["export", "--output", "-"]], ids=" ".join)

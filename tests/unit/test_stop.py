@@ -34,6 +34,15 @@ def test_the_first_of_several_signals_counts() -> None:
     assert stop.signal is signal.SIGHUP
 
 
+def test_a_block_can_be_left_at_once() -> None:
+    with StopRequest() as stop:
+        with pytest.raises(Stopped), stop.at_once():
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Stopped), stop.at_once():
+            pytest.fail("the block begins after a stop")
+        signal.raise_signal(signal.SIGTERM)
+
+
 def test_an_ignored_signal_stays_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with StopRequest() as stop:

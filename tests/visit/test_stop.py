@@ -1,9 +1,12 @@
 """Stop signals in every part of a visit, and two visits at a time."""
 
 import contextlib
+import fcntl
 import json
 import signal
 import subprocess
+import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 
 from tests import reference
 from tests.station import (
+    PATIENCE_S,
     RUNS_TRAIN,
     Done,
     assert_explained,
@@ -82,6 +86,11 @@ def is_read(path: Path, pid: int) -> bool:
     return False
 
 
+def unread(pipe: int) -> int:
+    """Return how many bytes a pipe holds."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def stop_when(root: Path, condition: Callable[[Path], bool]) -> Done:
     """Begin a visit and stop it as soon as the disk says so."""
     process = begin(root)
@@ -107,6 +116,23 @@ def test_a_stop_while_the_definition_is_verified(
     assert (done.status, done.facts["result"], done.facts["stage"]) == (143, "stopped", "verify")
     assert (done.facts["state"], done.facts["retry"]) == ("unchanged", "yes")
     assert snapshot(tmp_path) == before
+
+
+def test_a_stop_while_nobody_reads_the_query(tmp_path: Path) -> None:
+    new_train(tmp_path, "", {"query.json": bytes(1_000_000)})
+    settle(tmp_path, "station_1")
+
+    process = start("query", root=tmp_path)
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    wait_until(lambda: unread(pipe) == fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ))
+    process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(PATIENCE_S)
+    process.kill()  # nothing to a process that has ended
+    done = finish(process)
+
+    assert (done.status, done.facts["result"]) == (143, "stopped")
 
 
 def test_the_chain_is_verified_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
