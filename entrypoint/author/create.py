@@ -20,7 +20,7 @@ from entrypoint.crypto.keys import (
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.limits import CONFIG_PROBLEMS, SESSION_ID_BYTES
 from entrypoint.model import QUERY, Paths
-from entrypoint.protocol.verify import verify
+from entrypoint.protocol.verify import check_room, verify
 from entrypoint.report import Report, show, table
 from entrypoint.train_config import Draft, TrainConfig, encode, immutable_files, new_train, read
 from entrypoint.tree import Entry, Kind, walk
@@ -111,19 +111,22 @@ def build(definition: Definition, signers: Signers, paths: Paths, report: Report
     Raises:
         MissingInput: the folder of the train does not exist.
         UsageError: an id is empty or has control characters, or the keys do not suit.
-        MalformedTrain: the folder holds nothing, or something that cannot travel.
+        MalformedTrain: the folder holds nothing, or something that cannot travel, or the route is
+            too long.
     """
     _check_ids([definition.user, definition.train_id, *definition.stations])
     files = _files(definition.folder, report)
     draft = _draft(definition, files)
     document, key = new_train(definition.generation, draft, signers.user, signers.builder)
-    config = read(encode(document))
+    data = encode(document)
+    config = read(data)
+    check_room(config, len(data))
     for file in files:
         target = paths.train / file
         target.parent.mkdir(parents=True, exist_ok=True)
         _copy(definition.folder / file, target, config.cipher, key)
     paths.results.mkdir()
-    paths.config.write_bytes(encode(document))
+    paths.config.write_bytes(data)
     return verify(config, paths.train, key).config
 
 

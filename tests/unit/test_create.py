@@ -268,6 +268,14 @@ def test_a_station_named_twice_is_refused(train: Path, output: Path) -> None:
     refuse(UsageError, "stations-unsuitable", train, output, stations=[*STATIONS, STATIONS[0]])
 
 
+def test_a_route_on_which_the_configuration_would_outgrow_its_limit_is_refused(
+    train: Path, output: Path
+) -> None:
+    """The first station would refuse it as well, but then it has been handed out."""
+    stations = [(f"stop-{number}", STATIONS[0][1]) for number in range(6000)]
+    refuse(MalformedTrain, "route-too-long", train, output, stations=stations)
+
+
 def test_a_train_without_stations_is_refused(train: Path, output: Path) -> None:
     refuse(UsageError, "stations-unsuitable", train, output, stations=[])
 
