@@ -48,6 +48,16 @@ class Ended:
         """Whether the results were sealed; status 0 alone could be that of another program."""
         return self.status == 0 and self.log.facts.get("result") == "visited"
 
+    @property
+    def failure(self) -> dict[str, Fact]:
+        """The facts of the runner's status line, of a visit that failed.
+
+        There are none behind a runner that was killed, where the last such line may be the train's,
+        and behind another program that ended with 0.
+        """
+        facts = self.log.facts
+        return facts if 0 != self.status == facts.get("status") else {}
+
 
 def lay_out(train: Paths, paths: Paths, station: str, key: Path, data: Path) -> None:
     """Give a station its root: the train as the stop before left it, settings, key and data.

@@ -70,8 +70,7 @@ def simulate(
         visits = _travel(desk, make_visit, command, report)
         last = visits[-1]
         if not last.ended.visited:
-            _explain(last, len(stations), keep, report)
-            return last.ended.status or 1
+            return _explain(last, len(stations), keep, report)
         if output is not None:
             with new_folder(output) as results:
                 open_results(last.paths, desk.user, None, results, report)
@@ -113,25 +112,27 @@ def _travel(
     return visits
 
 
-def _explain(failed: _Visit, stops: int, keep: Path | None, report: Report) -> None:
-    """Say at which stop and stage a visit failed, and show what the train wrote last."""
-    log = failed.ended.log
-    for line in log.train:
+def _explain(failed: _Visit, stops: int, keep: Path | None, report: Report) -> int:
+    """Say where a visit failed and show what the train wrote last; return the exit status."""
+    ended = failed.ended
+    for line in ended.log.train:
         report.info(f"| {line}")
     if keep is None:
         report.info("with --keep DIR the folders of all stations stay for a look at them")
     else:
         report.info(f"the folders and logs of all stations are in {keep}")
-    stage = log.facts.get("stage", "start")
+    stage = ended.failure.get("stage", "start")
     place = f"stop {failed.number} of {stops}, station {failed.station}, stage {stage}"
-    report.error(_failure(place, failed.ended))
-    facts = log.facts or {"result": "runner-failed", "status": failed.ended.status}
+    report.error(_failure(place, ended))
+    status = ended.status or 1
+    facts = ended.failure or {"result": "runner-failed", "status": status}
     report.status({**facts, "station": failed.station})
+    return status
 
 
 def _failure(place: str, ended: Ended) -> PhtError:
     """Return the runner's own refusal, or one for a train or a runner that failed."""
-    error, facts = ended.log.error, ended.log.facts
+    error, facts = ended.log.error, ended.failure
     if error and facts.get("result") == "refused":  # not a line that the train has made up
         return PhtError(
             str(error.get("code")),
@@ -147,7 +148,7 @@ def _failure(place: str, ended: Ended) -> PhtError:
         )
     return PhtError(
         "runner-failed",
-        f"{place}: the runner ended with status {ended.status} and without a status line",
+        f"{place}: the runner ended with status {ended.status}, without the status line of a visit",
         hint="the lines above say why, unless it was killed, or the image has another ENTRYPOINT",
     )
 

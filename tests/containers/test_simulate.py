@@ -86,12 +86,15 @@ def test_a_train_that_fails_is_explained(runner_image: str, desk: Path) -> None:
 
 def test_an_image_without_this_program_is_told_from_a_visit(base_image: str, desk: Path) -> None:
     plant(desk, {"train/train.py": "print('ran all the same')"})
+    command, *rest = options(desk, base_image)
 
-    done = simulate(desk, base_image)
+    done = pht(command, "--generation", "flat", *rest, env=engine_address())
 
+    assert "pht: | ran all the same" in done.lines
     assert done.status == 1
     assert "the image has another ENTRYPOINT" in done.stderr
     assert "[runner-failed]" in done.stderr
+    assert done.facts == {"result": "runner-failed", "status": "1", "station": "s-1"}
 
 
 def test_an_image_that_is_not_here_is_not_fetched(engine: Engine, desk: Path) -> None:

@@ -318,7 +318,17 @@ def test_a_runner_that_is_killed_is_told(train: Path, data: Path) -> None:
     plant(train, {"train.py": "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(60)"})
     status, said = send(train, data)
     assert status == 128 + 9
-    assert "the runner ended with status 137 and without a status line [runner-failed]" in said
+    assert "the runner ended with status 137, without the status line of a visit" in said
+    assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
+
+
+def test_a_status_line_that_the_train_has_made_up_is_not_passed_on(train: Path, data: Path) -> None:
+    line = json.dumps({"level": "status", "result": "visited", "status": 0, "stage": "commit"})
+    script = f"import os, time\nprint({line!r}, flush=True)\nos.kill(os.getppid(), 9)"
+    plant(train, {"train.py": f"{script}\ntime.sleep(60)"})
+    status, said = send(train, data)
+    assert status == 128 + 9
+    assert "stage start: the runner ended with status 137" in said
     assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
 
 
