@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         if loaded.export:
             check_place(loaded.paths, loaded.export)
 
-    if hosted.is_host_driven(loaded):
+    if hosted.may_be_host_driven(loaded):
         outcome = hosted.run(loaded, report, options.command)
     else:
         outcome = visit.run(loaded, report, options.command, before=check_export)

@@ -13,35 +13,26 @@ from pathlib import Path
 from entrypoint.config_file import read_config
 from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.errors import IntegrityError, PhtError, SettingsError
-from entrypoint.protocol.verify import verify_open
 from entrypoint.report import Report
 from entrypoint.settings import Settings
+from entrypoint.stages import VerifiedTrain
 from entrypoint.steps import KeylessSteps
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.tree import Kind, walk
 from entrypoint.visit import Outcome, aboard, outcome
 
 
-def is_host_driven(settings: Settings) -> bool:
-    """Return whether the host does the protocol: it says so, or the opened train proves it.
+def may_be_host_driven(settings: Settings) -> bool:
+    """Return whether the host does the protocol, as far as the settings tell.
+
+    Where they tell nothing, the train has to prove it: `run` looks at that.
 
     Raises:
-        SettingsError: it does, and what only a visit of our own needs is set too.
+        SettingsError: they tell it, and what only a visit of our own needs is set too.
     """
-    identity = settings.identity()
-    if settings.host_protocol is False:
-        return False
-    if settings.host_protocol is None and (identity or not _is_open(settings)):
-        return False
-    needless = [*identity, *(["PHT_EXPORT"] if settings.export else [])]
-    if needless:
-        raise SettingsError(
-            "host-driven-contradicted",
-            f"the host does the protocol, but this is set too: {', '.join(needless)}",
-            hint="remove PHT_HOST_PROTOCOL for a visit that opens and seals the train here; "
-            "remove the others where the host does that",
-        )
-    return True
+    if settings.host_protocol:
+        _refuse_needless(settings)
+    return settings.host_protocol is not False and not settings.identity()
 
 
 def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
@@ -51,53 +42,70 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         settings: of the station, without its id or key.
         report: takes the log lines.
         command: of the train.
+
+    Raises:
+        SettingsError: nothing says or proves that a host has opened the train.
     """
 
     def story(steps: KeylessSteps) -> Outcome:
+        train = _verified(steps, settings)
+        _refuse_needless(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
-        config = read(read_config(settings.paths))
-        train = steps.verify_open(config)
-        if settings.host_protocol:
-            _refuse_closed(config, settings)
         argv = steps.resolve(command, train)
         steps.check_data()
-        steps.remove_unlisted(config)
+        steps.remove_unlisted(train.config)
         steps.state = "unsealed"
         steps.run_train(argv)
-        steps.check_definition_left(config)
+        steps.check_definition_left(train.config)
         report.warning("the results lie here in plaintext: the host has to seal them")
         return outcome(steps, "hosted")
 
     return aboard(KeylessSteps, settings, report, story)
 
 
-def _is_open(settings: Settings) -> bool:
-    """Return whether the train proves that a host has opened it."""
+def _refuse_needless(settings: Settings) -> None:
+    needless = [*settings.identity(), *(["PHT_EXPORT"] if settings.export else [])]
+    if needless:
+        raise SettingsError(
+            "host-driven-contradicted",
+            f"the host does the protocol, but this is set too: {', '.join(needless)}",
+            hint="remove PHT_HOST_PROTOCOL for a visit that opens and seals the train here; "
+            "remove the others where the host does that",
+        )
+
+
+def _verified(steps: KeylessSteps, settings: Settings) -> VerifiedTrain:
+    """Verify a train that the host has opened."""
     try:
         config = read(read_config(settings.paths))
-        verify_open(config, settings.paths.train)
+        train = steps.verify_open(config)
+        if not _is_open(config, settings):
+            raise IntegrityError(
+                "results-not-opened",
+                "the results are not the plaintext of what the last station sealed",
+                hint="PHT_HOST_PROTOCOL=1 is for trains that the host has decrypted before the run",
+                by="station",
+            )
+        return train
     except (PhtError, OSError):
-        return False  # then it is no train to run, and a visit says why
-    if config.encrypts_definition:  # a host has decrypted it
-        if config.result_hash is None:
-            return not _files(settings)
-        return _are_plaintext(config, settings)
-    no_results = sha512(config.session_id)  # and nothing that could have been decrypted
-    return config.result_hash not in (None, no_results) and _are_plaintext(config, settings)
+        if settings.host_protocol:
+            raise
+        raise settings.no_station() from None  # so a visit of our own is meant
 
 
-def _refuse_closed(config: TrainConfig, settings: Settings) -> None:
-    """Refuse results that are still sealed, as far as the configuration can tell.
+def _is_open(config: TrainConfig, settings: Settings) -> bool:
+    """Return whether a host has opened the train, whose definition is in plaintext.
 
-    Version 1.0.0 puts the first configuration back for the run, which knows of no results.
+    What the host says counts as far as the configuration does not deny it; else the train proves it
+    by something that has been decrypted, or that has nothing to decrypt but its definition.
     """
-    if config.result_hash is not None and not _are_plaintext(config, settings):
-        raise IntegrityError(
-            "results-not-opened",
-            "the results are not the plaintext of what the last station sealed",
-            hint="PHT_HOST_PROTOCOL=1 is for trains that the host has decrypted before the run",
-            by="station",
-        )
+    said = settings.host_protocol is True
+    if config.result_hash is None:
+        # Version 1.0.0 puts the first configuration back for the run, which knows of no results.
+        return said or (config.encrypts_definition and not _files(settings))
+    has_results = config.result_hash != sha512(config.session_id)
+    shown = said or config.encrypts_definition or has_results
+    return shown and _are_plaintext(config, settings)
 
 
 def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:

@@ -63,14 +63,18 @@ class Settings:
     def station(self) -> str:
         """Return the id of this station, or raise SettingsError."""
         if "STATION_ID" not in self.values:
-            raise SettingsError(
-                "station-id-missing",
-                "STATION_ID is not set",
-                hint=f"set it, as it is on the train, in {self.paths.station / _ENV_FILE} "
-                "or in the environment; where the host opens and seals trains itself, "
-                "set PHT_HOST_PROTOCOL=1 instead",
-            )
+            raise self.no_station()
         return self.values["STATION_ID"]
+
+    def no_station(self) -> SettingsError:
+        """Return the refusal of a visit that needs the id of this station."""
+        return SettingsError(
+            "station-id-missing",
+            "STATION_ID is not set",
+            hint=f"set it, as it is on the train, in {self.paths.station / _ENV_FILE} "
+            "or in the environment; where the host opens and seals trains itself, "
+            "set PHT_HOST_PROTOCOL=1 instead",
+        )
 
     def identity(self) -> list[str]:
         """Return the names of what says who this station is: its id, keys, and what goes with them.

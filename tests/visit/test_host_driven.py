@@ -15,12 +15,14 @@ from tests.station import (
     assert_explained,
     edit,
     finish,
+    is_read,
     new_train,
     pht,
     settle,
     snapshot,
     start,
     visit,
+    wait_until,
 )
 
 SAID_SO = {"PHT_HOST_PROTOCOL": "1"}
@@ -166,6 +168,19 @@ def test_a_train_that_is_stopped(tmp_path: Path) -> None:
     done = finish(process)
 
     assert (done.status, done.facts["result"], done.facts["state"]) == (143, "stopped", "unsealed")
+
+
+@pytest.mark.parametrize("env", [SAID_SO, {}], ids=["said so", "left to the proof"])
+def test_a_stop_while_the_train_is_verified(env: dict[str, str], tmp_path: Path) -> None:
+    large = new_train(tmp_path, "", {"large": bytes(100_000_000)}) / "pht_train" / "large"
+    process = start("run", "--", *RUNS_TRAIN, root=tmp_path, env=env)
+    wait_until(lambda: is_read(large, process.pid))
+
+    process.send_signal(signal.SIGTERM)
+    done = finish(process)
+
+    assert (done.status, done.facts["result"], done.facts["stage"]) == (143, "stopped", "verify")
+    assert done.facts["state"] == "unchanged"
 
 
 # --- what is refused -----------------------------------------------------------------------------

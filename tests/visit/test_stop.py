@@ -20,6 +20,7 @@ from tests.station import (
     assert_explained,
     finish,
     in_process,
+    is_read,
     journal,
     new_route_train,
     new_train,
@@ -75,15 +76,6 @@ def has_sealed_a_batch(root: Path) -> bool:
     """Return whether the first file of LARGE is sealed already."""
     first = root / "opt" / "pht_results" / "00"
     return first.exists() and is_sealed(first)
-
-
-def is_read(path: Path, pid: int) -> bool:
-    """Return whether a process has a file open."""
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):  # closed meanwhile
-            if descriptor.readlink() == path:
-                return True
-    return False
 
 
 def unread(pipe: int) -> int:
