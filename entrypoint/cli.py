@@ -146,7 +146,9 @@ def _export(options: argparse.Namespace, report: Report) -> int:
 
     paths = Paths(options.root or Path("/"))
     if str(options.output) == "-":
-        write(paths, stdout())
+        output = stdout()
+        write(paths, output)
+        output.flush()
     else:
         export(paths, options.output)
         report.info(f"the train is in {options.output}")

@@ -106,7 +106,7 @@ class Runner:
         shutil.copytree(REPOSITORY / "entrypoint", installed, ignore=ignore)
         compileall.compile_dir(installed, quiet=1)
         (folder / "site").symlink_to(Path(cryptography.__file__).parents[1])
-        self._start = [sys.executable, "-I", "-S", "-B", str(installed)]
+        self._start = [sys.executable, "-I", "-S", "-B", str(installed / "__main__.py")]
 
     def command(self, subcommand: str, root: Path, *rest: str) -> list[str]:
         """Return what starts a subcommand on the train below `root`."""

@@ -207,13 +207,13 @@ def test_the_status_line_claims_no_protection_that_is_not_there(root: Path) -> N
 
 
 def isolated(folder: Path, *arguments: str, **variables: str) -> tuple[int, bytes, bytes]:
-    """Start the program in `folder` as images do: as a folder, without the interpreter's packages.
+    """Start the program in `folder` as images do: by its file, without the interpreter's packages.
 
     Returns:
         The exit status and both outputs.
     """
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", REPOSITORY / "entrypoint", *arguments],
+        [sys.executable, "-I", "-S", "-B", REPOSITORY / "entrypoint" / "__main__.py", *arguments],
         cwd=folder,
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
@@ -222,7 +222,7 @@ def isolated(folder: Path, *arguments: str, **variables: str) -> tuple[int, byte
     return done.returncode, done.stdout, done.stderr
 
 
-def test_the_program_starts_as_a_folder_and_without_any_package(tmp_path: Path) -> None:
+def test_the_program_starts_without_any_package(tmp_path: Path) -> None:
     assert isolated(tmp_path, "--version") == (0, f"pht {__version__}\n".encode(), b"")
 
 

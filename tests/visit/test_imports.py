@@ -14,7 +14,7 @@ import pytest
 from tests.station import PATIENCE_S, REPOSITORY, RUNS_TRAIN, new_train, settle
 
 WATCHES_IMPORTS = """
-import json, runpy, sys
+import json, sys
 
 late = []
 began = False
@@ -30,8 +30,11 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 folder, output, *sys.argv[1:] = sys.argv[1:]
+sys.path.insert(0, folder)
+from entrypoint.cli import main
+
 try:
-    runpy.run_path(folder, run_name="__main__")
+    main()
 finally:
     with open(output, "w") as file:
         json.dump([began, late], file)
@@ -59,7 +62,7 @@ def test_nothing_is_imported_once_the_train_has_run(end: str, log: str, tmp_path
     new_train(root, LEAVES + ENDS[end])
     settle(root, "station_1", PHT_LOG=log, PHT_EXPORT=str(tmp_path / "train.tar"))
 
-    arguments = [REPOSITORY / "entrypoint", output, "run", "--root", root, "--", *RUNS_TRAIN]
+    arguments = [REPOSITORY, output, "run", "--root", root, "--", *RUNS_TRAIN]
     subprocess.run(
         [sys.executable, "-I", "-B", "-c", WATCHES_IMPORTS, *map(str, arguments)],
         env={"PATH": os.environ["PATH"]},
