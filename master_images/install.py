@@ -74,6 +74,7 @@ def _install_runner() -> None:
     for pattern in UNUSED:
         for path in (home / "site").glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _run("strip.py", *(home / "site").rglob("*.so"))
 
 
 def _pip(lock: Path, *place: str | Path) -> None:
@@ -111,10 +112,14 @@ def _compile() -> None:
         compileall.compile_dir(
             folder, maxlevels=99, stripdir=str(IMAGE), quiet=2, invalidation_mode=mode
         )
-    lister = [sys.executable, "-I", "-S", "-B", str(INPUT / "imported.py"), f"{IMAGE}{HOME}"]
-    listed = subprocess.run(lister, check=True, stdout=subprocess.PIPE, text=True).stdout
-    for source in sorted(set(listed.splitlines())):
+    for source in sorted(set(_run("imported.py", f"{IMAGE}{HOME}").splitlines())):
         _compile_module(source)
+
+
+def _run(program: str, *arguments: str | Path) -> str:
+    """Return what a program beside this one prints, started like the runner itself."""
+    command = [sys.executable, "-I", "-S", "-B", INPUT / program, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def _compile_module(source: str) -> None:
