@@ -17,7 +17,7 @@ RUNNER = [ROOT / "entrypoint" / "requirements.txt", HERE / "pip.txt"]
 MACHINE = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 GLIBC = [f"manylinux_2_{minor}_{MACHINE}" for minor in range(28, 16, -1)]
 MUSL = [f"musllinux_1_{minor}_{MACHINE}" for minor in (2, 1)]
-"""What wheels may ask for at most: glibc 2.28, as Debian 10 has it, and musl 1.2."""
+"""What wheels may be named for at most: glibc 2.28, as Debian 10 has it, and musl 1.2."""
 
 ANY_PYTHON = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 TARGETS = {

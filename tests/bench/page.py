@@ -34,8 +34,8 @@ How to read it:
 - **This program is durable, the others are not:** it flushes what it wrote, and keeps the old
   ciphertext until the train has succeeded. The others flush nothing and keep nothing.
 - **× published:** how many times as fast as `hash_results` and `FileEncryptor` of the published
-  package ({VERSIONS}). **× loop:** as fast as one plain pass in Python, which stands
-  in `tests/bench/peers`.
+  package ({VERSIONS}).
+  **× loop:** as fast as one plain pass in Python, which stands in `tests/bench/peers`.
 - **MB/s** is plaintext, in millions of bytes. **MiB** is the highest RSS of all processes that
   exist at one time, summed, measured in a run of its own; what they share counts for each.
 - **of the limit:** what the protocol's primitives alone would take on two cores, as a part of what

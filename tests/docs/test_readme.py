@@ -13,6 +13,7 @@ from tests.layers.test_refusals import refusals
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
 def blocks(kind: str) -> list[str]:
@@ -84,6 +85,13 @@ def test_the_codes_of_refusals_in_the_documents_are_those_of_the_program() -> No
 
 
 def test_every_file_that_the_documents_link_to_exists() -> None:
-    for document in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
+    for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_paragraphs_are_wrapped(document: Path) -> None:
+    paragraphs = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in paragraphs.splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > 104] == []
