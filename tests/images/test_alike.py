@@ -1,0 +1,39 @@
+"""The master images are one recipe, written down once for each of them.
+
+Sharing it would take a base image of our own, or one file with a stage for each, and Docker's older
+builder works through all of them whichever is asked for.
+"""
+
+import re
+
+import pytest
+
+from tests.station import REPOSITORY
+
+IMAGES = REPOSITORY / "master_images"
+
+OWN = [
+    r"(?<=^ARG BASE_IMAGE=)\S+$",
+    r"(?<=^ARG PACKAGES=)\S+$",
+    r'(?<=image\.title=)".*"',
+    r'(?<=image\.description=)".*"',
+    r"^# What NVIDIA's container runtime reads\.\nENV NVIDIA_\S+ NVIDIA_\S+\n",
+]
+"""What each of them has of its own, the last one only `dl`."""
+
+
+def recipe(name: str) -> str:
+    text = (IMAGES / name / "Dockerfile").read_text()
+    for own in OWN:
+        text = re.sub(own, "", text, count=1, flags=re.MULTILINE)
+    return text
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in IMAGES.glob("*/Dockerfile")))
+def test_master_images_differ_only_in_what_they_are(name: str) -> None:
+    assert recipe(name) == recipe("slim")
+
+
+def test_only_one_reads_nvidias_variables() -> None:
+    named = [path.parent.name for path in IMAGES.glob("*/Dockerfile") if "ENV" in path.read_text()]
+    assert named == ["dl"]
