@@ -38,6 +38,7 @@ BASES = {
     "bookworm": Base("bookworm", ("python3", "python-is-python3")),
     "trixie": Base("trixie", ("python3",)),
     "r": Base("trixie", ("python3", "r-base-core")),
+    "buildx": Base("trixie", ("docker-buildx",)),
     "musl": Base(
         "trixie",
         (
@@ -48,8 +49,9 @@ BASES = {
         script=MUSL_SCRIPT,
     ),
 }
-"""Debian with Python 3.11; with Python 3.13, and `python3` only; the same with R; and like Alpine,
-with Python 3.13 below `/usr/local`, without its bytecode, as the official images have it."""
+"""Debian with Python 3.11; with Python 3.13, and `python3` only; the same with R; with a tool that
+not every Debian has; and like Alpine, with Python 3.13 below `/usr/local`, without its bytecode, as
+the official images have it."""
 
 
 def make_base(engine: Engine, name: str) -> str:

@@ -33,10 +33,10 @@ def make_master(engine: Engine, image: str, base: str, **more: str) -> str:
     return tag
 
 
-def make(target: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Make a target, as the documents say, with the Python that runs the tests."""
+def make(*targets: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Make targets, as the documents say, with the Python that runs the tests."""
     given = [f"{name}={value}" for name, value in variables.items()]
     # The tests may run in that environment: it must not be made anew below them.
     fixed = ["--assume-old=.venv/tests/ready", f"PYTHON={sys.executable}"]
-    command = ["make", target, *fixed, *given]
+    command = ["make", *targets, *fixed, *given]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)

@@ -1,0 +1,32 @@
+# The master images as `make image` builds them, for `docker buildx bake`, which builds several at a
+# time. The wheels come first (`make wheels IMAGE=buster`); then, in the root of the repository:
+#
+#   REVISION=$(git rev-parse HEAD) docker buildx bake --file master_images/docker-bake.hcl buster dl
+
+variable "VERSION" {
+  default = "0.1.0"
+}
+
+variable "REVISION" {
+  default = ""
+}
+
+variable "SOURCE" {
+  default = ""
+}
+
+target "image" {
+  name = image
+  matrix = {
+    image = ["slim", "slim-science", "buster", "buster-science", "dl", "dl-science"]
+  }
+  dockerfile = "master_images/${split("-", image)[0]}/Dockerfile"
+  network    = "none"
+  args = {
+    PACKAGES = contains(["slim", "buster"], image) ? "plain" : image
+    VERSION  = VERSION
+    REVISION = REVISION
+    SOURCE   = SOURCE
+  }
+  tags = distinct(["pht-master:${image}", "pht-master:${replace(image, "buster", "debian")}"])
+}

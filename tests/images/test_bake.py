@@ -1,0 +1,52 @@
+"""The bake file, as buildx reads it, says the same as `make image`."""
+
+import json
+import shlex
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.containers.bases import make_base
+from tests.containers.engine import Engine
+from tests.containers.fixtures import or_skip
+from tests.containers.images import REPOSITORY, make
+
+FOLDER = REPOSITORY / "master_images"
+IMAGES = sorted(
+    {path.parent.name for path in FOLDER.glob("*/Dockerfile")}
+    | {path.stem for path in FOLDER.glob("packages/*.in")}
+)
+BUILDX = "/usr/libexec/docker/cli-plugins/docker-buildx"
+REVISION = "0123abc"
+
+
+@pytest.fixture(scope="module")
+def baked(engine: Engine) -> dict[str, Any]:
+    """Return what buildx would build, by name."""
+    image = or_skip(lambda: make_base(engine, "buildx"))
+    file = "/docker-bake.hcl"
+    options = ["--volume", f"{FOLDER}{file}:{file}:ro", "--env", f"REVISION={REVISION}"]
+    command = ["bake", "--print", "--file", file, "image"]
+    done = engine.run(image, BUILDX, *command, options=options)
+    assert done.status == 0, done.stderr.decode()
+    targets: dict[str, Any] = json.loads(done.stdout)["target"]
+    return targets
+
+
+def test_every_master_image_can_be_baked(baked: dict[str, Any]) -> None:
+    assert sorted(baked) == IMAGES
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_bake_builds_what_make_builds(image: str, baked: dict[str, Any]) -> None:
+    shown = make("--dry-run", "image", IMAGE=image, REVISION=REVISION).stdout
+    [command] = [line for line in shown.replace("\\\n", "").splitlines() if "docker build" in line]
+    words = shlex.split(command)
+    given = list(pairwise(words))
+    assert {
+        "context": words[-1],
+        "dockerfile": dict(given)["--file"],
+        "args": dict(value.split("=") for option, value in given if option == "--build-arg"),
+        "tags": [value for option, value in given if option == "--tag"],
+    } == baked[image]
