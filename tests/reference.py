@@ -210,11 +210,15 @@ def lay_out(stage: int, root: Path) -> Path:
         stage: 0 as built, or the number of visits made, up to 3.
         root: an empty folder.
     """
+    return lay_out_stage(VECTORS / STAGES[stage], VECTORS / "train", root)
+
+
+def lay_out_stage(source: Path, train: Path, root: Path) -> Path:
+    """Put the folder of a stage, and the immutable files as they travel, below a root."""
     opt = root / "opt"
-    source = VECTORS / STAGES[stage]
-    shutil.copytree(VECTORS / "train", opt / "pht_train")
+    shutil.copytree(train, opt / "pht_train")
     shutil.copy(source / "train_config.json", opt)
-    if stage == 0:
+    if source.name == STAGES[0]:
         (opt / "pht_results").mkdir()
     else:
         shutil.copy(source / "user_sym_key.key", opt)

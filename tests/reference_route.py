@@ -8,7 +8,6 @@ one that looks like it.
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -239,22 +238,9 @@ def vector_key(name: str, *, private: bool = False) -> bytes:
 
 
 def lay_out(stage: int, root: Path) -> Path:
-    """Put a stage of the vectors where a station finds it and return `root/opt`.
-
-    Args:
-        stage: 0 as built, or the number of visits made, up to 3.
-        root: an empty folder.
-    """
-    opt = root / "opt"
+    """Put a stage of the vectors where a station finds it; see `reference.lay_out`."""
     source = VECTORS / STAGES[stage]
-    shutil.copytree(source / "train_encrypted", opt / "pht_train")
-    shutil.copy(source / "train_config.json", opt)
-    if stage == 0:
-        (opt / "pht_results").mkdir()
-    else:
-        shutil.copy(source / "user_sym_key.key", opt)
-        reference.extract(source / "results_encrypted.tar", opt)
-    return opt
+    return reference.lay_out_stage(source, source / "train_encrypted", root)
 
 
 def lay_out_plain(stage: int, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Fixtures that need what only root may have."""
+"""Fixtures of visits: a train of the vectors, and mounts."""
 
 import os
 import subprocess
@@ -7,7 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from tests import reference
+from tests.station import settle
+
 Mount = Callable[..., Path]
+
+
+@pytest.fixture
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A train of the vectors that is about to make its third stop.
+
+    It is flat, unless the module of the test names a WIRE.
+    """
+    getattr(request.module, "WIRE", reference).lay_out(2, tmp_path)
+    settle(tmp_path, "station_3")
+    return tmp_path
 
 
 @pytest.fixture

@@ -36,14 +36,6 @@ COMMANDS: dict[str, Callable[[Path], Done]] = {
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A train of the vectors that is about to make its third stop."""
-    reference.lay_out(2, tmp_path)
-    settle(tmp_path, "station_3")
-    return tmp_path
-
-
-@pytest.fixture
 def waiting(root: Path) -> Path:
     """The same after pre-run."""
     assert pht("pre-run", root=root).status == 0

@@ -25,14 +25,6 @@ MALFORMED = "config-malformed"
 NESTED = b"[" * 100_000 + b"]" * 100_000
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A train of the vectors that is about to make its third stop."""
-    reference.lay_out(2, tmp_path)
-    settle(tmp_path, "station_3")
-    return tmp_path
-
-
 def insert(json_text: bytes) -> Callable[[bytes], bytes]:
     """Return a change that puts some JSON in front of the other fields."""
     return lambda data: b"{" + json_text + b"," + data.removeprefix(b"{")

@@ -20,14 +20,6 @@ TRAIN_FILES = reference.result_files(VECTORS / "train")
 """By path; every one of them is listed and signed."""
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A train of the vectors that is about to make its third stop."""
-    reference.lay_out(2, tmp_path)
-    settle(tmp_path, "station_3")
-    return tmp_path
-
-
 def flip(path: Path, offset: int) -> None:
     data = bytearray(path.read_bytes())
     data[offset] ^= 1

@@ -21,14 +21,6 @@ RESULTS = (77, "results-unverified")
 MALFORMED = (65, "config-malformed")
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A train of the vectors that is about to make its third stop."""
-    reference.lay_out(2, tmp_path)
-    settle(tmp_path, "station_3")
-    return tmp_path
-
-
 def flip(text: str, position: int = 40) -> str:
     """Return hex digits with one of them changed by one bit."""
     changed = f"{int(text[position], 16) ^ 1:x}"
@@ -233,28 +225,23 @@ SIGNERS: dict[str, Callable[[bytes, bytes], str]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("signed", "key", "refusal"), [("e_d", STATION_2, RESULTS), ("e_h", USER_KEY, USER)]
+)
 @pytest.mark.parametrize("signer", SIGNERS.values(), ids=SIGNERS.keys())
-def test_a_result_signature_of_another_form(
-    signer: Callable[[bytes, bytes], str], root: Path
+def test_a_signature_of_another_form(
+    signer: Callable[[bytes, bytes], str],
+    signed: str,
+    key: bytes,
+    refusal: tuple[int, str],
+    root: Path,
 ) -> None:
-    edit(
-        root / "opt",
-        lambda config: config.update(e_d_sig=signer(STATION_2, bytes.fromhex(config["e_d"]))),
-    )
+    def sign_otherwise(config: Config) -> None:
+        config[f"{signed}_sig"] = signer(key, bytes.fromhex(config[signed]))
 
-    assert_refused(root, *RESULTS, COMMAND)
+    edit(root / "opt", sign_otherwise)
 
-
-@pytest.mark.parametrize("signer", SIGNERS.values(), ids=SIGNERS.keys())
-def test_a_user_signature_of_another_form(
-    signer: Callable[[bytes, bytes], str], root: Path
-) -> None:
-    edit(
-        root / "opt",
-        lambda config: config.update(e_h_sig=signer(USER_KEY, bytes.fromhex(config["e_h"]))),
-    )
-
-    assert_refused(root, *USER, COMMAND)
+    assert_refused(root, *refusal, COMMAND)
 
 
 def test_the_link_in_place_of_the_result_signature(root: Path) -> None:

@@ -30,6 +30,9 @@ from tests.vectors.recorded import flip
 from tests.visit.test_refused_files import PLANTED
 from tests.visit.test_refused_signatures import ODD_KEYS, other_modulus
 
+WIRE = reference_route
+"""Of which generation the trains of the fixtures are."""
+
 Change = Callable[[Config], object]
 
 USER = (77, "user-signature-wrong")
@@ -40,14 +43,6 @@ DIFFER = (65, "train-files-differ")
 STATION_1, STATION_2 = (
     private(reference.vector_key(name, private=True)) for name in ("station_1", "station_2")
 )
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A train of the vectors that is about to make its third stop."""
-    reference_route.lay_out(2, tmp_path)
-    settle(tmp_path, "station_3")
-    return tmp_path
 
 
 def slot(config: Config, number: int) -> Config:

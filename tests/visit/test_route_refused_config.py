@@ -21,6 +21,9 @@ from tests.station import (
     visit,
 )
 
+WIRE = reference_route
+"""Of which generation the trains of the fixtures are."""
+
 Change = Callable[[Config], object]
 
 MALFORMED = (65, "config-malformed")
@@ -29,14 +32,6 @@ CONTRADICTION = (76, "first-stop-contradiction")
 NO_ENVELOPE = (76, "envelope-missing")
 CHAIN = (76, "chain-broken")
 NOT_THIS_STOP = (76, "not-this-stops-turn")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A train of the vectors that is about to make its third stop."""
-    reference_route.lay_out(2, tmp_path)
-    settle(tmp_path, "station_3")
-    return tmp_path
 
 
 def put(*way: str | int, value: object) -> Change:
