@@ -4,6 +4,7 @@ A process that is killed before its next change has made all earlier ones, so th
 change show every state that the disk can be left in.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,35 +13,54 @@ from tests.faults.conftest import Trace
 from tests.faults.second_stop import ALREADY_DONE, SecondStop, ends_of_phases
 from tests.faults.strace import Call, Strace, spread
 
-VISIT_KILLS = 50
+VISIT_KILLS = {"arrived": 50, "arrived_by_route": 24}
+"""How often the visit of each train is killed; one opens the results, the other two trees."""
+
 HALF_KILLS = 10
-RECOVERY_KILLS = 5
+RECOVERY_KILLS = 6
+PHASES = ("opening", "open", "sealing")
 SIGKILLED = -9
 
 
-@pytest.fixture(scope="session", params=["opening", "open", "sealing"])
+@pytest.fixture(
+    scope="session",
+    params=[(name, phase) for name in VISIT_KILLS for phase in PHASES],
+    ids=" in ".join,
+)
 def interrupted(
     request: pytest.FixtureRequest,
-    arrived: SecondStop,
     strace: Strace,
     trace: Trace,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> SecondStop:
-    """The train in the middle of each phase, where its visit was killed."""
+    """Each train where its visit was killed in each phase.
+
+    That is in its middle, or, with two trees, at its end, where both are changed.
+    """
+    name, phase = request.param
+    arrived: SecondStop = request.getfixturevalue(name)
     visit = trace(arrived, "run")
-    ends = ends_of_phases(visit)
-    begin = ["opening", "open", "sealing"].index(request.param)
+    begin, end = ends_of_phases(visit)[PHASES.index(phase) :][:2]
     train = arrived.copy_to(tmp_path_factory.mktemp("interrupted") / "train")
-    middle = visit[(ends[begin] + ends[begin + 1]) // 2]
-    assert kill(train, "run", middle, strace) == request.param
+    last = visit[end if arrived.has_route else (begin + end) // 2]
+    assert kill(train, "run", last, strace) == phase
     return train
 
 
-@pytest.mark.parametrize("number", range(VISIT_KILLS))
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [(name, number) for name, kills in VISIT_KILLS.items() for number in range(kills)],
+)
 def test_a_killed_visit_is_finished_by_the_next_start(
-    number: int, arrived: SecondStop, strace: Strace, trace: Trace, tmp_path: Path
+    name: str,
+    number: int,
+    request: pytest.FixtureRequest,
+    strace: Strace,
+    trace: Trace,
+    tmp_path: Path,
 ) -> None:
-    call = spread(trace(arrived, "run"), VISIT_KILLS)[number]
+    arrived: SecondStop = request.getfixturevalue(name)
+    call = spread(trace(arrived, "run"), VISIT_KILLS[name])[number]
     train = arrived.copy_to(tmp_path / "train")
     train.finish(kill(train, "run", call, strace))
 
@@ -72,29 +92,31 @@ def test_a_killed_pre_run_is_repeated(
 
 
 @pytest.mark.parametrize("number", range(HALF_KILLS))
-def test_a_killed_post_run_is_repeated(
-    number: int, waiting: SecondStop, strace: Strace, trace: Trace, tmp_path: Path
+@pytest.mark.parametrize(
+    ("command", "states", "require"),
+    [
+        ("post-run", ("waiting", "sealing", "new"), SecondStop.require_end),
+        ("undo", ("waiting", "old"), SecondStop.require_beginning),
+    ],
+    ids=["post-run", "undo"],
+)
+def test_a_killed_second_half_is_repeated(
+    command: str,
+    states: tuple[str, ...],
+    require: Callable[[SecondStop], None],
+    number: int,
+    waiting: SecondStop,
+    strace: Strace,
+    trace: Trace,
+    tmp_path: Path,
 ) -> None:
-    call = spread(trace(waiting, "post-run"), HALF_KILLS)[number]
+    call = spread(trace(waiting, command), HALF_KILLS)[number]
     train = waiting.copy_to(tmp_path / "train")
-    state = kill(train, "post-run", call, strace)
-    assert state in ("waiting", "sealing", "new")
-    again = train.start("post-run")
-    assert again.status == (ALREADY_DONE if state == "new" else 0), again.stderr
-    train.require_end()
-
-
-@pytest.mark.parametrize("number", range(HALF_KILLS))
-def test_a_killed_undo_is_repeated(
-    number: int, waiting: SecondStop, strace: Strace, trace: Trace, tmp_path: Path
-) -> None:
-    call = spread(trace(waiting, "undo"), HALF_KILLS)[number]
-    train = waiting.copy_to(tmp_path / "train")
-    state = kill(train, "undo", call, strace)
-    assert state in ("waiting", "old")
-    again = train.start("undo")
-    assert again.status == (ALREADY_DONE if state == "old" else 0), again.stderr
-    train.require_beginning()
+    state = kill(train, command, call, strace)
+    assert state in states
+    again = train.start(command)
+    assert again.status == (ALREADY_DONE if state == states[-1] else 0), again.stderr
+    require(train)
 
 
 def kill(train: SecondStop, command: str, call: Call, strace: Strace) -> str:
