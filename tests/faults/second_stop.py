@@ -7,6 +7,7 @@ generation has its definition sealed too.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -217,7 +218,7 @@ def ends_of_phases(calls: list[Call]) -> list[int]:
     return [
         position
         for position, call in enumerate(calls)
-        if call.name.startswith("rename") and call.text.endswith('train_config.json"')
+        if call.change == "rename" and re.search(r'train_config\.json"(, 0)?$', call.text)
     ]
 
 

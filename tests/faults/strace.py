@@ -33,6 +33,11 @@ class Call(NamedTuple):
     text: str
     succeeded: bool
 
+    @property
+    def change(self) -> str:
+        """What it does: its name on every processor, some of which have only the form with `at`."""
+        return re.sub("at2?$", "", self.name)
+
 
 class Unavailable(Exception):
     """strace cannot be used here; the message is the reason to skip the tests."""

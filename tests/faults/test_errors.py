@@ -26,7 +26,7 @@ def test_a_visit_that_the_disk_has_failed_is_finished_by_the_next_start(
     trace: Trace,
     tmp_path: Path,
 ) -> None:
-    calls = [call for call in trace(arrived, "run") if call.name in names and is_on_disk(call)]
+    calls = [call for call in trace(arrived, "run") if call.change in names and is_on_disk(call)]
     train = arrived.copy_to(tmp_path / "train")
     state = fail(train, spread(calls, ERRORS)[number], error, strace)
     train.finish(state)

@@ -40,4 +40,4 @@ def test_code_that_was_damaged_before_the_next_start_is_not_committed(
 
 def _may_fail(call: Call) -> bool:
     names = ("write", "rename", "mkdir", "unlink", "fsync", "syncfs")
-    return call.name in names and is_on_disk(call)
+    return call.change in names and is_on_disk(call)
