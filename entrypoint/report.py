@@ -147,8 +147,8 @@ def stdout() -> IO[bytes]:
 def write_out(pieces: Iterable[bytes]) -> None:
     """Write bytes that a command was asked for to stdout.
 
-    Past its buffer: what is left in that is tried again when the interpreter ends, which then waits
-    for a reader that may never come.
+    Past its buffer: when this returns all is written, and after a stop nothing waits in it for a
+    reader that may never come.
 
     Raises:
         StorageError: as `stdout`.
