@@ -1,0 +1,46 @@
+"""What authenticates files that the runner keeps where a train could change them."""
+
+import hmac
+import os
+from collections.abc import Iterable
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import GCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_CONTEXT = b"pht kept files, version 1"
+_SALT_BYTES = 16
+_NONCE = bytes(12)  # every key is for one message
+
+
+class OneTimeMac:
+    """AES-256-GMAC (NIST SP 800-38D, section 3) of one message, under a key for it alone.
+
+    Args:
+        key: 32 bytes, from which that key is derived with a salt (HKDF, RFC 5869).
+        salt: 16 bytes; random if left out.
+    """
+
+    def __init__(self, key: bytes, salt: bytes | None = None) -> None:
+        self._salt = os.urandom(_SALT_BYTES) if salt is None else salt
+        own = HKDF(hashes.SHA256(), 32, salt=self._salt, info=_CONTEXT).derive(key)
+        self._gmac = Cipher(AES256(own), GCM(_NONCE)).encryptor()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Append to the message."""
+        self._gmac.authenticate_additional_data(data)
+
+    def finalize(self) -> bytes:
+        """Return the salt and the tag, 16 bytes each."""
+        self._gmac.finalize()
+        return self._salt + self._gmac.tag
+
+
+def is_authentic(message: Iterable[bytes], tag: bytes, key: bytes) -> bool:
+    """Return whether a message, in pieces, has the tag that `OneTimeMac` made under this key."""
+    mac = OneTimeMac(key, tag[:_SALT_BYTES])
+    for piece in message:
+        mac.update(piece)
+    return hmac.compare_digest(mac.finalize(), tag)
