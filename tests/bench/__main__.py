@@ -3,9 +3,11 @@
 import argparse
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.bench import in_container, on_disk
+from tests.bench.file_system import mounted
 from tests.bench.generations import GENERATIONS
 from tests.bench.machine import describe
 from tests.bench.page import page
@@ -28,13 +30,19 @@ def main() -> None:
 
 
 def measure(plan: Plan, folder: Path) -> str:
-    """Carry out a plan below a folder of the file system to measure, and return the page."""
+    """Carry out a plan below a folder and return the page."""
     machine = describe()
     folder.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="bench-") as own:
-        home = Path(own, "home")
+    with ExitStack() as stack:
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix="bench-")))
+        home = own / "home"
         home.mkdir()
-        bench = Bench(plan, Path(own), Runner(home))
+        bench = Bench(plan, own, Runner(home))
+        try:
+            bench.folder = stack.enter_context(mounted(own))
+            machine["file system"] = "ext4 with a journal, in a file of the disk"
+        except Unavailable as reason:
+            machine["file system"] = f"the disk's own, since no other can be made: {reason}"
         on_this_disk(bench)
         try:
             engine = Engine.connect()

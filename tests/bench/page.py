@@ -1,5 +1,6 @@
 """Writes what a run has found as docs/benchmarks.md."""
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.bench.generations import GENERATIONS
@@ -30,7 +31,9 @@ How to read it:
 - **s** is a median (see "Runs" below), with `sync` before each run. For this program it is the time
   of the whole process, from the start of the interpreter to its end; for the others it is the time
   within their functions, without start-up and imports. All work on the same files, which are random
-  bytes and lie in the page cache.
+  bytes.
+- **ext4** is a file system made for the run where root can make one (see "Machine"), with a journal
+  and without discarding, as most stations have it.
 - **This program is durable, the others are not:** it flushes what it wrote, and keeps the old
   ciphertext until the train has succeeded. The others flush nothing and keep nothing.
 - **× published:** how many times as fast as `hash_results` and `FileEncryptor` of the published
@@ -40,7 +43,7 @@ How to read it:
   exist at one time, summed, measured in a run of its own; what they share counts for each.
 - **of the limit:** what the protocol's primitives alone would take on two cores, as a part of what
   this program takes. It is half the sum of their times, but never less than the time of SHA-512,
-  which goes over all files as one chain.
+  which goes over all files as one chain. Reading and writing the files is not counted.
 - **In a container** a visit is one plain `docker run` of a train that comes in the layers of an
   image, and the times are the engine's: pre-run from the start of the container to step 6, post-run
   from the last line of the train to the status line. The others run in a container of that image.
@@ -52,7 +55,7 @@ PRIMITIVES = """\
 ## Primitives
 
 On one core, by the standard library and `cryptography`, in pieces of the size that this program
-works in:
+works in. They are measured anew for every row, right after the programs; here are the medians:
 """
 
 
@@ -96,7 +99,10 @@ def _memory(figure: Figure) -> str:
 
 
 def _primitives(bench: Bench) -> list[tuple[str, str]]:
-    return [(one.name, f"{1 / seconds / MB:,.0f}") for one, seconds in bench.primitives.items()]
+    return [
+        (one.name, f"{1 / statistics.median(seconds) / MB:,.0f}")
+        for one, seconds in bench.primitives.items()
+    ]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
