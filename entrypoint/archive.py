@@ -1,13 +1,13 @@
 """Tar archives of a train's files: written in archive order, restored without any escape."""
 
 import errno
-import hashlib
 import os
 import stat
 import tarfile
 from pathlib import Path
 from typing import IO
 
+from entrypoint.crypto.mac import OneTimeMac
 from entrypoint.errors import MalformedTrain
 from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
 from entrypoint.tree import Entry, Kind, describe_special
@@ -31,7 +31,6 @@ class Writer:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._digest = hashlib.sha256()
         self._missing = 0
 
     def add(self, info: tarfile.TarInfo) -> None:
@@ -68,13 +67,29 @@ class Writer:
         """Write the end of the archive; the file stays open."""
         self._append(bytes(2 * tarfile.BLOCKSIZE))
 
-    def digest(self) -> bytes:
-        """Return the SHA-256 of what was written so far."""
-        return self._digest.digest()
+    def _append(self, data: bytes) -> None:
+        self._file.write(data)
+
+
+class KeptWriter(Writer):
+    """Writes an archive to go back to, and authenticates it: a train can write where we can.
+
+    Args:
+        file: a new one.
+        key: 32 bytes that only this station knows.
+    """
+
+    def __init__(self, file: IO[bytes], key: bytes) -> None:
+        super().__init__(file)
+        self._mac = OneTimeMac(key)
+
+    def tag(self) -> bytes:
+        """Return what `WorkFolder.is_kept` takes, once the archive is closed."""
+        return self._mac.finalize()
 
     def _append(self, data: bytes) -> None:
-        self._digest.update(data)
-        self._file.write(data)
+        self._mac.update(data)
+        super()._append(data)
 
 
 def member(entry: Entry, name: str) -> tarfile.TarInfo:

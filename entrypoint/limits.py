@@ -41,6 +41,10 @@ WRITE_BYTES = 1024 * 1024
 """How much of a large file is written at once, in bytes: a call to the kernel costs more than the
 copying that it saves."""
 
+PASSING_BYTES = 16 * 1024 * 1024
+"""How much of a large file may be in the page cache behind the place that is read or written, in
+bytes: the disk lags behind the kernel."""
+
 RELAY_SLOT_BYTES = 128 * 1024
 RELAY_SLOTS = 16
 """Shared memory through which two processes hand over a large file: slots, and bytes of each."""

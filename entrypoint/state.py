@@ -10,12 +10,13 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from entrypoint.archive import KeptWriter
 from entrypoint.config_file import no_train, read_bytes, refuse_links
 from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
 from entrypoint.limits import CONFIG_BYTES
@@ -50,7 +51,7 @@ class Journal:
         station: the id of the station that began it.
         session_id: of the train, hex.
         config: the old `train_config.json`, whole.
-        kept: the trees that the visit opens, by name, and from `open` on SHA-256 of the archive of
+        kept: the trees that the visit opens, by name, and from `open` on the tag of the archive of
             the old tree; None if there was no room to keep it.
         key: the fresh symmetric key, wrapped for this station; from `sealing` on.
         public: fields of the configuration that a running train may read.
@@ -159,11 +160,15 @@ class VisitState:
         """Record the next phase."""
         self._record(replace(self._begun(), phase=phase))
 
+    def keeping(self, work: WorkFolder) -> AbstractContextManager[KeptWriter]:
+        """Give the archive that takes the old tree; its tag is for `open`."""
+        return work.keeping(self._key)
+
     def open(self, kept: Mapping[str, bytes | None]) -> None:
         """Record that the trees may be replaced: opening → open.
 
         Args:
-            kept: for each of them SHA-256 of the archive of the old one, which is durable, or None.
+            kept: for each of them the tag of the archive of the old one, which is durable, or None.
         """
         self._record(replace(self._begun(), phase=Phase.OPEN, kept=kept))
 
@@ -186,7 +191,7 @@ class VisitState:
         journal = self._begun()
         opened = self._opened()
         if journal.phase is not Phase.OPENING:
-            if not all(work.is_kept(journal.kept[work.name]) for work in opened):
+            if not all(work.is_kept(journal.kept[work.name], self._key) for work in opened):
                 self._scrub()
                 return False
             for work in opened:

@@ -21,7 +21,6 @@ from entrypoint.protocol.decrypt import (
     Target,
     decrypt,
     decrypt_definition,
-    keeping,
     publish,
     space_needed,
 )
@@ -238,9 +237,9 @@ class Steps(KeylessSteps):
         self.remove_unlisted(train.config, self._leave_out(train.config))
 
     def _open(self, train: VerifiedTrain, work: WorkFolder, *, keep: bool) -> bytes | None:
-        """Decrypt a tree into its work folder; return the digest of the old one if it is kept."""
+        """Decrypt a tree into its work folder; return the tag of the old one if it is kept."""
         with (
-            keeping(work.old, work.tree) if keep else nullcontext() as old,
+            self.disk.keeping(work) if keep else nullcontext() as old,
             PackWriter(work.small) as small,
         ):
             target = Target(work.large, small, old)
@@ -254,7 +253,7 @@ class Steps(KeylessSteps):
                     leave_out=work.leave_out,
                     proceed=self._stop.check,
                 )
-        return old.digest() if old else None
+        return old.tag() if old else None
 
     def _works(self, config: TrainConfig) -> list[WorkFolder]:
         """Return the work folders of the trees that travel encrypted."""

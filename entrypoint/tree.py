@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import IO
 
+from entrypoint import passing
 from entrypoint.errors import MalformedTrain
 from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES, WRITE_BYTES
 from entrypoint.model import WORK_NAME
@@ -107,9 +108,13 @@ def is_small(entry: Entry) -> bool:
     )
 
 
-def create_like(path: Path, like: os.stat_result) -> IO[bytes]:
-    """Create a new file with the mode, and as root the owner, of another one."""
-    file = path.open("xb", buffering=WRITE_BYTES)
+def create_like(path: Path, like: os.stat_result, *, durable: bool = False) -> IO[bytes]:
+    """Create a new file with the mode, and as root the owner, of another one.
+
+    Args:
+        durable: whether it will have to be durable, see `passing.new`.
+    """
+    file = passing.new(path) if durable else path.open("xb", buffering=WRITE_BYTES)
     if os.name == "posix":
         if os.geteuid() == 0:
             os.fchown(file.fileno(), like.st_uid, like.st_gid)

@@ -1,14 +1,18 @@
 """The work folder of one tree that a visit opens (docs/crash-safety.md, "The work folders")."""
 
-import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from entrypoint import archive
+from entrypoint import archive, passing
+from entrypoint.crypto.digests import chunks
+from entrypoint.crypto.mac import is_authentic
 from entrypoint.linux.disk import syncfs
 from entrypoint.linux.mounts import is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
+from entrypoint.tree import Entry, Kind
 
 
 class WorkFolder:
@@ -90,15 +94,32 @@ class WorkFolder:
             self.tree.mkdir()
         empty(self.tree, leave_out=self.leave_out)
 
-    def is_kept(self, digest: bytes | None) -> bool:
-        """Return whether the archive of the old tree is there and has this SHA-256.
+    @contextmanager
+    def keeping(self, key: bytes) -> Iterator[archive.KeptWriter]:
+        """Give the archive of the old tree; at the end of the block it is durable.
 
-        The train can write where we can.
+        Args:
+            key: 32 bytes that only this station knows.
         """
-        if not is_folder(self.path) or not self.old.is_file():
+        with passing.new(self.old) as file:
+            old = archive.KeptWriter(file, key)
+            if self.tree.is_dir():
+                old.add(archive.member(Entry(".", Kind.DIRECTORY, self.tree.stat()), "."))
+            yield old
+            old.close()
+            file.flush()
+            os.fsync(file.fileno())
+
+    def is_kept(self, tag: bytes | None, key: bytes) -> bool:
+        """Return whether the archive of the old tree is there as it was written.
+
+        Args:
+            tag: what the archive returned, None if nothing was kept.
+            key: the one it was written with.
+        """
+        if tag is None or not is_folder(self.path) or not self.old.is_file():
             return False
-        with self.old.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest() == digest
+        return is_authentic(chunks(self.old), tag, key)
 
     def restore(self) -> None:
         """Put the old tree back; idempotent."""

@@ -153,7 +153,7 @@ def _draft(definition: Definition, files: Sequence[str]) -> Draft:
 
 def _copy(source: Path, target: Path, cipher: Cipher, key: bytes | None) -> None:
     """Copy a file and its mode; if there is a key, encrypt it on its way."""
-    contents = chunks(source)
+    contents: Iterable[bytes] = chunks(source)
     if key is not None:
         contents = through(cipher.encryptor(key, os.urandom(IV_BYTES)), contents)
     with target.open("xb") as file:

@@ -38,7 +38,7 @@ def peek_iv(head: bytes) -> bytes | None:
 
 
 def encryptor(key: bytes, iv: bytes) -> Streams:
-    """Return the streams that encrypt a file; the first leaves AES to the second.
+    """Return the stream that encrypts a file, as the second one.
 
     Args:
         key: 32 bytes.
@@ -47,11 +47,11 @@ def encryptor(key: bytes, iv: bytes) -> Streams:
     Raises:
         ValueError: key or IV is malformed.
     """
-    return _Unchanged(), Encryptor(AES256(key), iv)
+    return None, Encryptor(AES256(key), iv)
 
 
 def decryptor(key: bytes) -> Streams:
-    """Return the streams that decrypt a file; the first raises InvalidBlocks.
+    """Return the stream that decrypts a file, as the first one; it raises InvalidBlocks.
 
     Args:
         key: 32 bytes.
@@ -59,17 +59,7 @@ def decryptor(key: bytes) -> Streams:
     Raises:
         ValueError: the key is malformed.
     """
-    return _Decryptor(key), _Unchanged()
-
-
-class _Unchanged:
-    """Passes on what comes; hashing is then all that its process has to do."""
-
-    def update(self, data: bytes | memoryview) -> bytes:
-        return bytes(data)
-
-    def finalize(self) -> bytes:
-        return b""
+    return _Decryptor(key), None
 
 
 class _Decryptor:

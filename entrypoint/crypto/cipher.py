@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 IV_BYTES = 16
 """Length of every IV, in bytes."""
@@ -22,20 +22,23 @@ class Stream(Protocol):
         """Return the rest; a decryptor raises InvalidCiphertext unless everything was authentic."""
 
 
-Streams = tuple[Stream, Stream]
-"""Two streams that a file passes one after the other, each about half of the work: of a large file
-they run in two processes. A file is hashed before the first in encrypting, after the second in
-decrypting."""
+Streams = tuple[Stream | None, Stream | None]
+"""Two streams that a file passes one after the other: of a large file in two processes. A file is
+hashed before the first in encrypting, after the second in decrypting, by the same process; there is
+no stream in that one if hashing is as much work as all the rest."""
+
+Piece = TypeVar("Piece", bytes, bytes | memoryview)
 
 
-def through(streams: Streams, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """Yield what two streams make of a whole file, in this process."""
-    first, second = streams
-    return through_one(second, through_one(first, pieces))
+def through(streams: Iterable[Stream | None], pieces: Iterable[Piece]) -> Iterable[Piece]:
+    """Return what streams make of a whole file; it passes those that are None unchanged."""
+    for stream in streams:
+        if stream:
+            pieces = _through(stream, pieces)
+    return pieces
 
 
-def through_one(stream: Stream, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """Yield what one stream makes of a whole file."""
+def _through(stream: Stream, pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     for piece in pieces:
         yield stream.update(piece)
     yield stream.finalize()
@@ -49,7 +52,7 @@ class Cipher:
         generate_key: returns a fresh random key in the form that envelopes carry.
         encryptor: starts to encrypt one file, given the key and a 16-byte IV.
         decryptor: starts to decrypt one file, given the key; what it returns is unverified until
-            `finalize` of the second stream has succeeded.
+            `finalize` of the last stream has succeeded.
         peek_iv: returns the IV of an encrypted file from its head, or None if it is no such file.
         head_bytes: how long the head is that `peek_iv` needs.
     """

@@ -10,17 +10,17 @@ oracle").
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Container, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
-from entrypoint import archive, relay
-from entrypoint.crypto.cipher import InvalidCiphertext, through, through_one
+from entrypoint import archive, passing, relay
+from entrypoint.crypto.cipher import InvalidCiphertext, through
 from entrypoint.errors import RouteError
-from entrypoint.limits import SEALED_CHUNK_BYTES, WRITE_BYTES
+from entrypoint.limits import SEALED_CHUNK_BYTES
 from entrypoint.pack import PackWriter, apply
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
@@ -41,20 +41,7 @@ class Target:
 
     plain: Path
     small: PackWriter | None = None
-    old: archive.Writer | None = None
-
-
-@contextmanager
-def keeping(old: Path, tree: Path) -> Iterator[archive.Writer]:
-    """Give an archive at `old` for the ciphertext of `tree`; afterwards it is durable."""
-    with old.open("xb", buffering=WRITE_BYTES) as file:
-        writer = archive.Writer(file)
-        if tree.is_dir():
-            writer.add(archive.member(Entry(".", Kind.DIRECTORY, tree.stat()), "."))
-        yield writer
-        writer.close()
-        file.flush()
-        os.fsync(file.fileno())
+    old: archive.KeptWriter | None = None
 
 
 def decrypt(
@@ -125,7 +112,9 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
     small.unlink()
     for entry in walk(plain):
         if entry.kind is not Kind.DIRECTORY:
-            (plain / entry.path).replace(tree / entry.path)
+            # A rename over a file would wait until the plaintext has come to the disk (ext4).
+            (tree / entry.path).unlink()
+            (plain / entry.path).rename(tree / entry.path)
 
 
 def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
@@ -229,43 +218,52 @@ class _Run:
     def _decrypt_large(self, source: IO[bytes], entry: Entry) -> int:
         size = 0
         first, second = self._config.cipher.decryptor(self._key)
-        with (
-            self._plain_file(entry) as plain,
-            relay.pulling(through_one(first, _contents(source)), InvalidCiphertext) as pieces,
-        ):
-            for piece, _ in zip_longest(pieces, self._keep(source, entry), fillvalue=b""):
-                self._proceed()
-                size += self._take(second.update(piece), plain)
-            return size + self._take(second.finalize(), plain)
+        with self._new_plain(entry) as plain:
+            opened = through((first,), _contents(source))
+            if plain and second is None:
+                opened, plain = _written(opened, plain), None
+            with relay.pulling(opened, InvalidCiphertext) as pieces:
+                plaintext = through((second,), pieces)
+                for piece, _ in zip_longest(plaintext, self._keep(source, entry), fillvalue=b""):
+                    self._proceed()
+                    self._digest.update(piece)
+                    size += len(piece)
+                    if plain:
+                        plain.write(piece)
+        return size
 
     def _keep(self, source: IO[bytes], entry: Entry) -> Iterator[None]:
-        """Put a file into the archive of the old state, a chunk between two yields."""
+        """Put a file into the archive of the old tree, if there is one, a chunk between two yields.
+
+        The other process is ahead, so that pages of the file may leave the cache here.
+        """
         old = self._target.old if self._target else None
         if old:
             old.add(info := archive.member(entry, entry.path))
-            while chunk := source.read(SEALED_CHUNK_BYTES):
+            for chunk in passing.chunks(source, SEALED_CHUNK_BYTES):
                 old.write(chunk)
                 yield
             old.end_file(info)
 
-    def _take(self, plaintext: bytes, plain: IO[bytes] | None) -> int:
-        self._digest.update(plaintext)
-        if plain:
-            plain.write(plaintext)
-        return len(plaintext)
-
-    def _plain_file(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
+    def _new_plain(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
             return nullcontext()
         return create_like(self._target.plain / entry.path, entry.stat)
 
 
 def _contents(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the contents of a file and leave its position alone, for another process uses that."""
-    position = 0
-    while chunk := os.pread(file.fileno(), SEALED_CHUNK_BYTES, position):
-        position += len(chunk)
-        yield chunk
+    """Yield the contents of a file as an opening of its own reads them, in another process."""
+    with open(file.name, "rb", buffering=0) as again:
+        while chunk := again.read(SEALED_CHUNK_BYTES):
+            yield chunk
+
+
+def _written(pieces: Iterable[bytes], file: IO[bytes]) -> Iterator[bytes]:
+    """Yield the pieces, each of which is written to the file already."""
+    for piece in pieces:
+        file.write(piece)
+        yield piece
+    file.flush()
 
 
 def _repeat(entry: Entry, target: Target) -> None:

@@ -20,8 +20,8 @@ from typing import IO, Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from entrypoint import relay
-from entrypoint.crypto.cipher import IV_BYTES, InvalidCiphertext, through, through_one
+from entrypoint import passing, relay
+from entrypoint.crypto.cipher import IV_BYTES, InvalidCiphertext, through
 from entrypoint.crypto.keys import PrivateKey, wrap
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
@@ -184,7 +184,7 @@ class _Sealing:
         return self._cipher.peek_iv(head[: self._cipher.head_bytes]) == iv
 
     def _chunks(self, source: IO[bytes]) -> Iterator[bytes]:
-        while chunk := source.read(CHUNK_BYTES):
+        for chunk in passing.chunks(source, CHUNK_BYTES):
             self._proceed()
             yield chunk
 
@@ -192,16 +192,19 @@ class _Sealing:
         size = 0
         first, second = self._cipher.encryptor(self._key, iv)
 
+        def hashed() -> Iterator[bytes]:
+            nonlocal size
+            for chunk in chunks:
+                size += self._hash(chunk)
+                yield chunk
+
         def write(pieces: Iterable[bytes | memoryview]) -> None:
-            target.writelines(through_one(second, pieces))
+            target.writelines(through((second,), pieces))
             target.flush()
 
         with relay.pushing(write) as push:
-            for chunk in chunks:
-                self._digest.update(chunk)
-                push(first.update(chunk))
-                size += len(chunk)
-            push(first.finalize())
+            for piece in through((first,), hashed()):
+                push(piece)
         return size
 
     def _hash_sealed(self, chunks: Iterable[bytes], path: str) -> int:
@@ -266,7 +269,7 @@ class _Batch:
         """Give a new file, with the mode and owner of the one that it will replace."""
         self._make_room(entry.stat.st_size)
         temporary = self._folder / f"{self._number}.{len(self._files)}"
-        with create_like(temporary, entry.stat) as file:
+        with create_like(temporary, entry.stat, durable=True) as file:
             yield file
         self._files.append((temporary, entry.path))
 

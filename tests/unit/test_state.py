@@ -16,7 +16,6 @@ from entrypoint import archive
 from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput, SystemFailure
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
-from entrypoint.protocol.decrypt import keeping
 from entrypoint.state import Journal, Phase, VisitState, lock
 from entrypoint.tree import Kind, walk
 from entrypoint.work import WorkFolder
@@ -68,10 +67,10 @@ def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> Visi
     state = VisitState(paths, KEY)
     state.begin(JOURNAL)
     (state.results.large / "tool").write_bytes(b"plain tool")
-    digest = keep(state.results) if kept else None
+    tag = keep(state, state.results) if kept else None
     if phase is Phase.OPENING:
         return state
-    state.open({"pht_results": digest})
+    state.open({"pht_results": tag})
     (state.results.large / "tool").replace(paths.results / "tool")
     if phase is Phase.WAITING:
         state.enter(Phase.WAITING)
@@ -80,16 +79,16 @@ def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> Visi
     return state
 
 
-def keep(work: WorkFolder) -> bytes:
-    """Write the archive of an old tree, as the decryption does, and return its digest."""
-    with keeping(work.old, work.tree) as old:
+def keep(state: VisitState, work: WorkFolder) -> bytes:
+    """Write the archive of an old tree, as the decryption does, and return its tag."""
+    with state.keeping(work) as old:
         for entry in walk(work.tree):
             info = archive.member(entry, entry.path)
             if entry.kind is Kind.FILE:
                 old.add_file(info, (work.tree / entry.path).read_bytes())
             else:
                 old.add(info)
-    return old.digest()
+    return old.tag()
 
 
 def restart(paths: Paths, key: bytes = KEY) -> bytes | Journal:
@@ -182,9 +181,9 @@ def test_results_that_did_not_exist_are_gone_after_going_back(paths: Paths) -> N
     subprocess.run(["rm", "-r", paths.results], check=True)
     state = VisitState(paths, KEY)
     state.begin(JOURNAL)
-    with keeping(state.results.old, paths.results) as old:
+    with state.keeping(state.results) as old:
         pass
-    state.open({"pht_results": old.digest()})
+    state.open({"pht_results": old.tag()})
     paths.results.mkdir()
     (paths.results / "added").write_bytes(b"plain")
     assert state.go_back()
@@ -231,10 +230,10 @@ def begin_both(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) ->
     state = VisitState(paths, KEY)
     state.begin(replace(JOURNAL, kept={"pht_results": None, "pht_train": None}))
     works = (state.results, state.train)
-    digests = {work.name: keep(work) if kept else None for work in works}
+    tags = {work.name: keep(state, work) if kept else None for work in works}
     if phase is Phase.OPENING:
         return state
-    state.open(digests)
+    state.open(tags)
     (paths.results / "tool").write_bytes(b"plain tool")
     (paths.train / "code.py").write_bytes(b"plain code")
     return state

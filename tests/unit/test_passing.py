@@ -1,0 +1,100 @@
+"""Large files pass through the page cache: whole, on their way to the disk at once, and gone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from entrypoint import passing
+from entrypoint.limits import CHUNK_BYTES, PASSING_BYTES, WRITE_BYTES
+from entrypoint.linux.mounts import mount_of
+from tests.faults.strace import Strace, Unavailable
+from tests.station import REPOSITORY
+
+SIZE = 3 * PASSING_BYTES + 1000
+
+
+def filled(path: Path) -> bytes:
+    """Make a file that is on the disk and in the cache, and return its contents."""
+    contents = os.urandom(WRITE_BYTES) * (SIZE // WRITE_BYTES) + bytes(SIZE % WRITE_BYTES)
+    with path.open("wb") as file:
+        file.write(contents)
+        file.flush()
+        os.fsync(file.fileno())
+    return contents
+
+
+def cached_bytes(path: Path) -> int:
+    """Return how much of a file is in the page cache."""
+    options = ["--bytes", "--noheadings", "--output", "RES"]
+    done = subprocess.run(["fincore", *options, path], check=True, capture_output=True)
+    return int(done.stdout)
+
+
+def read(path: Path) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        return b"".join(passing.chunks(file, CHUNK_BYTES))
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, SIZE])
+def test_a_file_is_read_whole(size: int, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    contents = filled(path)[:size]
+    os.truncate(path, size)
+    assert read(path) == contents
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages leave the cache on Linux only")
+def test_what_was_read_leaves_the_cache(tmp_path: Path) -> None:
+    if shutil.which("fincore") is None:
+        pytest.skip("no fincore on the PATH")
+    if mount_of(tmp_path).fs_type == "tmpfs":
+        pytest.skip("tests run in memory here")
+    path = tmp_path / "file"
+    filled(path)
+    assert cached_bytes(path) >= SIZE
+    read(path)
+    assert cached_bytes(path) < 2 * PASSING_BYTES
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    source, copy = tmp_path / "file", tmp_path / "copy"
+    contents = filled(source)
+    with source.open("rb") as file, passing.new(copy) as target:
+        while piece := file.read(70_001):
+            target.write(piece)
+    assert copy.read_bytes() == contents
+
+
+def test_no_file_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        passing.new(tmp_path / "file")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux only")
+def test_the_disk_begins_with_every_piece_at_once(tmp_path: Path) -> None:
+    try:
+        strace = Strace.find().program
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    code = """
+import sys
+from pathlib import Path
+from entrypoint import passing
+with passing.new(Path(sys.argv[1])) as file:
+    for _ in range(int(sys.argv[2]) // 4096):
+        file.write(bytes(4096))
+"""
+    log = tmp_path / "log"
+    size = str(PASSING_BYTES + 2 * WRITE_BYTES)
+    program = [sys.executable, "-c", code, str(tmp_path / "file"), size]
+    follow = [strace, "--output", str(log), "--trace=/fadvise"]
+    subprocess.run([*follow, *program], check=True, cwd=REPOSITORY)
+    advice = [line.split("(")[1].split(", ") for line in log.read_text().splitlines()[:-1]]
+    starts = [int(start) for _, start, length, what in advice if int(length) == WRITE_BYTES]
+    written = [WRITE_BYTES * number for number in range(PASSING_BYTES // WRITE_BYTES + 2)]
+    assert starts == [*written[:-1], 0, written[-1], WRITE_BYTES]
