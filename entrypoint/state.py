@@ -29,7 +29,7 @@ from entrypoint.work import WorkFolder
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VERSION = 1
-_LATER_BYTES = 4096  # more than a journal grows: by an envelope of 1024 bytes, two digests, in hex
+_LATER_BYTES = 4096  # more than a journal grows: by an envelope of 1024 bytes, two tags, in hex
 
 
 class Phase(StrEnum):
@@ -172,6 +172,11 @@ class VisitState:
         """
         self._record(replace(self._begun(), phase=Phase.OPEN, kept=kept))
 
+    def wait(self) -> None:
+        """Make the plaintext durable and leave it to the operator: open → waiting."""
+        self._sync()  # nobody verifies it again before it is sealed
+        self.enter(Phase.WAITING)
+
     def start_sealing(self, key: bytes) -> None:
         """Make the train's results durable and record the wrapped new key: → sealing."""
         for work in self._opened():
@@ -277,7 +282,7 @@ class VisitState:
             station=visit["station"],
             session_id=visit["session_id"],
             config=visit["config"].encode(),
-            kept={name: _from_hex(digest) for name, digest in visit["kept"].items()},
+            kept={name: _from_hex(tag) for name, tag in visit["kept"].items()},
             key=_from_hex(visit["key"]),
             public={name: value for name, value in document.items() if name not in known},
         )
@@ -290,7 +295,7 @@ def _fields(journal: Journal) -> dict[str, Any]:
         "station": journal.station,
         "session_id": journal.session_id,
         "config": journal.config.decode(),
-        "kept": {name: _hex(digest) for name, digest in journal.kept.items()},
+        "kept": {name: _hex(tag) for name, tag in journal.kept.items()},
         "key": _hex(journal.key),
     }
 

@@ -86,7 +86,7 @@ def pre_run(settings: Settings, report: Report) -> Outcome:
         _refuse_second_visit(steps, train)
         with steps.or_go_back():
             steps.open(train, found)
-            steps.disk.enter(Phase.WAITING)
+            steps.disk.wait()
         steps.state = "waiting"
         return outcome(steps, "opened")
 
