@@ -1,13 +1,14 @@
 """Large files that pass through the page cache and leave it.
 
-Nobody reads them again soon: what is read is about to be replaced, and what is written travels on.
-Their pages would push out what the train needs, and new ones cost more than those just given back.
+What is read is about to be replaced, and what is written is for the next station. Their pages would
+push out what the train needs, and new ones cost more than those just given back.
 """
 
 import io
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,4 +54,5 @@ def _let_go(descriptor: int, start: int, length: int) -> None:
     The others leave the cache (posix_fadvise(2), POSIX_FADV_DONTNEED; Linux, mm/fadvise.c).
     """
     if sys.platform == "linux" and start >= 0:
-        os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)
+        with suppress(OSError):  # some sandboxes know no advice; the file is written all the same
+            os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)

@@ -65,7 +65,8 @@ def pulling(
     """Give the pieces that the second process draws from a generator not yet begun.
 
     Args:
-        pieces: may read from an open file, but not move its position, which is shared.
+        pieces: may use open files that nobody else does meanwhile; what it writes to them counts,
+            if it flushes them.
         refusal: what the generator may raise besides OSError, and this iterator then does.
 
     Raises:

@@ -112,7 +112,8 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
     small.unlink()
     for entry in walk(plain):
         if entry.kind is not Kind.DIRECTORY:
-            # A rename over a file would wait until the plaintext has come to the disk (ext4).
+            # Not in one step: a rename over a file has ext4 write all of the plaintext at once. It
+            # need not be durable here: until the train has succeeded, the archive is the way back.
             (tree / entry.path).unlink()
             (plain / entry.path).rename(tree / entry.path)
 
@@ -218,17 +219,17 @@ class _Run:
     def _decrypt_large(self, source: IO[bytes], entry: Entry) -> int:
         size = 0
         first, second = self._config.cipher.decryptor(self._key)
-        with self._new_plain(entry) as plain:
-            opened = through((first,), _contents(source))
+        with open(source.name, "rb", buffering=0) as again, self._new_plain(entry) as plain:
+            opened = through((first,), _contents(again))
             if plain and second is None:
-                opened, plain = _written(opened, plain), None
+                opened = _written(opened, plain)
             with relay.pulling(opened, InvalidCiphertext) as pieces:
                 plaintext = through((second,), pieces)
                 for piece, _ in zip_longest(plaintext, self._keep(source, entry), fillvalue=b""):
                     self._proceed()
                     self._digest.update(piece)
                     size += len(piece)
-                    if plain:
+                    if plain and second:
                         plain.write(piece)
         return size
 
@@ -252,10 +253,9 @@ class _Run:
 
 
 def _contents(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the contents of a file as an opening of its own reads them, in another process."""
-    with open(file.name, "rb", buffering=0) as again:
-        while chunk := again.read(SEALED_CHUNK_BYTES):
-            yield chunk
+    """Yield the contents of a file, which stays in the cache: the first process reads it too."""
+    while chunk := file.read(SEALED_CHUNK_BYTES):
+        yield chunk
 
 
 def _written(pieces: Iterable[bytes], file: IO[bytes]) -> Iterator[bytes]:

@@ -271,6 +271,7 @@ class _Batch:
         temporary = self._folder / f"{self._number}.{len(self._files)}"
         with create_like(temporary, entry.stat, durable=True) as file:
             yield file
+            os.fsync(file.fileno())  # what could not be written, syncfs may tell somebody else
         self._files.append((temporary, entry.path))
 
     def put_in_place(self) -> None:

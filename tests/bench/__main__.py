@@ -42,7 +42,7 @@ def measure(plan: Plan, folder: Path) -> str:
             bench.folder = stack.enter_context(mounted(own))
             machine["file system"] = "ext4 with a journal, in a file of the disk"
         except Unavailable as reason:
-            machine["file system"] = f"the disk's own, since no other can be made: {reason}"
+            machine["file system"] = f"the disk's own, for no other can be made: {reason}"
         on_this_disk(bench)
         try:
             engine = Engine.connect()
