@@ -4,12 +4,13 @@ import json
 import os
 import statistics
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 PRE_RUN, POST_RUN = HALVES = ("pre-run", "post-run")
 """The two halves of a visit, as everything here names them."""
@@ -65,7 +66,7 @@ def timed(command: Command) -> tuple[float, bytes]:
     """Run a command on a disk that has nothing left to write; return its seconds and its output."""
     os.sync()
     began = time.perf_counter()
-    with _started(command) as process:
+    with _started(command, subprocess.PIPE, subprocess.PIPE) as process:
         output, errors = process.communicate()
         seconds = time.perf_counter() - began
     _must_succeed(process, errors)
@@ -80,20 +81,19 @@ def memory_of(command: Command) -> int:
     that sampling misses only its last moments.
     """
     highest = 0
-    with _started(command) as process:
-        while process.poll() is None:
-            highest = max(highest, sum(map(_highest_rss, _tree(process.pid))))
-            time.sleep(SAMPLE_S)
-        _, errors = process.communicate()
-    _must_succeed(process, errors)
+    with tempfile.TemporaryFile() as errors:  # a pipe would be full one day, and nobody reads it
+        with _started(command, subprocess.DEVNULL, errors) as process:
+            while process.poll() is None:
+                highest = max(highest, sum(map(_highest_rss, _tree(process.pid))))
+                time.sleep(SAMPLE_S)
+        errors.seek(0)
+        _must_succeed(process, errors.read())
     return highest
 
 
-def _started(command: Command) -> "subprocess.Popen[bytes]":
+def _started(command: Command, output: int, errors: int | IO[bytes]) -> "subprocess.Popen[bytes]":
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return subprocess.Popen(command, env=environment, stdout=output, stderr=errors)
 
 
 def _must_succeed(process: "subprocess.Popen[bytes]", errors: bytes) -> None:

@@ -144,6 +144,11 @@ def test_the_loop_notices_a_forged_token(tmp_path: Path) -> None:
         plain_loop.open_flat([str(path)], Fernet.generate_key(), bytes(64))
 
 
+def test_a_program_may_print_any_amount_while_its_memory_is_measured() -> None:
+    code = "import sys; print('x' * 1_000_000); sys.stderr.write('x' * 1_000_000)"
+    assert memory_of([sys.executable, "-I", "-c", code]) > 0
+
+
 def test_memory_is_that_of_all_processes() -> None:
     size = 64 * MIB
     child = f"import time; held = bytes(range(256)) * ({size} // 256); time.sleep(0.2)"
