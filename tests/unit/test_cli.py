@@ -294,6 +294,7 @@ def closed(descriptor: int, *arguments: str) -> "subprocess.CompletedProcess[str
     return subprocess.run(
         [*shell, sys.executable, "-m", "entrypoint", *arguments],
         cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"]},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
