@@ -17,7 +17,7 @@ from entrypoint.author.interrupt import interruptible
 from entrypoint.errors import PhtError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
-from entrypoint.report import Fact, Report, complete_streams, drop_stdout, show, stdout, write_out
+from entrypoint.report import Fact, Report, complete_streams, show, stdout, write_out
 
 _Command = Callable[[argparse.Namespace, Report], int]
 
@@ -32,7 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PhtError as error:
         return _refuse(report, error)
     except OSError as error:
-        drop_stdout()
         return _refuse(report, storage_error(error))
     except KeyboardInterrupt:
         report.progress_done()

@@ -15,6 +15,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import IO
 
 from entrypoint.errors import PhtError, StorageError
@@ -122,11 +123,9 @@ def show(text: str) -> None:
     """Write text for people to stdout; a reader that has seen enough may leave, or not be there."""
     if sys.stdout is None:
         return
-    try:
+    with suppress(BrokenPipeError):
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
-        drop_stdout()
 
 
 def stdout() -> IO[bytes]:
@@ -172,14 +171,6 @@ def complete_streams() -> None:
         except OSError:
             # The lowest number that is free is this one; the train gets it too.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-
-
-def drop_stdout() -> None:
-    """Forget what could not be written to stdout.
-
-    It would be tried again when the interpreter ends, which then changes the exit status to 120.
-    """
-    sys.stdout = io.StringIO()
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
