@@ -51,7 +51,10 @@ def check_bounds(key: PublicKey) -> None:
 
 
 def load_private_key(pem: bytes, password: bytes | None, source: str) -> PrivateKey:
-    """Read an RSA private key from PEM (PKCS#1 or PKCS#8).
+    """Read an RSA private key from PEM (PKCS#1 or PKCS#8), and make sure that it works.
+
+    OpenSSL would test the factors for primality at length, which takes longer than all else that
+    a visit computes. Here they are tested by use (docs/security.md, "Private keys").
 
     Args:
         pem: the file's bytes.
@@ -62,10 +65,12 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
         SettingsError: unreadable, wrong or missing password, not RSA, or out of bounds.
     """
     try:
-        key = serialization.load_pem_private_key(pem, password)
+        key = serialization.load_pem_private_key(pem, password, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise BadKey("is not an RSA key")
         check_bounds(key.public_key())
+        if not (_belong_together(key.private_numbers()) and _opens_its_envelopes(key)):
+            raise BadKey("is damaged: its numbers do not belong together")
     except TypeError:
         problem = "is encrypted" if password is None else "is not encrypted, but a password is set"
         raise _bad_private_key(source, problem) from None
@@ -75,6 +80,23 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
     except BadKey as problem:
         raise _bad_private_key(source, str(problem)) from None
     return key
+
+
+def _belong_together(key: rsa.RSAPrivateNumbers) -> bool:
+    """Return whether a key is consistent (RFC 8017, section 3.2) if its factors are prime."""
+    p, q, d = key.p, key.q, key.d
+    n, e = key.public_numbers.n, key.public_numbers.e
+    return (
+        (p * q == n and p > 1 and q > 1 and n % 2 == 1)
+        and (d * e % (p - 1) == 1 and d * e % (q - 1) == 1)
+        and (key.dmp1 == d % (p - 1) and key.dmq1 == d % (q - 1))
+        and (key.iqmp < p and key.iqmp * q % p == 1)
+    )
+
+
+def _opens_its_envelopes(key: PrivateKey) -> bool:
+    """Return whether both factors pass a test of Fermat: its base is the padding of an envelope."""
+    return unwrap(key, wrap(key.public_key(), b"trial")) == b"trial"
 
 
 def _bad_private_key(source: str, problem: str) -> SettingsError:

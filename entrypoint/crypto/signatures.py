@@ -5,6 +5,10 @@ longest salt that fits. The salt length is passed as a number, because `PSS.MAX_
 salt when verifying.
 
 PKCS #1 v1.5: with SHA-512 over a message, which may itself be a hash.
+
+A new signature is verified before it leaves: one that a faulty machine has computed with the
+factors of the modulus may tell them (Boneh, DeMillo, Lipton: "On the importance of checking
+cryptographic protocols for faults", 1997).
 """
 
 from cryptography.exceptions import InvalidSignature
@@ -12,13 +16,21 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, utils
 
 from entrypoint.crypto.keys import PrivateKey, PublicKey
+from entrypoint.errors import SystemFailure
 
 _PREHASHED = utils.Prehashed(hashes.SHA512())
 
 
 def sign_pss(key: PrivateKey, digest: bytes) -> bytes:
-    """Sign a 64-byte SHA-512 digest with RSA-PSS and maximal salt (RFC 8017, section 8.1)."""
-    return key.sign(digest, _pss(key.key_size), _PREHASHED)
+    """Sign a 64-byte SHA-512 digest with RSA-PSS and maximal salt (RFC 8017, section 8.1).
+
+    Raises:
+        SystemFailure: what was computed is not a valid signature.
+    """
+    signature = key.sign(digest, _pss(key.key_size), _PREHASHED)
+    if not is_pss_signature(key.public_key(), signature, digest):
+        raise _wrong_signature()
+    return signature
 
 
 def is_pss_signature(key: PublicKey, signature: bytes, digest: bytes) -> bool:
@@ -31,8 +43,15 @@ def is_pss_signature(key: PublicKey, signature: bytes, digest: bytes) -> bool:
 
 
 def sign_pkcs1(key: PrivateKey, message: bytes) -> bytes:
-    """Sign a message with RSASSA-PKCS1-v1_5 and SHA-512 (RFC 8017, section 8.2)."""
-    return key.sign(message, padding.PKCS1v15(), hashes.SHA512())
+    """Sign a message with RSASSA-PKCS1-v1_5 and SHA-512 (RFC 8017, section 8.2).
+
+    Raises:
+        SystemFailure: what was computed is not a valid signature.
+    """
+    signature = key.sign(message, padding.PKCS1v15(), hashes.SHA512())
+    if not is_pkcs1_signature(key.public_key(), signature, message):
+        raise _wrong_signature()
+    return signature
 
 
 def is_pkcs1_signature(key: PublicKey, signature: bytes, message: bytes) -> bool:
@@ -42,6 +61,15 @@ def is_pkcs1_signature(key: PublicKey, signature: bytes, message: bytes) -> bool
     except InvalidSignature:
         return False
     return True
+
+
+def _wrong_signature() -> SystemFailure:
+    return SystemFailure(
+        "signature-miscomputed",
+        "a signature that was just computed is not valid",
+        hint="start again; if it comes back, this machine computes wrongly: use another one",
+        retry=True,
+    )
 
 
 def _pss(key_bits: int) -> padding.PSS:

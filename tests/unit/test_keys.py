@@ -1,8 +1,11 @@
 """Keys, envelopes and signatures: one form of each, within bounds."""
 
+import base64
+import math
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,8 +28,8 @@ from entrypoint.crypto.keys import (
     unwrap,
     wrap,
 )
-from entrypoint.crypto.signatures import is_pss_signature, sign_pss
-from entrypoint.errors import MissingInput, SettingsError
+from entrypoint.crypto.signatures import is_pss_signature, sign_pkcs1, sign_pss
+from entrypoint.errors import MissingInput, SettingsError, SystemFailure
 from tests import reference
 
 DIGEST = sha512(b"a digest")
@@ -35,6 +38,40 @@ SHA512 = hashes.SHA512()
 
 def vector(name: str) -> PrivateKey:
     return load_private_key(reference.vector_key(name, private=True), None, "the vectors")
+
+
+def numbers_of(name: str) -> dict[str, int]:
+    """Return the numbers of a private key in the order of RFC 8017, appendix A.1.2."""
+    key = vector(name).private_numbers()
+    public = {"n": key.public_numbers.n, "e": key.public_numbers.e}
+    return public | {part: getattr(key, part) for part in ("d", "p", "q", "dmp1", "dmq1", "iqmp")}
+
+
+def pem_of(numbers: dict[str, int]) -> bytes:
+    """Return a private key with any numbers: `cryptography` makes none that are obviously wrong."""
+    integers = (
+        der(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+        for number in (0, *numbers.values())
+    )
+    body = base64.encodebytes(der(0x30, b"".join(integers)))
+    return b"-----BEGIN RSA PRIVATE KEY-----\n%s-----END RSA PRIVATE KEY-----\n" % body
+
+
+def der(tag: int, contents: bytes) -> bytes:
+    """Return an element in DER (X.690)."""
+    length = len(contents).to_bytes(2, "big").lstrip(b"\0")
+    long_form = b"" if len(contents) < 0x80 else bytes([0x80 | len(length)])
+    return bytes([tag]) + long_form + length + contents
+
+
+def with_composite_factor() -> bytes:
+    """Return a key whose numbers belong together, but one of its factors is not prime."""
+    p, q = numbers_of("user")["n"], numbers_of("station_1")["q"]
+    d = pow(65537, -1, math.lcm(p - 1, q - 1))
+    numbers = {"n": p * q, "e": 65537, "d": d, "p": p, "q": q}
+    return pem_of(
+        numbers | {"dmp1": d % (p - 1), "dmq1": d % (q - 1), "iqmp": pow(q, -1, p)},
+    )
 
 
 def with_numbers(bits: int, exponent: int = 65537) -> rsa.RSAPublicKey:
@@ -108,6 +145,87 @@ def test_a_file_with_a_public_key(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         read_public_key(file)
     assert caught.value.code == "public-key-unusable"
+
+
+# --- private keys --------------------------------------------------------------------------------
+
+
+NUMBERS = numbers_of("station_1")
+N, _, D, P, Q, DMP1, DMQ1, IQMP = NUMBERS.values()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"n": N + 1},
+        {"n": N + 2},
+        {"p": 0},
+        {"p": P + 1},
+        {"p": P + 2},
+        {"q": 0},
+        {"q": Q + 1},
+        {"q": Q + 2},
+        {"p": 1, "q": N},
+        {"p": N, "q": 1},
+        {"p": 2, "n": 2 * Q << 1024, "q": Q << 1024},
+        {"p": Q, "n": Q * Q},
+        {"p": Q, "q": P},
+        {"d": 0},
+        {"d": D + 2},
+        {"d": D + P - 1},
+        {"d": D + Q - 1},
+        {"dmp1": 0},
+        {"dmp1": DMP1 + P - 1},
+        {"dmq1": 0},
+        {"dmq1": DMQ1 + Q - 1},
+        {"iqmp": 0},
+        {"iqmp": IQMP + 1},
+        {"iqmp": IQMP + P},
+        dict.fromkeys(("d", "p", "q", "dmp1", "dmq1", "iqmp"), 0),
+    ],
+    ids=",".join,
+)
+def test_numbers_that_do_not_belong_together(other: dict[str, int]) -> None:
+    pem = pem_of(NUMBERS | other)
+    with pytest.raises(ValueError, match="Invalid private key"):
+        serialization.load_pem_private_key(pem, None)  # as OpenSSL says too
+    with pytest.raises(SettingsError) as caught:
+        load_private_key(pem, None, "a file")
+    assert caught.value.code == "private-key-unusable"
+    assert caught.value.message == (
+        "the private key from a file is damaged: its numbers do not belong together"
+    )
+
+
+@pytest.mark.parametrize("modulus", [0, 1, 3])
+def test_numbers_without_any_sense(modulus: int) -> None:
+    with pytest.raises(SettingsError, match="bits, not 2048 to 8192"):
+        load_private_key(pem_of(NUMBERS | {"n": modulus}), None, "a file")
+
+
+def test_a_factor_that_is_not_prime() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_private_key(with_composite_factor(), None, "a file")
+    assert caught.value.code == "private-key-unusable"
+
+
+def test_another_exponent_that_inverts_as_well() -> None:
+    other = D + math.lcm(P - 1, Q - 1)
+    key = load_private_key(pem_of(NUMBERS | {"d": other}), None, "a file")
+    assert same_key(key.public_key(), vector("station_1").public_key())
+
+
+@pytest.mark.parametrize("sign", [sign_pss, sign_pkcs1])
+def test_a_signature_that_is_not_valid_is_not_returned(
+    sign: Callable[[PrivateKey, bytes], bytes],
+) -> None:
+    key = serialization.load_pem_private_key(
+        with_composite_factor(), None, unsafe_skip_rsa_key_validation=True
+    )
+    assert isinstance(key, rsa.RSAPrivateKey)
+    with pytest.raises(SystemFailure) as caught:
+        sign(key, DIGEST)
+    assert (caught.value.code, caught.value.retry) == ("signature-miscomputed", True)
 
 
 # --- envelopes -----------------------------------------------------------------------------------
