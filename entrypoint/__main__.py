@@ -3,18 +3,15 @@
 import gc
 import os
 import sys
-from pathlib import Path
 from typing import NoReturn
 
 if not __package__:
     # Importing makes objects that stay: each look for garbage among them is time for nothing.
     gc.set_threshold(50_000)
-    # Started as a file, the interpreter looks for modules in its folder. They are found beside it,
-    # and in the images `cryptography` too, apart from the packages of the image.
-    home = Path(__file__).resolve().parent.parent
-    sys.path[0] = str(home)
-    if (home / "site").is_dir():
-        sys.path.insert(1, str(home / "site"))
+    # The package is found beside its folder, and in the images `cryptography` too, apart from the
+    # packages of the image; behind the standard library, which most imports are of.
+    home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    sys.path += [home, os.path.join(home, "site")]
 
 from entrypoint.cli import main
 

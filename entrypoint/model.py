@@ -1,6 +1,5 @@
 """Data without behaviour that several layers share."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +16,7 @@ WORK_NAME = ".pht-visit"
 """The work folder of a visit where it must lie inside `pht_results`; no result may be called so."""
 
 
-@dataclass(frozen=True)
-class Paths:
+class Paths(NamedTuple):
     """The fixed paths of a train, below `root` (`/` inside a container)."""
 
     root: Path

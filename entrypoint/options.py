@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,6 +32,7 @@ _HALVES = ("pre-run", "post-run", "undo")
 # With the station's key in reach these run an unsigned train on its data, sign, or leave plaintext.
 _AT_A_DESK = ("create", "simulate", "decrypt-results")
 _INITS = ("docker-init", "tini", "dumb-init", "catatonit")
+_Add = Callable[..., argparse.Action]
 _DESCRIPTION = """Runs a Personal Health Train: verifies it, decrypts the results, runs the train's
 command, signs and encrypts the new results. Arguments that begin with none of these commands are
 the train's command for a whole visit."""
@@ -47,7 +48,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         UsageError: the arguments make no sense, or this may not be asked for in a container.
     """
     options, command = _split(_with_command(arguments))
-    parsed = _parser().parse_args(options)
+    parsed = _parser(name for name in options[:1] if name in _COMMANDS).parse_args(options)
     if "command" in vars(parsed):
         parsed.command = [*parsed.command, *command]
     elif command:
@@ -58,7 +59,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def help_text() -> str:
     """Return what `pht help` shows."""
-    return _parser().format_help()
+    return _parser(_COMMANDS).format_help()
 
 
 def _with_command(arguments: Sequence[str]) -> list[str]:
@@ -125,31 +126,34 @@ def _usage(problem: str) -> UsageError:
     return UsageError("usage", problem, hint="pht help lists the commands, pht COMMAND --help more")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(names: Iterable[str]) -> argparse.ArgumentParser:
+    """Return the parser of these commands; to make that of all would delay every visit."""
     parser = _Parser(prog="pht", add_help=False, allow_abbrev=False, description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"pht {__version__}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
-    added = {
-        name: commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        for name, text in _COMMANDS.items()
-    }
-    for name in _STATION_COMMANDS:
-        root = "a folder in front of /opt and every other fixed path, to work without a container"
-        added[name].add_argument("--root", type=Path, metavar="DIR", help=root)
-    add = added["run"].add_argument
-    add("command", nargs="*", metavar="COMMAND", help="of the train; after -- if it has options")
-    add = added["inspect"].add_argument
-    add("--json", action="store_true", help="for machines")
-    add = added["export"].add_argument
-    add("--output", required=True, type=Path, metavar="FILE", help="the tar; - is stdout")
-    _add_keygen(added["keygen"].add_argument)
-    _add_create(added["create"].add_argument)
-    _add_simulate(added["simulate"].add_argument)
-    _add_decrypt_results(added["decrypt-results"].add_argument)
+    for name in names:
+        text = _COMMANDS[name]
+        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        if name in _STATION_COMMANDS:
+            root = (
+                "a folder in front of /opt and every other fixed path, to work without a container"
+            )
+            command.add_argument("--root", type=Path, metavar="DIR", help=root)
+        if name in _OPTIONS:
+            _OPTIONS[name](command.add_argument)
     return parser
 
 
-_Add = Callable[..., argparse.Action]
+def _add_run(add: _Add) -> None:
+    add("command", nargs="*", metavar="COMMAND", help="of the train; after -- if it has options")
+
+
+def _add_inspect(add: _Add) -> None:
+    add("--json", action="store_true", help="for machines")
+
+
+def _add_export(add: _Add) -> None:
+    add("--output", required=True, type=Path, metavar="FILE", help="the tar; - is stdout")
 
 
 def _add_keygen(add: _Add) -> None:
@@ -212,3 +216,14 @@ def _ids(text: str) -> list[str]:
     if "" in ids:
         raise argparse.ArgumentTypeError("has an empty id")
     return ids
+
+
+_OPTIONS: dict[str, Callable[[_Add], None]] = {
+    "run": _add_run,
+    "inspect": _add_inspect,
+    "export": _add_export,
+    "keygen": _add_keygen,
+    "create": _add_create,
+    "simulate": _add_simulate,
+    "decrypt-results": _add_decrypt_results,
+}

@@ -8,7 +8,7 @@ operator's own environment counts. Contradictions are errors, never guesses.
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from entrypoint.crypto.keys import PrivateKey, load_private_key
@@ -35,7 +35,7 @@ _SERVICE_LINK = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Settings:
     """Everything a command needs to know about its surroundings.
 
@@ -57,8 +57,8 @@ class Settings:
     export: Path | None
     any_command: bool
     host_protocol: bool | None
-    values: Mapping[str, str] = field(repr=False)
-    _secrets: Mapping[str, str] = field(repr=False)
+    values: Mapping[str, str]
+    _secrets: Mapping[str, str]
 
     def station(self) -> str:
         """Return the id of this station, or raise SettingsError."""

@@ -4,12 +4,13 @@ Each stage takes what the stage before returns, so that none can be skipped by m
 verify → VerifiedTrain → decrypt → OpenedTrain → (the train) → seal → SealedTrain → commit.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from entrypoint.train_config import TrainConfig
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class VerifiedTrain:
     """The definition and the chain of the train are what was signed.
 
@@ -19,27 +20,24 @@ class VerifiedTrain:
     """
 
     config: TrainConfig
-    key: bytes | None = field(repr=False)
+    key: bytes | None
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(NamedTuple):
     """How much a results folder holds: regular files, and their plaintext in bytes."""
 
     files: int
     size: int
 
 
-@dataclass(frozen=True)
-class OpenedTrain:
+class OpenedTrain(NamedTuple):
     """The results of the last station were authentic; `contents` of them."""
 
     train: VerifiedTrain
     contents: Contents
 
 
-@dataclass(frozen=True)
-class SealedTrain:
+class SealedTrain(NamedTuple):
     """The new results are encrypted; `document` describes them, signed.
 
     Attributes:

@@ -11,10 +11,10 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from entrypoint.archive import KeptWriter
 from entrypoint.config_file import no_train, read_bytes, refuse_links
@@ -42,8 +42,7 @@ class Phase(StrEnum):
     SPENT = "spent"
 
 
-@dataclass(frozen=True)
-class Journal:
+class Journal(NamedTuple):
     """What the next start has to know about an unfinished visit.
 
     Attributes:
@@ -63,7 +62,7 @@ class Journal:
     config: bytes
     kept: Mapping[str, bytes | None]
     key: bytes | None = None
-    public: dict[str, Any] = field(default_factory=dict)
+    public: Mapping[str, Any] = MappingProxyType({})
 
 
 @contextmanager
@@ -158,7 +157,7 @@ class VisitState:
 
     def enter(self, phase: Phase) -> None:
         """Record the next phase."""
-        self._record(replace(self._begun(), phase=phase))
+        self._record(self._begun()._replace(phase=phase))
 
     def keeping(self, work: WorkFolder) -> AbstractContextManager[KeptWriter]:
         """Give the archive that takes the old tree; its tag is for `open`."""
@@ -170,7 +169,7 @@ class VisitState:
         Args:
             kept: for each of them the tag of the archive of the old one, which is durable, or None.
         """
-        self._record(replace(self._begun(), phase=Phase.OPEN, kept=kept))
+        self._record(self._begun()._replace(phase=Phase.OPEN, kept=kept))
 
     def wait(self) -> None:
         """Make the plaintext durable and leave it to the operator: open → waiting."""
@@ -182,7 +181,7 @@ class VisitState:
         for work in self._opened():
             work.clear()
         self._sync()
-        self._record(replace(self._begun(), phase=Phase.SEALING, key=key))
+        self._record(self._begun()._replace(phase=Phase.SEALING, key=key))
         for work in self._opened():
             work.remove()
 
@@ -251,7 +250,7 @@ class VisitState:
     def _encode(self, journal: Journal) -> bytes:
         visit = _fields(journal)
         document = {UNFINISHED: _TEXT, "pht_visit": visit, "pht_mac": self._mac(visit)}
-        return json.dumps(document | journal.public, indent=2).encode()
+        return json.dumps({**document, **journal.public}, indent=2).encode()
 
     def _mac(self, visit: dict[str, Any]) -> str:
         canonical = json.dumps(visit, sort_keys=True, separators=(",", ":")).encode()

@@ -7,10 +7,9 @@ bytes, a directory descended into at its place. `os.walk` and a sort of whole pa
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from entrypoint import passing
 from entrypoint.errors import MalformedTrain
@@ -31,8 +30,7 @@ class Kind(Enum):
     SPECIAL = "special file"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of a tree.
 
     Attributes:

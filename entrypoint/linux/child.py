@@ -17,9 +17,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
@@ -64,8 +64,7 @@ class Reason(Enum):
     NOT_EXECUTABLE = "not executable"
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """How the train's command ended.
 
     Attributes:

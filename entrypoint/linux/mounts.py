@@ -6,8 +6,8 @@ may lie hidden under a later one.
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from entrypoint.errors import SystemFailure
 
@@ -15,8 +15,7 @@ _MOUNTINFO = Path("/proc/self/mountinfo")
 _FDINFO = Path("/proc/self/fdinfo")
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """One mount.
 
     Attributes:

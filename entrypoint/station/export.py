@@ -5,7 +5,6 @@ leading `./` or `opt/`, as the users' desktop application expects (docs/protocol
 """
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -115,7 +114,7 @@ def _add_folder(tar: archive.Writer, folder: Path) -> None:
     _add(tar, Entry("", Kind.DIRECTORY, folder.stat()), folder, name)
     for entry in walk(folder, leave_out=WORK_NAME):
         if entry.kind is Kind.HARD_LINK:
-            entry = replace(entry, link=f"{name}/{entry.link}")
+            entry = entry._replace(link=f"{name}/{entry.link}")
         _add(tar, entry, folder / entry.path, f"{name}/{entry.path}")
 
 

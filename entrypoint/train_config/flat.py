@@ -37,7 +37,7 @@ _CIPHER = Cipher(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class FlatConfig:
     """A flat configuration; implements `TrainConfig`."""
 

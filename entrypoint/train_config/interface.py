@@ -1,9 +1,8 @@
 """What every wire generation offers to the stages of a visit, and what it takes to make a train."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.keys import PublicKey
@@ -12,8 +11,7 @@ from entrypoint.errors import IntegrityError, RouteError
 from entrypoint.model import QUERY, Visit
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A new train that nobody has signed yet.
 
     Attributes:
@@ -34,8 +32,7 @@ class Draft:
     definition_hash: bytes
 
 
-@dataclass(frozen=True)
-class Seal:
+class Seal(NamedTuple):
     """What a visit adds to the configuration.
 
     Attributes:

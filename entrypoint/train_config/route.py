@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from entrypoint.crypto import cbc
 from entrypoint.crypto.cipher import Cipher
@@ -33,18 +33,17 @@ MARKS = frozenset({"route", "creator", "build", "file_list", "result_hash", "res
 _CIPHER = Cipher(cbc.generate_key, cbc.encryptor, cbc.decryptor, cbc.peek_iv, cbc.HEAD_BYTES)
 
 
-@dataclass(frozen=True)
-class _Stop:
+class _Stop(NamedTuple):
     """One entry of the route; `visit` and `envelope` are None as long as they are empty."""
 
-    index: int
+    number: int
     station: str
     key: PublicKey | None
     visit: Visit | None
     envelope: bytes | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class RouteConfig:
     """A configuration with a route; implements `TrainConfig`."""
 
@@ -244,10 +243,10 @@ def _files(fields: Fields) -> tuple[str, ...]:
 def _stops(fields: Fields) -> list[_Stop]:
     """Return the stops in the order of their visits."""
     stops = [_stop(entry) for entry in fields.sections("route", ROUTE_STOPS)]
-    stops.sort(key=lambda stop: stop.index)
+    stops.sort(key=lambda stop: stop.number)
     if not stops:
         fields.note("route", "names no station")
-    if [stop.index for stop in stops] != list(range(len(stops))):
+    if [stop.number for stop in stops] != list(range(len(stops))):
         fields.note("route", f"does not have exactly the indexes 0 to {len(stops) - 1}")
     if len({stop.station for stop in stops}) < len(stops):
         fields.note("route", "names a station twice")
@@ -261,7 +260,7 @@ def _stop(entry: Fields) -> _Stop:
         slot = entry.section("signature")
         visit = Visit(station, slot.hex("signature"), slot.hex("digest", SHA512_BYTES))
     return _Stop(
-        index=entry.whole_number("index"),
+        number=entry.whole_number("index"),
         station=station,
         key=entry.public_key("rsa_public_key"),
         visit=visit,

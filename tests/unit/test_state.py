@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +216,7 @@ def test_a_configuration_that_would_make_the_journal_unreadable_is_refused(paths
     paths.config.write_bytes(config)
     state = VisitState(paths, KEY)
     with pytest.raises(MalformedTrain, match="too large"):
-        state.begin(replace(JOURNAL, config=config))
+        state.begin(JOURNAL._replace(config=config))
     assert restart(paths) == config
 
 
@@ -228,7 +227,7 @@ def begin_both(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) ->
     """Bring a visit that opens the definition too into a phase."""
     (paths.train / "code.py").write_bytes(b"sealed code")
     state = VisitState(paths, KEY)
-    state.begin(replace(JOURNAL, kept={"pht_results": None, "pht_train": None}))
+    state.begin(JOURNAL._replace(kept={"pht_results": None, "pht_train": None}))
     works = (state.results, state.train)
     tags = {work.name: keep(state, work) if kept else None for work in works}
     if phase is Phase.OPENING:
