@@ -5,12 +5,12 @@ on other systems too. A visit has imported everything before the train starts, w
 modules on disk and so run in the process that holds the station's key.
 """
 
-import argparse
 import os
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from entrypoint import __version__
 from entrypoint.author.interrupt import interruptible
@@ -19,7 +19,7 @@ from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
 from entrypoint.report import Fact, Report, complete_streams, show, stdout, write_out
 
-_Command = Callable[[argparse.Namespace, Report], int]
+_Command = Callable[[SimpleNamespace, Report], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,12 +62,12 @@ def _surroundings() -> dict[str, Fact]:
 # The commands
 
 
-def _help(_options: argparse.Namespace, _report: Report) -> int:
+def _help(_options: SimpleNamespace, _report: Report) -> int:
     show(help_text())
     return 0
 
 
-def _run(options: argparse.Namespace, report: Report) -> int:
+def _run(options: SimpleNamespace, report: Report) -> int:
     from entrypoint import hosted, settings, visit
     from entrypoint.station.export import check_place
 
@@ -113,7 +113,7 @@ def _export_sealed(paths: Paths, output: Path) -> None:
         raise failure from error
 
 
-def _half(options: argparse.Namespace, report: Report) -> int:
+def _half(options: SimpleNamespace, report: Report) -> int:
     from entrypoint import settings, visit
 
     loaded = settings.load(options.root, os.environ)
@@ -124,14 +124,14 @@ def _half(options: argparse.Namespace, report: Report) -> int:
     return _conclude(outcome, loaded.paths, loaded.export, report)
 
 
-def _inspect(options: argparse.Namespace, _report: Report) -> int:
+def _inspect(options: SimpleNamespace, _report: Report) -> int:
     from entrypoint.station.inspect import inspect
 
     show(inspect(Paths(options.root or Path("/")), as_json=options.json))
     return 0
 
 
-def _query(options: argparse.Namespace, report: Report) -> int:
+def _query(options: SimpleNamespace, report: Report) -> int:
     from entrypoint import settings, visit
 
     loaded = settings.load(options.root, os.environ)
@@ -140,7 +140,7 @@ def _query(options: argparse.Namespace, report: Report) -> int:
     return _conclude(outcome, loaded.paths, None, report)
 
 
-def _export(options: argparse.Namespace, report: Report) -> int:
+def _export(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.station.export import export, write
 
     paths = Paths(options.root or Path("/"))
@@ -155,7 +155,7 @@ def _export(options: argparse.Namespace, report: Report) -> int:
 
 
 @interruptible()
-def _keygen(options: argparse.Namespace, report: Report) -> int:
+def _keygen(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.author.keygen import keygen
 
     keygen(
@@ -169,7 +169,7 @@ def _keygen(options: argparse.Namespace, report: Report) -> int:
 
 
 @interruptible()
-def _create(options: argparse.Namespace, report: Report) -> int:
+def _create(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.author.create import create
 
     create(
@@ -191,7 +191,7 @@ def _create(options: argparse.Namespace, report: Report) -> int:
 
 
 @interruptible()
-def _decrypt_results(options: argparse.Namespace, report: Report) -> int:
+def _decrypt_results(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.author.decrypt_results import decrypt_results
 
     decrypt_results(
@@ -206,7 +206,7 @@ def _decrypt_results(options: argparse.Namespace, report: Report) -> int:
 
 
 @interruptible()
-def _simulate(options: argparse.Namespace, report: Report) -> int:
+def _simulate(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.author.simulate import simulate
 
     if not options.command:

@@ -114,6 +114,12 @@ class SettingsError(PhtError):
     default_by = "station"
 
 
+def usage_error(problem: str) -> UsageError:
+    """Return the refusal of a command line that makes no sense."""
+    hint = "pht help lists the commands, pht COMMAND --help more"
+    return UsageError("usage", problem, hint=hint)
+
+
 def storage_error(error: OSError) -> StorageError:
     """Return the refusal that stands for a failed system call."""
     if isinstance(error, BrokenPipeError):

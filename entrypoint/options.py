@@ -1,14 +1,17 @@
 """The words of the command line: which commands there are, and which options each of them takes."""
 
-import argparse
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from entrypoint import __version__
-from entrypoint.errors import UsageError
+from entrypoint.errors import UsageError, usage_error
 from entrypoint.model import GENERATIONS
+
+if TYPE_CHECKING:
+    from entrypoint.parser import Parser
 
 _STATION_COMMANDS = {
     "run": "the whole visit",
@@ -32,13 +35,13 @@ _HALVES = ("pre-run", "post-run", "undo")
 # With the station's key in reach these run an unsigned train on its data, sign, or leave plaintext.
 _AT_A_DESK = ("create", "simulate", "decrypt-results")
 _INITS = ("docker-init", "tini", "dumb-init", "catatonit")
-_Add = Callable[..., argparse.Action]
+_Add = Callable[..., object]
 _DESCRIPTION = """Runs a Personal Health Train: verifies it, decrypts the results, runs the train's
 command, signs and encrypts the new results. Arguments that begin with none of these commands are
 the train's command for a whole visit."""
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str]) -> SimpleNamespace:
     """Return the name and the options of one command.
 
     Arguments that begin with no command are the train's command for `run`; what follows the first
@@ -48,11 +51,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         UsageError: the arguments make no sense, or this may not be asked for in a container.
     """
     options, command = _split(_with_command(arguments))
-    parsed = _parser(name for name in options[:1] if name in _COMMANDS).parse_args(options)
+    if options == ["run"]:  # as in every image: it does not wait for a parser
+        return SimpleNamespace(name="run", root=None, command=command)
+    parser = _parser(name for name in options[:1] if name in _COMMANDS)
+    parsed = parser.parse_args(options, SimpleNamespace())
     if "command" in vars(parsed):
         parsed.command = [*parsed.command, *command]
     elif command:
-        raise _usage(f"{parsed.name} takes no command")
+        raise usage_error(f"{parsed.name} takes no command")
     _refuse_in_container(parsed)
     return parsed
 
@@ -83,7 +89,7 @@ def _with_command(arguments: Sequence[str]) -> list[str]:
     if first in _COMMANDS or first == "--version":
         return list(arguments)
     if first.startswith("-"):
-        raise _usage(f"{first} stands before the command")
+        raise usage_error(f"{first} stands before the command")
     return ["run", "--", *arguments]
 
 
@@ -94,7 +100,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:position], words[position + 1 :]
 
 
-def _refuse_in_container(options: argparse.Namespace) -> None:
+def _refuse_in_container(options: SimpleNamespace) -> None:
     """Refuse what the CMD of a hostile image could use to weaken a visit."""
     root = getattr(options, "root", None) is not None
     if (root or options.name in (*_HALVES, *_AT_A_DESK)) and _is_container_command():
@@ -115,20 +121,11 @@ def _is_container_command() -> bool:
         return False
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are ours."""
+def _parser(names: Iterable[str]) -> "Parser":
+    """Return the parser of these commands."""
+    from entrypoint.parser import Parser
 
-    def error(self, message: str) -> NoReturn:
-        raise _usage(message)
-
-
-def _usage(problem: str) -> UsageError:
-    return UsageError("usage", problem, hint="pht help lists the commands, pht COMMAND --help more")
-
-
-def _parser(names: Iterable[str]) -> argparse.ArgumentParser:
-    """Return the parser of these commands; to make that of all would delay every visit."""
-    parser = _Parser(prog="pht", add_help=False, allow_abbrev=False, description=_DESCRIPTION)
+    parser = Parser(prog="pht", add_help=False, allow_abbrev=False, description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"pht {__version__}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
     for name in names:
@@ -207,14 +204,14 @@ def _add_decrypt_results(add: _Add) -> None:
 def _station(text: str) -> tuple[str, Path]:
     station, equals, path = text.partition("=")
     if not (station and equals and path):
-        raise argparse.ArgumentTypeError("is not ID=PEM")
+        raise usage_error("argument --station: is not ID=PEM")
     return station, Path(path)
 
 
 def _ids(text: str) -> list[str]:
     ids = text.split(",")
     if "" in ids:
-        raise argparse.ArgumentTypeError("has an empty id")
+        raise usage_error("argument --route: has an empty id")
     return ids
 
 

@@ -17,6 +17,7 @@ FLOORS = [
     {"__main__"},
     {"cli"},
     {"options"},
+    {"parser"},
     {"author", "station"},
     {"hosted"},
     {"visit"},
