@@ -7,9 +7,11 @@ import tarfile
 from pathlib import Path
 from typing import IO
 
+from entrypoint import passing
 from entrypoint.crypto.mac import OneTimeMac
 from entrypoint.errors import MalformedTrain
 from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
+from entrypoint.passing import Piece
 from entrypoint.tree import Entry, Kind, describe_special
 
 _TYPES = {
@@ -49,7 +51,7 @@ class Writer:
         if isinstance(source, bytes):
             self.write(source)
         else:
-            while chunk := source.read(CHUNK_BYTES):
+            for chunk in passing.chunks(source, CHUNK_BYTES):
                 self.write(chunk)
         self.end_file(info)
 
@@ -77,11 +79,20 @@ class KeptWriter(Writer):
     Args:
         file: a new one.
         key: 32 bytes that only this station knows.
+
+    Attributes:
+        file: where another process may write contents that are accounted for here.
     """
 
     def __init__(self, file: IO[bytes], key: bytes) -> None:
         super().__init__(file)
+        self.file = file
         self._mac = OneTimeMac(key)
+
+    def account(self, data: Piece) -> None:
+        """Append to the contents of the member what another process writes to the file."""
+        self._missing -= len(data)
+        self._mac.update(data)
 
     def tag(self) -> bytes:
         """Return what `WorkFolder.is_kept` takes, once the archive is closed."""
@@ -184,8 +195,7 @@ def _inside(name: str) -> str:
 
 def _write(source: IO[bytes], path: Path) -> None:
     with path.open("xb") as target:
-        while chunk := source.read(CHUNK_BYTES):
-            target.write(chunk)
+        target.writelines(passing.chunks(source, CHUNK_BYTES))
 
 
 def _set_attributes(info: tarfile.TarInfo, path: Path, owners: bool) -> None:

@@ -31,7 +31,7 @@ RSA_EXPONENT = 65537
 PASSWORD_BYTES = 1023
 """Longest password of a private key, in bytes: more cannot be encrypted with."""
 
-CHUNK_BYTES = 48 * 1024
+CHUNK_BYTES = 72 * 1024
 SEALED_CHUNK_BYTES = CHUNK_BYTES // 3 * 4
 """How much of a file is handled at once, in bytes, and of an encrypted one, which base64 makes
 longer: what is made of it fits into the cache of a processor, and the allocator keeps it instead of
@@ -45,7 +45,7 @@ PASSING_BYTES = 16 * 1024 * 1024
 """How much of a large file may be in the page cache behind the place that is read or written, in
 bytes: the disk lags behind the kernel."""
 
-RELAY_SLOT_BYTES = 128 * 1024
+RELAY_SLOT_BYTES = 192 * 1024
 RELAY_SLOTS = 16
 """Shared memory through which two processes hand over a large file: slots, and bytes of each."""
 

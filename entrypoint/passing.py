@@ -1,7 +1,7 @@
-"""Large files that pass through the page cache and leave it.
+"""Large files that pass through the page cache: read piece by piece, or written to be durable.
 
-What is read is about to be replaced, and what is written is for the next station. Their pages would
-push out what the train needs, and new ones cost more than those just given back.
+What nobody reads again leaves the cache. Its pages would push out what the train needs, and new
+ones cost more than those just given back.
 """
 
 import io
@@ -14,37 +14,61 @@ from typing import IO, Any
 
 from entrypoint.limits import PASSING_BYTES, WRITE_BYTES
 
+Piece = bytes | memoryview
+"""Some bytes of a file; who makes a memoryview of them says how long it is valid."""
+
 
 def chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
-    """Yield the contents of a file, open without a buffer, in pieces of `size` bytes."""
-    position = gone = 0
+    """Yield the contents of a file, open without a buffer, in pieces of `size` bytes but the last.
+
+    A network file system may return less than it is asked for.
+    """
     while chunk := file.read(size):
+        while len(chunk) < size and (more := file.read(size - len(chunk))):
+            chunk += more
         yield chunk
-        position += len(chunk)
-        if position - gone >= PASSING_BYTES:
-            _let_go(file.fileno(), gone, position - gone)
-            gone = position
 
 
-def new(path: Path) -> IO[bytes]:
+class Behind:
+    """Lets go of what has been read of a file, here or in another process, for the last time."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._descriptor = file.fileno()
+        self._read = self._gone = 0
+
+    def passed(self, length: int) -> None:
+        """Say that so many more bytes have been read."""
+        self._read += length
+        if self._read - self._gone >= PASSING_BYTES:
+            _let_go(self._descriptor, self._gone, self._read - self._gone)
+            self._gone = self._read
+
+
+def new(path: Path, *, leaves: bool) -> IO[bytes]:
     """Create a file that will have to be durable: the disk begins at once with what is written.
 
     A flush at the end finds little left to wait for.
 
+    Args:
+        leaves: whether nobody is going to read it soon.
+
     Raises:
         OSError: `path` exists already, or cannot be created.
     """
-    return io.BufferedWriter(_NewFile(path, "xb"), WRITE_BYTES)
+    return io.BufferedWriter(_NewFile(path, leaves), WRITE_BYTES)
 
 
 class _NewFile(io.FileIO):
-    _position = 0
+    def __init__(self, path: Path, leaves: bool) -> None:
+        super().__init__(path, "xb")
+        self._leaves = leaves
 
     def write(self, data: Any, /) -> int:
         count = super().write(data)
-        start, self._position = self._position, self._position + count
+        start = self.tell() - count  # another process may have written before
         _let_go(self.fileno(), start, count)  # begins to write it
-        _let_go(self.fileno(), start - PASSING_BYTES, count)  # is written by now, and leaves
+        if self._leaves:
+            _let_go(self.fileno(), start - PASSING_BYTES, count)  # is written by now
         return count
 
 

@@ -2,8 +2,11 @@
 
 Threads would take turns: `cryptography` and `binascii` keep the interpreter's lock while they work.
 The second process is a fork that lives for one file. Pieces pass through slots of shared memory,
-filled by one side and emptied by the other; a socket carries the length of each filled slot, and
-back a byte for each slot that is free again.
+filled by one side and emptied by the other; a socket carries the lengths of what is in each filled
+slot, and back a byte for each slot that is free again.
+
+Part of the work on a piece may need no state. Whoever fills the slots does it while the other side
+is behind, and leaves it to the other side while that waits, so that both are always busy.
 """
 
 import errno
@@ -13,15 +16,17 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from itertools import cycle
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import RELAY_SLOT_BYTES, RELAY_SLOTS
+from entrypoint.passing import Piece
 
 _LENGTH_BYTES = 4
-_END = bytes(_LENGTH_BYTES)
+_MESSAGE_BYTES = 2 * _LENGTH_BYTES
+_END = b"\xff" * _MESSAGE_BYTES
 _FREE = b"."
 
 # How the second process ends; any other status is the errno of an OSError.
@@ -32,10 +37,21 @@ _FAILED = 255
 _FORKS = sys.platform == "linux"  # elsewhere a fork is missing or unsafe; one process does it all
 
 
+class Handed(NamedTuple):
+    """A piece of a file, and what has been made of it already."""
+
+    piece: Piece
+    made: Piece = b""
+
+
+Share = Callable[[Piece], bytes]
+"""Work on a piece that either process can do, see `Stream.share`."""
+
+
 @contextmanager
 def pushing(
-    consume: Callable[[Iterable[bytes | memoryview]], None],
-) -> Iterator[Callable[[bytes], None]]:
+    consume: Callable[[Iterable[Handed]], None], share: Share
+) -> Iterator[Callable[[Piece], None]]:
     """Give a function to call with each piece of data; the second process gives them to `consume`.
 
     At the end of the block it has taken everything. Only on Linux.
@@ -43,6 +59,7 @@ def pushing(
     Args:
         consume: each piece is valid until it asks for the next one. What it writes to open files
             counts, if it flushes them; what it changes in memory is lost.
+        share: done by the first process while the second is behind.
 
     Raises:
         OSError: `consume` has raised it.
@@ -54,38 +71,39 @@ def pushing(
         consume(_receive(slots, channel))
 
     with _exit_statuses_kept(), _second_process(work, refusal=None) as channel:
-        sender = _Sender(slots, channel)
-        yield sender.send
+        sender = _Sender(slots, channel, share)
+        yield lambda piece: sender.send(Handed(piece))
         sender.end()
 
 
 def pulling(
-    pieces: Iterable[bytes], refusal: type[Exception]
-) -> AbstractContextManager[Iterable[bytes | memoryview]]:
+    pieces: Iterable[Handed], share: Share, refusal: type[Exception]
+) -> AbstractContextManager[Iterable[Handed]]:
     """Give the pieces that the second process draws from a generator not yet begun.
 
     Args:
         pieces: may use open files that nobody else does meanwhile; what it writes to them counts,
             if it flushes them.
+        share: done by the second process while the first is behind.
         refusal: what the generator may raise besides OSError, and this iterator then does.
 
     Raises:
         OSError: the generator has raised it.
         SystemFailure: the second process was killed.
     """
-    return _pulling(pieces, refusal) if _FORKS else nullcontext(pieces)
+    return _pulling(pieces, share, refusal) if _FORKS else nullcontext(pieces)
 
 
 @contextmanager
 def _pulling(
-    pieces: Iterable[bytes], refusal: type[Exception]
-) -> Iterator[Iterable[bytes | memoryview]]:
+    pieces: Iterable[Handed], share: Share, refusal: type[Exception]
+) -> Iterator[Iterable[Handed]]:
     slots = _slots()
 
     def work(channel: socket.socket) -> None:
-        sender = _Sender(slots, channel)
-        for piece in pieces:
-            sender.send(piece)
+        sender = _Sender(slots, channel, share)
+        for handed in pieces:
+            sender.send(handed)
         sender.end()
 
     with _exit_statuses_kept(), _second_process(work, refusal) as channel:
@@ -103,22 +121,25 @@ def _slots() -> list[memoryview]:
 class _Sender:
     """The side that fills slots."""
 
-    def __init__(self, slots: list[memoryview], channel: socket.socket) -> None:
+    def __init__(self, slots: list[memoryview], channel: socket.socket, share: Share) -> None:
         self._slots = cycle(slots)
-        self._unused = len(slots)
+        self._free = len(slots)
         self._channel = channel
+        self._share = share
 
-    def send(self, data: bytes) -> None:
-        """Hand data over, cut into slots."""
-        view = memoryview(data)
-        for start in range(0, len(view), RELAY_SLOT_BYTES):
-            piece = view[start : start + RELAY_SLOT_BYTES]
-            if self._unused:
-                self._unused -= 1
-            elif not self._channel.recv(1):
-                raise BrokenPipeError
-            next(self._slots)[: len(piece)] = piece
-            self._channel.send(len(piece).to_bytes(_LENGTH_BYTES))
+    def send(self, handed: Handed) -> None:
+        """Hand a piece over, and with it what has been made of it; a slot has room for both."""
+        piece, made = handed
+        if not made and self._other_is_behind():
+            made = self._share(piece)
+        if not self._free:
+            self._take_free(0)
+        self._free -= 1
+        slot = next(self._slots)
+        middle, end = len(piece), len(piece) + len(made)
+        slot[:middle] = piece
+        slot[middle:end] = made
+        self._channel.send(middle.to_bytes(_LENGTH_BYTES) + end.to_bytes(_LENGTH_BYTES))
 
     def end(self) -> None:
         """Say that this was all, and wait until the other side has closed the channel.
@@ -126,20 +147,34 @@ class _Sender:
         Closed with bytes unread in it, it would be cut on the other side too.
         """
         self._channel.send(_END)
-        while self._channel.recv(_LENGTH_BYTES):
+        while self._channel.recv(RELAY_SLOTS):
             pass
 
+    def _other_is_behind(self) -> bool:
+        with suppress(BlockingIOError):
+            self._take_free(socket.MSG_DONTWAIT)
+        return self._free < RELAY_SLOTS // 2
 
-def _receive(slots: list[memoryview], channel: socket.socket) -> Iterator[memoryview]:
+    def _take_free(self, flags: int) -> None:
+        freed = self._channel.recv(RELAY_SLOTS, flags)
+        if not freed:
+            raise BrokenPipeError
+        self._free += len(freed)
+
+
+def _receive(slots: list[memoryview], channel: socket.socket) -> Iterator[Handed]:
     """Yield what is handed over; each piece is valid until the next one is asked for."""
     for slot in cycle(slots):
-        length = channel.recv(_LENGTH_BYTES)
-        if not length:
+        message = channel.recv(_MESSAGE_BYTES, socket.MSG_WAITALL)
+        if len(message) < _MESSAGE_BYTES:
             raise BrokenPipeError
-        if length == _END:
+        if message == _END:
             return
-        yield slot[: int.from_bytes(length)]
-        channel.send(_FREE)
+        middle = int.from_bytes(message[:_LENGTH_BYTES])
+        end = int.from_bytes(message[_LENGTH_BYTES:])
+        yield Handed(slot[:middle], slot[middle:end])
+        with suppress(ConnectionError):  # it has ended, and what it has sent is still there
+            channel.send(_FREE)
 
 
 @contextmanager
@@ -147,8 +182,7 @@ def _second_process(
     work: Callable[[socket.socket], None], refusal: type[Exception] | None
 ) -> Iterator[socket.socket]:
     """Fork a process that does the work, and give our end of the channel to it."""
-    # Each send is one message, as in a datagram, so that a length is never read in parts.
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours, theirs = socket.socketpair()
     pid = _fork()
     if pid == 0:
         ours.close()

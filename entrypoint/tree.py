@@ -11,9 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from entrypoint import passing
 from entrypoint.errors import MalformedTrain
-from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES, WRITE_BYTES
+from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES
 from entrypoint.model import WORK_NAME
 
 RESULTS_PREFIX = "/opt/pht_results/"
@@ -106,13 +105,8 @@ def is_small(entry: Entry) -> bool:
     )
 
 
-def create_like(path: Path, like: os.stat_result, *, durable: bool = False) -> IO[bytes]:
-    """Create a new file with the mode, and as root the owner, of another one.
-
-    Args:
-        durable: whether it will have to be durable, see `passing.new`.
-    """
-    file = passing.new(path) if durable else path.open("xb", buffering=WRITE_BYTES)
+def make_like(file: IO[bytes], like: os.stat_result) -> IO[bytes]:
+    """Give a new, open file the mode, and as root the owner, of another one; return it."""
     if os.name == "posix":
         if os.geteuid() == 0:
             os.fchown(file.fileno(), like.st_uid, like.st_gid)

@@ -101,7 +101,7 @@ class WorkFolder:
         Args:
             key: 32 bytes that only this station knows.
         """
-        with passing.new(self.old) as file:
+        with passing.new(self.old, leaves=True) as file:
             old = archive.KeptWriter(file, key)
             if self.tree.is_dir():
                 old.add(archive.member(Entry(".", Kind.DIRECTORY, self.tree.stat()), "."))

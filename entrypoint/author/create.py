@@ -155,7 +155,8 @@ def _copy(source: Path, target: Path, cipher: Cipher, key: bytes | None) -> None
     """Copy a file and its mode; if there is a key, encrypt it on its way."""
     contents: Iterable[bytes] = chunks(source)
     if key is not None:
-        contents = through(cipher.encryptor(key, os.urandom(IV_BYTES)), contents)
+        first, second = cipher.encryptor(key, os.urandom(IV_BYTES))
+        contents = through(second, through(first, contents))
     with target.open("xb") as file:
         file.writelines(contents)
     shutil.copymode(source, target)

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
-from entrypoint.crypto.cipher import InvalidCiphertext, Streams
+from entrypoint.crypto.cipher import InvalidCiphertext, Stream
+from entrypoint.passing import Piece
 
 HEAD_BYTES = 16
 """How much of an encrypted file `peek_iv` needs, in bytes."""
@@ -37,8 +38,8 @@ def peek_iv(head: bytes) -> bytes | None:
     return head[:HEAD_BYTES] if len(head) >= HEAD_BYTES else None
 
 
-def encryptor(key: bytes, iv: bytes) -> Streams:
-    """Return the stream that encrypts a file, as the second one.
+def encryptor(key: bytes, iv: bytes) -> tuple[Stream, Stream]:
+    """Return the streams that encrypt a file: all is done by the second.
 
     Args:
         key: 32 bytes.
@@ -47,11 +48,11 @@ def encryptor(key: bytes, iv: bytes) -> Streams:
     Raises:
         ValueError: key or IV is malformed.
     """
-    return None, Encryptor(AES256(key), iv)
+    return Stream(), Encryptor(AES256(key), iv, head=iv)
 
 
-def decryptor(key: bytes) -> Streams:
-    """Return the stream that decrypts a file, as the first one; it raises InvalidBlocks.
+def decryptor(key: bytes) -> Stream:
+    """Return the stream that decrypts a file; it raises InvalidBlocks.
 
     Args:
         key: 32 bytes.
@@ -59,10 +60,10 @@ def decryptor(key: bytes) -> Streams:
     Raises:
         ValueError: the key is malformed.
     """
-    return _Decryptor(key), None
+    return _Decryptor(key)
 
 
-class _Decryptor:
+class _Decryptor(Stream):
     """Decrypts one file that comes in pieces."""
 
     def __init__(self, key: bytes) -> None:
@@ -70,7 +71,7 @@ class _Decryptor:
         self._cipher: Workspace | None = None
         self._waiting = b""  # the IV as far as it has come, later the last block of plaintext
 
-    def update(self, data: bytes | memoryview) -> bytes:
+    def update(self, data: Piece, shared: Piece = b"") -> Piece:
         if self._cipher is None:
             self._waiting += data
             if len(self._waiting) < HEAD_BYTES:
@@ -78,12 +79,9 @@ class _Decryptor:
             iv, data = self._waiting[:HEAD_BYTES], self._waiting[HEAD_BYTES:]
             self._cipher = Workspace(Cipher(self._algorithm, CBC(iv)).decryptor())
             self._waiting = b""
-        blocks = self._cipher.update(data)
-        if not blocks:
-            return b""
-        plaintext = self._waiting + blocks[:-BLOCK_BYTES]
-        self._waiting = bytes(blocks[-BLOCK_BYTES:])  # it may be padding
-        return plaintext
+        plaintext = self._cipher.update(data, self._waiting)
+        self._waiting = bytes(plaintext[-BLOCK_BYTES:])  # it may be padding
+        return plaintext[:-BLOCK_BYTES]
 
     def finalize(self) -> bytes:
         if self._cipher is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
+from entrypoint import passing
 from entrypoint.limits import CHUNK_BYTES
 
 
@@ -57,5 +58,4 @@ def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
 def chunks(path: Path) -> Iterator[bytes]:
     """Yield the contents of a file piece by piece."""
     with path.open("rb", buffering=0) as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
+        yield from passing.chunks(file, CHUNK_BYTES)

@@ -19,10 +19,14 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
-from entrypoint.crypto.cipher import InvalidCiphertext, Streams
+from entrypoint.crypto.cipher import InvalidCiphertext, Stream
+from entrypoint.passing import Piece
 
 HEAD_BYTES = 36
 """How much of a token `peek_iv` needs, in bytes (characters)."""
+
+_STEP = 3
+_QUANTUM = 4  # so many characters stand for _STEP bytes
 
 _VERSION = b"\x80"
 _TIMESTAMP = bytes(8)  # no reader looks at it, and when a station sealed is nobody's business
@@ -43,12 +47,13 @@ def generate_key() -> bytes:
 def peek_iv(head: bytes) -> bytes | None:
     """Return the IV (16 bytes, unauthenticated) in the first `HEAD_BYTES` of a token, else None."""
     try:
-        return _iv(_decode_inner(head[:HEAD_BYTES]))
+        raw = _decode(head[:HEAD_BYTES])
+        return _iv(raw) if len(raw) % _STEP == 0 else None
     except InvalidToken:
         return None
 
 
-def encryptor(key: bytes, iv: bytes) -> Streams:
+def encryptor(key: bytes, iv: bytes) -> tuple[Stream, Stream]:
     """Return the streams that make a token of a file.
 
     Args:
@@ -59,14 +64,15 @@ def encryptor(key: bytes, iv: bytes) -> Streams:
         ValueError: key or IV is malformed.
     """
     signing_key, encryption_key = _halves(key)
-    return Encryptor(AES128(encryption_key), iv), _Encoder(signing_key)
+    encryptor = Encryptor(AES128(encryption_key), iv, head=_VERSION + _TIMESTAMP + iv, step=_STEP)
+    return encryptor, _Encoder(signing_key)
 
 
-def decryptor(key: bytes) -> Streams:
-    """Return the streams that open a token; both raise InvalidToken.
+def decryptor(key: bytes) -> Stream:
+    """Return the stream that opens a token; it raises InvalidToken.
 
-    What they return is not authenticated before the end: keep it private, and discard it unless
-    `finalize` of the second succeeds.
+    What it returns is not authenticated before the end: keep it private, and discard it unless
+    `finalize` succeeds.
 
     Args:
         key: 44 ASCII characters.
@@ -74,22 +80,26 @@ def decryptor(key: bytes) -> Streams:
     Raises:
         ValueError: the key is malformed.
     """
-    return _Decoder(), _Decryptor(key)
+    return _Decryptor(key)
 
 
-class _Encoder:
+class _Encoder(Stream):
     """Makes one token of an IV and what is encrypted under it: HMAC and base64."""
 
     def __init__(self, signing_key: bytes) -> None:
-        self._rest = _VERSION + _TIMESTAMP
-        self._mac = hmac.new(signing_key, self._rest, "sha256")
+        self._mac = hmac.new(signing_key, digestmod="sha256")
+        self._rest = b""
 
-    def update(self, data: bytes | memoryview) -> bytes:
+    def share(self, data: Piece) -> bytes:
+        return _encode(data[: len(data) // _STEP * _STEP])
+
+    def update(self, data: Piece, shared: Piece = b"") -> Piece:
         self._mac.update(data)
-        raw = self._rest + data
-        end = len(raw) // 3 * 3  # three bytes make four characters
-        self._rest = raw[end:]
-        return _encode(memoryview(raw)[:end])
+        if self._rest:  # what is shared begins with `data`
+            data, shared = self._rest + data, b""
+        end = len(data) // _STEP * _STEP
+        self._rest = bytes(data[end:])
+        return shared or _encode(data[:end])
 
     def finalize(self) -> bytes:
         return _encode(self._rest + self._mac.digest())
@@ -100,29 +110,43 @@ class _Decoder:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._ended = False
 
-    def update(self, data: bytes | memoryview) -> bytes:
-        text = self._rest + data
-        end = max(0, (len(text) - 1) // 4 * 4)  # what may be the end waits: only there "=" may be
-        self._rest = text[end:]
-        return _decode_inner(text[:end])
+    def update(self, text: Piece, shared: Piece) -> Piece:
+        if self._rest:  # what is shared begins with `text`
+            text, shared = self._rest + text, b""
+        end = len(text) // _QUANTUM * _QUANTUM
+        self._rest = bytes(text[end:])
+        raw = shared or _decode(text[:end])
+        if self._ended and raw:
+            raise InvalidToken
+        self._ended |= len(raw) % _STEP != 0
+        return raw
 
-    def finalize(self) -> bytes:
-        return _decode_end(self._rest)
+    def finalize(self) -> None:
+        if self._rest:
+            raise InvalidToken
 
 
-class _Decryptor:
-    """Opens the bytes of one token."""
+class _Decryptor(Stream):
+    """Opens one token."""
 
     def __init__(self, key: bytes) -> None:
         signing_key, self._encryption_key = _halves(key)
+        self._decoder = _Decoder()
         self._mac = hmac.new(signing_key, digestmod="sha256")
         self._cipher: Workspace | None = None
         self._rest = b""
         self._raw_bytes = 0
 
-    def update(self, data: bytes | memoryview) -> bytes:
-        raw = self._rest + data
+    def share(self, data: Piece) -> bytes:
+        try:
+            return _decode(data)
+        except InvalidToken:
+            return b""
+
+    def update(self, data: Piece, shared: Piece = b"") -> Piece:
+        raw = self._rest + self._decoder.update(data, shared)
         end = len(raw) - _TAIL_BYTES
         if self._cipher is None and end < _PREFIX_BYTES:
             self._rest = raw
@@ -131,8 +155,9 @@ class _Decryptor:
         return self._decrypt(memoryview(raw)[:end])
 
     def finalize(self) -> bytes:
+        self._decoder.finalize()
         mac = self._rest[-_MAC_BYTES:]
-        last = self._decrypt(self._rest[:-_MAC_BYTES])
+        last = bytes(self._decrypt(self._rest[:-_MAC_BYTES]))
         # The HMAC comes first: a verdict on the padding of forged blocks would reveal plaintext.
         if not hmac.compare_digest(self._mac.digest(), mac):
             raise InvalidToken
@@ -143,20 +168,20 @@ class _Decryptor:
         except ValueError:
             raise InvalidToken from None
 
-    def _decrypt(self, raw: bytes | memoryview) -> bytes:
+    def _decrypt(self, raw: Piece) -> memoryview:
         self._mac.update(raw)
         self._raw_bytes += len(raw)
         if self._cipher is None:
             aes = AES128(self._encryption_key)
             self._cipher = Workspace(Cipher(aes, CBC(_iv(raw))).decryptor())
             raw = raw[_PREFIX_BYTES:]
-        return bytes(self._cipher.update(raw))
+        return self._cipher.update(raw)
 
 
 def _halves(key: bytes) -> tuple[bytes, bytes]:
     """Return the signing and the encryption half of a key, 16 bytes each."""
     try:
-        raw = _decode_end(key)
+        raw = _decode(key)
     except InvalidToken:
         raw = b""
     if len(raw) != 32:
@@ -164,38 +189,27 @@ def _halves(key: bytes) -> tuple[bytes, bytes]:
     return raw[:16], raw[16:]
 
 
-def _iv(raw: bytes | memoryview) -> bytes:
+def _iv(raw: Piece) -> bytes:
     if len(raw) < _PREFIX_BYTES or raw[:1] != _VERSION:
         raise InvalidToken
     return bytes(raw[_PREFIX_BYTES - BLOCK_BYTES : _PREFIX_BYTES])
 
 
-def _encode(raw: bytes | memoryview) -> bytes:
+def _encode(raw: Piece) -> bytes:
     # Three times as fast as `translate` while the text fits into a cache of the processor.
     return binascii.b2a_base64(raw, newline=False).replace(b"+", b"-").replace(b"/", b"_")
 
 
-def _decode_inner(text: bytes) -> bytes:
-    """Decode whole quanta from before the end, where "=" has no place."""
-    raw = _decode(text)
-    if len(raw) * 4 != len(text) * 3:
-        raise InvalidToken
-    return raw
-
-
-def _decode_end(text: bytes) -> bytes:
-    """Decode up to the end, refusing all spellings of the bytes but the canonical one."""
-    raw = _decode(text)
-    if _encode(raw) != text:
-        raise InvalidToken
-    return raw
-
-
-def _decode(text: bytes) -> bytes:
+def _decode(text: Piece) -> bytes:
+    """Decode whole quanta, refusing all spellings of the bytes but the canonical one."""
+    text = bytes(text)
     if b"+" in text or b"/" in text:
         raise InvalidToken
     try:
         standard = text.replace(b"-", b"+").replace(b"_", b"/")
-        return binascii.a2b_base64(standard, strict_mode=True)
+        raw = binascii.a2b_base64(standard, strict_mode=True)
     except binascii.Error:
         raise InvalidToken from None
+    if (odd := len(raw) % _STEP) and _encode(raw[-odd:]) != text[-_QUANTUM:]:
+        raise InvalidToken
+    return raw

@@ -11,26 +11,24 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable, Container, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from itertools import zip_longest
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from entrypoint import archive, passing, relay
-from entrypoint.crypto.cipher import InvalidCiphertext, through
+from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
 from entrypoint.errors import RouteError
 from entrypoint.limits import SEALED_CHUNK_BYTES
 from entrypoint.pack import PackWriter, apply
+from entrypoint.relay import Handed
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
-from entrypoint.tree import Entry, Kind, check_entry, create_like, is_small, walk
+from entrypoint.tree import Entry, Kind, check_entry, is_small, make_like, walk
 
 _BLOCK_BYTES = 4096  # what a file takes on disk beside its contents, and an archive beside them
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where a decryption writes.
 
     Attributes:
@@ -212,58 +210,74 @@ class _Run:
         if target and target.small:
             target.small.add(entry.path, plaintext)
         elif target:
-            with create_like(target.plain / entry.path, entry.stat) as plain:
+            with make_like((target.plain / entry.path).open("xb"), entry.stat) as plain:
                 plain.write(plaintext)
         return len(plaintext)
 
     def _decrypt_large(self, source: IO[bytes], entry: Entry) -> int:
         size = 0
-        first, second = self._config.cipher.decryptor(self._key)
-        with open(source.name, "rb", buffering=0) as again, self._new_plain(entry) as plain:
-            opened = through((first,), _contents(again))
-            if plain and second is None:
-                opened = _written(opened, plain)
-            with relay.pulling(opened, InvalidCiphertext) as pieces:
-                plaintext = through((second,), pieces)
-                for piece, _ in zip_longest(plaintext, self._keep(source, entry), fillvalue=b""):
+        ahead = self._config.cipher.decrypts_ahead
+        stream = self._config.cipher.decryptor(self._key)
+        with self._new_plain(entry) as plain, self._keeping(entry) as old:
+
+            def opened(pieces: Iterable[Handed]) -> Iterable[Handed]:
+                opened = _opened(pieces, stream)
+                return _written(opened, plain) if plain else opened
+
+            read = _read(source, old)
+            handed = opened(read) if ahead else read
+            with relay.pulling(handed, stream.share, InvalidCiphertext) as received:
+                for piece, plaintext in received if ahead else opened(received):
                     self._proceed()
-                    self._digest.update(piece)
-                    size += len(piece)
-                    if plain and second:
-                        plain.write(piece)
+                    if old:
+                        old.account(piece)
+                    self._digest.update(plaintext)
+                    size += len(plaintext)
         return size
 
-    def _keep(self, source: IO[bytes], entry: Entry) -> Iterator[None]:
-        """Put a file into the archive of the old tree, if there is one, a chunk between two yields.
-
-        The other process is ahead, so that pages of the file may leave the cache here.
-        """
+    @contextmanager
+    def _keeping(self, entry: Entry) -> Iterator[archive.KeptWriter | None]:
+        """Give the archive of the old tree, if there is one, with the header of a file in it."""
         old = self._target.old if self._target else None
         if old:
             old.add(info := archive.member(entry, entry.path))
-            for chunk in passing.chunks(source, SEALED_CHUNK_BYTES):
-                old.write(chunk)
-                yield
+            old.file.flush()  # another process writes what follows
+        yield old
+        if old:
             old.end_file(info)
 
     def _new_plain(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
             return nullcontext()
-        return create_like(self._target.plain / entry.path, entry.stat)
+        plain = passing.new(self._target.plain / entry.path, leaves=False)
+        return make_like(plain, entry.stat)
 
 
-def _contents(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the contents of a file, which stays in the cache: the first process reads it too."""
-    while chunk := file.read(SEALED_CHUNK_BYTES):
-        yield chunk
+def _read(source: IO[bytes], old: archive.KeptWriter | None) -> Iterator[Handed]:
+    """Yield the contents of a file, which are then in the archive, but not accounted for."""
+    behind = passing.Behind(source)
+    for chunk in passing.chunks(source, SEALED_CHUNK_BYTES):
+        if old:
+            old.file.write(chunk)
+        yield Handed(chunk)
+        behind.passed(len(chunk))
+    if old:
+        old.file.flush()
 
 
-def _written(pieces: Iterable[bytes], file: IO[bytes]) -> Iterator[bytes]:
-    """Yield the pieces, each of which is written to the file already."""
-    for piece in pieces:
-        file.write(piece)
-        yield piece
-    file.flush()
+def _opened(pieces: Iterable[Handed], stream: Stream) -> Iterator[Handed]:
+    """Yield the pieces of a file with what is ready of their plaintext."""
+    for piece, shared in pieces:
+        yield Handed(piece, stream.update(piece, shared))
+    yield Handed(b"", stream.finalize())
+
+
+def _written(pieces: Iterable[Handed], plain: IO[bytes]) -> Iterator[Handed]:
+    """Yield the pieces of a file, the plaintext of which is then in a new one."""
+    for handed in pieces:
+        plain.write(handed.made)
+        yield handed
+    plain.flush()
 
 
 def _repeat(entry: Entry, target: Target) -> None:

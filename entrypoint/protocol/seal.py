@@ -30,9 +30,11 @@ from entrypoint.linux.disk import syncfs
 from entrypoint.linux.remove import remove
 from entrypoint.model import Visit
 from entrypoint.pack import PackWriter, apply
+from entrypoint.passing import Piece
+from entrypoint.relay import Handed
 from entrypoint.stages import Contents, SealedTrain
 from entrypoint.train_config import Seal, TrainConfig, encode
-from entrypoint.tree import Entry, Kind, check_entry, create_like, is_small, walk
+from entrypoint.tree import Entry, Kind, check_entry, is_small, make_like, walk
 from entrypoint.work import WorkFolder
 
 _IV_CONTEXT = b"pht files, IV by path, version 1"
@@ -163,8 +165,9 @@ class _Sealing:
         if self._is_sealed(contents, iv):
             return self._hash_sealed((contents,), entry.path)
         self._digest.update(contents)
-        streams = self._cipher.encryptor(self._key, iv)
-        self._batch.add_small(entry.path, b"".join(through(streams, (contents,))))
+        first, second = self._cipher.encryptor(self._key, iv)
+        sealed = through(second, through(first, (contents,)))
+        self._batch.add_small(entry.path, b"".join(sealed))
         return len(contents)
 
     def _seal_large(self, source: IO[bytes], entry: Entry) -> int:
@@ -174,7 +177,7 @@ class _Sealing:
         if self._is_sealed(head, iv):
             return self._hash_sealed(self._chunks(source), entry.path)
         with self._batch.file(entry) as target:
-            return self._encrypt(self._chunks(source), iv, target)
+            return self._encrypt(source, iv, target)
 
     def _iv(self, entry: Entry) -> bytes:
         path = f"{self._work.name}/{entry.path}"  # two trees may hold files of the same path
@@ -188,23 +191,23 @@ class _Sealing:
             self._proceed()
             yield chunk
 
-    def _encrypt(self, chunks: Iterable[bytes], iv: bytes, target: IO[bytes]) -> int:
+    def _encrypt(self, source: IO[bytes], iv: bytes, target: IO[bytes]) -> int:
         size = 0
         first, second = self._cipher.encryptor(self._key, iv)
 
-        def hashed() -> Iterator[bytes]:
-            nonlocal size
-            for chunk in chunks:
-                size += self._hash(chunk)
-                yield chunk
-
-        def write(pieces: Iterable[bytes | memoryview]) -> None:
-            target.writelines(through((second,), pieces))
+        def write(pieces: Iterable[Handed]) -> None:
+            behind = passing.Behind(source)
+            for piece, shared in pieces:
+                target.write(second.update(piece, shared))
+                behind.passed(len(piece))
+            target.write(second.finalize())
             target.flush()
 
-        with relay.pushing(write) as push:
-            for piece in through((first,), hashed()):
-                push(piece)
+        with relay.pushing(write, second.share) as push:
+            for chunk in self._chunks(source):
+                size += self._hash(chunk)
+                push(first.update(chunk))
+            push(first.finalize())
         return size
 
     def _hash_sealed(self, chunks: Iterable[bytes], path: str) -> int:
@@ -218,7 +221,7 @@ class _Sealing:
                 hint="check the disk, then start from the image again",
             ) from None
 
-    def _hash(self, plaintext: bytes) -> int:
+    def _hash(self, plaintext: Piece) -> int:
         self._digest.update(plaintext)
         return len(plaintext)
 
@@ -269,7 +272,7 @@ class _Batch:
         """Give a new file, with the mode and owner of the one that it will replace."""
         self._make_room(entry.stat.st_size)
         temporary = self._folder / f"{self._number}.{len(self._files)}"
-        with create_like(temporary, entry.stat, durable=True) as file:
+        with make_like(passing.new(temporary, leaves=True), entry.stat) as file:
             yield file
             os.fsync(file.fileno())  # what could not be written, syncfs may tell somebody else
         self._files.append((temporary, entry.path))

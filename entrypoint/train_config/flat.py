@@ -33,7 +33,12 @@ MARKS = frozenset(
 """Fields that only this generation has."""
 
 _CIPHER = Cipher(
-    fernet.generate_key, fernet.encryptor, fernet.decryptor, fernet.peek_iv, fernet.HEAD_BYTES
+    fernet.generate_key,
+    fernet.encryptor,
+    fernet.decryptor,
+    decrypts_ahead=False,
+    peek_iv=fernet.peek_iv,
+    head_bytes=fernet.HEAD_BYTES,
 )
 
 

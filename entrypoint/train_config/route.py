@@ -30,7 +30,14 @@ from entrypoint.train_config.interface import (
 MARKS = frozenset({"route", "creator", "build", "file_list", "result_hash", "result_signature"})
 """Fields that only this generation and the short-lived ones before it have."""
 
-_CIPHER = Cipher(cbc.generate_key, cbc.encryptor, cbc.decryptor, cbc.peek_iv, cbc.HEAD_BYTES)
+_CIPHER = Cipher(
+    cbc.generate_key,
+    cbc.encryptor,
+    cbc.decryptor,
+    decrypts_ahead=True,
+    peek_iv=cbc.peek_iv,
+    head_bytes=cbc.HEAD_BYTES,
+)
 
 
 class _Stop(NamedTuple):

@@ -5,8 +5,8 @@ import hashlib
 import hmac
 import os
 import tracemalloc
-from collections.abc import Iterator, Sequence
-from itertools import pairwise, repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle, pairwise, repeat
 
 import pytest
 from cryptography.fernet import Fernet
@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entrypoint.crypto import fernet
-from entrypoint.crypto.cipher import InvalidCiphertext, through
+from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
 from entrypoint.crypto.fernet import InvalidToken
 
 KEY = b"cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
@@ -45,8 +45,13 @@ def pieces(data: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
         yield data[start:end]
 
 
+def sealed(contents: Iterable[bytes], key: bytes = KEY, iv: bytes = IV) -> Iterator[bytes]:
+    first, second = fernet.encryptor(key, iv)
+    return through(second, through(first, contents))
+
+
 def seal(plaintext: bytes, cuts: Sequence[int] = (), key: bytes = KEY) -> bytes:
-    return b"".join(through(fernet.encryptor(key, IV), pieces(plaintext, cuts)))
+    return b"".join(sealed(pieces(plaintext, cuts), key))
 
 
 def unseal(token: bytes, cuts: Sequence[int] = (), key: bytes = KEY) -> bytes:
@@ -233,6 +238,60 @@ def test_a_wrong_hmac_and_a_wrong_padding_look_the_same() -> None:
     assert messages == {(InvalidToken, "")}
 
 
+# --- shared work ---------------------------------------------------------------------------------
+
+
+def sharing(stream: Stream, contents: Iterable[bytes], shares: Sequence[bool]) -> Iterator[bytes]:
+    """Do as `through` does, but have work on some pieces done apart."""
+    for piece, is_shared in zip(contents, cycle(shares), strict=False):
+        yield bytes(stream.update(piece, stream.share(piece) if is_shared else b""))
+    yield stream.finalize()
+
+
+some = st.lists(st.booleans(), min_size=1, max_size=5)
+
+
+@given(plaintexts, cut_points, some)
+@example(bytes(96), [48], [True])
+@example(bytes(97), [49], [True])
+def test_it_does_not_matter_who_encodes(
+    plaintext: bytes, cuts: list[int], shares: list[bool]
+) -> None:
+    first, second = fernet.encryptor(KEY, IV)
+    token = sharing(second, through(first, pieces(plaintext, cuts)), shares)
+
+    assert b"".join(token) == seal(plaintext)
+
+
+@given(plaintexts, cut_points, some)
+@example(bytes(96), [48], [True])
+@example(bytes(97), [49], [True])
+def test_it_does_not_matter_who_decodes(
+    plaintext: bytes, cuts: list[int], shares: list[bool]
+) -> None:
+    opened = sharing(fernet.decryptor(KEY), pieces(seal(plaintext), cuts), shares)
+
+    assert b"".join(opened) == plaintext
+
+
+@given(st.binary(min_size=1, max_size=200), cut_points, some)
+def test_it_does_not_matter_who_sees_that_a_token_is_bad(
+    noise: bytes, cuts: list[int], shares: list[bool]
+) -> None:
+    with pytest.raises(InvalidToken):
+        list(sharing(fernet.decryptor(KEY), pieces(SHORT[40] + noise, cuts), shares))
+
+
+@pytest.mark.parametrize("cuts", [[], [4], [4, 4], range(1, 400)])
+@pytest.mark.parametrize("shares", [[True], [False]])
+def test_padding_between_pieces_is_refused(cuts: Sequence[int], shares: list[bool]) -> None:
+    raw = base64.urlsafe_b64decode(SHORT[40])
+    spelled = base64.urlsafe_b64encode(raw[:1]) + base64.urlsafe_b64encode(raw[1:])
+
+    with pytest.raises(InvalidToken):
+        list(sharing(fernet.decryptor(KEY), pieces(spelled, cuts), shares))
+
+
 # --- keys and heads ------------------------------------------------------------------------------
 
 
@@ -272,7 +331,7 @@ def test_an_iv_of_another_length_is_refused(size: int) -> None:
 
 @given(plaintexts, st.binary(min_size=16, max_size=16))
 def test_the_iv_is_seen_in_the_head_of_a_token(plaintext: bytes, iv: bytes) -> None:
-    token = b"".join(through(fernet.encryptor(KEY, iv), [plaintext]))
+    token = b"".join(sealed([plaintext], iv=iv))
 
     assert fernet.peek_iv(token[: fernet.HEAD_BYTES]) == iv
     assert fernet.peek_iv(token) == iv
@@ -290,7 +349,7 @@ def test_no_iv_is_seen_in_what_is_no_head_of_a_token() -> None:
 
 def test_memory_stays_flat_however_long_the_stream_is() -> None:
     chunk_bytes, chunks = 1024 * 1024, 64
-    token = through(fernet.encryptor(KEY, IV), repeat(os.urandom(chunk_bytes), chunks))
+    token = sealed(repeat(os.urandom(chunk_bytes), chunks))
 
     tracemalloc.start()
     try:

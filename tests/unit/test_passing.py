@@ -1,11 +1,13 @@
 """Large files pass through the page cache: whole, on their way to the disk at once, and gone."""
 
 import ctypes
+import io
 import mmap
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 
@@ -40,8 +42,14 @@ def cached_pages(path: Path) -> int:
 
 
 def read(path: Path) -> bytes:
+    """Read a file as the runner does that lets go of what is behind."""
+    read = b""
     with path.open("rb", buffering=0) as file:
-        return b"".join(passing.chunks(file, CHUNK_BYTES))
+        behind = passing.Behind(file)
+        for chunk in passing.chunks(file, CHUNK_BYTES):
+            read += chunk
+            behind.passed(len(chunk))
+    return read
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, SIZE])
@@ -63,10 +71,42 @@ def test_what_was_read_leaves_the_cache(tmp_path: Path) -> None:
     assert cached_pages(path) * mmap.PAGESIZE < 2 * PASSING_BYTES
 
 
+class SlowServer(io.RawIOBase):
+    """A file of which every call returns a few bytes, as from a network."""
+
+    def __init__(self, contents: bytes) -> None:
+        self._contents = io.BytesIO(contents)
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._contents.read(min(size, 7))
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 250])
+def test_pieces_are_of_one_size_whatever_the_file_system_returns(size: int) -> None:
+    contents = os.urandom(size)
+    pieces = list(passing.chunks(cast(IO[bytes], SlowServer(contents)), 100))
+    assert b"".join(pieces) == contents
+    assert [len(piece) for piece in pieces[:-1]] == [100] * (-(-size // 100) - 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages leave the cache on Linux only")
+@pytest.mark.parametrize("leaves", [True, False])
+def test_what_was_written_leaves_the_cache_if_nobody_reads_it(leaves: bool, tmp_path: Path) -> None:
+    if mount_of(tmp_path).fs_type == "tmpfs":
+        pytest.skip("tests run in memory here")
+    path = tmp_path / "file"
+    with passing.new(path, leaves=leaves) as file:
+        for _ in range(SIZE // WRITE_BYTES):
+            file.write(os.urandom(WRITE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    assert (cached_pages(path) * mmap.PAGESIZE < 2 * PASSING_BYTES) is leaves
+
+
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
     source, copy = tmp_path / "file", tmp_path / "copy"
     contents = filled(source)
-    with source.open("rb") as file, passing.new(copy) as target:
+    with source.open("rb") as file, passing.new(copy, leaves=True) as target:
         while piece := file.read(70_001):
             target.write(piece)
     assert copy.read_bytes() == contents
@@ -75,7 +115,7 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
 def test_no_file_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
-        passing.new(tmp_path / "file")
+        passing.new(tmp_path / "file", leaves=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux only")
@@ -87,8 +127,9 @@ def test_the_disk_begins_with_every_piece_at_once(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
+from typing import IO, cast
 from entrypoint import passing
-with passing.new(Path(sys.argv[1])) as file:
+with passing.new(Path(sys.argv[1]), leaves=True) as file:
     for _ in range(int(sys.argv[2]) // 4096):
         file.write(bytes(4096))
 """

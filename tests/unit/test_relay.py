@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -14,35 +15,53 @@ from hypothesis import strategies as st
 from entrypoint import relay
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import RELAY_SLOT_BYTES, RELAY_SLOTS
+from entrypoint.passing import Piece
+from entrypoint.relay import Handed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one process does it all here")
 
-Piece = bytes | memoryview
 MORE_THAN_THE_SLOTS = [bytes([number]) * 1000 for number in range(3 * RELAY_SLOTS)]
-SIZES = [0, 1, RELAY_SLOT_BYTES - 1, RELAY_SLOT_BYTES, 3 * RELAY_SLOT_BYTES + 1]
+SIZES = [0, 1, RELAY_SLOT_BYTES - 1, RELAY_SLOT_BYTES]
+LONG_S = 0.02
+"""After so many seconds the other side waits, if it has nothing else to do."""
 
 
 class Refused(Exception):
     pass
 
 
-def push_all(pieces: Iterable[bytes], consume: Callable[[Iterable[Piece]], None]) -> None:
-    with relay.pushing(consume) as push:
+def upper(piece: Piece) -> bytes:
+    """Stand for work that either process can do."""
+    return bytes(piece).upper()
+
+
+def nothing(piece: Piece) -> bytes:
+    return b""
+
+
+def push_all(
+    pieces: Iterable[bytes],
+    consume: Callable[[Iterable[Handed]], None],
+    share: relay.Share = nothing,
+) -> None:
+    with relay.pushing(consume, share) as push:
         for piece in pieces:
             push(piece)
 
 
-def pull_all(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    with relay.pulling(pieces, Refused) as received:
-        yield from map(bytes, received)
+def pull_all(
+    pieces: Iterable[Handed], share: relay.Share = nothing
+) -> Iterator[tuple[bytes, bytes]]:
+    with relay.pulling(pieces, share, Refused) as received:
+        yield from ((bytes(piece), bytes(made)) for piece, made in received)
 
 
 def pushed(pieces: Iterable[bytes], file: Path) -> bytes:
     """Push pieces to a process that writes them to a file; return the contents of the file."""
     with file.open("wb") as target:
 
-        def write(received: Iterable[Piece]) -> None:
-            target.writelines(received)
+        def write(received: Iterable[Handed]) -> None:
+            target.writelines(piece for piece, _ in received)
             target.flush()
 
         push_all(pieces, write)
@@ -50,7 +69,7 @@ def pushed(pieces: Iterable[bytes], file: Path) -> bytes:
 
 
 def pulled(pieces: Iterable[bytes]) -> bytes:
-    return b"".join(pull_all(pieces))
+    return b"".join(piece for piece, _ in pull_all(map(Handed, pieces)))
 
 
 def no_child_is_left() -> bool:
@@ -68,10 +87,40 @@ def test_all_pieces_arrive_in_order(pieces: list[bytes], tmp_path: Path) -> None
     assert no_child_is_left()
 
 
-@given(st.lists(st.integers(0, 2 * RELAY_SLOT_BYTES), max_size=2 * RELAY_SLOTS))
-def test_the_sizes_of_the_pieces_do_not_matter(sizes: list[int]) -> None:
-    pieces = [os.urandom(size) for size in sizes]
-    assert pulled(pieces) == b"".join(pieces)
+HALF = st.integers(0, RELAY_SLOT_BYTES // 2).map(os.urandom)
+
+
+@given(st.lists(st.builds(Handed, HALF, HALF), max_size=2 * RELAY_SLOTS))
+def test_what_was_made_comes_with_its_piece(pieces: list[Handed]) -> None:
+    assert list(pull_all(pieces)) == pieces
+
+
+def slowly(pieces: Iterable[bytes]) -> Iterator[Handed]:
+    for piece in pieces:
+        time.sleep(LONG_S)
+        yield Handed(piece)
+
+
+def test_work_is_left_to_the_side_that_waits() -> None:
+    received = list(pull_all(slowly([b"a", b"b", b"c"]), upper))
+    assert received == [(b"a", b""), (b"b", b""), (b"c", b"")]
+
+
+def test_work_is_done_for_the_side_that_is_behind(tmp_path: Path) -> None:
+    pieces = [b"%04d x" % number for number in range(3 * RELAY_SLOTS)]
+    file = tmp_path / "file"
+
+    def write(received: Iterable[Handed]) -> None:
+        with file.open("wb") as target:
+            for piece, made in received:
+                time.sleep(LONG_S / 10)
+                target.write(made or piece)
+
+    push_all(pieces, write, upper)
+    text = file.read_bytes()
+    assert text.lower() == b"".join(pieces)
+    assert text.count(b"X") > RELAY_SLOTS
+    assert text[:6].islower()
 
 
 def test_the_work_is_done_by_another_process() -> None:
@@ -82,9 +131,9 @@ def test_the_work_is_done_by_another_process() -> None:
 
 
 def test_a_full_disk_is_the_error_of_whoever_pushes() -> None:
-    def write(pieces: Iterable[Piece]) -> None:
+    def write(pieces: Iterable[Handed]) -> None:
         with open("/dev/full", "wb", buffering=0) as full:
-            full.writelines(pieces)
+            full.writelines(piece for piece, _ in pieces)
 
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         push_all(MORE_THAN_THE_SLOTS, write)
@@ -94,13 +143,13 @@ def test_a_full_disk_is_the_error_of_whoever_pushes() -> None:
 
 @pytest.mark.parametrize("error", [Refused(), OSError(errno.EIO, "broken")])
 def test_an_error_of_the_generator_comes_after_its_pieces(error: Exception) -> None:
-    def pieces() -> Iterator[bytes]:
-        yield from MORE_THAN_THE_SLOTS
+    def pieces() -> Iterator[Handed]:
+        yield from map(Handed, MORE_THAN_THE_SLOTS)
         raise error
 
     received: list[bytes] = []
     with pytest.raises(type(error)):
-        received.extend(pull_all(pieces()))
+        received.extend(piece for piece, _ in pull_all(pieces()))
 
     assert received == MORE_THAN_THE_SLOTS
     assert no_child_is_left()
@@ -139,7 +188,7 @@ def test_the_end_is_known_where_a_supervisor_has_child_processes_ignored() -> No
 def test_an_error_of_the_first_process_ends_the_second(tmp_path: Path) -> None:
     written = tmp_path / "written"
 
-    def write(pieces: Iterable[Piece]) -> None:
+    def write(pieces: Iterable[Handed]) -> None:
         for _ in pieces:
             pass
         written.touch()
