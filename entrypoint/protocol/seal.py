@@ -254,9 +254,11 @@ class _Batch:
 
     def take_up(self) -> None:
         """Apply what an interrupted run has left to be written in place, and clear the rest."""
-        for pack in sorted(self._folder.glob("*.pack")):
+        packs = sorted(self._folder.glob("*.pack"))
+        for pack in packs:
             apply(pack, self._tree)
-        syncfs(self._tree)
+        if packs:
+            syncfs(self._tree)
         for rest in self._folder.iterdir():
             remove(rest)
 
@@ -279,6 +281,8 @@ class _Batch:
 
     def put_in_place(self) -> None:
         """Make the batch durable, and with it the one before; then replace the plaintext."""
+        if not (self._writer or self._files):
+            return
         self._pack.close()
         syncfs(self._folder)
         self._name(self._number - 1).unlink(missing_ok=True)
