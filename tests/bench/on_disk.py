@@ -82,9 +82,9 @@ def add_visits(bench: Bench, generation: Generation) -> None:
 
 
 def _peer(python: Path, peer: str, route: Route) -> Program:
-    results, key = route.opt / "pht_results", route.symmetric_key().hex()
-    start: list[str | Path] = [python, "-I", "-B", PEERS, peer, results, key]
-    return Program(lambda half: [*start, half], times_itself=True)
+    start: list[str | Path] = [python, "-I", "-B", PEERS, peer, route.results]
+    key = route.symmetric_key().hex()
+    return Program(route.results, lambda half: [*start, key, half], times_itself=True)
 
 
 def _short(bench: Bench, prepare: Callable[[], Command]) -> Figure:

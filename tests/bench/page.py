@@ -31,7 +31,7 @@ How to read it:
 - **s** is a median (see "Runs" below), with `sync` before each run. For this program it is the time
   of the whole process, from the start of the interpreter to its end; for the others it is the time
   within their functions, without start-up and imports. All work on the same files, which are random
-  bytes.
+  bytes and in the page cache, as those of a train that has just been pulled or has just run.
 - **ext4** is a file system made for the run where root can make one (see "Machine"), with a journal
   and without discarding, as most stations have it.
 - **This program is durable, the others are not:** it flushes what it wrote, and keeps the old

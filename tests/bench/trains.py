@@ -55,6 +55,7 @@ class Route:
         keys = {station(number): reference.vector_key(_key_name(number)) for number in range(stops)}
         self.root = root
         self.opt = generation.build(root, TRAIN, USER_KEY, keys)
+        self.results = self.opt / "pht_results"
         self._generation = generation
         self._next = 0
 
@@ -114,7 +115,9 @@ class Runner:
 
     def on(self, route: Route) -> Program:
         """Return the two halves of a visit on a route."""
-        return Program(lambda half: self.command(half, route.root), arrive=route.arrive)
+        return Program(
+            route.results, lambda half: self.command(half, route.root), arrive=route.arrive
+        )
 
 
 def sealed_route(
@@ -124,6 +127,6 @@ def sealed_route(
     route = Route(root, stops, generation)
     route.arrive()
     timed(runner.command("pre-run", root))
-    workload.fill(route.opt / "pht_results")
+    workload.fill(route.results)
     timed(runner.command("post-run", root))
     return route
