@@ -12,7 +12,8 @@ from pathlib import Path
 
 from entrypoint.config_file import read_config
 from entrypoint.crypto.digests import result_hash, sha512
-from entrypoint.errors import IntegrityError, PhtError, SettingsError
+from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, SettingsError
+from entrypoint.model import Paths
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.stages import VerifiedTrain
@@ -54,13 +55,29 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         argv = steps.resolve(command, train)
         steps.check_data()
         steps.remove_unlisted(train.config)
+        before = read_config(settings.paths)
         steps.state = "unsealed"
         steps.run_train(argv)
         steps.check_definition_left(train.config)
+        _check_config_left(settings.paths, before)
         report.warning("the results lie here in plaintext: the host has to seal them")
         return outcome(steps, "hosted")
 
     return aboard(KeylessSteps, settings, report, story)
+
+
+def _check_config_left(paths: Paths, before: bytes) -> None:
+    """Refuse a train that has changed the configuration: the host may read it again to seal."""
+    try:
+        unchanged = read_config(paths) == before
+    except PhtError:
+        unchanged = False
+    if not unchanged:
+        raise MalformedTrain(
+            "train-changed-itself",
+            "the train has changed its train_config.json",
+            hint="a train writes into pht_results only; change it and start from the image",
+        )
 
 
 def _refuse_needless(settings: Settings) -> None:

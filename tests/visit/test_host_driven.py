@@ -138,6 +138,23 @@ def test_a_train_that_changes_its_own_signed_files_has_failed(tmp_path: Path) ->
     assert done.facts["state"] == "unsealed"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "config.write_text(config.read_text().replace('station_2', 'station_3'))",
+        "config.unlink()",
+        "config.rename(results / 'moved'); config.symlink_to(results / 'moved')",
+    ],
+)
+def test_a_train_that_changes_its_configuration_has_failed(change: str, tmp_path: Path) -> None:
+    first_stop(tmp_path, f"config = results.parent / 'train_config.json'; {change}")
+
+    done = visit(tmp_path, env=SAID_SO)
+
+    assert_explained(done, 65, "train-changed-itself")
+    assert done.facts["state"] == "unsealed"
+
+
 # --- how it ends ---------------------------------------------------------------------------------
 
 
