@@ -130,6 +130,17 @@ def test_the_work_is_done_by_another_process() -> None:
     assert pulled(me()) != str(os.getpid()).encode()
 
 
+def test_where_a_fork_is_unsafe_one_process_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "_FORKS", False)
+    me = str(os.getpid()).encode()
+
+    def pieces() -> Iterator[bytes]:
+        yield str(os.getpid()).encode()
+        yield from MORE_THAN_THE_SLOTS
+
+    assert pulled(pieces()) == me + b"".join(MORE_THAN_THE_SLOTS)
+
+
 def test_a_full_disk_is_the_error_of_whoever_pushes() -> None:
     def write(pieces: Iterable[Handed]) -> None:
         with open("/dev/full", "wb", buffering=0) as full:
