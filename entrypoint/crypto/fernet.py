@@ -210,6 +210,9 @@ def _decode(text: Piece) -> bytes:
         raw = binascii.a2b_base64(standard, strict_mode=True)
     except binascii.Error:
         raise InvalidToken from None
-    if (odd := len(raw) % _STEP) and _encode(raw[-odd:]) != text[-_QUANTUM:]:
+    # Strict mode lets more "=" follow, and ignores unused bits of the last character.
+    quanta = -(-len(raw) // _STEP)
+    odd = len(raw) % _STEP
+    if len(text) != quanta * _QUANTUM or (odd and _encode(raw[-odd:]) != text[-_QUANTUM:]):
         raise InvalidToken
     return raw

@@ -176,7 +176,11 @@ class TestEveryChange:
         assert not [text for text in changed if is_accepted(text)]
 
     @pytest.mark.parametrize(
-        "inserted", [b"A", b"=", b"+", b"/", b"-", b"\n", b" ", b"\0", b"==", b"\r\n", b"AAAA"]
+        "inserted",
+        [
+            *(b"A", b"=", b"+", b"/", b"-", b"\n", b" ", b"\0", b"==", b"\r\n", b"AAAA"),
+            *(b"===", b"====", b"========"),
+        ],
     )
     def test_inserted_bytes(self, token: bytes, inserted: bytes) -> None:
         places = range(len(token) + 1)
@@ -200,7 +204,7 @@ class TestEveryChange:
 @given(
     token=plaintexts.map(seal),
     at=st.integers(0, 12_000),
-    change=st.sampled_from([b"", b"A", b"_A", b"\n", b"=", b"+", b"AAAA"]),
+    change=st.sampled_from([b"", b"A", b"_A", b"\n", b"=", b"====", b"+", b"AAAA"]),
     removed=st.integers(0, 4),
     cuts=cut_points,
 )
@@ -275,6 +279,9 @@ def test_it_does_not_matter_who_decodes(
 
 
 @given(st.binary(min_size=1, max_size=200), cut_points, some)
+@example(b"====", [], [True])
+@example(b"====", [], [False])
+@example(b"====", [len(SHORT[40])], [True])
 def test_it_does_not_matter_who_sees_that_a_token_is_bad(
     noise: bytes, cuts: list[int], shares: list[bool]
 ) -> None:
@@ -282,14 +289,20 @@ def test_it_does_not_matter_who_sees_that_a_token_is_bad(
         list(sharing(fernet.decryptor(KEY), pieces(SHORT[40] + noise, cuts), shares))
 
 
-@pytest.mark.parametrize("cuts", [[], [4], [4, 4], range(1, 400)])
+@pytest.mark.parametrize("cuts", [[], [4], [4, 4], [8], [8, 8], [104], range(1, 400)])
 @pytest.mark.parametrize("shares", [[True], [False]])
 def test_padding_between_pieces_is_refused(cuts: Sequence[int], shares: list[bool]) -> None:
     raw = base64.urlsafe_b64decode(SHORT[40])
     spelled = base64.urlsafe_b64encode(raw[:1]) + base64.urlsafe_b64encode(raw[1:])
+    lengthened = [SHORT[40][:at] + b"====" + SHORT[40][at:] for at in (4, 100)]
 
+    for token in (spelled, *lengthened):
+        assert_refused(token, cuts, shares)
+
+
+def assert_refused(token: bytes, cuts: Sequence[int], shares: list[bool]) -> None:
     with pytest.raises(InvalidToken):
-        list(sharing(fernet.decryptor(KEY), pieces(spelled, cuts), shares))
+        list(sharing(fernet.decryptor(KEY), pieces(token, cuts), shares))
 
 
 # --- keys and heads ------------------------------------------------------------------------------
