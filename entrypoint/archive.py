@@ -29,10 +29,13 @@ class Writer:
 
     `tarfile.TarFile` keeps a list of them, copies every header and reads contents by itself; here
     contents are handed in chunk by chunk, as they pass.
+
+    Attributes:
+        file: what it writes to.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+        self.file = file
         self._missing = 0
 
     def add(self, info: tarfile.TarInfo) -> None:
@@ -70,7 +73,7 @@ class Writer:
         self._append(bytes(2 * tarfile.BLOCKSIZE))
 
     def _append(self, data: bytes) -> None:
-        self._file.write(data)
+        self.file.write(data)
 
 
 class KeptWriter(Writer):
@@ -79,18 +82,14 @@ class KeptWriter(Writer):
     Args:
         file: a new one.
         key: 32 bytes that only this station knows.
-
-    Attributes:
-        file: where another process may write contents that are accounted for here.
     """
 
     def __init__(self, file: IO[bytes], key: bytes) -> None:
         super().__init__(file)
-        self.file = file
         self._mac = OneTimeMac(key)
 
     def account(self, data: Piece) -> None:
-        """Append to the contents of the member what another process writes to the file."""
+        """Append to the contents of the member what is written to the file beside this writer."""
         self._missing -= len(data)
         self._mac.update(data)
 

@@ -1,7 +1,7 @@
-"""Large files that pass through the page cache: read piece by piece, or written to be durable.
+"""Large files that pass through the page cache: read piece by piece, written to the disk at once.
 
-What nobody reads again leaves the cache. Its pages would push out what the train needs, and new
-ones cost more than those just given back.
+What nobody is going to read leaves the cache. Its pages would push out what the train needs, and
+new ones cost more than those just given back.
 """
 
 import io
@@ -45,9 +45,9 @@ class Behind:
 
 
 def new(path: Path, *, leaves: bool) -> IO[bytes]:
-    """Create a file that will have to be durable: the disk begins at once with what is written.
+    """Create a file of which the disk begins at once with what is written.
 
-    A flush at the end finds little left to wait for.
+    Before a train is sealed, or waits, everything is flushed; that finds little left to wait for.
 
     Args:
         leaves: whether nobody is going to read it soon.

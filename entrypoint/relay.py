@@ -231,6 +231,8 @@ def _work(
     try:
         work(channel)
         status = _DONE
+    except ConnectionError:
+        pass  # the other side has gone, or will say what has happened
     except OSError as error:
         status = error.errno or errno.EIO
     except Exception as error:

@@ -53,7 +53,8 @@ class Cipher(NamedTuple):
         decryptor: starts to decrypt one file, given the key; what it returns is unverified until
             `finalize` has succeeded.
         decrypts_ahead: whether a large file is decrypted by the process that reads it, since
-            hashing is as much work as all the rest; otherwise by the one that hashes it.
+            hashing is as much work as all the rest; otherwise by the one that hashes it. Then alone
+            the stream may share work.
         peek_iv: returns the IV of an encrypted file from its head, or None if it is no such file.
         head_bytes: how long the head is that `peek_iv` needs.
     """

@@ -87,7 +87,7 @@ def _belong_together(key: rsa.RSAPrivateNumbers) -> bool:
     p, q, d = key.p, key.q, key.d
     n, e = key.public_numbers.n, key.public_numbers.e
     return (
-        (p * q == n and p > 1 and q > 1 and n % 2 == 1)
+        (p * q == n and p > 1 and q > 1 and n % 2 == 1 and d < n)
         and (d * e % (p - 1) == 1 and d * e % (q - 1) == 1)
         and (key.dmp1 == d % (p - 1) and key.dmq1 == d % (q - 1))
         and (key.iqmp < p and key.iqmp * q % p == 1)

@@ -110,8 +110,8 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
     small.unlink()
     for entry in walk(plain):
         if entry.kind is not Kind.DIRECTORY:
-            # Not in one step: a rename over a file has ext4 write all of the plaintext at once. It
-            # need not be durable here: until the train has succeeded, the archive is the way back.
+            # Not in one step: a rename over a file has ext4 write at once what is not on the disk.
+            # That need not be durable: until the train has succeeded, the archive is the way back.
             (tree / entry.path).unlink()
             (plain / entry.path).rename(tree / entry.path)
 
@@ -254,15 +254,17 @@ class _Run:
 
 
 def _read(source: IO[bytes], old: archive.KeptWriter | None) -> Iterator[Handed]:
-    """Yield the contents of a file, which are then in the archive, but not accounted for."""
-    behind = passing.Behind(source)
-    for chunk in passing.chunks(source, SEALED_CHUNK_BYTES):
-        if old:
-            old.file.write(chunk)
+    """Yield the contents of a file, which are then in the archive too, but not accounted for."""
+    chunks = passing.chunks(source, SEALED_CHUNK_BYTES)
+    if old is None:
+        yield from map(Handed, chunks)
+        return
+    behind = passing.Behind(source)  # it will be replaced
+    for chunk in chunks:
+        old.file.write(chunk)
         yield Handed(chunk)
         behind.passed(len(chunk))
-    if old:
-        old.file.flush()
+    old.file.flush()
 
 
 def _opened(pieces: Iterable[Handed], stream: Stream) -> Iterator[Handed]:

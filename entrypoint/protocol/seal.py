@@ -72,7 +72,7 @@ def _check_access(path: Path, mode: int) -> None:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Signer:
     """The station that seals: its id on the train and its private key."""
 
@@ -172,7 +172,7 @@ class _Sealing:
 
     def _seal_large(self, source: IO[bytes], entry: Entry) -> int:
         iv = self._iv(entry)
-        head = source.read(self._cipher.head_bytes)
+        head = next(passing.chunks(source, self._cipher.head_bytes), b"")
         source.seek(0)
         if self._is_sealed(head, iv):
             return self._hash_sealed(self._chunks(source), entry.path)

@@ -215,6 +215,13 @@ def test_another_exponent_that_inverts_as_well() -> None:
     assert same_key(key.public_key(), vector("station_1").public_key())
 
 
+def test_an_exponent_as_long_as_nobody_needs_it() -> None:
+    longer = D + math.lcm(P - 1, Q - 1) * P * Q
+    with pytest.raises(SettingsError) as caught:
+        load_private_key(pem_of(NUMBERS | {"d": longer}), None, "a file")
+    assert caught.value.code == "private-key-unusable"
+
+
 @pytest.mark.parametrize("sign", [sign_pss, sign_pkcs1])
 def test_a_signature_that_is_not_valid_is_not_returned(
     sign: Callable[[PrivateKey, bytes], bytes],

@@ -102,8 +102,8 @@ def slowly(pieces: Iterable[bytes]) -> Iterator[Handed]:
 
 
 def test_work_is_left_to_the_side_that_waits() -> None:
-    received = list(pull_all(slowly([b"a", b"b", b"c"]), upper))
-    assert received == [(b"a", b""), (b"b", b""), (b"c", b"")]
+    pieces = [b"%d" % number for number in range(2 * RELAY_SLOTS)]
+    assert list(pull_all(slowly(pieces), upper)) == [(piece, b"") for piece in pieces]
 
 
 def test_work_is_done_for_the_side_that_is_behind(tmp_path: Path) -> None:
@@ -213,6 +213,21 @@ def test_an_error_of_the_first_process_ends_the_second(tmp_path: Path) -> None:
 
     assert no_child_is_left()
     assert not written.exists()
+
+
+def test_a_file_that_a_server_cuts_off_is_no_end_of_the_data() -> None:
+    def cut_off() -> Iterator[bytes]:
+        yield b"the only piece"
+        raise ConnectionResetError
+
+    def read(received: Iterable[Handed]) -> None:
+        for _ in received:
+            pass
+
+    with pytest.raises(SystemFailure):
+        push_all(cut_off(), read)
+
+    assert no_child_is_left()
 
 
 def test_what_the_first_process_has_not_flushed_is_written_once(tmp_path: Path) -> None:
