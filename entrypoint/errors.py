@@ -141,8 +141,15 @@ def storage_error(error: OSError) -> StorageError:
 def unexpected(error: Exception) -> PhtError:
     """Return the refusal that stands for a bug: where it arose, without message and traceback.
 
-    Those can hold what must not leave the station.
+    Those can hold what must not leave the station. That memory ran out is no bug.
     """
+    if isinstance(error, MemoryError):
+        return SystemFailure(
+            "out-of-memory",
+            "there was not enough memory",
+            hint="give the container more memory, then start again",
+            retry=True,
+        )
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next

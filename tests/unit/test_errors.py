@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from entrypoint import errors
-from entrypoint.errors import PhtError, storage_error
+from entrypoint.errors import PhtError, storage_error, unexpected
 
 REFUSALS = {
     errors.UsageError: (64, "station"),
@@ -65,3 +65,10 @@ def test_a_failed_system_call_without_a_file_is_still_told() -> None:
         "no space left on device"
     )
     assert storage_error(OSError()).message == "reading or writing failed"
+
+
+def test_too_little_memory_is_no_bug() -> None:
+    with pytest.raises(MemoryError) as caught:
+        bytes(2**62)
+    error = unexpected(caught.value)
+    assert (error.status, error.code, error.retry) == (71, "out-of-memory", True)
