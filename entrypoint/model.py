@@ -1,7 +1,7 @@
 """Data without behaviour that several layers share."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, dataclass_transform
 
 QUERY = "query.json"
 """The one immutable file that is hashed after all others (docs/protocol.md, "Immutable hash")."""
@@ -14,6 +14,18 @@ SIGNED_BY_BUILDER = ("route",)
 
 WORK_NAME = ".pht-visit"
 """The work folder of a visit where it must lie inside `pht_results`; no result may be called so."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
+class Record:
+    """Named values that are set once; what they are is not printed, for some are keys.
+
+    Type checkers know it as a dataclass. It is none, because to import `dataclasses` takes a tenth
+    of an empty visit.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
 
 
 class Paths(NamedTuple):

@@ -8,14 +8,13 @@ operator's own environment counts. Contradictions are errors, never guesses.
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from entrypoint.crypto.keys import PrivateKey, load_private_key
 from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import is_mount_point, mount_of
-from entrypoint.model import Paths
+from entrypoint.model import Paths, Record
 
 _KEY_VALUES = ("RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY")
 _KEY_FILES = ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH")
@@ -35,8 +34,7 @@ _SERVICE_LINK = re.compile(
 )
 
 
-@dataclass(frozen=True, repr=False)
-class Settings:
+class Settings(Record):
     """Everything a command needs to know about its surroundings.
 
     Attributes:

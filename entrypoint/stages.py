@@ -4,14 +4,13 @@ Each stage takes what the stage before returns, so that none can be skipped by m
 verify → VerifiedTrain → decrypt → OpenedTrain → (the train) → seal → SealedTrain → commit.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from entrypoint.model import Record
 from entrypoint.train_config import TrainConfig
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class VerifiedTrain:
+class VerifiedTrain(Record):
     """The definition and the chain of the train are what was signed.
 
     Attributes:

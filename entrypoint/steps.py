@@ -158,7 +158,7 @@ class Steps(KeylessSteps):
 
     def __init__(self, settings: Settings, report: Report, stop: StopRequest) -> None:
         super().__init__(settings, report, stop)
-        self._signer = Signer(settings.station(), settings.private_key())
+        self._signer = Signer(station=settings.station(), key=settings.private_key())
         self.disk = VisitState(settings.paths, journal_key(self._signer.key))
 
     def load(self) -> bytes | Journal:

@@ -148,7 +148,7 @@ def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> 
         report.info(f"the {len(config.files)} immutable files are what the user signed")
     else:
         verify_signatures(config)
-        train = VerifiedTrain(config, key)
+        train = VerifiedTrain(config=config, key=key)
         report.warning("there is no pht_train in the source: the immutable files are not checked")
     report.info(f"the chain of {len(config.visits)} station signatures is valid")
     return train

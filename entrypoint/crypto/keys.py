@@ -5,7 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+
+# Part of what `serialization` gives out; that itself imports the formats of SSH, and with them
+# `dataclasses` and `inspect`, which takes a sixth of an empty visit. A test holds both to be one.
+from cryptography.hazmat.bindings._rust import openssl
+from cryptography.hazmat.primitives import _serialization as serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -33,7 +38,7 @@ def load_public_key(pem: bytes) -> PublicKey:
     if not pem.lstrip().startswith(_PUBLIC_HEAD):
         raise BadKey("is not a PEM public key")
     try:
-        key = serialization.load_pem_public_key(pem)
+        key = openssl.keys.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise BadKey("is not a readable PEM public key") from None
     if not isinstance(key, rsa.RSAPublicKey):
@@ -65,7 +70,7 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
         SettingsError: unreadable, wrong or missing password, not RSA, or out of bounds.
     """
     try:
-        key = serialization.load_pem_private_key(pem, password, unsafe_skip_rsa_key_validation=True)
+        key = openssl.keys.load_pem_private_key(pem, password, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise BadKey("is not an RSA key")
         check_bounds(key.public_key())

@@ -13,7 +13,6 @@ import hmac
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +27,7 @@ from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.disk import syncfs
 from entrypoint.linux.remove import remove
-from entrypoint.model import Visit
+from entrypoint.model import Record, Visit
 from entrypoint.pack import PackWriter, apply
 from entrypoint.passing import Piece
 from entrypoint.relay import Handed
@@ -72,8 +71,7 @@ def _check_access(path: Path, mode: int) -> None:
         )
 
 
-@dataclass(frozen=True, repr=False)
-class Signer:
+class Signer(Record):
     """The station that seals: its id on the train and its private key."""
 
     station: str

@@ -52,7 +52,7 @@ def verify(
     """
     check_definition(config, train, key, leave_out=leave_out, proceed=proceed)
     verify_signatures(config)
-    return VerifiedTrain(config, key)
+    return VerifiedTrain(config=config, key=key)
 
 
 def check_definition(
@@ -80,7 +80,7 @@ def verify_open(config: TrainConfig, train: Path, proceed: _Proceed = _go_on) ->
     _check_entries(config, train, "")
     _check_plain(config, train, proceed)
     verify_signatures(config)
-    return VerifiedTrain(config, None)
+    return VerifiedTrain(config=config, key=None)
 
 
 def verify_signatures(config: TrainConfig) -> None:

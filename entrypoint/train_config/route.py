@@ -5,7 +5,6 @@ Source: docs/protocol.md, "Route generation".
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem, wrap
 from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
 from entrypoint.errors import IntegrityError, RouteError, UsageError
 from entrypoint.limits import ROUTE_STOPS, SESSION_ID_BYTES, SHA512_BYTES
-from entrypoint.model import QUERY, Visit
+from entrypoint.model import QUERY, Record, Visit
 from entrypoint.train_config.fields import Document, Fields
 from entrypoint.train_config.interface import (
     Draft,
@@ -50,8 +49,7 @@ class _Stop(NamedTuple):
     envelope: bytes | None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class RouteConfig:
+class RouteConfig(Record):
     """A configuration with a route; implements `TrainConfig`."""
 
     document: Document

@@ -35,7 +35,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[VerifiedTrain, Path
     (root / "elsewhere" / "link.py").symlink_to(opt / "pht_train" / "train.py")
     (root / "elsewhere" / "train.py").touch()
     config = read((opt / "train_config.json").read_bytes())
-    return VerifiedTrain(config, None), Paths(root)
+    return VerifiedTrain(config=config, key=None), Paths(root)
 
 
 @pytest.fixture(autouse=True)

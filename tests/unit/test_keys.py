@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.bindings._rust import openssl
+from cryptography.hazmat.primitives import _serialization, hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
 from entrypoint.crypto.digests import sha512
@@ -325,3 +326,10 @@ def test_a_signature_of_something_else() -> None:
     assert not is_pss_signature(public, hashed_again, DIGEST)
     pkcs1 = signer.sign(DIGEST, padding.PKCS1v15(), utils.Prehashed(SHA512))
     assert not is_pss_signature(public, pkcs1, DIGEST)
+
+
+def test_the_library_documents_what_reads_the_keys() -> None:
+    assert openssl.keys.load_pem_private_key is serialization.load_pem_private_key
+    assert openssl.keys.load_pem_public_key is serialization.load_pem_public_key
+    assert _serialization.Encoding is serialization.Encoding
+    assert _serialization.PublicFormat is serialization.PublicFormat
