@@ -2,8 +2,8 @@
 
 Threads would take turns: `cryptography` and `binascii` keep the interpreter's lock while they work.
 The second process is a fork that lives for one file. Pieces pass through slots of shared memory,
-filled by one side and emptied by the other; a socket carries the lengths of what is in each filled
-slot, and back a byte for each slot that is free again.
+filled by one side and emptied by the other; a pipe carries the lengths of what is in each filled
+slot, and another one back a byte for each slot that is free again.
 
 Part of the work on a piece may need no state. Whoever fills the slots does it while the other side
 is behind, and leaves it to the other side while that waits, so that both are always busy.
@@ -12,11 +12,11 @@ is behind, and leaves it to the other side while that waits, so that both are al
 import errno
 import mmap
 import os
+import select
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from itertools import cycle
 from typing import NamedTuple, NoReturn
 
@@ -67,7 +67,7 @@ def pushing(
     """
     slots = _slots()
 
-    def work(channel: socket.socket) -> None:
+    def work(channel: _Channel) -> None:
         consume(_receive(slots, channel))
 
     with _exit_statuses_kept(), _second_process(work, refusal=None) as channel:
@@ -100,7 +100,7 @@ def _pulling(
 ) -> Iterator[Iterable[Handed]]:
     slots = _slots()
 
-    def work(channel: socket.socket) -> None:
+    def work(channel: _Channel) -> None:
         sender = _Sender(slots, channel, share)
         for handed in pieces:
             sender.send(handed)
@@ -118,10 +118,57 @@ def _slots() -> list[memoryview]:
     ]
 
 
+class _Channel:
+    """One end of two pipes, which carry short messages to another process and back.
+
+    What was sent can be received after its sender has ended. A pipe takes a short message whole
+    (pipe(7), "PIPE_BUF"), and gives it whole if all that go through it are of one length.
+
+    Args:
+        incoming, outgoing: descriptors of the ends of this side.
+    """
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._poll = select.poll()
+        self._poll.register(incoming, select.POLLIN)
+
+    def close(self) -> None:
+        """Give both ends back; the other side then finds that this one has ended."""
+        os.close(self._incoming)
+        os.close(self._outgoing)
+
+    def send(self, message: bytes) -> None:
+        """Send a message; raise BrokenPipeError if the other side has ended."""
+        os.write(self._outgoing, message)
+
+    def receive(self, most: int) -> bytes:
+        """Return what has come, at `most` so many bytes; if nothing has, wait for it.
+
+        Raises:
+            BrokenPipeError: the other side has ended, and everything it has sent was received.
+        """
+        received = os.read(self._incoming, most)
+        if not received:
+            raise BrokenPipeError
+        return received
+
+    def has_come(self) -> bool:
+        """Return whether `receive` would not wait."""
+        return bool(self._poll.poll(0))
+
+
+def _channel() -> tuple[_Channel, _Channel]:
+    """Return both ends."""
+    to_theirs, to_ours = os.pipe(), os.pipe()
+    return _Channel(to_ours[0], to_theirs[1]), _Channel(to_theirs[0], to_ours[1])
+
+
 class _Sender:
     """The side that fills slots."""
 
-    def __init__(self, slots: list[memoryview], channel: socket.socket, share: Share) -> None:
+    def __init__(self, slots: list[memoryview], channel: _Channel, share: Share) -> None:
         self._slots = cycle(slots)
         self._free = len(slots)
         self._channel = channel
@@ -133,7 +180,7 @@ class _Sender:
         if not made and self._other_is_behind():
             made = self._share(piece)
         if not self._free:
-            self._take_free(0)
+            self._take_free()
         self._free -= 1
         slot = next(self._slots)
         middle, end = len(piece), len(piece) + len(made)
@@ -142,32 +189,22 @@ class _Sender:
         self._channel.send(middle.to_bytes(_LENGTH_BYTES) + end.to_bytes(_LENGTH_BYTES))
 
     def end(self) -> None:
-        """Say that this was all, and wait until the other side has closed the channel.
-
-        Closed with bytes unread in it, it would be cut on the other side too.
-        """
+        """Say that this was all."""
         self._channel.send(_END)
-        while self._channel.recv(RELAY_SLOTS):
-            pass
 
     def _other_is_behind(self) -> bool:
-        with suppress(BlockingIOError):
-            self._take_free(socket.MSG_DONTWAIT)
+        if self._channel.has_come():
+            self._take_free()
         return self._free < RELAY_SLOTS // 2
 
-    def _take_free(self, flags: int) -> None:
-        freed = self._channel.recv(RELAY_SLOTS, flags)
-        if not freed:
-            raise BrokenPipeError
-        self._free += len(freed)
+    def _take_free(self) -> None:
+        self._free += len(self._channel.receive(RELAY_SLOTS))
 
 
-def _receive(slots: list[memoryview], channel: socket.socket) -> Iterator[Handed]:
+def _receive(slots: list[memoryview], channel: _Channel) -> Iterator[Handed]:
     """Yield what is handed over; each piece is valid until the next one is asked for."""
     for slot in cycle(slots):
-        message = channel.recv(_MESSAGE_BYTES, socket.MSG_WAITALL)
-        if len(message) < _MESSAGE_BYTES:
-            raise BrokenPipeError
+        message = channel.receive(_MESSAGE_BYTES)
         if message == _END:
             return
         middle = int.from_bytes(message[:_LENGTH_BYTES])
@@ -179,10 +216,10 @@ def _receive(slots: list[memoryview], channel: socket.socket) -> Iterator[Handed
 
 @contextmanager
 def _second_process(
-    work: Callable[[socket.socket], None], refusal: type[Exception] | None
-) -> Iterator[socket.socket]:
+    work: Callable[[_Channel], None], refusal: type[Exception] | None
+) -> Iterator[_Channel]:
     """Fork a process that does the work, and give our end of the channel to it."""
-    ours, theirs = socket.socketpair()
+    ours, theirs = _channel()
     pid = _fork()
     if pid == 0:
         ours.close()
@@ -190,7 +227,7 @@ def _second_process(
     theirs.close()
     cut = False
     try:
-        with ours:
+        with closing(ours):
             yield ours
     except ConnectionError:
         cut = True  # it has ended: its status tells why
@@ -225,7 +262,7 @@ def _exit_statuses_kept() -> Iterator[None]:
 
 
 def _work(
-    work: Callable[[socket.socket], None], channel: socket.socket, refusal: type[Exception] | None
+    work: Callable[[_Channel], None], channel: _Channel, refusal: type[Exception] | None
 ) -> NoReturn:
     status = _FAILED
     try:
