@@ -4,6 +4,7 @@ What nobody is going to read leaves the cache. Its pages would push out what the
 new ones cost more than those just given back.
 """
 
+import ctypes
 import io
 import os
 import sys
@@ -42,6 +43,22 @@ class Behind:
         if self._read - self._gone >= PASSING_BYTES:
             _let_go(self._descriptor, self._gone, self._read - self._gone)
             self._gone = self._read
+
+
+def reserve(file: IO[bytes], size: int) -> None:
+    """Have the file system find the place for what is going to be appended, if it can do so.
+
+    At once that takes less than page by page. What does not fit is refused when it is written.
+
+    Args:
+        file: where the next bytes go, and nothing is left in a buffer.
+        size: how many bytes come, at least.
+    """
+    if sys.platform == "linux":
+        start = os.lseek(file.fileno(), 0, os.SEEK_CUR)
+        keep_size = 1  # FALLOC_FL_KEEP_SIZE, fallocate(2)
+        place = ctypes.c_int64(start), ctypes.c_int64(size)
+        ctypes.CDLL(None).fallocate(file.fileno(), keep_size, *place)
 
 
 def new(path: Path, *, leaves: bool) -> IO[bytes]:

@@ -193,7 +193,7 @@ class _Sender:
         self._channel.send(_END)
 
     def _other_is_behind(self) -> bool:
-        if self._channel.has_come():
+        if self._free < RELAY_SLOTS // 2 and self._channel.has_come():
             self._take_free()
         return self._free < RELAY_SLOTS // 2
 

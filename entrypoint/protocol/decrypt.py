@@ -242,6 +242,7 @@ class _Run:
         if old:
             old.add(info := archive.member(entry, entry.path))
             old.file.flush()  # another process writes what follows
+            passing.reserve(old.file, entry.stat.st_size)
         yield old
         if old:
             old.end_file(info)
@@ -250,6 +251,7 @@ class _Run:
         if self._target is None:
             return nullcontext()
         plain = passing.new(self._target.plain / entry.path, leaves=False)
+        passing.reserve(plain, entry.stat.st_size // 4 * 3)
         return make_like(plain, entry.stat)
 
 

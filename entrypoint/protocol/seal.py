@@ -273,6 +273,7 @@ class _Batch:
         self._make_room(entry.stat.st_size)
         temporary = self._folder / f"{self._number}.{len(self._files)}"
         with make_like(passing.new(temporary, leaves=True), entry.stat) as file:
+            passing.reserve(file, entry.stat.st_size)
             yield file
             os.fsync(file.fileno())  # what could not be written, syncfs may tell somebody else
         self._files.append((temporary, entry.path))

@@ -140,3 +140,24 @@ with passing.new(Path(sys.argv[1]), leaves=True) as file:
     starts = [int(start) for _, start, length, what in advice if int(length) == WRITE_BYTES]
     written = [WRITE_BYTES * number for number in range(PASSING_BYTES // WRITE_BYTES + 2)]
     assert starts == [*written[:-1], 0, written[-1], WRITE_BYTES]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux only")
+def test_a_place_is_found_for_what_follows_and_the_file_is_no_longer(tmp_path: Path) -> None:
+    if mount_of(tmp_path).fs_type not in ("ext4", "xfs", "tmpfs", "overlay"):
+        pytest.skip("not every file system can do so")
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        file.write(b"head")
+        passing.reserve(file, SIZE)
+        found = os.fstat(file.fileno())
+        file.write(b"tail")
+    assert found.st_size == len(b"head")
+    assert found.st_blocks * 512 >= SIZE
+    assert (tmp_path / "file").read_bytes() == b"headtail"
+
+
+def test_what_cannot_be_reserved_is_written_all_the_same(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        passing.reserve(file, 2**62)
+        file.write(b"contents")
+    assert (tmp_path / "file").read_bytes() == b"contents"
