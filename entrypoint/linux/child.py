@@ -10,16 +10,14 @@ is left to the kernel, which stops and continues the whole group.
 import contextlib
 import ctypes
 import errno
-import functools
 import math
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
@@ -41,6 +39,7 @@ _SI_KERNEL = 128  # si_code of a signal that the kernel sent, such as for a key 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _CHILDREN = Path("/proc/thread-self/children")
+_OPEN_FILES = Path("/proc/self/fd")
 
 _WAKE_S = 1.0  # longest sleep while the train runs: picks up what one batch of reaping left
 _REAP_BATCH = 1000  # processes; a train that forks without end must not hold up its own timeout
@@ -161,20 +160,87 @@ def _become_reaper() -> None:
     )
 
 
-def _start(
-    command: Sequence[str], env: Mapping[str, str], caught: Collection[int]
-) -> subprocess.Popen[bytes]:
-    prepare = functools.partial(_prepare, os.getpid(), caught)
-    return subprocess.Popen(command, env=env, preexec_fn=prepare)
+class _Train:
+    """The process of the train's command.
+
+    Attributes:
+        pid: its number, which no other process gets before it is reaped.
+        reaped: whether it has ended and was reaped.
+        code: how it has ended then, as `os.waitstatus_to_exitcode` says it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.reaped = False
+        self.code = 0
+
+    def has_ended(self) -> bool:
+        """Return whether it has ended, and reap it if it has."""
+        if not self.reaped:
+            self.note(*os.waitpid(self.pid, os.WNOHANG))
+        return self.reaped
+
+    def note(self, pid: int, status: int) -> None:
+        """Take what `os.waitpid` has returned, which may be about another process."""
+        if pid == self.pid:
+            self.reaped = True
+            self.code = os.waitstatus_to_exitcode(status)
+
+
+def _start(command: Sequence[str], env: Mapping[str, str], caught: Collection[int]) -> _Train:
+    """Start the command; `subprocess` takes longer to import than all of this takes.
+
+    Raises:
+        OSError: it cannot be started or executed.
+    """
+    _close_at_exec()
+    runner = os.getpid()
+    told, tell = os.pipe()  # closed by a successful exec; otherwise it brings the errno
+    pid = os.fork()
+    if pid == 0:
+        _become(command, env, runner, caught, tell)
+    os.close(tell)
+    with open(told, "rb", buffering=0) as pipe:
+        number = int.from_bytes(pipe.readall())
+    if number:
+        os.waitpid(pid, 0)
+        raise OSError(number, os.strerror(number))
+    return _Train(pid)
+
+
+def _close_at_exec() -> None:
+    """Leave to the train no file that whoever started the runner has left to it."""
+    for descriptor in map(int, os.listdir(_OPEN_FILES)):
+        if descriptor > 2:
+            with contextlib.suppress(OSError):  # it was that of the list itself
+                os.set_inheritable(descriptor, False)
+
+
+def _become(
+    command: Sequence[str], env: Mapping[str, str], runner: int, caught: Collection[int], tell: int
+) -> NoReturn:
+    """Run in the child: execute the command, or tell why that fails; no more may happen there."""
+    number = errno.EIO
+    try:
+        _prepare(runner, caught)
+        os.execvpe(command[0], [*command], env)
+    except OSError as error:
+        number = error.errno or number
+    finally:
+        try:
+            os.write(tell, number.to_bytes(4))
+        finally:
+            os._exit(127)
 
 
 def _prepare(runner: int, caught: Collection[int]) -> None:
     """Run in the child between fork and exec.
 
-    Handlers go before the mask: a signal that arrives in between would only reach our handler.
-    The wish to die with the runner comes after any change of user, which would clear it.
+    Handlers go before the mask: a signal that arrives in between would only reach our handler. Two
+    signals are ignored in every Python, but not in what it starts. The wish to die with the runner
+    comes after any change of user, which would clear it.
     """
-    for number in caught:
+    for number in (*caught, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != runner:  # it died before the wish was known
@@ -202,9 +268,7 @@ def _not_started(error: OSError) -> Ended:
 class _Watch:
     """Attends the running train until it has ended, or until its grace is over."""
 
-    def __init__(
-        self, train: subprocess.Popen[bytes], timeout: float | None, stop: StopRequest
-    ) -> None:
+    def __init__(self, train: _Train, timeout: float | None, stop: StopRequest) -> None:
         self._train = train
         self._stop = stop
         self._told: Reason | None = None
@@ -213,7 +277,7 @@ class _Watch:
     def until_end(self, forwarded: Collection[int]) -> None:
         """Forward signals and reap until the train has ended or its grace is over."""
         awaited = {*forwarded, signal.SIGCHLD}
-        while self._train.poll() is None:
+        while not self._train.has_ended():
             left = self._deadline - time.monotonic()
             if left <= 0 and self._told:
                 return
@@ -228,7 +292,7 @@ class _Watch:
 
     def result(self) -> Ended:
         """Return how the train ended; only after it was reaped."""
-        code = self._train.returncode
+        code = self._train.code
         status, killed_by = (code, None) if code >= 0 else (128 - code, -code)
         if self._told is Reason.TIMED_OUT:
             return Ended(124, Reason.TIMED_OUT, killed_by)
@@ -243,7 +307,7 @@ class _Watch:
         number = info.si_signo
         if number in STOP_SIGNALS:
             self._stop.request(number)
-        if self._train.returncode is not None:
+        if self._train.reaped:
             return  # it ended by itself before it could be told
         if number in STOP_SIGNALS:
             self._grant_grace(Reason.STOPPED)
@@ -257,7 +321,7 @@ class _Watch:
 
     def _send(self, number: int) -> None:
         with contextlib.suppress(PermissionError):  # of a train that has become another user
-            self._train.send_signal(number)
+            os.kill(self._train.pid, number)
 
 
 def _reached_the_group(info: signal.struct_siginfo) -> bool:
@@ -270,7 +334,7 @@ def _reached_the_group(info: signal.struct_siginfo) -> bool:
     return info.si_code == _SI_KERNEL
 
 
-def _reap(train: subprocess.Popen[bytes]) -> bool:
+def _reap(train: _Train) -> bool:
     """Collect ended processes; return True when there is no child any more."""
     for _ in range(_REAP_BATCH):
         try:
@@ -279,12 +343,11 @@ def _reap(train: subprocess.Popen[bytes]) -> bool:
             return True
         if pid == 0:
             return False
-        if pid == train.pid:
-            train.returncode = os.waitstatus_to_exitcode(status)
+        train.note(pid, status)
     return False
 
 
-def _end_all(train: subprocess.Popen[bytes]) -> None:
+def _end_all(train: _Train) -> None:
     """Kill and reap everything that the train has started, and the train itself if it runs.
 
     In rounds: each one turns the children of the killed into our own, and processes that fork

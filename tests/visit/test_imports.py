@@ -22,7 +22,7 @@ began = False
 
 def watch(event, arguments):
     global began
-    if event == "subprocess.Popen":
+    if event == "os.fork":
         began = True
     elif event == "import" and began:
         late.append(arguments[0])
