@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import pytest
 
+from tests.faults.strace import Call, Strace, Unavailable
 from tests.supervised import Order, Report, processes_of
 from tests.terminal import Terminal
 from tests.unruly import CHAIN, COUNTING, LEAVING
@@ -315,6 +316,17 @@ with StopRequest() as stop:
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE)
     assert done.stdout == b"SIGTERM\n"
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_wait_that_was_interrupted_and_is_over_brings_no_signal(start: Starter) -> None:
+    try:
+        strace = Strace.find()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+    wait = Call("rt_sigtimedwait", 1, "", succeeded=False)
+    over = strace.injecting(wait, f"error=EINTR:delay_exit={1_500_000}")
+    report = start.start(start.order("sleep", "2"), before=(*over,)).report()
+    assert report == Report(0, "EXITED", None, None, [], True)
 
 
 # Time
