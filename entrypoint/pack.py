@@ -39,10 +39,17 @@ class PackWriter:
         self._file.write(_HEAD.pack(len(name), len(contents)) + name + contents)
 
 
-def apply(pack: Path, folder: Path) -> None:
+def apply(pack: Path, folder: Path, *, empty_first: bool) -> None:
     """Write every file of a pack in place: existing files in `folder` get new contents.
 
     An incomplete pack, which a crash leaves, was never begun to be applied and is passed over.
+
+    Args:
+        pack: as `PackWriter` writes it.
+        folder: what the paths are relative to.
+        empty_first: whether files are emptied before they are written. One that is still in a layer
+            of an image is then not copied, with a flush, only to be overwritten; of any other, ext4
+            would write everything at once when it is closed.
 
     Raises:
         IntegrityError: a path leads out of `folder`.
@@ -60,7 +67,8 @@ def apply(pack: Path, folder: Path) -> None:
                     f"{pack} was not written by this runner",
                     hint="start from the image again; never continue another station's container",
                 )
-            _overwrite(os.path.join(os.fsencode(folder), name), file.read(content_bytes))
+            path = os.path.join(os.fsencode(folder), name)
+            _overwrite(path, file.read(content_bytes), empty_first)
 
 
 def _is_complete(file: IO[bytes]) -> bool:
@@ -70,6 +78,8 @@ def _is_complete(file: IO[bytes]) -> bool:
     return head == _END
 
 
-def _overwrite(path: bytes, contents: bytes) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW), "wb") as file:
+def _overwrite(path: bytes, contents: bytes, empty_first: bool) -> None:
+    flags = os.O_WRONLY | os.O_NOFOLLOW | (os.O_TRUNC if empty_first else 0)
+    with open(os.open(path, flags), "wb") as file:
         file.write(contents)
+        file.truncate()

@@ -106,7 +106,7 @@ def decrypt_definition(
 def publish(plain: Path, small: Path, tree: Path) -> None:
     """Put verified files in place of their ciphertext: small ones by contents, others by rename."""
     tree.mkdir(exist_ok=True)
-    apply(small, tree)
+    apply(small, tree, empty_first=True)
     small.unlink()
     for entry in walk(plain):
         if entry.kind is not Kind.DIRECTORY:

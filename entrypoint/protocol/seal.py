@@ -254,7 +254,7 @@ class _Batch:
         """Apply what an interrupted run has left to be written in place, and clear the rest."""
         packs = sorted(self._folder.glob("*.pack"))
         for pack in packs:
-            apply(pack, self._tree)
+            apply(pack, self._tree, empty_first=False)
         if packs:
             syncfs(self._tree)
         for rest in self._folder.iterdir():
@@ -286,7 +286,7 @@ class _Batch:
         syncfs(self._folder)
         self._name(self._number - 1).unlink(missing_ok=True)
         if self._writer:
-            apply(self._name(self._number), self._tree)
+            apply(self._name(self._number), self._tree, empty_first=False)
         for temporary, path in self._files:
             temporary.replace(self._tree / path)
         self._number += 1

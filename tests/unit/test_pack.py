@@ -24,14 +24,17 @@ def write(pack: Path, contents: dict[str, bytes]) -> None:
             writer.add(name, content)
 
 
-def test_files_get_new_contents_in_place_and_keep_their_mode(tmp_path: Path) -> None:
+@pytest.mark.parametrize("empty_first", [True, False])
+def test_files_get_new_contents_in_place_and_keep_their_mode(
+    empty_first: bool, tmp_path: Path
+) -> None:
     contents = {"a": b"", "d/ü": b"x" * 100_000, "\udcff": b"undecodable"}
     fill(tmp_path / "to", *contents, "other")
     (tmp_path / "to" / "a").chmod(0o640)
     inode = (tmp_path / "to" / "a").stat().st_ino
     write(tmp_path / "pack", contents)
 
-    apply(tmp_path / "pack", tmp_path / "to")
+    apply(tmp_path / "pack", tmp_path / "to", empty_first=empty_first)
 
     for name, content in contents.items():
         assert (tmp_path / "to" / name).read_bytes() == content
@@ -51,7 +54,7 @@ def test_a_pack_that_is_cut_anywhere_changes_nothing(
     whole = (folder / "pack").read_bytes()
     (folder / "pack").write_bytes(whole[: -(1 + cut % len(whole))])
 
-    apply(folder / "pack", folder / "to")
+    apply(folder / "pack", folder / "to", empty_first=True)
 
     for name in contents:
         assert (folder / "to" / name).read_bytes().startswith(b"before")
@@ -61,7 +64,7 @@ def test_a_pack_whose_writing_was_interrupted_changes_nothing(tmp_path: Path) ->
     fill(tmp_path / "to", "a")
     with pytest.raises(KeyboardInterrupt):
         _write_and_fail(tmp_path / "pack")
-    apply(tmp_path / "pack", tmp_path / "to")
+    apply(tmp_path / "pack", tmp_path / "to", empty_first=True)
     assert (tmp_path / "to" / "a").read_bytes().startswith(b"before")
 
 
@@ -77,7 +80,7 @@ def test_nothing_is_written_outside(path: str, tmp_path: Path) -> None:
     (tmp_path / "to" / "a").mkdir(parents=True)
     write(tmp_path / "pack", {path.format(folder=tmp_path): b"planted"})
     with pytest.raises(IntegrityError, match="not written by this runner"):
-        apply(tmp_path / "pack", tmp_path / "to")
+        apply(tmp_path / "pack", tmp_path / "to", empty_first=True)
     assert (tmp_path / "outside").read_bytes() == b"safe"
 
 
@@ -87,5 +90,5 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "to" / "a").symlink_to(tmp_path / "outside")
     write(tmp_path / "pack", {"a": b"planted"})
     with pytest.raises(OSError, match="symbolic links"):
-        apply(tmp_path / "pack", tmp_path / "to")
+        apply(tmp_path / "pack", tmp_path / "to", empty_first=True)
     assert (tmp_path / "outside").read_bytes() == b"safe"
