@@ -6,12 +6,12 @@ command runs as in every visit; nothing is decrypted, sealed or signed, and the 
 as it is.
 """
 
-import hmac
 from collections.abc import Sequence
 from pathlib import Path
 
 from entrypoint.config_file import read_config
 from entrypoint.crypto.digests import result_hash, sha512
+from entrypoint.crypto.mac import is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, SettingsError
 from entrypoint.model import Paths
 from entrypoint.report import Report
@@ -127,7 +127,7 @@ def _is_open(config: TrainConfig, settings: Settings) -> bool:
 
 def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:
     digest = result_hash(_files(settings), config.session_id)
-    return hmac.compare_digest(digest, config.result_hash or b"")
+    return is_same(digest, config.result_hash or b"")
 
 
 def _files(settings: Settings) -> list[Path]:

@@ -5,7 +5,6 @@ an unfinished visit, and it changes by atomic rename only.
 """
 
 import fcntl
-import hmac
 import json
 import os
 import stat
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from entrypoint.archive import KeptWriter
 from entrypoint.config_file import no_train, read_bytes, refuse_links
+from entrypoint.crypto.mac import hmac_sha256, is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import syncfs
@@ -254,14 +254,14 @@ class VisitState:
 
     def _mac(self, visit: dict[str, Any]) -> str:
         canonical = json.dumps(visit, sort_keys=True, separators=(",", ":")).encode()
-        return hmac.digest(self._key, canonical, "sha256").hex()
+        return hmac_sha256(self._key, canonical).hex()
 
     def _decode(self, document: dict[str, Any]) -> Journal:
         visit, mac = document.get("pht_visit"), document.get("pht_mac")
         if (
             not isinstance(visit, dict)
             or not isinstance(mac, str)
-            or not hmac.compare_digest(self._mac(visit).encode(), mac.encode())
+            or not is_same(self._mac(visit).encode(), mac.encode())
         ):
             raise IntegrityError(
                 "journal-forged",

@@ -1,20 +1,26 @@
 """The hashes of the protocol, all SHA-512 (docs/protocol.md, "Hashes")."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
+
+from cryptography.hazmat.primitives.hashes import SHA512, Hash
 
 from entrypoint import passing
 from entrypoint.limits import CHUNK_BYTES
 
 
+def new_sha512() -> Hash:
+    """Return a SHA-512 that takes its message piece by piece."""
+    return Hash(SHA512())
+
+
 def sha512(*parts: bytes) -> bytes:
     """Return the SHA-512 (64 bytes) of the parts one after another."""
-    digest = hashlib.sha512()
+    digest = new_sha512()
     for part in parts:
         digest.update(part)
-    return digest.digest()
+    return digest.finalize()
 
 
 def immutable_hash(
@@ -32,13 +38,14 @@ def immutable_hash(
         session_id: 64 bytes.
         query: the contents of `query.json`, if the train has one; hashed last.
     """
-    digest = hashlib.sha512(user_id.encode())
+    digest = new_sha512()
+    digest.update(user_id.encode())
     for chunk in chain.from_iterable(files):
         digest.update(chunk)
     digest.update(session_id)
     for chunk in query or ():
         digest.update(chunk)
-    return digest.digest()
+    return digest.finalize()
 
 
 def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
@@ -48,11 +55,11 @@ def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
         files: the result files in archive order.
         session_id: 64 bytes.
     """
-    digest = hashlib.sha512()
+    digest = new_sha512()
     for chunk in chain.from_iterable(map(chunks, files)):
         digest.update(chunk)
     digest.update(session_id)
-    return digest.digest()
+    return digest.finalize()
 
 
 def chunks(path: Path) -> Iterator[bytes]:

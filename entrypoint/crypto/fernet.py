@@ -11,12 +11,14 @@ hence what is accepted here decrypts there to the same bytes, but not the revers
 """
 
 import binascii
-import hmac
 import os
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES128
 from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
 from entrypoint.crypto.cipher import InvalidCiphertext, Stream
@@ -87,7 +89,7 @@ class _Encoder(Stream):
     """Makes one token of an IV and what is encrypted under it: HMAC and base64."""
 
     def __init__(self, signing_key: bytes) -> None:
-        self._mac = hmac.new(signing_key, digestmod="sha256")
+        self._mac = HMAC(signing_key, SHA256())
         self._rest = b""
 
     def share(self, data: Piece) -> bytes:
@@ -102,7 +104,7 @@ class _Encoder(Stream):
         return shared or _encode(data[:end])
 
     def finalize(self) -> bytes:
-        return _encode(self._rest + self._mac.digest())
+        return _encode(self._rest + self._mac.finalize())
 
 
 class _Decoder:
@@ -134,7 +136,7 @@ class _Decryptor(Stream):
     def __init__(self, key: bytes) -> None:
         signing_key, self._encryption_key = _halves(key)
         self._decoder = _Decoder()
-        self._mac = hmac.new(signing_key, digestmod="sha256")
+        self._mac = HMAC(signing_key, SHA256())
         self._cipher: Workspace | None = None
         self._rest = b""
         self._raw_bytes = 0
@@ -159,8 +161,10 @@ class _Decryptor(Stream):
         mac = self._rest[-_MAC_BYTES:]
         last = bytes(self._decrypt(self._rest[:-_MAC_BYTES]))
         # The HMAC comes first: a verdict on the padding of forged blocks would reveal plaintext.
-        if not hmac.compare_digest(self._mac.digest(), mac):
-            raise InvalidToken
+        try:
+            self._mac.verify(mac)
+        except InvalidSignature:
+            raise InvalidToken from None
         if (self._raw_bytes - _PREFIX_BYTES) % BLOCK_BYTES:
             raise InvalidToken
         try:

@@ -1,6 +1,5 @@
 """RSA keys: reading, bounds, envelopes, and what else is derived from them."""
 
-import hashlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -149,7 +148,9 @@ def fingerprint(key: PublicKey) -> str:
     der = key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    return hashlib.sha256(der).hexdigest()
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(der)
+    return digest.finalize().hex()
 
 
 def same_key(one: PublicKey, other: PublicKey) -> bool:

@@ -7,8 +7,6 @@ MAC, the hash and the signature have been verified. All failures look alike (doc
 oracle").
 """
 
-import hashlib
-import hmac
 import os
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -17,6 +15,8 @@ from typing import IO, NamedTuple
 
 from entrypoint import archive, passing, relay
 from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
+from entrypoint.crypto.digests import new_sha512
+from entrypoint.crypto.mac import is_same
 from entrypoint.errors import RouteError
 from entrypoint.limits import SEALED_CHUNK_BYTES
 from entrypoint.pack import PackWriter, apply
@@ -73,7 +73,7 @@ def decrypt(
         contents = run.decrypt_all(results, leave_out)
     except InvalidCiphertext:
         raise results_unverified() from None
-    if not hmac.compare_digest(run.result_hash(), config.result_hash):
+    if not is_same(run.result_hash(), config.result_hash):
         raise results_unverified()
     config.verify_result_signature()
     return OpenedTrain(train, contents)
@@ -159,7 +159,7 @@ class _Run:
         self._key = key
         self._target = target
         self._proceed = proceed
-        self._digest = hashlib.sha512()
+        self._digest = new_sha512()
         self._forged = False
 
     def decrypt_all(
@@ -183,7 +183,7 @@ class _Run:
     def result_hash(self) -> bytes:
         """Return the hash of everything that was decrypted, and the session id."""
         self._digest.update(self._config.session_id)
-        return self._digest.digest()
+        return self._digest.finalize()
 
     def _keep_file(self, tree: Path, entry: Entry) -> None:
         if self._target and self._target.old:

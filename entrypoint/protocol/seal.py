@@ -8,8 +8,6 @@ file's path: unpredictable without the key, never used twice under it, and the m
 continued run knows a sealed file.
 """
 
-import hashlib
-import hmac
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +19,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from entrypoint import passing, relay
 from entrypoint.crypto.cipher import IV_BYTES, InvalidCiphertext, through
+from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.keys import PrivateKey, wrap
+from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
@@ -130,7 +130,7 @@ class _Sealing:
         self._cipher = config.cipher
         self._key = key
         self._iv_key = HKDF(hashes.SHA256(), 32, salt=None, info=_IV_CONTEXT).derive(key)
-        self._digest = hashlib.sha512()
+        self._digest = new_sha512()
         self._work = work
         self._batch = _Batch(work.batch(), work.tree)
         self._proceed = proceed
@@ -149,7 +149,7 @@ class _Sealing:
     def result_hash(self) -> bytes:
         """Return the hash of everything that was sealed, and the session id."""
         self._digest.update(self._config.session_id)
-        return self._digest.digest()
+        return self._digest.finalize()
 
     def _seal_file(self, entry: Entry) -> int:
         with open(f"{self._work.tree}/{entry.path}", "rb", buffering=0) as source:
@@ -179,7 +179,7 @@ class _Sealing:
 
     def _iv(self, entry: Entry) -> bytes:
         path = f"{self._work.name}/{entry.path}"  # two trees may hold files of the same path
-        return hmac.digest(self._iv_key, os.fsencode(path), "sha256")[:IV_BYTES]
+        return hmac_sha256(self._iv_key, os.fsencode(path))[:IV_BYTES]
 
     def _is_sealed(self, head: bytes, iv: bytes) -> bool:
         return self._cipher.peek_iv(head[: self._cipher.head_bytes]) == iv

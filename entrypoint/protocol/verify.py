@@ -4,13 +4,13 @@ Verifying writes nothing. Where the immutable files travel encrypted, they are d
 way into the hash.
 """
 
-import hmac
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from entrypoint.crypto.cipher import InvalidCiphertext, through
 from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.keys import PublicKey, same_key
+from entrypoint.crypto.mac import is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.limits import CONFIG_BYTES, CONFIG_PROBLEMS
 from entrypoint.model import QUERY
@@ -174,7 +174,7 @@ def _has_signed_hash(config: TrainConfig, train: Path, read: _Read, proceed: _Pr
     query = pieces(QUERY) if config.has_query(train) else None
     files = (pieces(path) for path in config.files)
     digest = immutable_hash(config.user_id, files, config.session_id, query)
-    return hmac.compare_digest(digest, config.definition_hash)
+    return is_same(digest, config.definition_hash)
 
 
 def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
