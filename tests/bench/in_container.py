@@ -46,20 +46,26 @@ def add_halves(
         train = _commit(engine, image, route.opt)
         key = route.symmetric_key()
         rounds = bench.plan.rounds
-        ours = _medians(rounds, lambda: _visit(engine, train, station_folder(route.root)))
-        loop = _medians(rounds, lambda: _peer(engine, train, generation.loop, key))
+        limits: list[dict[str, float]] = []
+
+        def visit() -> Seconds:
+            limits.append(bench.limits(generation))
+            return _visit(engine, train, station_folder(route.root))
+
+        ours = _least(rounds, visit)
+        loop = _least(rounds, lambda: _peer(engine, train, generation.loop, key))
         place = f"{_driver(engine)}, in a container"
         published = {}
         try:
             python = published_python(generation, workload)
-            published = _medians(
+            published = _least(
                 rounds, lambda: _peer(engine, train, generation.peer, key, _packages_of(python))
             )
         except Unavailable as reason:
             bench.left_out.append(
                 f"published {generation.published} in a container, {workload.name}: {reason}"
             )
-        bench.add_halves(generation, workload, place, ours, published, loop)
+        bench.add_halves(generation, workload, place, ours, published, loop, limits)
 
 
 def add_start(bench: Bench, engine: Engine, image: str) -> None:
@@ -92,9 +98,9 @@ def _commit(engine: Engine, image: str, opt: Path) -> str:
     return engine.must("commit", container.id).decode().strip()
 
 
-def _medians(rounds: int, measure: Callable[[], Seconds]) -> dict[str, Figure]:
+def _least(rounds: int, measure: Callable[[], Seconds]) -> dict[str, Figure]:
     found = [measure() for _ in range(rounds)]
-    return {half: Figure(statistics.median(seconds[half] for seconds in found)) for half in HALVES}
+    return {half: Figure(min(seconds[half] for seconds in found)) for half in HALVES}
 
 
 def _visit(engine: Engine, image: str, options: Sequence[str]) -> Seconds:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import statistics
 import subprocess
 import tempfile
 import time
@@ -61,16 +60,22 @@ class Program:
         seconds, printed = timed(self.command(half))
         return float(json.loads(printed)[half]) if self.times_itself else seconds
 
-    def figures(self, rounds: int) -> dict[str, Figure]:
-        """Make all halves: once for their memory, and then `rounds` times for the median time."""
+    def figures(self, rounds: int, before: Callable[[], None] = lambda: None) -> dict[str, Figure]:
+        """Make all halves: once for their memory, and then `rounds` times for the least time.
+
+        Args:
+            rounds: at least 1.
+            before: called before each round.
+        """
         self.arrive()
         memory = {half: memory_of(self.command(half)) for half in HALVES}
         seconds: dict[str, list[float]] = {half: [] for half in HALVES}
         for _ in range(rounds):
+            before()
             self.arrive()
             for half in HALVES:
                 seconds[half].append(self.seconds(half))
-        return {half: Figure(statistics.median(seconds[half]), memory[half]) for half in HALVES}
+        return {half: Figure(min(seconds[half]), memory[half]) for half in HALVES}
 
 
 def timed(command: Command) -> tuple[float, bytes]:

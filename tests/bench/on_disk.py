@@ -36,7 +36,10 @@ def add_halves(bench: Bench, generation: Generation, workload: Workload, *, alon
     rounds = bench.plan.rounds
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         route = sealed_route(bench.runner, Path(folder), rounds + 2, generation, workload)
-        ours = bench.runner.on(route).figures(rounds)
+        limits: list[dict[str, float]] = []
+        ours = bench.runner.on(route).figures(
+            rounds, before=lambda: limits.append(bench.limits(generation))
+        )
         published, loop = {}, {}
         if not alone:
             loop = _peer(Path(sys.executable), generation.loop, route).figures(rounds)
@@ -48,7 +51,7 @@ def add_halves(bench: Bench, generation: Generation, workload: Workload, *, alon
                     f"published {generation.published}, {workload.name}: {reason}"
                 )
         bench.add_halves(
-            generation, workload, mount_of(bench.folder).fs_type, ours, published, loop
+            generation, workload, mount_of(bench.folder).fs_type, ours, published, loop, limits
         )
 
 

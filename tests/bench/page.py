@@ -28,10 +28,12 @@ VERSIONS = ", ".join(f"{one.published} for {one.name} trains" for one in GENERAT
 EXPLANATION = f"""\
 How to read it:
 
-- **s** is a median (see "Runs" below), with `sync` before each run. For this program it is the time
-  of the whole process, from the start of the interpreter to its end; for the others it is the time
-  within their functions, without start-up and imports. All work on the same files, which are random
-  bytes and in the page cache, as those of a train that has just been pulled or has just run.
+- **s** is the least of several runs of a half, for whatever else a machine does only makes a run
+  longer, and the median of a whole visit (see "Runs" below), with `sync` before each run. For this
+  program it is the time of the whole process, from the start of the interpreter to its end; for the
+  others it is the time within their functions, without start-up and imports. All work on the same
+  files, which are random bytes and in the page cache, as those of a train that has just been pulled
+  or has just run.
 - **ext4** is a file system made for the run where root can make one (see "Machine"), with a journal
   and without discarding, as most stations have it.
 - **This program is durable, the others are not:** it flushes what it wrote, and keeps the old
@@ -55,7 +57,8 @@ PRIMITIVES = """\
 ## Primitives
 
 On one core, by the standard library and `cryptography`, in pieces of the size that this program
-works in. They are measured anew for every row, right after the programs; here are the medians:
+works in. They are measured anew before every run of this program, and the least counts for its row;
+here are the medians:
 """
 
 

@@ -1,6 +1,8 @@
 """What a run of the benchmarks measures, and what comes out of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from tests.bench.generations import Generation
@@ -20,8 +22,8 @@ class Plan:
         alone: on the disk, this program only.
         contained: in a container, beside the other programs.
         stops: of the long route.
-        rounds: how often halves of a visit are repeated for the median.
-        short_rounds: the same for what takes less than a second.
+        rounds: how often halves of a visit are repeated for the least time.
+        short_rounds: how often what takes less than a second is, for the median.
         primitive_bytes: how much each primitive is measured on.
     """
 
@@ -103,8 +105,13 @@ class Bench:
         ours: dict[str, Figure],
         published: dict[str, Figure],
         loop: dict[str, Figure],
+        limits: Sequence[dict[str, float]],
     ) -> None:
-        """Add a row for each half of a visit; a program that was left out has no figures."""
+        """Add a row for each half of a visit; a program that was left out has no figures.
+
+        Args:
+            limits: what `limits` has returned while this program was measured; the least counts.
+        """
         for half in HALVES:
             self.rows.append(
                 Row(
@@ -115,13 +122,23 @@ class Bench:
                     workload.total,
                     published.get(half),
                     loop.get(half),
-                    self._limit(generation.primitives[half]) * workload.total,
+                    min(found[half] for found in limits) * workload.total,
                 )
             )
 
-    def _limit(self, primitives: tuple[Primitive, ...]) -> float:
-        """Measure primitives anew, for a processor is not always as fast; return their limit."""
-        for primitive in primitives:
-            seconds = seconds_per_byte(primitive, self.plan.primitive_bytes)
+    def limits(self, generation: Generation) -> dict[str, float]:
+        """Measure the primitives, for a processor is not always as fast.
+
+        Returns:
+            For each half, the seconds below which no program can come for one byte.
+        """
+        now = {
+            primitive: seconds_per_byte(primitive, self.plan.primitive_bytes)
+            for primitive in dict.fromkeys(chain.from_iterable(generation.primitives.values()))
+        }
+        for primitive, seconds in now.items():
             self.primitives.setdefault(primitive, []).append(seconds)
-        return limit((primitive, self.primitives[primitive][-1]) for primitive in primitives)
+        return {
+            half: limit((primitive, now[primitive]) for primitive in primitives)
+            for half, primitives in generation.primitives.items()
+        }

@@ -16,7 +16,7 @@ from tests import reference_route
 from tests.bench import in_container
 from tests.bench.__main__ import measure, on_this_disk
 from tests.bench.generations import FLAT, GENERATIONS
-from tests.bench.measure import HALVES, memory_of
+from tests.bench.measure import HALVES, Figure, Program, memory_of
 from tests.bench.on_disk import published_python
 from tests.bench.page import HEADER, page
 from tests.bench.peers import plain_loop
@@ -159,6 +159,27 @@ def test_memory_is_that_of_all_processes() -> None:
 def test_the_limit_is_half_the_work_but_never_less_than_its_serial_part() -> None:
     assert limit([(SHA_512, 1.0), (HMAC_SHA_256, 3.0)]) == 2.0
     assert limit([(SHA_512, 3.0), (HMAC_SHA_256, 1.0)]) == 3.0
+
+
+def test_the_least_time_counts_and_the_least_limit(bench: Bench) -> None:
+    ours = {half: Figure(2.0) for half in HALVES}
+    limits = [dict.fromkeys(HALVES, seconds) for seconds in (0.3, 0.1, 0.2)]
+    bench.add_halves(FLAT, Workload("ten bytes", 1, 10), "here", ours, {}, {}, limits)
+    assert [row.limit_s for row in bench.rows] == [1.0, 1.0]
+
+
+def test_what_disturbs_one_of_two_rounds_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    code = f"""
+import pathlib, time
+runs = pathlib.Path({str(tmp_path / "runs")!r})
+runs.open("a").write("x")
+time.sleep(2 if len(runs.read_text()) > 4 else 0)
+"""
+    program = Program(tmp_path / "results", lambda half: [sys.executable, "-c", code])
+    figures = program.figures(2)  # two runs for memory and two rounds of two halves
+    assert len((tmp_path / "runs").read_text()) == 6
+    assert max(figure.seconds for figure in figures.values()) < 1
 
 
 def test_the_published_package_is_left_out_where_memory_is_short() -> None:
