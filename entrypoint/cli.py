@@ -12,7 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from entrypoint import __version__
-from entrypoint.author.interrupt import interruptible
 from entrypoint.errors import PhtError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
@@ -62,6 +61,18 @@ def _surroundings() -> dict[str, Fact]:
 # The commands
 
 
+def _interruptible(command: _Command) -> _Command:
+    """Let a command at the desk take its plaintext away however it is told to end."""
+
+    def run(options: SimpleNamespace, report: Report) -> int:
+        from entrypoint.author.interrupt import interruptible
+
+        with interruptible():
+            return command(options, report)
+
+    return run
+
+
 def _help(_options: SimpleNamespace, _report: Report) -> int:
     show(help_text())
     return 0
@@ -69,7 +80,6 @@ def _help(_options: SimpleNamespace, _report: Report) -> int:
 
 def _run(options: SimpleNamespace, report: Report) -> int:
     from entrypoint import hosted, settings, visit
-    from entrypoint.station.export import check_place
 
     loaded = settings.load(options.root, os.environ)
     report.as_json = loaded.log_json
@@ -78,6 +88,8 @@ def _run(options: SimpleNamespace, report: Report) -> int:
 
     def check_export() -> None:
         if loaded.export:
+            from entrypoint.station.export import check_place
+
             check_place(loaded.paths, loaded.export)
 
     if hosted.may_be_host_driven(loaded):
@@ -154,7 +166,7 @@ def _export(options: SimpleNamespace, report: Report) -> int:
     return 0
 
 
-@interruptible()
+@_interruptible
 def _keygen(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.author.keygen import keygen
 
@@ -168,7 +180,7 @@ def _keygen(options: SimpleNamespace, report: Report) -> int:
     return 0
 
 
-@interruptible()
+@_interruptible
 def _create(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.author.create import create
 
@@ -190,7 +202,7 @@ def _create(options: SimpleNamespace, report: Report) -> int:
     return 0
 
 
-@interruptible()
+@_interruptible
 def _decrypt_results(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.author.decrypt_results import decrypt_results
 
@@ -205,7 +217,7 @@ def _decrypt_results(options: SimpleNamespace, report: Report) -> int:
     return 0
 
 
-@interruptible()
+@_interruptible
 def _simulate(options: SimpleNamespace, report: Report) -> int:
     from entrypoint.author.simulate import simulate
 

@@ -28,7 +28,7 @@ _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
 _ENV_FILE = "station.env"
 _FILES_NOT_BUILT = ("trust", "masters.json")
 # What Docker and Kubernetes set for a service that happens to be called pht or pht-….
-_SERVICE_LINK = re.compile(
+_SERVICE_LINK = (
     r"PHT_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?"
     r"|NAME|ENV_\w+)"
 )
@@ -231,7 +231,7 @@ def _check_names(names: Iterable[str]) -> None:
     for name in sorted(names):
         if name in _NOT_BUILT:
             raise _not_built(name)
-        if name.startswith("PHT_") and name not in _KNOWN and not _SERVICE_LINK.fullmatch(name):
+        if name.startswith("PHT_") and name not in _KNOWN and not re.fullmatch(_SERVICE_LINK, name):
             raise SettingsError(
                 "setting-unknown",
                 f"{name} is not a setting of this runner",

@@ -4,8 +4,6 @@ Each stage takes what the stage before returns, so that none can be skipped by m
 verify → VerifiedTrain → decrypt → OpenedTrain → (the train) → seal → SealedTrain → commit.
 """
 
-from typing import NamedTuple
-
 from entrypoint.model import Record
 from entrypoint.train_config import TrainConfig
 
@@ -22,21 +20,21 @@ class VerifiedTrain(Record):
     key: bytes | None
 
 
-class Contents(NamedTuple):
+class Contents(Record):
     """How much a results folder holds: regular files, and their plaintext in bytes."""
 
     files: int
     size: int
 
 
-class OpenedTrain(NamedTuple):
+class OpenedTrain(Record):
     """The results of the last station were authentic; `contents` of them."""
 
     train: VerifiedTrain
     contents: Contents
 
 
-class SealedTrain(NamedTuple):
+class SealedTrain(Record):
     """The new results are encrypted; `document` describes them, signed.
 
     Attributes:

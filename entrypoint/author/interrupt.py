@@ -18,7 +18,7 @@ def interruptible() -> Iterator[None]:
     """Let the first of these signals raise KeyboardInterrupt in the block, and ignore later ones.
 
     They would end the removing half way. A signal that was ignored when the program was started
-    (`nohup`) stays ignored. Only the main thread may enter the block; also a decorator.
+    (`nohup`) stays ignored. Only the main thread may enter the block.
     """
     previous: dict[signal.Signals, Any] = {
         number: handler

@@ -1,8 +1,8 @@
 """What the stages expect of a file cipher; each wire generation brings its own."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
+from entrypoint.model import Record
 from entrypoint.passing import Piece
 
 IV_BYTES = 16
@@ -43,7 +43,7 @@ def through(stream: Stream, pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield stream.finalize()
 
 
-class Cipher(NamedTuple):
+class Cipher(Record):
     """A way to encrypt files, each under the train's symmetric key and an IV of its own.
 
     Attributes:

@@ -16,13 +16,11 @@ from entrypoint.stages import VerifiedTrain
 
 # Options that neither run something else nor change where code is loaded from.
 _INTERPRETERS = (
-    (re.compile(r"python(?:3(?:\.\d+)?)?"), re.compile(r"-[bBdEIOPqRsSuv]+")),
-    (re.compile(r"(?:ba|da|a)?sh"), re.compile(r"-[eux]+")),
+    (r"python(?:3(?:\.\d+)?)?", r"-[bBdEIOPqRsSuv]+"),
+    (r"(?:ba|da|a)?sh", r"-[eux]+"),
     (
-        re.compile(r"Rscript"),
-        re.compile(
-            r"--(?:vanilla|quiet|verbose|no-(?:save|restore|echo|environ|(?:site|init)-file))"
-        ),
+        r"Rscript",
+        r"--(?:vanilla|quiet|verbose|no-(?:save|restore|echo|environ|(?:site|init)-file))",
     ),
 )
 _TRAIN = PurePosixPath("/opt/pht_train")
@@ -68,9 +66,9 @@ def _position_of_file(command: Sequence[str]) -> int | None:
     """Return where in the command the signed file must stand."""
     name = PurePosixPath(command[0]).name
     for interpreter, option in _INTERPRETERS:
-        if interpreter.fullmatch(name):
+        if re.fullmatch(interpreter, name):
             for position, word in enumerate(command[1:], start=1):
-                if not option.fullmatch(word):
+                if not re.fullmatch(option, word):
                     return position
             return None
     return 0

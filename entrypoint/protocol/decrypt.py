@@ -65,7 +65,7 @@ def decrypt(
     """
     config = train.config
     if config.result_hash is None:
-        return OpenedTrain(train, _nothing(results, leave_out, target))
+        return OpenedTrain(train=train, contents=_nothing(results, leave_out, target))
     if train.key is None:
         raise results_unverified()
     run = _Run(config, train.key, target, proceed)
@@ -76,7 +76,7 @@ def decrypt(
     if not is_same(run.result_hash(), config.result_hash):
         raise results_unverified()
     config.verify_result_signature()
-    return OpenedTrain(train, contents)
+    return OpenedTrain(train=train, contents=contents)
 
 
 def decrypt_definition(
@@ -138,7 +138,7 @@ def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
             )
         if target and target.old:
             target.old.add(archive.member(entry, entry.path))
-    return Contents(0, 0)
+    return Contents(files=0, size=0)
 
 
 def _entries(tree: Path, leave_out: str) -> Iterator[Entry]:
@@ -178,7 +178,7 @@ class _Run:
                 _repeat(entry, self._target)
         if self._forged:
             raise InvalidCiphertext
-        return Contents(files, size)
+        return Contents(files=files, size=size)
 
     def result_hash(self) -> bytes:
         """Return the hash of everything that was decrypted, and the session id."""

@@ -113,7 +113,7 @@ def seal(
             user_envelope=user_envelope,
         )
     )
-    return SealedTrain(encode(document), user_envelope, contents)
+    return SealedTrain(document=encode(document), user_envelope=user_envelope, contents=contents)
 
 
 class _Sealing:
@@ -144,7 +144,7 @@ class _Sealing:
                 if entry.kind in (Kind.FILE, Kind.HARD_LINK):
                     files += 1
                     size += self._seal_file(entry)
-        return Contents(files, size)
+        return Contents(files=files, size=size)
 
     def result_hash(self) -> bytes:
         """Return the hash of everything that was sealed, and the session id."""

@@ -4,7 +4,6 @@ from typing import Protocol
 
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MalformedTrain
-from entrypoint.train_config import flat, route
 from entrypoint.train_config.fields import Document, encode, parse_json
 from entrypoint.train_config.interface import (
     Draft,
@@ -30,6 +29,17 @@ __all__ = [
 UNFINISHED = "pht_unfinished"
 """The field that marks the configuration of a visit that is not finished."""
 
+_FLAT_MARKS = frozenset(
+    {"e_h", "e_h_sig", "e_d", "e_d_sig", "digital_signature", "rsa_public_keys"}
+    | {"immutable_file_list", "rsa_user_public_key"}
+)
+"""Fields that only the flat generation has."""
+
+_ROUTE_MARKS = frozenset(
+    {"route", "creator", "build", "file_list", "result_hash", "result_signature"}
+)
+"""Fields that only the route generation and the short-lived ones before it have."""
+
 _BETWEEN_MARKS = frozenset({"immutable_file_hash", "immutable_file_signature"})
 
 
@@ -45,7 +55,15 @@ class _Generation(Protocol):
         """Return the signed document of a new train; see `new_train` below."""
 
 
-_MODULES: dict[str, _Generation] = {"route": route, "flat": flat}
+def _module(generation: str) -> _Generation:
+    """Return the module of a generation; a visit loads one alone, when it verifies the train."""
+    if generation == "flat":
+        from entrypoint.train_config import flat
+
+        return flat
+    from entrypoint.train_config import route
+
+    return route
 
 
 def read(data: bytes) -> TrainConfig:
@@ -63,7 +81,7 @@ def read(data: bytes) -> TrainConfig:
             hint="start that station's container again; it finishes or takes back the visit",
             by="station",
         )
-    return _generation_of(document).read(document)
+    return _module(_generation_of(document)).read(document)
 
 
 def new_train(
@@ -84,22 +102,22 @@ def new_train(
     Raises:
         UsageError: there is a builder where none signs, or none where one has to.
     """
-    return _MODULES[generation].new_train(draft, user, builder)
+    return _module(generation).new_train(draft, user, builder)
 
 
-def _generation_of(document: Document) -> _Generation:
+def _generation_of(document: Document) -> str:
     """Choose by the shape of the document, and refuse what could be understood in two ways."""
     names = document.keys()
     between = names & _BETWEEN_MARKS
-    nested = names & route.MARKS
-    if ((nested or between) and names & flat.MARKS) or (between and "build" in names):
+    nested = names & _ROUTE_MARKS
+    if ((nested or between) and names & _FLAT_MARKS) or (between and "build" in names):
         raise MalformedTrain(
             "config-hybrid",
             "train_config.json mixes fields of different generations",
             hint="do not run this train; no honest builder or station writes this",
         )
     if not nested and not between:
-        return flat
+        return "flat"
     if "build" not in names:
         raise MalformedTrain(
             "generation-unsupported",
@@ -107,4 +125,4 @@ def _generation_of(document: Document) -> _Generation:
             hint="this runner visits trains of the flat (0.9, 1.0) and route (2.x) generations; "
             "have the train built again as one of them",
         )
-    return route
+    return "route"

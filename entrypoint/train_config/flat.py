@@ -25,16 +25,10 @@ from entrypoint.train_config.interface import (
     verify_pss_result_signature,
 )
 
-MARKS = frozenset(
-    {"e_h", "e_h_sig", "e_d", "e_d_sig", "digital_signature", "rsa_public_keys"}
-    | {"immutable_file_list", "rsa_user_public_key"}
-)
-"""Fields that only this generation has."""
-
 _CIPHER = Cipher(
-    fernet.generate_key,
-    fernet.encryptor,
-    fernet.decryptor,
+    generate_key=fernet.generate_key,
+    encryptor=fernet.encryptor,
+    decryptor=fernet.decryptor,
     decrypts_ahead=False,
     peek_iv=fernet.peek_iv,
     head_bytes=fernet.HEAD_BYTES,

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.keys import PublicKey
 from entrypoint.crypto.signatures import is_pss_signature
 from entrypoint.errors import IntegrityError, RouteError
-from entrypoint.model import QUERY, Visit
+from entrypoint.model import QUERY, Record, Visit
 
 
-class Draft(NamedTuple):
+class Draft(Record):
     """A new train that nobody has signed yet.
 
     Attributes:
@@ -32,7 +32,7 @@ class Draft(NamedTuple):
     definition_hash: bytes
 
 
-class Seal(NamedTuple):
+class Seal(Record):
     """What a visit adds to the configuration.
 
     Attributes:

@@ -6,7 +6,7 @@ Source: docs/protocol.md, "Route generation".
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from entrypoint.crypto import cbc
 from entrypoint.crypto.cipher import Cipher
@@ -26,20 +26,17 @@ from entrypoint.train_config.interface import (
     verify_pss_result_signature,
 )
 
-MARKS = frozenset({"route", "creator", "build", "file_list", "result_hash", "result_signature"})
-"""Fields that only this generation and the short-lived ones before it have."""
-
 _CIPHER = Cipher(
-    cbc.generate_key,
-    cbc.encryptor,
-    cbc.decryptor,
+    generate_key=cbc.generate_key,
+    encryptor=cbc.encryptor,
+    decryptor=cbc.decryptor,
     decrypts_ahead=True,
     peek_iv=cbc.peek_iv,
     head_bytes=cbc.HEAD_BYTES,
 )
 
 
-class _Stop(NamedTuple):
+class _Stop(Record):
     """One entry of the route; `visit` and `envelope` are None as long as they are empty."""
 
     number: int

@@ -164,9 +164,20 @@ def test_the_next_digest_follows_from_the_last_signature(stage: int) -> None:
     assert config.next_digest(bytes(64)) == hashlib.sha512(last).digest()
 
 
+def sealing(envelopes: dict[str, bytes]) -> Seal:
+    """Return what a visit of station_2 adds."""
+    return Seal(
+        result_hash=b"h" * 64,
+        result_signature=b"rs",
+        visit=Visit("station_2", b"vs", b"vd"),
+        envelopes=envelopes,
+        user_envelope=b"ue",
+    )
+
+
 def test_the_next_stage_changes_what_a_visit_changes_and_nothing_else() -> None:
     document = {**vector(1), "later": {"version": [1]}}
-    seal = Seal(b"h" * 64, b"rs", Visit("station_2", b"vs", b"vd"), {"a": b"e"}, b"ue")
+    seal = sealing({"a": b"e"})
     sealed = model(document).sealed(seal)
     assert sealed == {
         **document,
@@ -183,7 +194,16 @@ def test_the_next_stage_changes_what_a_visit_changes_and_nothing_else() -> None:
 
 
 def test_a_new_document_has_the_fields_of_the_published_ones_in_their_order() -> None:
-    draft = Draft("t", "u", "p", "m", bytes(64), {"s": KEY.public_key()}, ["a"], bytes(64))
+    draft = Draft(
+        train_id="t",
+        user_id="u",
+        proposal_id="p",
+        master_image="m",
+        session_id=bytes(64),
+        stations={"s": KEY.public_key()},
+        file_list=["a"],
+        definition_hash=bytes(64),
+    )
     document, key = new_train("flat", draft, KEY, None)
     assert key is None
     assert set(document) == {*vector(0), "master_image"}
@@ -266,7 +286,7 @@ def test_the_next_digest_takes_all_earlier_ones_and_the_result_hash(stage: int) 
 def test_the_next_stage_of_a_route_changes_what_a_visit_changes_and_nothing_else() -> None:
     document = {**route_vector(1), "later": {"version": [1]}}
     envelopes = {station: station.encode() for station in STATIONS}
-    seal = Seal(b"h" * 64, b"rs", Visit("station_2", b"vs", b"vd"), envelopes, b"ue")
+    seal = sealing(envelopes)
     sealed = route_model(document).sealed(seal)
     route = [
         {**stop, "encrypted_key": stop["station"].encode().hex()} for stop in document["route"]

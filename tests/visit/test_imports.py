@@ -7,11 +7,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.station import PATIENCE_S, REPOSITORY, RUNS_TRAIN, new_train, settle
+from tests.station import PATIENCE_S, REPOSITORY, RUNS_TRAIN, new_route_train, new_train, settle
 
 WATCHES_IMPORTS = """
 import json, sys
@@ -55,11 +56,14 @@ ENDS = {
 }
 
 
+@pytest.mark.parametrize("new", [new_train, new_route_train])
 @pytest.mark.parametrize("log", ["text", "json"])
 @pytest.mark.parametrize("end", ENDS)
-def test_nothing_is_imported_once_the_train_has_run(end: str, log: str, tmp_path: Path) -> None:
+def test_nothing_is_imported_once_the_train_has_run(
+    end: str, log: str, new: Callable[..., Path], tmp_path: Path
+) -> None:
     root, output = tmp_path / "root", tmp_path / "imports"
-    new_train(root, LEAVES + ENDS[end])
+    new(root, LEAVES + ENDS[end])
     settle(root, "station_1", PHT_LOG=log, PHT_EXPORT=str(tmp_path / "train.tar"))
 
     arguments = [REPOSITORY, output, "run", "--root", root, "--", *RUNS_TRAIN]
