@@ -8,7 +8,7 @@ import ctypes
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +28,18 @@ def chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
         while len(chunk) < size and (more := file.read(size - len(chunk))):
             chunk += more
         yield chunk
+
+
+def pieces(file: io.FileIO, size: int, room: Callable[[], memoryview]) -> Iterator[memoryview]:
+    """Yield the same as `chunks`, each piece where `room` says that it may lie."""
+    while True:
+        place = room()[:size]
+        count = 0
+        while count < size and (more := file.readinto(place[count:])):
+            count += more
+        if not count:
+            return
+        yield place[:count]
 
 
 class Behind:

@@ -49,10 +49,8 @@ Share = Callable[[Piece], bytes]
 
 
 @contextmanager
-def pushing(
-    consume: Callable[[Iterable[Handed]], None], share: Share
-) -> Iterator[Callable[[Piece], None]]:
-    """Give a function to call with each piece of data; the second process gives them to `consume`.
+def pushing(consume: Callable[[Iterable[Handed]], None], share: Share) -> Iterator["Sender"]:
+    """Give what takes each piece of data; the second process gives them to `consume`.
 
     At the end of the block it has taken everything. Only on Linux.
 
@@ -71,8 +69,8 @@ def pushing(
         consume(_receive(slots, channel))
 
     with _exit_statuses_kept(), _second_process(work, refusal=None) as channel:
-        sender = _Sender(slots, channel, share)
-        yield lambda piece: sender.send(Handed(piece))
+        sender = Sender(slots, channel, share)
+        yield sender
         sender.end()
 
 
@@ -101,7 +99,7 @@ def _pulling(
     slots = _slots()
 
     def work(channel: _Channel) -> None:
-        sender = _Sender(slots, channel, share)
+        sender = Sender(slots, channel, share)
         for handed in pieces:
             sender.send(handed)
         sender.end()
@@ -165,7 +163,7 @@ def _channel() -> tuple[_Channel, _Channel]:
     return _Channel(to_ours[0], to_theirs[1]), _Channel(to_theirs[0], to_ours[1])
 
 
-class _Sender:
+class Sender:
     """The side that fills slots."""
 
     def __init__(self, slots: list[memoryview], channel: _Channel, share: Share) -> None:
@@ -173,18 +171,27 @@ class _Sender:
         self._free = len(slots)
         self._channel = channel
         self._share = share
+        self._slot: memoryview | None = None
+
+    def room(self) -> memoryview:
+        """Return the slot of the next piece, which is not copied if it comes into being there."""
+        if self._slot is None:
+            if not self._free:
+                self._take_free()
+            self._free -= 1
+            self._slot = next(self._slots)
+        return self._slot
 
     def send(self, handed: Handed) -> None:
         """Hand a piece over, and with it what has been made of it; a slot has room for both."""
         piece, made = handed
         if not made and self._other_is_behind():
             made = self._share(piece)
-        if not self._free:
-            self._take_free()
-        self._free -= 1
-        slot = next(self._slots)
+        slot = self.room()
+        self._slot = None
         middle, end = len(piece), len(piece) + len(made)
-        slot[:middle] = piece
+        if not (isinstance(piece, memoryview) and piece.obj is slot.obj):
+            slot[:middle] = piece
         slot[middle:end] = made
         self._channel.send(middle.to_bytes(_LENGTH_BYTES) + end.to_bytes(_LENGTH_BYTES))
 

@@ -11,6 +11,7 @@ continued run knows a sealed file.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -168,7 +169,7 @@ class _Sealing:
         self._batch.add_small(entry.path, b"".join(sealed))
         return len(contents)
 
-    def _seal_large(self, source: IO[bytes], entry: Entry) -> int:
+    def _seal_large(self, source: FileIO, entry: Entry) -> int:
         iv = self._iv(entry)
         head = next(passing.chunks(source, self._cipher.head_bytes), b"")
         source.seek(0)
@@ -189,7 +190,7 @@ class _Sealing:
             self._proceed()
             yield chunk
 
-    def _encrypt(self, source: IO[bytes], iv: bytes, target: IO[bytes]) -> int:
+    def _encrypt(self, source: FileIO, iv: bytes, target: IO[bytes]) -> int:
         size = 0
         first, second = self._cipher.encryptor(self._key, iv)
 
@@ -201,11 +202,12 @@ class _Sealing:
             target.write(second.finalize())
             target.flush()
 
-        with relay.pushing(write, second.share) as push:
-            for chunk in self._chunks(source):
-                size += self._hash(chunk)
-                push(first.update(chunk))
-            push(first.finalize())
+        with relay.pushing(write, second.share) as sender:
+            for piece in passing.pieces(source, CHUNK_BYTES, sender.room):
+                self._proceed()
+                size += self._hash(piece)
+                sender.send(Handed(first.update(piece)))
+            sender.send(Handed(first.finalize()))
         return size
 
     def _hash_sealed(self, chunks: Iterable[bytes], path: str) -> int:

@@ -6,8 +6,9 @@ import mmap
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import pytest
 
@@ -77,16 +78,27 @@ class SlowServer(io.RawIOBase):
     def __init__(self, contents: bytes) -> None:
         self._contents = io.BytesIO(contents)
 
-    def read(self, size: int = -1, /) -> bytes:
-        return self._contents.read(min(size, 7))
+    def readinto(self, room: Any, /) -> int:
+        return self._contents.readinto(memoryview(room)[:7])
 
 
+def chunks(file: io.RawIOBase) -> Iterator[bytes]:
+    return passing.chunks(cast(IO[bytes], file), 100)
+
+
+def pieces(file: io.RawIOBase) -> Iterator[memoryview]:
+    return passing.pieces(cast(io.FileIO, file), 100, lambda: memoryview(bytearray(150)))
+
+
+@pytest.mark.parametrize("read", [chunks, pieces])
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 250])
-def test_pieces_are_of_one_size_whatever_the_file_system_returns(size: int) -> None:
+def test_pieces_are_of_one_size_whatever_the_file_system_returns(
+    read: Callable[[io.RawIOBase], Iterator[passing.Piece]], size: int
+) -> None:
     contents = os.urandom(size)
-    pieces = list(passing.chunks(cast(IO[bytes], SlowServer(contents)), 100))
-    assert b"".join(pieces) == contents
-    assert [len(piece) for piece in pieces[:-1]] == [100] * (-(-size // 100) - 1)
+    found = list(read(SlowServer(contents)))
+    assert b"".join(found) == contents
+    assert [len(piece) for piece in found[:-1]] == [100] * (-(-size // 100) - 1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pages leave the cache on Linux only")

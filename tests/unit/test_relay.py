@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -44,9 +45,9 @@ def push_all(
     consume: Callable[[Iterable[Handed]], None],
     share: relay.Share = nothing,
 ) -> None:
-    with relay.pushing(consume, share) as push:
+    with relay.pushing(consume, share) as sender:
         for piece in pieces:
-            push(piece)
+            sender.send(Handed(piece))
 
 
 def pull_all(
@@ -85,6 +86,26 @@ def test_all_pieces_arrive_in_order(pieces: list[bytes], tmp_path: Path) -> None
     assert pushed(pieces, tmp_path / "file") == b"".join(pieces)
     assert pulled(iter(pieces)) == b"".join(pieces)
     assert no_child_is_left()
+
+
+def test_pieces_may_come_into_being_where_they_are_handed_over(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as target:
+
+        def write(received: Iterable[Handed]) -> None:
+            target.writelines(bytes(piece) + b"; " for piece, _ in received)
+            target.flush()
+
+        with relay.pushing(write, upper) as sender:
+            for number in range(3 * RELAY_SLOTS):
+                text = b"piece %d" % number
+                place = sender.room()[: len(text)]
+                assert sender.room().nbytes == RELAY_SLOT_BYTES  # still the same one
+                place[:] = text
+                sender.send(Handed(place))
+                sender.send(Handed(b"copied"))
+    handed = (tmp_path / "file").read_bytes().split(b"; ")
+    sent = [[b"piece %d" % number, b"copied"] for number in range(3 * RELAY_SLOTS)]
+    assert handed == [*chain.from_iterable(sent), b""]
 
 
 HALF = st.integers(0, RELAY_SLOT_BYTES // 2).map(os.urandom)
