@@ -71,8 +71,10 @@ def on_this_disk(bench: Bench) -> None:
 def in_containers(bench: Bench, engine: Engine) -> None:
     """Measure in containers of an engine, and leave nothing of that in it."""
     try:
+        usual = in_container.train_image(engine, make_master(engine, "buster", "trixie"))
+        in_container.add_start(bench, engine, usual)
+        # The packages of the published program are for Python 3.11.
         image = in_container.train_image(engine, make_master(engine, "buster", "bookworm"))
-        in_container.add_start(bench, engine, image)
         for generation in GENERATIONS:
             for workload in bench.plan.contained:
                 _say(f"{generation.name}: {workload.name} in a container")

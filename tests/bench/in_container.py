@@ -69,13 +69,14 @@ def add_halves(
 
 
 def add_start(bench: Bench, engine: Engine, image: str) -> None:
-    """Measure an empty visit and, in turn with it, a container that only runs `true`."""
+    """Measure an empty visit and, in turn with it, the same container that only runs `true`."""
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         route = at_last_stop(Path(folder), 1, FLAT)
         train = _commit(engine, image, route.opt)
-        bare = partial(engine.run, train, options=["--entrypoint", "true"])
+        options = station_folder(route.root)
+        bare = partial(engine.run, train, options=[*options, "--entrypoint", "true"])
         command = ("sh", "/opt/pht_train/train.sh")
-        visit = partial(engine.run, train, *command, options=station_folder(route.root))
+        visit = partial(engine.run, train, *command, options=options)
         both = [(_seconds(bare), _seconds(visit)) for _ in range(bench.plan.short_rounds)]
     least, ours = map(statistics.median, zip(*both, strict=True))
     place = f"{_driver(engine)}, in a container"
