@@ -114,7 +114,8 @@ def test_the_package_itself_imports_nothing() -> None:
 
 def test_no_module_reaches_itself_again() -> None:
     graph = {name: {found.target for found in imports(PACKAGE[name], PACKAGE)} for name in PACKAGE}
-    TopologicalSorter(graph).prepare()  # raises CycleError with the circle
+    order = TopologicalSorter(graph).static_order()  # raises CycleError with the circle
+    assert set(order) >= set(PACKAGE)
 
 
 @pytest.mark.parametrize("start", DESK)

@@ -24,6 +24,7 @@ def nest(folder: Path, depth: int) -> None:
 
 def test_nothing_is_no_error(tmp_path: Path) -> None:
     remove(tmp_path / "absent")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["file", "link", "dangling", "folder", "pipe"])

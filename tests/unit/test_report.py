@@ -21,9 +21,12 @@ class Terminal(io.StringIO):
 
 
 class Gone(io.StringIO):
-    """A stream whose reader has gone away."""
+    """A stream whose reader has gone away; it counts who tries."""
+
+    tries = 0
 
     def write(self, _: str) -> int:
+        self.tries += 1
         raise BrokenPipeError
 
 
@@ -136,9 +139,11 @@ def test_progress_is_plain_lines_elsewhere() -> None:
 
 def test_a_reader_that_has_gone_is_no_reason_to_fail() -> None:
     for as_json in (False, True):
-        report = Report(as_json=as_json, stream=Gone())
+        stream = Gone()
+        report = Report(as_json=as_json, stream=stream)
         report.info("one")
         report.status({"result": "visited"})
+        assert stream.tries == 2
 
 
 # --- tables --------------------------------------------------------------------------------------
