@@ -216,7 +216,7 @@ def _parse_env(path: Path, data: bytes) -> dict[str, str]:
         name, equals, value = line.removesuffix("\r").partition("=")
         if not line.strip() or line.startswith("#"):
             continue
-        valid = equals and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and "\0" not in value
+        valid = equals and name.isascii() and name.isidentifier() and "\0" not in value
         if not valid or name in values:
             raise SettingsError(
                 "station-env-malformed",

@@ -109,4 +109,6 @@ def _mount(fields: list[str]) -> Mount:
 
 def _unescape(field: str) -> str:
     """Undo the octal escapes of white space and backslash."""
+    if "\\" not in field:
+        return field
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
