@@ -13,6 +13,9 @@ if not __package__:
     # before that with -I.
     home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     sys.path += [home, os.path.join(home, "site")]
+    from entrypoint.bytecode import use
+
+    use(home)
 
 from entrypoint.cli import main
 

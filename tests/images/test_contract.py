@@ -141,6 +141,15 @@ def test_nothing_is_compiled_when_a_visit_starts(engine: Engine, master: Master)
     assert [name for name in sources if not name.endswith(("/bz2.py", "/lzma.py"))] == []
 
 
+def test_the_modules_of_the_runner_are_read_from_one_file(engine: Engine, master: Master) -> None:
+    verbose = [*START[1:4], "-v", START[4], "python", "/opt/pht_train/train.py"]
+    done = engine.run(master.tag, *verbose, options=["--entrypoint", START[0]])
+    files = re.findall(rf"^# code object from '{HOME}/(.*)'", done.stderr.decode(), re.M)
+    names = {Path(file).name.split(".")[0] for file in files}
+    assert names == {"__init__", "bytecode"}
+    assert b"import 'entrypoint.cli' # <entrypoint.bytecode._Finder" in done.stderr
+
+
 def test_a_train_goes_on_from_a_published_station(
     engine: Engine, master: Master, tmp_path: Path
 ) -> None:
