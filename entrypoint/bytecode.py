@@ -41,11 +41,11 @@ class _Finder:
         source, _ = self._modules[name]
         loader: Any = self  # what `importlib.abc` has for a base takes long to import
         spec = ModuleSpec(name, loader, origin=source)
+        spec.has_location = True
         folder, file = os.path.split(source)
         if file == "__init__.py":
-            spec.submodule_search_locations = [
-                folder
-            ]  # for libraries, which are files of their own
+            # Libraries of a package are files of their own.
+            spec.submodule_search_locations = [folder]
         return spec
 
     def create_module(self, spec: ModuleSpec) -> None:

@@ -50,12 +50,16 @@ def _refuse(report: Report, error: PhtError) -> int:
 def _surroundings() -> dict[str, Fact]:
     """Return what every status line says about protection: nothing is claimed that is not there."""
     try:
-        devices = Path("/proc/self/net/dev").read_bytes().splitlines()[2:]
-        only_loopback = all(device.lstrip().startswith(b"lo:") for device in devices)
-        network = "none" if only_loopback else "open"
+        network = network_of(Path("/proc/self/net/dev").read_bytes())
     except OSError:
         network = "unknown"
     return {"network": network, "trust": "none", "layers": "none", "runner": __version__}
+
+
+def network_of(devices: bytes) -> str:
+    """Return `none` if a table of devices (proc(5), "/proc/net/dev") has the loopback only."""
+    names = {line.split(b":")[0].strip() for line in devices.splitlines() if b":" in line}
+    return "open" if names - {b"lo"} else "none" if names else "unknown"
 
 
 # The commands

@@ -22,10 +22,18 @@ class Record:
 
     Type checkers know it as a dataclass. It is none, because to import `dataclasses` takes a tenth
     of an empty visit.
+
+    Raises:
+        TypeError: other values are given than the class names, or fewer.
     """
 
     def __init__(self, **values: Any) -> None:
+        if values.keys() != self.__annotations__.keys():
+            raise TypeError(f"{type(self).__name__} has {', '.join(self.__annotations__)}")
         self.__dict__.update(values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name} is set once")
 
 
 class Paths(NamedTuple):

@@ -64,7 +64,7 @@ def reserve(file: IO[bytes], size: int) -> None:
 
     Args:
         file: where the next bytes go, and nothing is left in a buffer.
-        size: how many bytes come, at least.
+        size: about how many bytes come; what is too much stays with the file, but is not in it.
     """
     if sys.platform == "linux":
         start = os.lseek(file.fileno(), 0, os.SEEK_CUR)

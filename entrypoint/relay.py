@@ -183,7 +183,10 @@ class Sender:
         return self._slot
 
     def send(self, handed: Handed) -> None:
-        """Hand a piece over, and with it what has been made of it; a slot has room for both."""
+        """Hand a piece over, and with it what has been made of it; a slot has room for both.
+
+        The piece is the beginning of what `room` has just returned, or lies elsewhere.
+        """
         piece, made = handed
         if not made and self._other_is_behind():
             made = self._share(piece)
@@ -227,7 +230,12 @@ def _second_process(
 ) -> Iterator[_Channel]:
     """Fork a process that does the work, and give our end of the channel to it."""
     ours, theirs = _channel()
-    pid = _fork()
+    try:
+        pid = _fork()
+    except SystemFailure:
+        ours.close()
+        theirs.close()
+        raise
     if pid == 0:
         ours.close()
         _work(work, theirs, refusal)

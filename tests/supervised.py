@@ -50,7 +50,7 @@ class Report:
         reason: the name of the reason, or the code or signal of the refusal.
         signal: as in `Ended`.
         stop: the stop signal that was noted.
-        left: processes of the train that still existed when `run` returned.
+        left: processes of the train that still existed, if only as zombies, when `run` returned.
         restored: whether mask and handlers are as they were before.
     """
 
@@ -91,7 +91,8 @@ def carry_out(order: Order) -> Report:
         except Stopped as stopped:
             reason = stopped.signal.name
         restored = _signal_state() == before
-    return Report(status, reason, number, stop.signal, processes_of(order.mark), restored)
+    left = [*processes_of(order.mark), *_zombies()]
+    return Report(status, reason, number, stop.signal, left, restored)
 
 
 def processes_of(mark: str) -> list[int]:
@@ -102,6 +103,15 @@ def processes_of(mark: str) -> list[int]:
         for folder in Path("/proc").iterdir()
         if folder.name.isdigit() and wanted in _environ(folder).split(b"\0")
     ]
+
+
+def _zombies() -> list[int]:
+    """Return an ended child that nobody has asked for its status, if there is one."""
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return []
+    return [found.si_pid] if found else []
 
 
 def _environ(process: Path) -> bytes:

@@ -21,6 +21,7 @@ from typing import NamedTuple, NoReturn
 
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
+from entrypoint.linux import signals
 from entrypoint.linux.stop import STOP_SIGNALS, StopRequest
 
 _PROGRAM_ERRORS = {
@@ -40,6 +41,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _CHILDREN = Path("/proc/thread-self/children")
 _OPEN_FILES = Path("/proc/self/fd")
+_UNPREPARED = 2**32 - 1  # instead of an errno: it did not come to the command
 
 _WAKE_S = 1.0  # longest sleep while the train runs: picks up what one batch of reaping left
 _REAP_BATCH = 1000  # processes; a train that forks without end must not hold up its own timeout
@@ -191,12 +193,16 @@ def _start(command: Sequence[str], env: Mapping[str, str], caught: Collection[in
     """Start the command; `subprocess` takes longer to import than all of this takes.
 
     Raises:
-        OSError: it cannot be started or executed.
+        OSError: it cannot be executed.
+        SystemFailure: there is no process to execute it.
     """
-    _close_at_exec()
     runner = os.getpid()
-    told, tell = os.pipe()  # closed by a successful exec; otherwise it brings the errno
-    pid = os.fork()
+    try:
+        _close_at_exec()
+        told, tell = os.pipe()  # closed by a successful exec; otherwise it brings the errno
+        pid = os.fork()
+    except OSError as error:
+        raise _no_process(os.strerror(error.errno or 0)) from error
     if pid == 0:
         _become(command, env, runner, caught, tell)
     os.close(tell)
@@ -204,6 +210,9 @@ def _start(command: Sequence[str], env: Mapping[str, str], caught: Collection[in
         number = int.from_bytes(pipe.readall())
     if number:
         os.waitpid(pid, 0)
+    if number == _UNPREPARED:
+        raise _no_process("it could not be prepared")
+    if number:
         raise OSError(number, os.strerror(number))
     return _Train(pid)
 
@@ -212,20 +221,24 @@ def _close_at_exec() -> None:
     """Leave to the train no file that whoever started the runner has left to it."""
     for descriptor in map(int, os.listdir(_OPEN_FILES)):
         if descriptor > 2:
-            with contextlib.suppress(OSError):  # it was that of the list itself
+            try:
                 os.set_inheritable(descriptor, False)
+            except OSError as error:
+                if error.errno != errno.EBADF:  # it was that of the list itself
+                    raise
 
 
 def _become(
     command: Sequence[str], env: Mapping[str, str], runner: int, caught: Collection[int], tell: int
 ) -> NoReturn:
     """Run in the child: execute the command, or tell why that fails; no more may happen there."""
-    number = errno.EIO
+    number = _UNPREPARED
     try:
         _prepare(runner, caught)
-        os.execvpe(command[0], [*command], env)
-    except OSError as error:
-        number = error.errno or number
+        try:
+            os.execvpe(command[0], [*command], env)
+        except OSError as error:
+            number = error.errno or errno.EIO
     finally:
         try:
             os.write(tell, number.to_bytes(4))
@@ -256,13 +269,17 @@ def _prctl(option: int, value: int) -> None:
 
 def _not_started(error: OSError) -> Ended:
     if error.errno in _NO_RESOURCES:
-        raise SystemFailure(
-            "no-process",
-            f"the train cannot be started: {os.strerror(error.errno)}",
-            hint="free memory or raise the limit of processes, then start again",
-            retry=True,
-        ) from error
+        raise _no_process(os.strerror(error.errno)) from error
     return Ended(126, Reason.NOT_EXECUTABLE)
+
+
+def _no_process(problem: str) -> SystemFailure:
+    return SystemFailure(
+        "no-process",
+        f"the train cannot be started: {problem}",
+        hint="free memory or raise the limit of processes, then start again",
+        retry=True,
+    )
 
 
 class _Watch:
@@ -285,12 +302,10 @@ class _Watch:
                 self._grant_grace(Reason.TIMED_OUT)
                 self._send(signal.SIGTERM)
                 continue
-            info = signal.sigtimedwait(awaited, min(left, _WAKE_S))
+            received = signals.wait(awaited, min(left, _WAKE_S))
             _reap(self._train)
-            # Interrupted when its time was over, as by a debugger or on a machine that was asleep,
-            # CPython (3.11 to 3.13) returns what nobody has filled in.
-            if info is not None and info.si_signo in forwarded:
-                self._receive(info)
+            if received and received.number != signal.SIGCHLD:
+                self._receive(received)
 
     def result(self) -> Ended:
         """Return how the train ended; only after it was reaped."""
@@ -305,15 +320,15 @@ class _Watch:
             return Ended(status or 128 + asked_by, Reason.STOPPED, asked_by)
         return Ended(status, Reason.EXITED if killed_by is None else Reason.SIGNALLED, killed_by)
 
-    def _receive(self, info: signal.struct_siginfo) -> None:
-        number = info.si_signo
+    def _receive(self, received: signals.Received) -> None:
+        number = received.number
         if number in STOP_SIGNALS:
             self._stop.request(number)
         if self._train.reaped:
             return  # it ended by itself before it could be told
         if number in STOP_SIGNALS:
             self._grant_grace(Reason.STOPPED)
-        if not _reached_the_group(info):
+        if not _reached_the_group(received):
             self._send(number)
 
     def _grant_grace(self, reason: Reason) -> None:
@@ -326,14 +341,14 @@ class _Watch:
             os.kill(self._train.pid, number)
 
 
-def _reached_the_group(info: signal.struct_siginfo) -> bool:
+def _reached_the_group(received: signals.Received) -> bool:
     """Return whether the terminal has sent a signal to the train as well.
 
     It sends to the whole foreground group, but a hang-up only to the leader of the session.
     """
-    if info.si_signo in {signal.SIGHUP, signal.SIGCONT} and os.getsid(0) == os.getpid():
+    if received.number in {signal.SIGHUP, signal.SIGCONT} and os.getsid(0) == os.getpid():
         return False
-    return info.si_code == _SI_KERNEL
+    return received.code == _SI_KERNEL
 
 
 def _reap(train: _Train) -> bool:
@@ -364,7 +379,7 @@ def _end_all(train: _Train) -> None:
                 hint="look with ps for what blocks them, such as a file system that hangs",
             )
         _kill_children()
-        signal.sigtimedwait({signal.SIGCHLD}, _KILL_ROUND_S)
+        signals.wait({signal.SIGCHLD}, _KILL_ROUND_S)
 
 
 def _kill_children() -> None:

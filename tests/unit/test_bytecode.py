@@ -16,6 +16,7 @@ from entrypoint.bytecode import use
 use(sys.argv[1])
 import package, package.inner
 print(package.name, package.inner.name)
+assert package.inner.__file__ == sys.argv[1] + "/package/inner.py"
 """
 OTHER_PYTHON = "cpython-39"
 

@@ -212,7 +212,7 @@ def test_the_train_blocks_and_ignores_no_signal(start: Starter) -> None:
     assert train.report().status == 0
     facts = dict(line.split(":\t") for line in train.output().splitlines())
     # Two signals belong to the C library, and whoever started the tests may have ignored them.
-    blocked, ignored = (int(facts[name], 16) & ~0b11 << 31 for name in ("SigBlk", "SigIgn"))
+    blocked, ignored = (int(facts[name], 16) & ~(0b11 << 31) for name in ("SigBlk", "SigIgn"))
     assert (blocked, ignored) == (0, 0)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from entrypoint import __version__, cli
+from entrypoint.cli import network_of
 from tests import reference
 from tests.station import (
     REPOSITORY,
@@ -204,6 +205,18 @@ def test_the_status_line_claims_no_protection_that_is_not_there(root: Path) -> N
     assert (facts["trust"], facts["layers"]) == ("none", "none")
     interfaces = {path.name for path in Path("/sys/class/net").iterdir()} - {"lo"}
     assert facts["network"] == ("open" if interfaces else "none")
+
+
+@pytest.mark.parametrize(
+    ("names", "network"),
+    [(["lo"], "none"), (["lo", "eth0"], "open"), (["wlan0"], "open"), ([], "unknown")],
+)
+def test_there_is_no_network_only_if_there_is_nothing_but_the_loopback(
+    names: list[str], network: str
+) -> None:
+    head = b"Inter-|   Receive  |  Transmit\n face |bytes    packets\n"
+    lines = [b"%6s: 2776770   11307\n" % name.encode() for name in names]
+    assert network_of(head + b"".join(lines)) == network
 
 
 def isolated(folder: Path, *arguments: str, **variables: str) -> tuple[int, bytes, bytes]:
