@@ -28,8 +28,9 @@ class Record:
     """
 
     def __init__(self, **values: Any) -> None:
-        if values.keys() != self.__annotations__.keys():
-            raise TypeError(f"{type(self).__name__} has {', '.join(self.__annotations__)}")
+        names = type(self).__annotations__.keys()
+        if values.keys() != names:
+            raise TypeError(f"{type(self).__name__} has {', '.join(names)}")
         self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -261,7 +261,7 @@ class VisitState:
         if (
             not isinstance(visit, dict)
             or not isinstance(mac, str)
-            or not is_same(self._mac(visit).encode(), mac.encode())
+            or not is_same(self._mac(visit).encode(), mac.encode(errors="surrogatepass"))
         ):
             raise IntegrityError(
                 "journal-forged",

@@ -24,7 +24,10 @@ def write(pack: Path, contents: dict[str, bytes]) -> None:
             writer.add(name, content)
 
 
-@pytest.mark.parametrize("empty_first", [True, False])
+both_ways = pytest.mark.parametrize("empty_first", [True, False])
+
+
+@both_ways
 def test_files_get_new_contents_in_place_and_keep_their_mode(
     empty_first: bool, tmp_path: Path
 ) -> None:
@@ -43,9 +46,13 @@ def test_files_get_new_contents_in_place_and_keep_their_mode(
     assert (tmp_path / "to" / "a").stat().st_mode & 0o777 == 0o640
 
 
-@given(cut=st.integers(min_value=1), sizes=st.lists(st.integers(0, 50), min_size=1, max_size=4))
+@given(
+    empty_first=st.booleans(),
+    cut=st.integers(min_value=1),
+    sizes=st.lists(st.integers(0, 50), min_size=1, max_size=4),
+)
 def test_a_pack_that_is_cut_anywhere_changes_nothing(
-    tmp_path_factory: pytest.TempPathFactory, cut: int, sizes: list[int]
+    tmp_path_factory: pytest.TempPathFactory, empty_first: bool, cut: int, sizes: list[int]
 ) -> None:
     folder = tmp_path_factory.mktemp("pack")
     contents = {f"f{number}": os.urandom(size) for number, size in enumerate(sizes)}
@@ -54,17 +61,20 @@ def test_a_pack_that_is_cut_anywhere_changes_nothing(
     whole = (folder / "pack").read_bytes()
     (folder / "pack").write_bytes(whole[: -(1 + cut % len(whole))])
 
-    apply(folder / "pack", folder / "to", empty_first=True)
+    apply(folder / "pack", folder / "to", empty_first=empty_first)
 
     for name in contents:
         assert (folder / "to" / name).read_bytes().startswith(b"before")
 
 
-def test_a_pack_whose_writing_was_interrupted_changes_nothing(tmp_path: Path) -> None:
+@both_ways
+def test_a_pack_whose_writing_was_interrupted_changes_nothing(
+    empty_first: bool, tmp_path: Path
+) -> None:
     fill(tmp_path / "to", "a")
     with pytest.raises(KeyboardInterrupt):
         _write_and_fail(tmp_path / "pack")
-    apply(tmp_path / "pack", tmp_path / "to", empty_first=True)
+    apply(tmp_path / "pack", tmp_path / "to", empty_first=empty_first)
     assert (tmp_path / "to" / "a").read_bytes().startswith(b"before")
 
 
@@ -75,20 +85,22 @@ def _write_and_fail(pack: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["../outside", "a/../../outside", "{folder}/outside"])
-def test_nothing_is_written_outside(path: str, tmp_path: Path) -> None:
+@both_ways
+def test_nothing_is_written_outside(path: str, empty_first: bool, tmp_path: Path) -> None:
     (tmp_path / "outside").write_bytes(b"safe")
     (tmp_path / "to" / "a").mkdir(parents=True)
     write(tmp_path / "pack", {path.format(folder=tmp_path): b"planted"})
     with pytest.raises(IntegrityError, match="not written by this runner"):
-        apply(tmp_path / "pack", tmp_path / "to", empty_first=True)
+        apply(tmp_path / "pack", tmp_path / "to", empty_first=empty_first)
     assert (tmp_path / "outside").read_bytes() == b"safe"
 
 
-def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+@both_ways
+def test_nothing_is_written_through_a_link(empty_first: bool, tmp_path: Path) -> None:
     (tmp_path / "outside").write_bytes(b"safe")
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "a").symlink_to(tmp_path / "outside")
     write(tmp_path / "pack", {"a": b"planted"})
     with pytest.raises(OSError, match="symbolic links"):
-        apply(tmp_path / "pack", tmp_path / "to", empty_first=True)
+        apply(tmp_path / "pack", tmp_path / "to", empty_first=empty_first)
     assert (tmp_path / "outside").read_bytes() == b"safe"

@@ -407,7 +407,7 @@ def test_no_field_of_a_journal_can_be_left_out(name: str, paths: Paths) -> None:
 
 
 @pytest.mark.parametrize("name", ["pht_visit", "pht_mac"])
-@pytest.mark.parametrize("value", [None, "", "ü", 1, [], {}])
+@pytest.mark.parametrize("value", [None, "", "ü", "\ud800", 1, [], {}])
 def test_a_journal_of_another_shape_is_forged(name: str, value: Any, paths: Paths) -> None:
     begin(paths)
     paths.config.write_text(json.dumps(document(paths) | {name: value}))
