@@ -211,7 +211,11 @@ def _start(command: Sequence[str], env: Mapping[str, str], caught: Collection[in
     if number:
         os.waitpid(pid, 0)
     if number == _UNPREPARED:
-        raise _no_process("it could not be prepared")
+        raise SystemFailure(
+            "train-not-prepared",
+            "the train's process could not be prepared, so its command was not executed",
+            hint="look whether memory ran out or a seccomp profile forbids prctl(2); start again",
+        )
     if number:
         raise OSError(number, os.strerror(number))
     return _Train(pid)

@@ -23,7 +23,7 @@ class Plan:
         contained: in a container, beside the other programs.
         stops: of the long route.
         rounds: how often halves of a visit are repeated for the least time.
-        short_rounds: how often what takes less than a second is, for the median.
+        short_rounds: how often what takes less than a second is repeated for the median.
         primitive_bytes: how much each primitive is measured on.
     """
 

@@ -318,6 +318,28 @@ with StopRequest() as stop:
     assert not (tmp_path / "ran").exists()
 
 
+def test_what_fails_before_the_command_is_not_its_fault(tmp_path: Path) -> None:
+    code = f"""
+from entrypoint.errors import SystemFailure
+from entrypoint.linux import child
+from entrypoint.linux.stop import StopRequest
+
+def refuse(option, value):
+    if option == child._PR_SET_PDEATHSIG:
+        raise PermissionError(1, "as a profile of seccomp does")
+
+child._prctl = refuse
+with StopRequest() as stop:
+    try:
+        child.run(["touch", {str(tmp_path / "ran")!r}], env={{}}, timeout=None, stop=stop)
+    except SystemFailure as failure:
+        print(failure.code, failure.status)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE)
+    assert done.stdout == b"train-not-prepared 71\n"
+    assert not (tmp_path / "ran").exists()
+
+
 def test_a_wait_that_was_interrupted_and_is_over_brings_no_signal(start: Starter) -> None:
     try:
         strace = Strace.find()
