@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-from typing import NoReturn
 
 if not __package__:
     # Importing makes objects that stay: each look for garbage among them is time for nothing.
@@ -20,7 +19,7 @@ if not __package__:
 from entrypoint.cli import main
 
 
-def start() -> NoReturn:
+def start() -> None:
     """Run the program and end at once.
 
     Every command has flushed what it wrote, and taking the interpreter apart, which does nothing

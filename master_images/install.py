@@ -7,7 +7,6 @@ gives the same bytes, dated SOURCE_DATE_EPOCH (seconds since 1970).
 
 import compileall
 import importlib.util
-import marshal
 import os
 import py_compile
 import shutil
@@ -24,9 +23,6 @@ NEEDED = ("cryptography", "cryptography.libs", "cryptography-*", "_cffi_backend.
 """What the runner imports of its locked packages, and the names and versions that scanners read."""
 UNUSED = ("cryptography/x509", "cryptography/hazmat/asn1", "cryptography/**/*.pyi")
 """Certificates, which no train has, and what only type checkers read."""
-
-PYC_HEAD_BYTES = 16
-"""What stands before the bytecode in a file of it (PEP 552)."""
 
 PASSWD = "pht-train:*:10001:10001:Personal Health Train:/nonexistent:/sbin/nologin"
 GROUP = "pht-train:*:10001:"
@@ -116,10 +112,8 @@ def _compile() -> None:
         compileall.compile_dir(
             folder, maxlevels=99, stripdir=str(IMAGE), quiet=2, invalidation_mode=mode
         )
-    sources = sorted(set(_run("imported.py", f"{IMAGE}{HOME}").splitlines()))
-    for source in sources:
+    for source in _run("gather.py", IMAGE, HOME).splitlines():
         _compile_module(source)
-    _gather([source for source in sources if source.startswith(f"{IMAGE}{HOME}/")])
 
 
 def _run(program: str, *arguments: str | Path) -> str:
@@ -137,19 +131,6 @@ def _compile_module(source: str) -> None:
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     if not os.path.exists(cached):
         py_compile.compile(source, f"{IMAGE}{cached}", name, True, invalidation_mode=mode)
-
-
-def _gather(sources: list[str]) -> None:
-    """Put the bytecode of the runner together in the file that `entrypoint/bytecode.py` reads."""
-    modules = {}
-    for source in sources:
-        path = source.removeprefix(str(IMAGE))
-        inside = path.removeprefix(f"{HOME}/").removeprefix("site/").removesuffix(".py")
-        name = inside.replace("/", ".").removesuffix(".__init__")
-        compiled = Path(f"{IMAGE}{importlib.util.cache_from_source(path)}").read_bytes()
-        modules[name] = path, compiled[PYC_HEAD_BYTES:]
-    file = IMAGE / HOME.relative_to("/") / f"modules.{sys.implementation.cache_tag}"
-    file.write_bytes(marshal.dumps(modules))
 
 
 def _settle(epoch: int) -> None:
