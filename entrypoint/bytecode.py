@@ -5,6 +5,7 @@ is imported for this module itself is read from such files, and so it imports ne
 """
 
 import marshal
+import mmap
 import os
 import sys
 from _frozen_importlib import ModuleSpec
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 HEAD_BYTES = 4
 """At the start of the file: the length of its index, big-endian."""
 
+_COMPRESSIONS = ("bz2", "lzma", "zlib")
+"""What `shutil` loads if it can; but nothing of a train is compressed."""
+
 
 def use(home: str) -> None:
     """Import from the file in the folder `home`, if this version of Python is the one it is for."""
     try:
         with open(f"{home}/{file_name()}", "rb") as file:
-            data = memoryview(file.read())
+            data = memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
     except FileNotFoundError:
         return
     end = HEAD_BYTES + int.from_bytes(data[:HEAD_BYTES], "big")
@@ -64,7 +68,13 @@ class _Finder:
     def find_spec(
         self, name: str, path: "Sequence[str] | None", target: "ModuleType | None" = None
     ) -> ModuleSpec | None:
-        """Return how to load a module, None if it is not in the file or its source has changed."""
+        """Return how to load a module, None if it is not in the file or its source has changed.
+
+        Raises:
+            ModuleNotFoundError: it is not needed, and takes long.
+        """
+        if name in _COMPRESSIONS:
+            raise ModuleNotFoundError(name=name)
         if name not in self._index:
             return None
         source, expected, _, _ = self._index[name]

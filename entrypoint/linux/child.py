@@ -106,7 +106,7 @@ def run(
         stop.check()
         _become_reaper()
         try:
-            train = _start(command, env, forwarded)
+            train = _start(command, env, _handled(forwarded))
         except FileNotFoundError:
             return Ended(127, Reason.NOT_FOUND)
         except OSError as error:
@@ -123,6 +123,11 @@ def _forwarded() -> set[int]:
     """Return the signals to pass on: those of tini, without what is ignored or job control."""
     candidates = signal.valid_signals() - _NOT_FORWARDED
     return {number for number in candidates if signal.getsignal(number) is not signal.SIG_IGN}
+
+
+def _handled(numbers: Collection[int]) -> list[int]:
+    """Return those of some signals that do not have their default action."""
+    return [number for number in numbers if signal.getsignal(number) is not signal.SIG_DFL]
 
 
 @contextlib.contextmanager

@@ -1,12 +1,15 @@
 """Modules that come from one file of bytecode instead of their sources."""
 
 import marshal
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from entrypoint.bytecode import HEAD_BYTES, file_name, stamp
 from tests.station import REPOSITORY
 
 SHOWS = """
@@ -30,12 +33,28 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def gather(home: Path, *modules: str, tag: str | None = sys.implementation.cache_tag) -> None:
-    """Write a file in which modules call themselves `file`."""
-    code = marshal.dumps(compile("name = 'file'", "", "exec"))
-    paths = {"package": "package/__init__.py", "package.inner": "package/inner.py"}
-    found = {name: (str(home / paths[name]), code) for name in modules}
-    (home / f"modules.{tag}").write_bytes(marshal.dumps(found))
+PATHS = {"package": "package/__init__.py", "package.inner": "package/inner.py"}
+
+
+def gather(home: Path, *modules: str, file: str = file_name(), bound: bool = False) -> None:
+    """Write a file in which modules call themselves `file`.
+
+    Args:
+        home: the folder of the file and the package.
+        modules: those that are in the file.
+        file: what it is called.
+        bound: whether the modules are to be taken from there only while their sources stay.
+    """
+    index = {}
+    codes = b""
+    for name in modules:
+        code = marshal.dumps(compile(f"name = 'file' # {name}", "", "exec"))
+        source = str(home / PATHS[name])
+        place = len(codes), len(codes) + len(code)
+        index[name] = source, stamp(source) if bound else None, *place
+        codes += code
+    head = marshal.dumps(index)
+    (home / file).write_bytes(len(head).to_bytes(HEAD_BYTES, "big") + head + codes)
 
 
 def shown(home: Path) -> str:
@@ -55,5 +74,37 @@ def test_what_is_not_in_the_file_is_found_beside_it(home: Path) -> None:
 
 
 def test_the_file_of_another_python_is_passed_over(home: Path) -> None:
-    gather(home, "package", "package.inner", tag=OTHER_PYTHON)
+    gather(home, "package", "package.inner", file=f"modules.{OTHER_PYTHON}")
     assert shown(home) == "source source"
+
+
+def test_a_module_whose_source_stays_is_taken_from_the_file(home: Path) -> None:
+    gather(home, "package", "package.inner", bound=True)
+    assert shown(home) == "file file"
+
+
+def touch(source: Path) -> None:
+    os.utime(source, (1, 1))
+
+
+def lengthen(source: Path) -> None:
+    """Change the size of a file, but not its time."""
+    found = source.stat()
+    source.write_text("name = 'source'  # longer")
+    os.utime(source, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [touch, lengthen])
+def test_a_module_whose_source_was_exchanged_is_taken_from_there(
+    change: Callable[[Path], None], home: Path
+) -> None:
+    gather(home, "package", "package.inner", bound=True)
+    change(home / PATHS["package.inner"])
+    assert shown(home) == "file source"
+
+
+def test_a_module_whose_source_is_gone_is_gone(home: Path) -> None:
+    gather(home, "package", "package.inner", bound=True)
+    (home / PATHS["package.inner"]).unlink()
+    with pytest.raises(subprocess.CalledProcessError):
+        shown(home)
