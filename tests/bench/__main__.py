@@ -17,6 +17,9 @@ from tests.containers.engine import Engine, Unavailable
 from tests.containers.images import make_master
 from tests.station import REPOSITORY
 
+MASTERS = (("buster", "trixie"), ("buster", "bookworm"), ("slim", "musl"))
+"""Master images, and the stand-ins for their bases, on which a start is measured."""
+
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
 
@@ -71,10 +74,13 @@ def on_this_disk(bench: Bench) -> None:
 def in_containers(bench: Bench, engine: Engine) -> None:
     """Measure in containers of an engine, and leave nothing of that in it."""
     try:
-        usual = in_container.train_image(engine, make_master(engine, "buster", "trixie"))
-        in_container.add_start(bench, engine, usual)
+        images = {}
+        for master, base in MASTERS:
+            built = in_container.train_image(engine, make_master(engine, master, base))
+            in_container.add_start(bench, engine, built, f"`{master}` on {base}")
+            images[base] = built
         # The packages of the published program are for Python 3.11.
-        image = in_container.train_image(engine, make_master(engine, "buster", "bookworm"))
+        image = images["bookworm"]
         for generation in GENERATIONS:
             for workload in bench.plan.contained:
                 _say(f"{generation.name}: {workload.name} in a container")

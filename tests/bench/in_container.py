@@ -27,7 +27,7 @@ Seconds = dict[str, float]
 
 def train_image(engine: Engine, runner_image: str) -> str:
     """Return the image that the measured train is built on."""
-    return build_image(engine, runner_image, name="bench")
+    return build_image(engine, runner_image, name=f"bench-{runner_image.rpartition(':')[2]}")
 
 
 def describe(engine: Engine) -> str:
@@ -68,8 +68,15 @@ def add_halves(
         bench.add_halves(generation, workload, place, ours, published, loop, limits)
 
 
-def add_start(bench: Bench, engine: Engine, image: str) -> None:
-    """Measure an empty visit and, in turn with it, the same container that only runs `true`."""
+def add_start(bench: Bench, engine: Engine, image: str, master: str) -> None:
+    """Measure an empty visit and, in turn with it, the same container that only runs `true`.
+
+    Args:
+        bench: takes the rows.
+        engine: what runs the containers.
+        image: of the measured train.
+        master: what the rows call the image that it is built on.
+    """
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         route = at_last_stop(Path(folder), 1, FLAT)
         train = _commit(engine, image, route.opt)
@@ -77,9 +84,9 @@ def add_start(bench: Bench, engine: Engine, image: str) -> None:
         bare = partial(engine.run, train, options=[*options, "--entrypoint", "true"])
         command = ("sh", "/opt/pht_train/train.sh")
         visit = partial(engine.run, train, *command, options=options)
-        both = [(_seconds(bare), _seconds(visit)) for _ in range(bench.plan.short_rounds)]
+        both = [(_seconds(bare), _seconds(visit)) for _ in range(bench.plan.starts)]
     least, ours = map(statistics.median, zip(*both, strict=True))
-    place = f"{_driver(engine)}, in a container"
+    place = f"{_driver(engine)}, {master}"
     bench.rows.append(Row("", "`docker run … true`", place, Figure(least)))
     task = f"an empty visit, `docker run`: {ours / least:.2f} × `true`"
     bench.rows.append(Row(FLAT.name, task, place, Figure(ours)))

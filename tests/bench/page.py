@@ -51,8 +51,9 @@ How to read it:
   from the last line of the train to the status line. The others run in a container of that image.
   Memory is not measured there.
 - **A visit** is `run` with a train that does nothing. In a container it is compared with `true`, in
-  turn, in containers of the same image with the same mount of the station's folder: Debian trixie
-  with its Python 3.13. Both times are those of the whole `docker run --rm`.
+  turn, in containers of the same image with the same mount of the station's folder. Both times are
+  those of the whole `docker run --rm`. The bases are stand-ins that the tests build: Debian trixie
+  with its Python 3.13, bookworm with its 3.11, and one like Alpine, with Python 3.13 on musl.
 """
 
 PRIMITIVES = """\
@@ -68,7 +69,9 @@ def page(bench: Bench, machine: Mapping[str, str]) -> str:
     """Return the whole page in Markdown."""
     parts = [INTRODUCTION, _table(HEADER, map(_cells, bench.rows)), EXPLANATION]
     parts += [PRIMITIVES, _table(("primitive", "MB/s"), _primitives(bench))]
-    runs = f"{bench.plan.rounds} of each half, {bench.plan.short_rounds} of a whole visit"
+    plan = bench.plan
+    runs = f"{plan.rounds} of each half, {plan.short_rounds} of a whole visit, in a container "
+    runs += f"{plan.starts}"
     parts += ["## Machine\n", _table(("", ""), {**machine, "Runs": runs}.items())]
     if bench.left_out:
         parts += ["## Left out\n", "".join(f"- {reason}\n" for reason in bench.left_out)]

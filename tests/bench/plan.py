@@ -23,7 +23,8 @@ class Plan:
         contained: in a container, beside the other programs.
         stops: of the long route.
         rounds: how often halves of a visit are repeated for the least time.
-        short_rounds: how often what takes less than a second is repeated for the median.
+        short_rounds: how often a visit on the disk is repeated for the median.
+        starts: how often a container is started for the median, which is compared with another.
         primitive_bytes: how much each primitive is measured on.
     """
 
@@ -33,6 +34,7 @@ class Plan:
     stops: int
     rounds: int
     short_rounds: int
+    starts: int
     primitive_bytes: int
 
 
@@ -48,6 +50,7 @@ USUAL = Plan(
     stops=1000,
     rounds=3,
     short_rounds=9,
+    starts=41,
     primitive_bytes=128 * MIB,
 )
 FULL = replace(USUAL, alone=(Workload("4 GiB", 1, 4096 * MIB),))

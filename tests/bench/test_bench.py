@@ -37,6 +37,7 @@ PLAN = Plan(
     stops=3,
     rounds=1,
     short_rounds=1,
+    starts=1,
     primitive_bytes=1,
 )
 
@@ -76,7 +77,8 @@ def test_every_task_is_measured_beside_the_other_programs(bench: Bench, publishe
 def test_the_start_of_a_container_is_measured_beside_a_bare_one(
     bench: Bench, engine: Engine, runner_image: str
 ) -> None:
-    in_container.add_start(bench, engine, in_container.train_image(engine, runner_image))
+    image = in_container.train_image(engine, runner_image)
+    in_container.add_start(bench, engine, image, "an image")
     bare, visit = bench.rows
     assert 0 < bare.ours.seconds < visit.ours.seconds
 
