@@ -16,6 +16,13 @@ if not __package__:
 
     use(home)
 
+    import signal
+
+    # PID 1 of a container would lose a request to stop that comes before it can be noted.
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    )
+
 from entrypoint.cli import main
 
 

@@ -6,6 +6,7 @@ modules on disk and so run in the process that holds the station's key.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = Report(as_json=os.environ.get("PHT_LOG") == "json")
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
+        if options.name != "run" and hasattr(signal, "pthread_sigmask"):
+            # A visit lets those through that `__main__` has blocked when it can note them.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
         return _COMMANDS[options.name](options, report)
     except PhtError as error:
         return _refuse(report, error)

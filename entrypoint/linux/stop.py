@@ -46,6 +46,7 @@ class StopRequest:
         for number in STOP_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._on_signal)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)  # blocked by `__main__`
         return self
 
     def __exit__(self, *_: object) -> None:
