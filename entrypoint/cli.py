@@ -11,12 +11,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 from entrypoint import __version__
-from entrypoint.errors import PhtError, UsageError, storage_error, unexpected
+from entrypoint.errors import PhtError, RouteError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
 from entrypoint.options import help_text, parse
 from entrypoint.report import Fact, Report, complete_streams, show, stdout, write_out
+
+if TYPE_CHECKING:
+    from entrypoint.settings import Settings
 
 _Command = Callable[[SimpleNamespace, Report], int]
 
@@ -94,43 +98,63 @@ def _run(options: SimpleNamespace, report: Report) -> int:
     if not options.command:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
 
-    def check_export() -> None:
-        if loaded.export:
-            from entrypoint.station.export import check_place
-
-            check_place(loaded.paths, loaded.export)
-
     if hosted.may_be_host_driven(loaded):
         outcome = hosted.run(loaded, report, options.command)
-    else:
-        outcome = visit.run(loaded, report, options.command, before=check_export)
-    return _conclude(outcome, loaded.paths, loaded.export, report)
+        return _conclude(outcome, loaded, report)
+    try:
+        outcome = visit.run(
+            loaded, report, options.command, before=lambda: _check_export(loaded, report)
+        )
+    except RouteError as error:
+        if error.code == "already-visited":
+            _make_up_export(loaded, report)
+        raise
+    return _conclude(outcome, loaded, report)
 
 
-def _conclude(
-    outcome: Mapping[str, Fact], paths: Paths, output: Path | None, report: Report
-) -> int:
+def _check_export(settings: "Settings", report: Report) -> None:
+    from entrypoint.station.export import check_place, goes_with_container
+
+    if settings.export:
+        check_place(settings.paths, settings.export, in_container=settings.in_container)
+        if settings.in_container and goes_with_container(settings.export):
+            report.warning(
+                f"{settings.export} will be in the container itself, which --rm removes: mount a "
+                "folder for PHT_EXPORT"
+            )
+
+
+def _conclude(outcome: Mapping[str, Fact], settings: "Settings", report: Report) -> int:
     """Export what was sealed if the station wants that; write the status line."""
-    if output and outcome["state"] == "sealed":
-        _export_sealed(paths, output)
-        report.info(f"the sealed train is in {output}")
+    if settings.export and outcome["state"] == "sealed":
+        _export_sealed(settings, settings.export, report)
     report.status({**outcome, **_surroundings()})
     return int(outcome["status"])
 
 
-def _export_sealed(paths: Paths, output: Path) -> None:
-    """Export what has just been committed; a failure now does not unsay the visit."""
+def _make_up_export(settings: "Settings", report: Report) -> None:
+    """Export what an earlier start has sealed, if it was interrupted before it had exported it."""
+    if settings.export and not os.path.lexists(settings.export):
+        _export_sealed(settings, settings.export, report)
+
+
+def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:
+    """Export what has been committed; a failure now does not unsay the visit."""
     from entrypoint.linux.stop import StopRequest
     from entrypoint.station.export import export
 
     try:
         with StopRequest():  # not followed: what the engine's grace allows is used to finish
-            export(paths, output)
+            export(settings.paths, output, in_container=settings.in_container)
     except (PhtError, OSError) as error:
         failure = storage_error(error) if isinstance(error, OSError) else error
         failure.stage, failure.state, failure.retry = "export", "sealed", False
-        failure.hint = "the visit is complete and the train is sealed: export it with pht export"
+        failure.hint = (
+            "the visit is complete and the train is sealed: mend the cause and start this same "
+            "container again, or export it with pht export"
+        )
         raise failure from error
+    report.info(f"the sealed train is in {output}")
 
 
 def _half(options: SimpleNamespace, report: Report) -> int:
@@ -140,8 +164,7 @@ def _half(options: SimpleNamespace, report: Report) -> int:
     report.as_json = loaded.log_json
     stories = {"pre-run": visit.pre_run, "post-run": visit.post_run}
     stories |= {"undo": visit.undo, "check": visit.check}
-    outcome = stories[options.name](loaded, report)
-    return _conclude(outcome, loaded.paths, loaded.export, report)
+    return _conclude(stories[options.name](loaded, report), loaded, report)
 
 
 def _inspect(options: SimpleNamespace, _report: Report) -> int:
@@ -157,7 +180,7 @@ def _query(options: SimpleNamespace, report: Report) -> int:
     loaded = settings.load(options.root, os.environ)
     report.as_json = loaded.log_json
     outcome = visit.query(loaded, report, write_out)
-    return _conclude(outcome, loaded.paths, None, report)
+    return _conclude(outcome, loaded, report)
 
 
 def _export(options: SimpleNamespace, report: Report) -> int:
@@ -169,7 +192,7 @@ def _export(options: SimpleNamespace, report: Report) -> int:
         write(paths, output)
         output.flush()
     else:
-        export(paths, options.output)
+        export(paths, options.output, in_container=options.root is None)
         report.info(f"the train is in {options.output}")
     return 0
 

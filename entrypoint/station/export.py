@@ -11,22 +11,23 @@ from typing import IO
 from entrypoint import archive
 from entrypoint.config_file import read_config, refuse_links
 from entrypoint.errors import MissingInput, SettingsError, StorageError
+from entrypoint.linux.mounts import mount_of
 from entrypoint.model import WORK_NAME, Paths
 from entrypoint.train_config import read
 from entrypoint.tree import Entry, Kind, walk
 
 
-def export(paths: Paths, output: Path) -> None:
+def export(paths: Paths, output: Path, *, in_container: bool) -> None:
     """Write the train's tar to the new file `output`.
 
     Raises:
         MissingInput: there is no train, or no folder for the output.
         MalformedTrain: the train is unfinished or its configuration is not well formed.
         IntegrityError: a part of the train is a link.
-        SettingsError: the output would lie in the train itself.
+        SettingsError: the output would lie in the train itself, or in the memory of a container.
         StorageError: the file exists already.
     """
-    check_place(paths, output)
+    check_place(paths, output, in_container=in_container)
     temporary = _temporary(output)
     with temporary.open("xb") as file:
         try:
@@ -39,12 +40,12 @@ def export(paths: Paths, output: Path) -> None:
             raise
 
 
-def check_place(paths: Paths, output: Path) -> None:
+def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
     """Check that `output` can be made, before work begins whose result it is to hold.
 
     Raises:
         MissingInput: there is no folder for it.
-        SettingsError: it would lie in the train itself.
+        SettingsError: it would lie in the train itself, or in the memory of a container.
         StorageError: the file exists already, or the one that is written first, or this user may
             not write there.
     """
@@ -68,6 +69,17 @@ def check_place(paths: Paths, output: Path) -> None:
             f"uid {os.getuid()} cannot write to the folder of {output}",
             hint="mount it writable, and let this user write there",
         )
+    if in_container and mount_of(output.parent).fs_type == "tmpfs":
+        raise SettingsError(
+            "output-in-memory",
+            f"the folder of {output} is in memory and vanishes with the container",
+            hint="name a file in a folder that is mounted from the host",
+        )
+
+
+def goes_with_container(output: Path) -> bool:
+    """Return whether a file there is part of the container, which `--rm` removes after the run."""
+    return mount_of(output.parent).point == Path("/")
 
 
 def _check_outside(paths: Paths, output: Path) -> None:

@@ -206,6 +206,12 @@ def test_a_stop_while_the_sealed_train_is_exported_lets_that_finish(
     assert len(opened(exported)["visits"]) == 64 << 20
 
 
+def test_an_export_into_the_container_itself_is_warned_of(engine: Engine, image: str) -> None:
+    done = container(engine, image, [*ID, *KEY, "--env", "PHT_EXPORT=train.tar"]).run()
+    assert_visited(done)
+    assert "pht: warning: train.tar will be in the container itself" in done.stderr
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 
@@ -253,6 +259,11 @@ REFUSED_SETTINGS: dict[str, tuple[list[str], int, str]] = {
         [*ID, *KEY, "--env", "PHT_EXPORT=/opt/pht_results/t"],
         78,
         "output-inside-train",
+    ),
+    "an export to memory": (
+        [*ID, *KEY, "--tmpfs", "/out", "--env", "PHT_EXPORT=/out/train.tar"],
+        78,
+        "output-in-memory",
     ),
     "an export to proc": (
         [*ID, *KEY, "--env", "PHT_EXPORT=/proc/1/t"],

@@ -18,7 +18,8 @@ class Import:
     Attributes:
         target: the full name of the module.
         line: where the statement stands.
-        deferred: whether it stands in a function, so that loading the module does not run it.
+        deferred: whether it stands in a function, or is for type checkers, so that loading the
+            module does not run it.
     """
 
     target: str
@@ -39,12 +40,18 @@ def read_package(folder: Path) -> dict[str, ast.Module]:
 def imports(module: ast.Module, package: Package) -> Iterator[Import]:
     """Yield every import of a module, also those within functions and conditions."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    outer = [node for node in ast.walk(module) if isinstance(node, functions)]
-    deferred = {inner for function in outer for inner in ast.walk(function)}
+    outer = [
+        node for node in ast.walk(module) if isinstance(node, functions) or _is_for_checkers(node)
+    ]
+    deferred = {inner for node in outer for inner in ast.walk(node)}
     for node in ast.walk(module):
         if isinstance(node, ast.Import | ast.ImportFrom):
             for target in _targets(node, package):
                 yield Import(target, node.lineno, node in deferred)
+
+
+def _is_for_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def _targets(node: ast.Import | ast.ImportFrom, package: Package) -> Iterator[str]:

@@ -168,7 +168,8 @@ def test_output_is_found(source: str) -> None:
 
 
 def test_the_way_to_a_deferred_import_is_found_only_when_asked_for() -> None:
-    sources = {"a": "", "a.top": "from a import mid", "a.mid": "def f():\n    import fcntl"}
-    package = {name: ast.parse(source) for name, source in sources.items()}
-    assert "fcntl" not in loaded_by("a.top", package, deferred=False)
-    assert loaded_by("a.top", package, deferred=True)["fcntl"] == "a.top > a.mid > fcntl"
+    for deferred in ("def f():", "if TYPE_CHECKING:"):
+        sources = {"a": "", "a.top": "from a import mid", "a.mid": f"{deferred}\n    import fcntl"}
+        package = {name: ast.parse(source) for name, source in sources.items()}
+        assert "fcntl" not in loaded_by("a.top", package, deferred=False)
+        assert loaded_by("a.top", package, deferred=True)["fcntl"] == "a.top > a.mid > fcntl"
