@@ -8,8 +8,7 @@ if not __package__:
     # Importing makes objects that stay: each look for garbage among them is time for nothing.
     gc.set_threshold(50_000)
     # The package is found beside its folder, and in the images `cryptography` too, apart from the
-    # packages of the image; behind the standard library, which most imports are of. Nothing stands
-    # before that with -I.
+    # packages of the image. Nothing stands before the standard library with -I.
     home = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     sys.path += [home, os.path.join(home, "site")]
     from entrypoint.bytecode import use

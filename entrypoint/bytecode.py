@@ -12,26 +12,54 @@ from _frozen_importlib import ModuleSpec
 
 TYPE_CHECKING = False  # that of `typing`, which is in the file
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import ModuleType
     from typing import Any
 
-HEAD_BYTES = 4
-"""At the start of the file: the length of its index, big-endian."""
+    Index = dict[str, tuple[str, tuple[int, int] | None, int, int]]
 
-_COMPRESSIONS = ("bz2", "lzma", "zlib")
-"""What `shutil` loads if it can; but nothing of a train is compressed."""
+_COMPRESSIONS = ("bz2", "lzma", "compression")
+"""What `shutil` loads if it can, and what takes long; but nothing of a train is compressed."""
+
+_NUMBER_BYTES = 8  # of each length at the start of the file: of all of it, and of its index
 
 
 def use(home: str) -> None:
-    """Import from the file in the folder `home`, if this version of Python is the one it is for."""
+    """Import from the file in the folder `home`, if it is whole and for this Python."""
     try:
         with open(f"{home}/{file_name()}", "rb") as file:
-            data = memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
-    except FileNotFoundError:
+            # Private, because not every file system lets what it holds be shared.
+            mapped = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+    except (OSError, ValueError):  # there is none, or an empty one
         return
-    end = HEAD_BYTES + int.from_bytes(data[:HEAD_BYTES], "big")
-    sys.meta_path.insert(0, _Finder(marshal.loads(data[HEAD_BYTES:end]), data[end:]))
+    data = memoryview(mapped)
+    head = 2 * _NUMBER_BYTES
+    whole = int.from_bytes(data[:_NUMBER_BYTES], "big")
+    codes = head + int.from_bytes(data[_NUMBER_BYTES:head], "big")
+    if whole != len(data):
+        return
+    library, index = marshal.loads(data[head:codes])
+    if library == _library():
+        sys.meta_path.insert(0, _Finder(index, data[codes:]))
+
+
+def pack(index: "Index", codes: bytes) -> bytes:
+    """Return what the file holds.
+
+    Args:
+        index: for each full name the path of the source, the stamp that this must have or None, and
+            where the bytecode begins and ends.
+        codes: the bytecode of all modules.
+    """
+    head = marshal.dumps((_library(), index))
+    whole = 2 * _NUMBER_BYTES + len(head) + len(codes)
+    numbers = (number.to_bytes(_NUMBER_BYTES, "big") for number in (whole, len(head)))
+    return b"".join(numbers) + head + codes
+
+
+def _library() -> str:
+    """Return where the standard library is; a copy elsewhere is another one."""
+    return os.path.dirname(os.__file__)
 
 
 def file_name() -> str:
@@ -52,16 +80,11 @@ class _Finder:
     """Finds and loads modules by their bytecode.
 
     Args:
-        index: for each full name the path of the source, the stamp that this must have or None, and
-            where the bytecode begins and ends.
-        codes: the bytecode of all modules.
+        index: as in `pack`.
+        codes: too.
     """
 
-    def __init__(
-        self,
-        index: "Mapping[str, tuple[str, tuple[int, int] | None, int, int]]",
-        codes: memoryview,
-    ) -> None:
+    def __init__(self, index: "Index", codes: memoryview) -> None:
         self._index = index
         self._codes = codes
 

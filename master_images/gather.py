@@ -43,8 +43,7 @@ def gather(modules: dict[str, str]) -> bytes:
         expected = bytecode.stamp(source) if path == source else None
         index[name] = path, expected, len(codes), len(codes) + len(code)
         codes += code
-    head = marshal.dumps(index)
-    return len(head).to_bytes(bytecode.HEAD_BYTES, "big") + head + codes
+    return bytecode.pack(index, codes)
 
 
 for module in pkgutil.walk_packages([f"{image}{home}/entrypoint"], "entrypoint."):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.bytecode import HEAD_BYTES, file_name, stamp
+from entrypoint.bytecode import file_name, pack, stamp
 from tests.station import REPOSITORY
 
 SHOWS = """
@@ -53,8 +53,7 @@ def gather(home: Path, *modules: str, file: str = file_name(), bound: bool = Fal
         place = len(codes), len(codes) + len(code)
         index[name] = source, stamp(source) if bound else None, *place
         codes += code
-    head = marshal.dumps(index)
-    (home / file).write_bytes(len(head).to_bytes(HEAD_BYTES, "big") + head + codes)
+    (home / file).write_bytes(pack(index, codes))
 
 
 def shown(home: Path) -> str:
@@ -75,6 +74,26 @@ def test_what_is_not_in_the_file_is_found_beside_it(home: Path) -> None:
 
 def test_the_file_of_another_python_is_passed_over(home: Path) -> None:
     gather(home, "package", "package.inner", file=f"modules.{OTHER_PYTHON}")
+    assert shown(home) == "source source"
+
+
+def test_the_file_is_named_after_the_version_of_python() -> None:
+    assert file_name() == f"modules.{sys.implementation.cache_tag}"
+
+
+@pytest.mark.parametrize("length", [0, 3, 20, -1], ids="{} bytes".format)
+def test_a_file_that_was_cut_is_passed_over(length: int, home: Path) -> None:
+    gather(home, "package", "package.inner")
+    file = home / file_name()
+    file.write_bytes(file.read_bytes()[:length])
+    assert shown(home) == "source source"
+
+
+def test_the_file_for_a_standard_library_elsewhere_is_passed_over(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "__file__", "/elsewhere/os.py")
+    gather(home, "package", "package.inner")
     assert shown(home) == "source source"
 
 

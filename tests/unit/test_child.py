@@ -530,3 +530,20 @@ def test_job_control_stops_and_continues_runner_and_train(
     terminal.type(b"lung\n")
     terminal.wait_for(b"got lung")
     assert shell.report() == Report(0, "EXITED", None, None, [], True)
+
+
+PREPARES = """
+import os, signal
+from entrypoint.linux import child
+
+number = signal.SIGUSR1
+signal.signal(number, lambda *_: None)
+signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+os.kill(os.getpid(), number)
+child._prepare(os.getppid(), child._handled({number}))
+"""
+
+
+def test_a_signal_that_comes_before_the_exec_ends_the_train_as_any_program() -> None:
+    done = subprocess.run([sys.executable, "-c", PREPARES], cwd=REPOSITORY, check=False)
+    assert done.returncode == -signal.SIGUSR1
