@@ -1,14 +1,17 @@
 """One visit at a station of the published package, run in an environment that has it.
 
-Nothing of this project is imported here. What the package leaves to its station's software, to run
-the train and to put its folders onto the base image, is done as that software does it: the image is
-run as it is, ENTRYPOINT and all, with the variables that the operator has configured.
+Nothing of this project is imported here. What the package leaves to its station's software is done
+call by call as that does it, from its pre-run to what it pushes. The image is run as it is,
+ENTRYPOINT and all, with the variables that the operator has configured. The software is that which
+belongs to the package: of 2023 for 2.0, of 2022 for those before, which put its train together
+itself, twice: after the run with the results only, and after the post-run.
 
 Prints what the train printed; whatever fails is a traceback and a status other than 0.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import docker
@@ -16,10 +19,14 @@ from train_lib.docker_util.docker_ops import extract_train_config
 
 try:
     from train_lib.security.protocol import SecurityProtocol
-except ModuleNotFoundError:  # before 2.0
+
+    SINCE_2_0 = True
+except ModuleNotFoundError:
     from train_lib.security.SecurityProtocol import SecurityProtocol
 
-CARRIED = ("/opt/pht_train", "/opt/pht_results", "/opt/train_config.json")
+    SINCE_2_0 = False
+
+TRAIN, RESULTS, CONFIG = "/opt/pht_train", "/opt/pht_results", "/opt/train_config.json"
 
 
 def main() -> None:
@@ -30,34 +37,45 @@ def main() -> None:
     # Read before pre-run, which before 2.0 puts that of the base image back for the run.
     config = extract_train_config(image)
     SecurityProtocol(options.station, config).pre_run_protocol(image, options.key)
-    container = _run_train(client, image, options.data)
-    _carry_over(client, container, options.repository)
+    container = _start_train(client, image, options.data)
+    status = container.wait()["StatusCode"]
+    if SINCE_2_0:  # whether or not it has succeeded
+        _put_onto_base(client, container, options.repository, [TRAIN, RESULTS, CONFIG])
+    if status != 0:
+        raise RuntimeError(f"the train ended with {status}: {container.logs().decode()}")
+    sys.stdout.buffer.write(container.logs(stderr=False))
+    if not SINCE_2_0:
+        _put_onto_base(client, container, options.repository, [RESULTS])
+    container.remove(v=True, force=True)
     SecurityProtocol(options.station, config).post_run_protocol(image, options.key)
+    if not SINCE_2_0:
+        sealed = client.containers.create(image)
+        _put_onto_base(client, sealed, options.repository, [RESULTS, CONFIG])
+        sealed.remove()
 
 
-def _run_train(client: Any, image: str, data: str) -> Any:
-    """Run the train as a container and return that when it has ended."""
-    container = client.containers.run(
+def _start_train(client: Any, image: str, data: str) -> Any:
+    """Start the train as a container and return that."""
+    return client.containers.run(
         image,
         environment={"TRAIN_DATA_PATH": "/opt/train_data", "PHT_HOST_PROTOCOL": "1"},
         volumes={data: {"bind": "/opt/train_data", "mode": "ro"}},
         detach=True,
         network_disabled=True,
+        stderr=True,
+        stdout=True,
+        device_requests=None if SINCE_2_0 else [],
     )
-    status = container.wait()["StatusCode"]
-    if status != 0:
-        raise RuntimeError(f"the train ended with {status}: {container.logs().decode()}")
-    sys.stdout.buffer.write(container.logs(stderr=False))
-    return container
 
 
-def _carry_over(client: Any, container: Any, repository: str) -> None:
-    """Put what the train has left onto the base image, as REPOSITORY:latest."""
+def _put_onto_base(client: Any, container: Any, repository: str, paths: Sequence[str]) -> None:
+    """Put paths of a container onto the base image, as REPOSITORY:latest."""
     onto = client.containers.create(f"{repository}:base")
-    for path in CARRIED:
+    for path in paths:
         archive, _ = container.get_archive(path)
-        onto.put_archive("/opt", b"".join(archive))
+        onto.put_archive("/opt", archive)
     onto.commit(repository=repository, tag="latest")
+    onto.remove(v=True, force=True)
 
 
 def _arguments() -> argparse.Namespace:

@@ -12,7 +12,7 @@ import pytest
 from tests import reference
 from tests.interop.authors import USER, Author, by_pht_create, by_train_builder
 from tests.interop.conftest import Depart
-from tests.interop.journey import STATIONS
+from tests.interop.journey import STATIONS, THEIRS
 from tests.interop.train.listing import Listing, listing
 from tests.station import pht
 
@@ -47,8 +47,11 @@ def test_every_stop_finds_what_the_one_before_left(
     config = reference.load_config(opt)
     reference.verify_definition(config, opt / "pht_train")
     assert reference.verify_chain(config) == list(STATIONS[: len(order)])
-    assert_everyone_reads(opt, left, keys)
     assert_user_reads(opt, left, keys[USER], tmp_path)
+    if order.endswith(THEIRS):  # it carries two paths, so the user's key is in one place only
+        with (opt / "user_sym_key.key").open("xb") as left_behind:
+            left_behind.write(bytes.fromhex(config["user_encrypted_sym_key"]))
+    assert_everyone_reads(opt, left, keys)
 
 
 def assert_everyone_reads(opt: Path, left: Listing, keys: dict[str, bytes]) -> None:
