@@ -9,14 +9,15 @@ DOCKERFILES := $(wildcard master_images/*/Dockerfile examples/*/Dockerfile)
 
 # What `make wheels` and `make image` can be told: an image (a folder of master_images, or with more
 # packages a name in master_images/packages, like slim-science), another base image, a tag, where the
-# source is published, and options for `docker build`.
+# source is published (else where it was cloned from, without a password), and options for
+# `docker build`.
 IMAGE ?= slim
 BASE_IMAGE ?=
 TAG ?= pht-master:$(IMAGE)
-SOURCE ?=
+SOURCE ?= $(shell git remote get-url origin 2>/dev/null | sed -n 's|://[^/]*@|://|; /^[^/]*:/p')
 BUILD ?=
 MASTER = $(firstword $(subst -, ,$(IMAGE)))
-ALSO = $(if $(filter buster,$(MASTER)),--tag $(TAG:pht-master:buster%=pht-master:debian%))
+ALIAS = $(subst :buster-,:debian-,$(patsubst %:buster,%:debian,$(TAG)))
 PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
@@ -48,18 +49,20 @@ format: $(TESTS)/ready ## rewrite the code in the project's style
 wheels: build/wheels/$(PACKAGES)/ready ## fetch the locked wheels that an image is built from
 
 image: wheels ## build a master image: make image IMAGE=slim-science
-	docker build --network none --tag $(TAG) $(ALSO) --file master_images/$(MASTER)/Dockerfile \
+	docker build --network none $(addprefix --tag ,$(TAG) $(filter-out $(TAG),$(ALIAS))) \
+		--file master_images/$(MASTER)/Dockerfile \
 		--build-arg PACKAGES=$(PACKAGES) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
-		--build-arg SOURCE=$(SOURCE) $(BUILD) .
+		--build-arg SOURCE='$(SOURCE)' $(BUILD) .
 
 sbom: $(TESTS)/ready ## write build/sbom.json: what the runner is made of, in CycloneDX
 	@rm -rf build/closure
 	@$(PYTHON) -m venv --without-pip build/closure
 	@$(TESTS)/bin/python -m pip --python build/closure/bin/python install --quiet \
 		--disable-pip-version-check --require-hashes --requirement entrypoint/requirements.txt
+	@sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml >build/pyproject.toml
 	$(TESTS)/bin/cyclonedx-py environment --output-reproducible --output-file build/sbom.json \
-		--pyproject pyproject.toml --mc-type application build/closure
+		--pyproject build/pyproject.toml --mc-type application build/closure
 
 clean: ## remove everything that the other targets made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -68,6 +71,9 @@ clean: ## remove everything that the other targets made
 engine-docker:
 	@docker version >/dev/null || { \
 		echo 'no container engine answers; make demo needs none without ENGINE=docker' >&2; exit 1; }
+
+engine-%:
+	@echo 'ENGINE=$* is none that the demo can use: say ENGINE=docker, or nothing' >&2; exit 1
 
 build/wheels/%/ready: entrypoint/requirements.txt master_images/pip.txt \
 		master_images/packages/%.txt master_images/wheels.py | $(DEMO)/ready

@@ -1,7 +1,8 @@
 # The master images as `make image` builds them, for `docker buildx bake`, which builds several at a
 # time. The wheels come first (`make wheels IMAGE=buster`); then, in the root of the repository:
 #
-#   REVISION=$(git rev-parse HEAD) docker buildx bake --file master_images/docker-bake.hcl buster dl
+#   REVISION=$(git rev-parse HEAD) SOURCE=https://… \
+#       docker buildx bake --file master_images/docker-bake.hcl buster dl
 
 variable "VERSION" {
   default = "0.1.0"

@@ -18,7 +18,7 @@ IMAGES = sorted(
     | {path.stem for path in FOLDER.glob("packages/*.in")}
 )
 BUILDX = "/usr/libexec/docker/cli-plugins/docker-buildx"
-REVISION = "0123abc"
+TOLD = {"REVISION": "0123abc", "SOURCE": "https://git.example.org/pht"}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,8 @@ def baked(engine: Engine) -> dict[str, Any]:
     """Return what buildx would build, by name."""
     image = or_skip(lambda: make_base(engine, "buildx"))
     file = "/docker-bake.hcl"
-    options = ["--volume", f"{FOLDER}{file}:{file}:ro", "--env", f"REVISION={REVISION}"]
+    options = ["--volume", f"{FOLDER}{file}:{file}:ro"]
+    options += [f"--env={name}={value}" for name, value in TOLD.items()]
     command = ["bake", "--print", "--file", file, "image"]
     done = engine.run(image, BUILDX, *command, options=options)
     assert done.status == 0, done.stderr.decode()
@@ -40,7 +41,7 @@ def test_every_master_image_can_be_baked(baked: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_bake_builds_what_make_builds(image: str, baked: dict[str, Any]) -> None:
-    shown = make("--dry-run", "image", IMAGE=image, REVISION=REVISION).stdout
+    shown = make("--dry-run", "image", IMAGE=image, **TOLD).stdout
     [command] = [line for line in shown.replace("\\\n", "").splitlines() if "docker build" in line]
     words = shlex.split(command)
     given = list(pairwise(words))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from entrypoint import __version__
 from tests.containers.engine import Engine, Finished
 from tests.containers.images import REPOSITORY, make
 from tests.images.conftest import Master
@@ -89,6 +90,8 @@ def test_the_bill_of_materials_lists_what_is_locked_for_the_runner() -> None:
         pytest.skip("PyPI cannot be reached")
     assert done.returncode == 0, done.stderr
     bill = json.loads((REPOSITORY / "build" / "sbom.json").read_text())
+    runner = bill["metadata"]["component"]
+    assert (runner["name"], runner["version"]) == ("pht-entrypoint", __version__)
     listed = {f"{part['name']}=={part['version']}" for part in bill["components"]}
     lock = (REPOSITORY / "entrypoint" / "requirements.txt").read_text()
     assert listed == set(re.findall(r"^[a-z0-9-]+==[\w.]+", lock, re.MULTILINE))

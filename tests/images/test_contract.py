@@ -48,7 +48,9 @@ def test_it_starts_the_runner_in_exec_form_as_root(engine: Engine, master: Maste
 
 def test_its_labels_say_what_it_is(engine: Engine, master: Master) -> None:
     labels = inspect(engine, master.tag)["Config"]["Labels"]
-    assert labels[f"{LABEL}title"].startswith("Personal Health Train")
+    assert labels[f"{LABEL}title"].startswith("Personal Health Train, ")
+    assert labels[f"{LABEL}description"].startswith(f"Runs trains on {master.base}")
+    assert "Debian" not in labels[f"{LABEL}title"]
     assert labels[f"{LABEL}version"] == __version__
     assert labels[f"{LABEL}base.name"] == master.base
     assert {f"{LABEL}revision", f"{LABEL}source"} <= labels.keys()

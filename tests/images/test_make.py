@@ -1,0 +1,69 @@
+"""What `make` makes of its settings, as far as it tells without an engine."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.containers.images import REPOSITORY, make
+
+
+def would_run(target: str, **variables: str) -> str:
+    """Return the commands for a target, without running them."""
+    done = make("--dry-run", target, **variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("tag", "alias"),
+    [
+        ("pht-master:buster", "pht-master:debian"),
+        ("registry.example.org/pht/master:buster", "registry.example.org/pht/master:debian"),
+        ("localhost:5000/buster:buster-science", "localhost:5000/buster:debian-science"),
+        ("localhost:5000/pht/buster", None),
+        ("pht-master:busters", None),
+        ("pht-master:r", None),
+    ],
+)
+def test_debian_is_another_name_for_buster_wherever_the_image_belongs(
+    tag: str, alias: str | None
+) -> None:
+    tags = re.findall(r"--tag (\S+)", would_run("image", IMAGE="buster", TAG=tag))
+    assert tags == [tag, alias] if alias else tags == [tag]
+
+
+@pytest.mark.parametrize(
+    ("origin", "source"),
+    [
+        ("https://user:pass@word@git.example.org:8443/pht", "https://git.example.org:8443/pht"),
+        ("https://token@git.example.org/pht", "https://git.example.org/pht"),
+        ("https://git.example.org/pht@1", "https://git.example.org/pht@1"),
+        ("git@git.example.org:pht.git", "git@git.example.org:pht.git"),
+        ("/home/alice/pht", ""),
+        (None, ""),
+    ],
+)
+def test_the_source_is_where_the_tree_was_cloned_from_without_secrets(
+    origin: str | None, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = ["git", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    if origin is not None:
+        subprocess.run([*git, "remote", "add", "origin", origin], check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert re.findall("SOURCE='(.*)'", would_run("image")) == [source]
+    assert "SOURCE='told'" in would_run("image", SOURCE="told")
+
+
+def test_make_demo_with_an_engine_that_it_does_not_know_says_which_it_does() -> None:
+    done = subprocess.run(
+        ["make", "--no-print-directory", "demo", "ENGINE=podman"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "ENGINE=podman is none that the demo can use: say ENGINE=docker" in done.stderr
+    assert done.stdout == ""
