@@ -12,9 +12,10 @@
 #   -p          pull the train first, and push it in the end
 #   OPTION      more options of `docker create` for a visit that begins, such as --memory 4g
 #
-# Whatever interrupts it, the same line goes on where it was. It ends with 0 only if the sealed train
-# is REPOSITORY:latest (with -r: if the results can be looked at), else with the status of the visit.
-# Where there is flock(1), a second run beside the first is refused.
+# Whatever interrupts it, the same line goes on where it was; one with other options is refused, and so
+# is another train in the place of this one. It ends with 0 only if the sealed train is
+# REPOSITORY:latest (with -r: if the results can be looked at), else with the status of the visit. Where
+# there is flock(1), a second run beside the first is refused.
 set -eu
 
 say() { printf 'visit.sh: %s\n' "$1" >&2; }
@@ -38,7 +39,34 @@ absolute() {
 
 exists() { docker container inspect "$1" >/dev/null 2>&1; }
 
-is_running() { [ "$(docker container inspect --format '{{.State.Running}}' "$run")" = true ]; }
+of_run() { docker container inspect --format "{{$1}}" "$run"; }
+
+of_image() { docker image inspect --format "{{$2}}" "$repository:$1"; }
+
+is_running() { [ "$(of_run .State.Running)" = true ]; }
+
+# The hand-over of this very visit may already have replaced what has arrived.
+is_same_train() {
+    [ "$(of_image base .Id)" = "$(of_run 'index .Config.Labels "pht.base"')" ] || return 1
+    [ "$(of_image latest .Id)" = "$(of_run .Image)" ] ||
+        [ "$(of_image latest 'index .Config.Labels "pht.visit"')" = "$(of_run .Id)" ]
+}
+
+check_train() {
+    is_same_train && return
+    say "$run visits another train than $repository is now. To finish it, pull the old images again or"
+    say "  docker tag $(of_run 'index .Config.Labels "pht.base"') $repository:base"
+    say "  docker tag $(of_run .Image) $repository:latest"
+    fail "to visit the new train, give the old visit up with docker rm --volumes $run"
+}
+
+# A container keeps the options it was made with. They are not printed: there may be secrets in them.
+check_options() {
+    [ "$(of_run 'index .Config.Labels "pht.options"')" != "$options" ] || return 0
+    say "$run began with other options. To finish it, start this with those, which are shown by"
+    say "  docker container inspect --format '{{index .Config.Labels \"pht.options\"}}' $run"
+    fail "for other options, give it up with docker rm --volumes $run, and begin anew"
+}
 
 # How the last start ended: the exit status of the container and what it said last.
 read_end() {
@@ -95,7 +123,9 @@ create_run() {
         set -- --mount "type=bind,$(field source "$data"),$(field target "$target"),readonly" \
             --env "TRAIN_DATA_PATH=$target" "$@"
     fi
-    docker create --pull never --name "$run" "$@" "$repository:latest" >/dev/null
+    base=$(of_image base .Id)
+    docker create --pull never --name "$run" --label "pht.base=$base" --label "pht.options=$options" \
+        "$@" "$repository:latest" >/dev/null
 }
 
 # Starting the same container again finishes or takes back what was interrupted.
@@ -111,6 +141,10 @@ make_visit() {
     if is_worthless; then
         docker rm --volumes "$run" >/dev/null
         fail "no visit was made; nothing of it is kept" "$code"
+    fi
+    if [ "$status" = 137 ]; then
+        say "it was killed, perhaps for want of memory; started again, it has the same options"
+        say "for others it must be given up: it begins anew then, with the train as it has arrived"
     fi
     fail "not finished: start this again, or give it up with docker rm --volumes $run" "$code"
 }
@@ -130,6 +164,7 @@ show_results() {
 # Onto the image as it was built, never onto the one that has arrived: copying deletes nothing, so
 # results that the train has removed would travel on and break its hash at the next station.
 hand_over() {
+    check_train # another may have come during the visit
     docker rm --force --volumes "$next" >/dev/null 2>&1 || true
     docker create --pull never --name "$next" "$repository:base" >/dev/null
     for path in $paths; do
@@ -137,9 +172,10 @@ hand_over() {
             docker cp --archive - "$next:/opt"
         [ ! -e "$work/failed" ] || fail "cannot copy $path out of $run"
     done
-    docker commit "$next" "$repository:latest" >/dev/null
+    docker commit --change "LABEL pht.visit=$(of_run .Id)" "$next" "$repository:latest" >/dev/null
     [ -z "$remote" ] || docker push "$repository:latest"
     docker rm --volumes "$next" "$run" >/dev/null
+    say "handed over as $repository:latest"
 }
 
 station=/etc/pht data='' review='' remote=''
@@ -155,11 +191,15 @@ done
 shift $((OPTIND - 1))
 [ $# != 0 ] || usage
 repository=$1
+case ${repository##*/} in
+    *[:@]*) fail "$repository: give the repository alone, without a tag or digest" 64 ;;
+esac
 shift
 if [ $# != 0 ]; then
     [ "$1" = -- ] || usage
     shift
 fi
+options=$(printf '%s\n' "-s $station" "-d $data" -- "$@")
 
 # The sum tells a/b from a-b.
 run=pht-$(printf '%s' "$repository" | tr -c 'A-Za-z0-9_.-' -)
@@ -184,6 +224,8 @@ if ! exists "$run"; then
     fi
     create_run "$@"
 fi
+check_train
+check_options
 make_visit
 paths='pht_train pht_results train_config.json'
 # Some published stations never write it.

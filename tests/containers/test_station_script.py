@@ -6,6 +6,7 @@ The registry is a real one on this machine, without encryption or password.
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -113,12 +114,23 @@ class Site:
             start_new_session=True,
         )
 
-    def visit(self, *options: str | Path, at: str = FIRST) -> Done:
+    def visit(self, *options: str | Path, at: str = FIRST, more: Sequence[str] = ()) -> Done:
         """Run the script to its end."""
-        return finish(self.begin(*options, at=at))
+        return finish(self.begin(*options, at=at, more=more))
 
     def image(self, tag: str) -> Container:
         return Container(self.engine, self.engine.create(f"{self.repository}:{tag}"))
+
+    def build(self, container: Container) -> None:
+        """Make the container's train the one that has arrived."""
+        for tag in ("base", "latest"):
+            self.engine.must("commit", container.id, f"{self.repository}:{tag}")
+
+    def ids(self) -> list[str]:
+        """Return the ids of `base` and `latest`."""
+        names = [f"{self.repository}:{tag}" for tag in ("base", "latest")]
+        form = "{{.Id}}"
+        return self.engine.must("image", "inspect", "--format", form, *names).decode().split()
 
     def containers(self) -> list[Container]:
         """Return the script's containers."""
@@ -171,9 +183,9 @@ def arrive(engine: Engine, train_image: str, tmp_path: Path) -> Arrive:
         opt = author(Path(tempfile.mkdtemp(dir=tmp_path)), script)
         change(opt)
         container.put(opt)
-        for tag in ("base", "latest"):
-            engine.must("commit", container.id, f"{repository}:{tag}")
-        return Site(engine, repository, tmp_path)
+        site = Site(engine, repository, tmp_path)
+        site.build(container)
+        return site
 
     return build
 
@@ -252,6 +264,8 @@ def test_a_visit_that_was_made_already_is_handed_over_as_it_is(
 
     assert (done.status, done.stdout) == (0, b""), done.stderr
     assert "code=already-visited" in done.stderr
+    said = done.stderr.splitlines()[-1]
+    assert said == f"visit.sh: handed over as {site.repository}:latest"
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
@@ -318,7 +332,7 @@ def test_more_options_reach_docker(arrive: Arrive) -> None:
     site = arrive("import os; print(os.environ['WARD'], len(os.sched_getaffinity(0)))\n")
     more = ["--", "--env", "WARD=the first", "--cpuset-cpus", "0"]
 
-    done = finish(site.begin(more=more))
+    done = site.visit(more=more)
 
     assert (done.status, done.stdout) == (0, b"the first 1\n"), done.stderr
 
@@ -376,6 +390,27 @@ def test_arguments_that_make_no_sense_show_the_usage(arguments: list[str]) -> No
     assert done.returncode == 64
     usage = "visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY [-- OPTION...]"
     assert usage in done.stderr
+
+
+@pytest.mark.parametrize("repository", ["ward/train:latest", "127.0.0.1:5000/train@sha256:0"])
+def test_a_repository_with_a_tag_or_digest_is_refused(repository: str) -> None:
+    done = subprocess.run(["sh", SCRIPT, repository], capture_output=True, text=True)
+
+    assert done.returncode == 64
+    assert done.stderr == (
+        f"visit.sh: {repository}: give the repository alone, without a tag or digest\n"
+    )
+
+
+def test_a_train_that_was_not_pulled_as_it_was_built_is_not_visited(arrive: Arrive) -> None:
+    site = arrive()
+    site.engine.must("rmi", f"{site.repository}:base")
+
+    done = site.visit()
+
+    assert (done.status, done.stdout) == (1, b"")
+    assert f"No such image: {site.repository}:base" in done.stderr
+    assert site.containers() == []
 
 
 @pytest.mark.parametrize(
@@ -487,10 +522,12 @@ def test_two_runs_at_once_do_not_meet(arrive: Arrive, data: Path, tmp_path: Path
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
-def begin_and_hold(site: Site, data: Path, number: signal.Signals) -> None:
+def begin_and_hold(
+    site: Site, data: Path, number: signal.Signals, more: Sequence[str] = ()
+) -> None:
     """Start the script and, once the train runs, send a signal to it and to its client."""
     (data / "hold").touch()
-    process = site.begin("-d", data)
+    process = site.begin("-d", data, more=more)
     assert process.stdout is not None
     assert process.stdout.readline() == b"aboard\n"
     os.killpg(process.pid, number)
@@ -509,6 +546,7 @@ def test_a_visit_killed_in_its_container_is_finished(
     running.kill()
     done = finish(process)
     assert (done.status, "not finished: start this again" in done.stderr) == (137, True)
+    assert "perhaps for want of memory; started again, it has the same options" in done.stderr
     (data / "hold").unlink()
 
     assert site.visit("-d", data).status == 0
@@ -534,3 +572,108 @@ def test_a_script_killed_after_whatever_it_changes_goes_on(arrive: Arrive, tmp_p
         assert site.visit().status == 0
         site.assert_handed_over(tmp_path / str(number), FIRST)
     assert number > 5, calls.read_text()
+
+
+# --- another line, another train ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tag", ["base", "latest"])
+def test_another_train_in_the_place_of_an_unfinished_one_is_left_alone(
+    tag: str, arrive: Arrive, data: Path, tmp_path: Path
+) -> None:
+    site = arrive()
+    old = site.ids()
+    begin_and_hold(site, data, signal.SIGINT)
+    (data / "hold").unlink()
+    new = arrive("print('the new one')\n").image("base")
+    site.engine.must("commit", new.id, f"{site.repository}:{tag}")
+    now = site.ids()
+    assert now != old
+
+    done = site.visit("-d", data)
+
+    assert (done.status, done.stdout) == (1, b""), done.stderr
+    assert site.ids() == now
+    for line in re.findall("docker tag .*", done.stderr):  # one way out
+        site.engine.must(*line.split()[1:])
+    assert site.ids() == old
+    assert site.visit("-d", data).status == 0
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def test_an_unfinished_train_can_be_given_up_for_another(arrive: Arrive, data: Path) -> None:
+    site = arrive()
+    begin_and_hold(site, data, signal.SIGINT)
+    (data / "hold").unlink()
+    site.build(arrive("print('the new one')\n").image("base"))
+    refused = site.visit("-d", data)
+
+    give_up(site, refused)
+
+    done = site.visit("-d", data)
+    assert (done.status, done.stdout) == (0, b"the new one\n"), done.stderr
+
+
+def test_a_train_is_not_handed_over_as_one_that_has_come_meanwhile(
+    arrive: Arrive, data: Path
+) -> None:
+    site = arrive()
+    (data / "hold").touch()
+    process = site.begin("-d", data)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"aboard\n"
+    site.build(arrive("").image("base"))
+    now = site.ids()
+    (data / "hold").unlink()
+
+    done = finish(process)
+
+    assert (done.status, "visits another train" in done.stderr) == (1, True)
+    assert site.ids() == now
+
+
+@pytest.mark.parametrize("change", ["data", "station", "option", "no option"])
+def test_a_visit_does_not_go_on_with_other_options(
+    change: str, arrive: Arrive, data: Path, tmp_path: Path
+) -> None:
+    site = arrive(RENAMES + "print(os.environ['WARD'])\n")
+    more = ["--", "--env", "WARD=the first"]
+    begin_and_hold(site, data, signal.SIGINT, more)
+    (data / "hold").unlink()
+    other = tmp_path / "other"
+    shutil.copytree(site.folder / "run" / "pht", other)
+    words: tuple[str | Path, ...] = ("-d", other) if change == "data" else ("-d", data)
+    if change == "station":
+        words += ("-s", other)
+    changed = {"option": ["--", "--env", "WARD=another"], "no option": []}.get(change, more)
+
+    done = site.visit(*words, more=changed)
+
+    assert (done.status, done.stdout) == (1, b""), done.stderr
+    assert "WARD" not in done.stderr, "there may be secrets in the options"
+    [line] = re.findall("docker container inspect .*", done.stderr)
+    shown = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[1:5] == [f"-d {data}", *more]
+    assert site.visit("-d", data, more=more).stdout == b"aboard\nthe first\n"
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def test_a_train_that_was_killed_for_want_of_memory_can_have_more(
+    arrive: Arrive, tmp_path: Path
+) -> None:
+    site = arrive("bytearray(b'x') * 400_000_000\n" + RENAMES)
+    killed = site.visit(more=["--", "--memory", "200m", "--memory-swap", "200m"])
+    assert (killed.status, "for want of memory" in killed.stderr) == (137, True)
+    larger = ["--", "--memory", "1g"]
+    assert "began with other options" in site.visit(more=larger).stderr
+
+    give_up(site, killed)
+
+    assert site.visit(more=larger).status == 0
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def give_up(site: Site, done: Done) -> None:
+    """Remove the container as the script has said."""
+    [line] = re.findall("docker (rm --volumes [a-z0-9-]+)", done.stderr)
+    site.engine.must(*line.split())
