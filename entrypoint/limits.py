@@ -15,6 +15,9 @@ ROUTE_STOPS = 10_000
 SETTINGS_BYTES = 1024 * 1024
 """Largest file of the station folder that is read, in bytes."""
 
+DATA_ENTRIES = 1000
+"""At most so many entries of a folder of data are looked at, whether the train can read them."""
+
 SESSION_ID_BYTES = 64
 """Length of the session id, in bytes."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
 from entrypoint.linux import child
-from entrypoint.linux.access import can_replace, check_readable, irreplaceable
+from entrypoint.linux.access import can_replace, check_readable, irreplaceable, is_empty_folder
 from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
@@ -105,8 +105,15 @@ class KeylessSteps:
 
     def check_data(self) -> None:
         """Refuse data that the train could not read, before anything of it is decrypted."""
-        if data := self._settings.values.get("TRAIN_DATA_PATH"):
-            check_readable(Path(data))
+        data = self._settings.values.get("TRAIN_DATA_PATH")
+        if data is None:
+            return
+        check_readable(data)
+        if is_empty_folder(Path(data)):
+            self._report.warning(
+                f"TRAIN_DATA_PATH leads to an empty folder, {data}: Docker makes one "
+                "where --volume has a source that does not exist"
+            )
 
     def run_train(self, argv: Sequence[str]) -> None:
         """Step 6; raises TrainFailed unless the command ends with status 0."""

@@ -2,34 +2,56 @@
 
 import os
 import stat
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from entrypoint.errors import MissingInput
+from entrypoint.limits import DATA_ENTRIES
 from entrypoint.tree import Entry, Kind, is_small, walk
 
 _STATUS = Path("/proc/self/status")
 _CAP_DAC_OVERRIDE = 1 << 1
+_OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
 
 
-def check_readable(data: Path) -> None:
-    """Check that this process's user can read the file `data`, or list and enter the folder.
+def check_readable(name: str) -> None:
+    """Check that this process's user can read a file, or a folder and what lies directly in it.
+
+    Of a folder no more than DATA_ENTRIES are looked at, and none whose name begins with a dot.
+
+    Args:
+        name: the path, as TRAIN_DATA_PATH gives it.
 
     Raises:
         MissingInput: it does not exist, or this user may not read it.
     """
+    if not name:
+        raise MissingInput(
+            "data-missing",
+            "TRAIN_DATA_PATH is set, but empty",
+            hint="set it to the path of the data in the container, or leave it out",
+        )
+    data = Path(name)
     try:
-        is_folder = stat.S_ISDIR(data.stat().st_mode)
-    except PermissionError:
-        raise _unreadable(data) from None
+        readable = _may_read(data)
     except OSError as error:
         raise MissingInput(
             "data-missing",
             f"TRAIN_DATA_PATH leads to nothing: {data}: {(error.strerror or '').lower()}",
             hint="mount the data at this path, or correct the path",
         ) from None
-    # Asked, not tried: opening could wait for ever, as for the writer of a pipe.
-    if not os.access(data, os.R_OK | os.X_OK if is_folder else os.R_OK):
+    if not readable:
         raise _unreadable(data)
+    for path in _directly_in(data):
+        with suppress(OSError):  # a link to nowhere
+            if not _may_read(path):
+                raise _unreadable(path)
+
+
+def is_empty_folder(path: Path) -> bool:
+    """Return whether a path, which this user may read, leads to a folder with nothing in it."""
+    return path.is_dir() and not any(path.iterdir())
 
 
 def can_replace(path: Path) -> bool:
@@ -74,11 +96,29 @@ def _needed(entry: Entry) -> int:
     return os.F_OK
 
 
+def _may_read(path: Path) -> bool:
+    """Return whether this user may read a file, or list and enter a folder; raises OSError."""
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except PermissionError:
+        return False
+    # Asked, not tried: opening could wait for ever, as for the writer of a pipe.
+    return os.access(path, os.R_OK | os.X_OK if is_folder else os.R_OK)
+
+
+def _directly_in(data: Path) -> list[Path]:
+    """Return what could be data directly in a folder, sorted; nothing if it is none."""
+    if not data.is_dir():
+        return []
+    found = sorted(islice(data.iterdir(), DATA_ENTRIES))
+    return [path for path in found if path.name[0] != "." and path.name != _OF_FILE_SYSTEM]
+
+
 def _unreadable(data: Path) -> MissingInput:
     user = f"uid {os.getuid()}"
     return MissingInput(
         "data-unreadable",
-        f"the train runs as {user}, gid {os.getgid()}, and cannot read TRAIN_DATA_PATH: {data}",
+        f"the train runs as {user}, gid {os.getgid()}, and cannot read the data: {data}",
         hint=f"on the host give {user} access to the data and the folders above it, for example "
         f"with setfacl -R -m u:{os.getuid()}:rX FOLDER",
     )

@@ -355,7 +355,7 @@ def test_a_train_that_is_not_as_signed_is_refused(
     [(["--user", "1000"], "uid 1000", "owned_image"), (["--cap-drop", "ALL"], "uid 0", "image")],
     ids=["another user", "root without its rights"],
 )
-@pytest.mark.parametrize("place", ["the file", "the folder"])
+@pytest.mark.parametrize("place", ["the file", "the folder", "a file in the folder"])
 def test_data_that_the_train_cannot_read_are_told_with_the_user_who_needs_them(
     options: list[str],
     user: str,
@@ -368,7 +368,7 @@ def test_data_that_the_train_cannot_read_are_told_with_the_user_who_needs_them(
     rows = data / "rows.csv"
     rows.touch()
     os.chown(data, 4321, 4321)  # a research group's, which is neither of the two users
-    (rows if place == "the file" else data).chmod(0o700)
+    (data if place == "the folder" else rows).chmod(0o700)
     os.chown(rows, 4321, 4321)
     path = "/opt/train_data" + ("/rows.csv" if place == "the file" else "")
     given = [*ID, *KEY, *options, *shared(data), "--env", f"TRAIN_DATA_PATH={path}"]
@@ -376,3 +376,5 @@ def test_data_that_the_train_cannot_read_are_told_with_the_user_who_needs_them(
     said = refuse(container(engine, request.getfixturevalue(of), given), 66, "data-unreadable")
 
     assert f"give {user} access" in said
+    named = "" if place == "the folder" else "/rows.csv"
+    assert f"cannot read the data: /opt/train_data{named} [" in said

@@ -345,8 +345,25 @@ def test_data_that_are_not_there_are_refused_before_anything_is_opened(
         settle(tmp_path, "station_2")
     before = snapshot(opt)
 
-    done = visit(tmp_path, env={"TRAIN_DATA_PATH": str(tmp_path / "data.csv")})
+    for named in (str(tmp_path / "data.csv"), ""):
+        done = visit(tmp_path, env={"TRAIN_DATA_PATH": named})
 
-    assert_explained(done, 66, "data-missing")
-    assert done.facts["state"] == "unchanged"
-    assert snapshot(opt) == before
+        assert_explained(done, 66, "data-missing")
+        assert done.facts["state"] == "unchanged"
+        assert snapshot(opt) == before
+
+
+@pytest.mark.parametrize("held", [[], ["rows.csv"]], ids=["empty", "filled"])
+def test_an_empty_folder_of_data_is_told_and_not_refused(held: list[str], tmp_path: Path) -> None:
+    sealed(tmp_path)
+    settle(tmp_path, "station_2")
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in held:
+        (data / name).touch()
+
+    done = visit(tmp_path, env={"TRAIN_DATA_PATH": str(data)})
+
+    assert done.status == 0
+    warning = f"pht: warning: TRAIN_DATA_PATH leads to an empty folder, {data}: "
+    assert (warning in done.stderr) is not bool(held)

@@ -1,0 +1,77 @@
+"""Which data this process's user can read; root's rights are taken away where they would help."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from entrypoint.errors import MissingInput
+from entrypoint.limits import DATA_ENTRIES
+from entrypoint.linux.access import check_readable
+from tests.station import REPOSITORY
+
+ASKS = """
+import sys
+from entrypoint.errors import MissingInput
+from entrypoint.linux.access import check_readable
+try:
+    check_readable(sys.argv[1])
+except MissingInput as error:
+    print(error.code, error.message, error.hint)
+"""
+
+
+def said(data: Path) -> str:
+    """Return what is said of data by a process that permissions of files bind."""
+    bound = []
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs the setpriv command, or another user than root")
+        bound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    command = [*bound, sys.executable, "-c", ASKS, str(data)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    (folder / "ward").mkdir(parents=True)
+    (folder / "rows.csv").touch()
+    return folder
+
+
+def test_what_can_be_read(data: Path) -> None:
+    (data / "nowhere").symlink_to("absent")
+    assert said(data) == said(data / "rows.csv") == ""
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "ward"])
+def test_what_lies_directly_in_the_folder_and_cannot_be_read_is_named(
+    name: str, data: Path
+) -> None:
+    (data / name).chmod(0)
+    text = said(data)
+    assert text.startswith("data-unreadable the train runs as uid ")
+    assert f"cannot read the data: {data / name} on the host give uid " in text
+
+
+@pytest.mark.parametrize("name", [".Trash", "lost+found"])
+def test_what_is_no_data_need_not_be_readable(name: str, data: Path) -> None:
+    (data / name).mkdir(mode=0)
+    assert said(data) == ""
+
+
+def test_only_so_many_entries_are_looked_at(data: Path) -> None:
+    for number in range(DATA_ENTRIES + 100):
+        (data / str(number)).touch(0)
+    assert f"cannot read the data: {data}/" in said(data)
+
+
+def test_a_setting_that_is_empty_is_told() -> None:
+    with pytest.raises(MissingInput, match="TRAIN_DATA_PATH is set, but empty"):
+        check_readable("")
