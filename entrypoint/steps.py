@@ -10,6 +10,7 @@ from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsEr
 from entrypoint.linux import child
 from entrypoint.linux.access import can_replace, check_readable, irreplaceable, is_empty_folder
 from entrypoint.linux.disk import free_bytes
+from entrypoint.linux.memory import oom_kills
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
 from entrypoint.linux.stop import StopRequest
@@ -41,6 +42,7 @@ from entrypoint.settings import Settings
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.state import Journal, Phase, VisitState
 from entrypoint.train_config import TrainConfig, read
+from entrypoint.train_failed import TrainFailed
 from entrypoint.work import WorkFolder
 
 _STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
@@ -48,14 +50,6 @@ _STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
 
 _NAMED_FILES = 10
 """At most so many removed files are named, in lines; a train may have left any number."""
-
-
-class TrainFailed(Exception):
-    """The train's command did not succeed; `ended` says how."""
-
-    def __init__(self, ended: child.Ended) -> None:
-        super().__init__(ended.reason.value)
-        self.ended = ended
 
 
 class KeylessSteps:
@@ -119,6 +113,7 @@ class KeylessSteps:
         """Step 6; raises TrainFailed unless the command ends with status 0."""
         self.stage = "command"
         self._report.info("step 6: the train runs")
+        kills = self._oom_kills()
         try:
             ended = child.run(
                 argv,
@@ -129,7 +124,13 @@ class KeylessSteps:
         finally:
             self._report.train_ended()
         if ended.status != 0:
-            raise TrainFailed(ended)
+            now = self._oom_kills()
+            out_of_memory = None if kills is None or now is None else now > kills
+            raise TrainFailed(ended, argv[0], self._settings.timeout, out_of_memory)
+
+    def _oom_kills(self) -> int | None:
+        """Return what the kernel counts in this container; elsewhere the group has others too."""
+        return oom_kills() if self._settings.in_container else None
 
     def remove_unlisted(self, config: TrainConfig, leave_out: str = "") -> None:
         """Leave nothing in `pht_train` but the signed files and `leave_out`, and say so."""

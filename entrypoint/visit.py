@@ -30,14 +30,15 @@ from entrypoint.errors import (
     storage_error,
     unexpected,
 )
-from entrypoint.linux.child import Ended, Reason
+from entrypoint.linux.child import Reason
 from entrypoint.linux.stop import Stopped, StopRequest
 from entrypoint.report import Fact, Report
 from entrypoint.settings import Settings
 from entrypoint.stages import VerifiedTrain
 from entrypoint.state import Journal, Phase, lock
-from entrypoint.steps import KeylessSteps, Steps, TrainFailed
+from entrypoint.steps import KeylessSteps, Steps
 from entrypoint.train_config import read
+from entrypoint.train_failed import TrainFailed
 
 Outcome = dict[str, Fact]
 """How a command ended: the facts of its status line; `status` is the exit status."""
@@ -168,7 +169,7 @@ def aboard(
         try:
             return story(steps)
         except TrainFailed as failure:
-            return _train_failed(steps, failure.ended)
+            return _train_failed(steps, failure, report)
         except Stopped as stopped:
             return _stopped(steps, 128 + stopped.signal)
         except OSError as error:
@@ -251,12 +252,14 @@ def outcome(steps: KeylessSteps, result: str, **facts: Fact) -> Outcome:
     return {**shown, "state": steps.state, **facts}
 
 
-def _train_failed(steps: KeylessSteps, ended: Ended) -> Outcome:
+def _train_failed(steps: KeylessSteps, failure: TrainFailed, report: Report) -> Outcome:
+    ended = failure.ended
     if ended.reason is Reason.STOPPED:
         return _stopped(steps, ended.status)
-    facts: dict[str, Fact] = {"result": "train-failed", "status": ended.status}
-    reason = ended.reason.value.replace(" ", "-")
-    facts |= {"stage": steps.stage, "reason": reason, "by": "author", "retry": "no"}
+    report.error(failure.error)
+    facts: dict[str, Fact] = {"result": failure.error.code, "status": ended.status}
+    facts |= {"stage": steps.stage, "reason": failure.reason}
+    facts |= {"by": failure.error.by, "retry": "no"}
     return {**facts, "state": steps.state}
 
 

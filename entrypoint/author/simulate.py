@@ -133,7 +133,8 @@ def _explain(failed: _Visit, stops: int, keep: Path | None, report: Report) -> i
 def _failure(place: str, ended: Ended) -> PhtError:
     """Return the runner's own refusal, or one for a train or a runner that failed."""
     error, facts = ended.log.error, ended.failure
-    if error and facts.get("result") == "refused":  # not a line that the train has made up
+    # The runner's own: it says one before such a status line, behind what the train has written.
+    if error.get("code") in {facts.get("code"), facts.get("result")} - {None}:
         return PhtError(
             str(error.get("code")),
             f"{place}: {error.get('message')}",
@@ -143,8 +144,8 @@ def _failure(place: str, ended: Ended) -> PhtError:
     if facts:
         return PhtError(
             str(facts.get("result")),
-            f"{place}: the train's command ended with status {ended.status}, {facts.get('reason')}",
-            hint="change the train; the lines above are the last that it wrote",
+            f"{place}: the visit ended with status {ended.status}",
+            hint="the lines above are the last that the train wrote",
         )
     return PhtError(
         "runner-failed",

@@ -147,7 +147,9 @@ def test_a_train_that_needs_more_memory_than_it_may_have_fails_and_is_taken_back
     done = visitor.run()
 
     assert done.status == 137, done.stderr
-    assert (done.facts["result"], done.facts["reason"]) == ("train-failed", "signalled")
+    assert (done.facts["result"], done.facts["reason"]) == ("train-failed", "out-of-memory")
+    assert done.facts["by"] == "station"
+    assert "pht: hint: make a new container with a larger --memory" in done.stderr
     assert_taken_back(visitor, opt, tmp_path / "after")
 
 

@@ -24,7 +24,7 @@ FLOORS = [
     {"steps"},
     {"protocol"},
     {"stages"},
-    {"settings"},
+    {"settings", "train_failed", "hiding"},
     {"state"},
     {"train_config", "work"},
     {"report", "archive", "config_file"},

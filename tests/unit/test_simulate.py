@@ -270,7 +270,7 @@ def test_a_train_that_fails_is_placed_and_quoted(
     assert not output.exists()
     assert "pht: | at s-2\npht: | first line of trouble\npht: | the data is bad\n" in said
     assert "error: stop 2 of 3, station s-2, stage command" in said
-    assert "ended with status 1, exited [train-failed]" in said
+    assert "ended with status 1 [train-failed]\npht: hint: the train's author changes it" in said
     assert f"the folders and logs of all stations are in {keep}" in said
     last = said.splitlines()[-1]
     assert last.startswith("pht: result=train-failed status=1 stage=command")
@@ -311,7 +311,7 @@ def test_a_command_that_is_not_there_is_told(train: Path, data: Path) -> None:
     (train / "train.sh").chmod(0o755)
     status, said = send(train, data, command=["/opt/pht_train/train.sh"])
     assert status == 127
-    assert "status 127, not-found" in said
+    assert "train.sh, was not found [train-failed]" in said
 
 
 def test_a_runner_that_is_killed_is_told(train: Path, data: Path) -> None:

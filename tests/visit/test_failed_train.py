@@ -81,6 +81,8 @@ def test_a_train_that_ends(script: str, status: int, reason: str, tmp_path: Path
     facts = {
         name: done.facts[name] for name in ("result", "stage", "reason", "by", "retry", "state")
     }
+    how = f"was killed by signal {status - 128} (" if reason == "signalled" else "ended with status"
+    assert how in next(line for line in done.lines if line.startswith("pht: error: "))
     assert facts == {
         "result": "train-failed",
         "stage": "command",
@@ -104,20 +106,22 @@ def test_a_train_that_runs_out_of_time(tmp_path: Path) -> None:
         "timed-out",
         "unchanged",
     )
+    assert "ran longer than PHT_TIMEOUT=1 seconds" in done.stderr
+    assert "pht: hint: set a larger PHT_TIMEOUT" in done.stderr
     assert_as_before(tmp_path, before)
 
 
 @pytest.mark.parametrize(
-    ("command", "status", "reason"),
+    ("command", "status", "reason", "said"),
     [
-        (["python3.999", RUNS_TRAIN[1]], 127, "not-found"),
-        (["/nowhere/python3", RUNS_TRAIN[1]], 127, "not-found"),
-        (["/opt/pht_train/train.py"], 126, "not-executable"),
+        (["python3.999", RUNS_TRAIN[1]], 127, "not-found", "was not found"),
+        (["/nowhere/python3", RUNS_TRAIN[1]], 127, "not-found", "was not found"),
+        (["/opt/pht_train/train.py"], 126, "not-executable", "is not executable"),
     ],
     ids=["interpreter not found", "path not found", "not executable"],
 )
 def test_a_train_that_cannot_start(
-    command: list[str], status: int, reason: str, tmp_path: Path
+    command: list[str], status: int, reason: str, said: str, tmp_path: Path
 ) -> None:
     second_stop(tmp_path, "")
     before = snapshot(tmp_path)
@@ -125,6 +129,10 @@ def test_a_train_that_cannot_start(
     done = visit(tmp_path, command)
 
     assert (done.status, done.facts["reason"]) == (status, reason)
+    *_, error, hint, _ = done.stderr.splitlines()
+    assert error.startswith("pht: error: the train's command, ")
+    assert error.endswith(f"{Path(command[0]).name}, {said} [train-failed]")
+    assert hint.startswith("pht: hint: ")
     assert_as_before(tmp_path, before)
 
 
