@@ -1,12 +1,12 @@
 """The words of the command line: which commands there are, and which options each of them takes."""
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from entrypoint import __version__
+from entrypoint.container import is_container_command
 from entrypoint.errors import UsageError, usage_error
 from entrypoint.model import GENERATIONS
 
@@ -34,7 +34,6 @@ _NOT_BUILT = ("doctor", "validate-image", "describe-image")
 _HALVES = ("pre-run", "post-run", "undo")
 # With the station's key in reach these run an unsigned train on its data, sign, or leave plaintext.
 _AT_A_DESK = ("create", "simulate", "decrypt-results")
-_INITS = ("docker-init", "tini", "dumb-init", "catatonit")
 _Add = Callable[..., object]
 _DESCRIPTION = """Runs a Personal Health Train: verifies it, decrypts the results, runs the train's
 command, signs and encrypts the new results. Arguments that begin with none of these commands are
@@ -103,22 +102,12 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 def _refuse_in_container(options: SimpleNamespace) -> None:
     """Refuse what the CMD of a hostile image could use to weaken a visit."""
     root = getattr(options, "root", None) is not None
-    if (root or options.name in (*_HALVES, *_AT_A_DESK)) and _is_container_command():
+    if (root or options.name in (*_HALVES, *_AT_A_DESK)) and is_container_command():
         raise UsageError(
             "not-in-a-container",
             f"{'--root' if root else options.name} is not for the command of a container",
             hint="give the container the train's command; the rest is for a shell, as on the host",
         )
-
-
-def _is_container_command() -> bool:
-    """Return whether this process is what a container was started for, also under --init."""
-    if os.getpid() == 1:
-        return True
-    try:
-        return os.getppid() == 1 and Path("/proc/1/comm").read_text().strip() in _INITS
-    except OSError:
-        return False
 
 
 def _parser(names: Iterable[str]) -> "Parser":

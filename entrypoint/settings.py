@@ -26,6 +26,7 @@ _KNOWN = _LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST
 _NOT_BUILT = frozenset({"PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
 _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
 _ENV_FILE = "station.env"
+_PASSWORD_FILE = "private_key.password"
 _FILES_NOT_BUILT = ("trust", "masters.json")
 # What Docker and Kubernetes set for a service that happens to be called pht or pht-….
 _SERVICE_LINK = (
@@ -66,10 +67,13 @@ class Settings(Record):
 
     def no_station(self) -> SettingsError:
         """Return the refusal of a visit that needs the id of this station."""
+        folder = self.paths.station
+        empty = "" if _is_filled(folder) else f", and {folder} is empty or not there"
+        mount = f"mount the station folder at {folder}, read-only; " if empty else ""
         return SettingsError(
             "station-id-missing",
-            "STATION_ID is not set",
-            hint=f"set it, as it is on the train, in {self.paths.station / _ENV_FILE} "
+            f"STATION_ID is not set{empty}",
+            hint=f"{mount}set it, as it is on the train, in {folder / _ENV_FILE} "
             "or in the environment; where the host opens and seals trains itself, "
             "set PHT_HOST_PROTOCOL=1 instead",
         )
@@ -99,7 +103,15 @@ class Settings(Record):
             pem = _from_hex(source, self._secrets[source])
         else:
             pem = _read(Path(source))
-        return load_private_key(pem, self._password(), source)
+        password = self._password()
+        if not password and b"ENCRYPTED" in pem:
+            raise SettingsError(
+                "private-key-unusable",
+                f"the private key from {source} is encrypted, and there is no password",
+                hint=f"put its password into {self.paths.station / _PASSWORD_FILE} "
+                "or set PRIVATE_KEY_PASSWORD_FILE",
+            )
+        return load_private_key(pem, password, source)
 
     def train_environment(self) -> dict[str, str]:
         """Return the whole environment of the train's command."""
@@ -122,7 +134,7 @@ class Settings(Record):
         return [*sources, *dict.fromkeys(files)]
 
     def _password(self) -> bytes | None:
-        usual = self.paths.station / "private_key.password"
+        usual = self.paths.station / _PASSWORD_FILE
         given = [name for name in _PASSWORDS if name in self._secrets]
         if len(given) > 1 or (given and _is_there(usual)):
             raise _both_set([*given, *([str(usual)] if _is_there(usual) else [])])
@@ -193,7 +205,7 @@ def _set(variables: Mapping[str, str]) -> dict[str, str]:
 def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
     """Return the variables of station.env, or nothing if there is no station folder."""
     folder = paths.station
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if not _is_filled(folder):
         return {}
     if in_container and not (is_mount_point(folder) and mount_of(folder).read_only):
         raise SettingsError(
@@ -272,6 +284,14 @@ def _from_hex(name: str, text: str) -> bytes:
         ) from None
 
 
+def _is_filled(folder: Path) -> bool:
+    """Return whether there is a station folder with anything in it."""
+    try:
+        return folder.is_dir() and any(folder.iterdir())
+    except PermissionError:
+        raise _denied(folder) from None
+
+
 def _is_there(path: Path) -> bool:
     """Return whether anything has this name.
 
@@ -285,6 +305,8 @@ def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(SETTINGS_BYTES + 1)
+    except PermissionError:
+        raise _denied(path) from None
     except OSError as error:
         problem = (error.strerror or "it is unreadable").lower()
     else:
@@ -294,7 +316,17 @@ def _read(path: Path) -> bytes:
     raise SettingsError(
         "setting-unreadable",
         f"cannot read {path}: {problem}",
-        hint="check the path, and that the user of the container may read the file",
+        hint="check the path, and that a file of the station lies there",
+    )
+
+
+def _denied(path: Path) -> SettingsError:
+    user = f"uid {os.getuid()}"
+    return SettingsError(
+        "setting-unreadable",
+        f"{user}, gid {os.getgid()}, as whom the runner was started, may not read {path}",
+        hint=f"on the host give {user} access to it and to the folders above it, for example "
+        f"with setfacl -m u:{os.getuid()}:rX PATH",
     )
 
 

@@ -18,8 +18,9 @@ from tests.containers.visitor import (
     assert_taken_back,
     assert_visited,
     shared,
+    station_folder,
 )
-from tests.station import assert_explained, new_train, opened, unpack
+from tests.station import assert_explained, new_train, opened, settle, unpack
 
 PEM = reference.vector_key(SECOND, private=True)
 ID = ("--env", f"STATION_ID={SECOND}")
@@ -377,6 +378,50 @@ def test_data_that_the_train_cannot_read_are_told_with_the_user_who_needs_them(
 
     said = refuse(container(engine, request.getfixturevalue(of), given), 66, "data-unreadable")
 
-    assert f"give {user} access" in said
     named = "" if place == "the folder" else "/rows.csv"
     assert f"cannot read the data: /opt/train_data{named} [" in said
+    assert f"give {user} access" in said
+
+
+# --- what an administrator finds at night --------------------------------------------------------
+
+
+def test_a_key_that_another_user_owns_is_told_with_the_uid(
+    engine: Engine, owned_image: str, tmp_path: Path
+) -> None:
+    settle(tmp_path, SECOND)
+    folder = tmp_path / "run" / "pht"
+    (folder / "private_key.pem").chmod(0o600)
+    given = [*station_folder(tmp_path), "--user", "1000"]
+
+    said = refuse(container(engine, owned_image, given), 78, "setting-unreadable")
+    assert "uid 1000, gid 0, as whom the runner was started, may not read /run/pht/priv" in said
+    assert "give uid 1000 access" in said
+
+    folder.chmod(0o700)
+    said = refuse(container(engine, owned_image, given), 78, "setting-unreadable")
+    assert "may not read /run/pht [" in said
+
+
+def test_a_station_folder_that_was_mistyped_is_told(
+    engine: Engine, image: str, tmp_path: Path
+) -> None:
+    mistyped = ["--volume", f"{tmp_path}/mistyped:/run/pht:ro"]
+    said = refuse(container(engine, image, mistyped), 78, "station-id-missing")
+    assert "/run/pht is empty or not there [" in said
+
+
+@pytest.mark.parametrize(
+    ("mount", "status", "code"),
+    [
+        (["--tmpfs", "/opt"], 66, "no-train"),
+        (["--tmpfs", "/opt/pht_train"], 65, "train-files-differ"),
+    ],
+)
+def test_a_mount_that_hides_the_train_is_told(
+    mount: list[str], status: int, code: str, engine: Engine, image: str
+) -> None:
+    done = container(engine, image, [*ID, *KEY, *mount]).run()
+    assert_explained(done, status, code)
+    assert done.facts["by"] == "station"
+    assert f"pht: hint: {mount[1]} is a mount" in done.stderr

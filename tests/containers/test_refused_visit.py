@@ -23,13 +23,15 @@ def refuse(container: Container, status: int, code: str) -> None:
     assert not [path for path in container.changes() if path.startswith("/opt")]
 
 
-def test_an_image_without_a_train_says_what_it_is(
-    engine: Engine, train_image: str, station: list[str]
+@pytest.mark.parametrize("init", [[], ["--init"]], ids=["PID 1", "under an init"])
+def test_an_image_without_a_train_names_what_works_outside_of_a_container(
+    init: list[str], engine: Engine, train_image: str, station: list[str]
 ) -> None:
-    container = Container(engine, engine.create(train_image, options=station))
+    container = Container(engine, engine.create(train_image, options=[*station, *init]))
     done = container.run()
     assert_explained(done, 66, "no-train")
-    assert "pht simulate" in done.stderr
+    assert "on a desk with this program installed: pht simulate TRAIN --data DATA" in done.stderr
+    assert "--root" not in done.stderr
 
 
 def test_a_station_folder_that_the_image_could_have_filled_is_refused(

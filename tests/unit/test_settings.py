@@ -154,7 +154,7 @@ UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a public key": (lambda: reference.vector_key("station_1"), "is not a PEM private key"),
     "an elliptic curve": (ec_key, "is not an RSA key"),
     "1024 bits": (small_key, "has 1024 bits"),
-    "encrypted": (lambda: ENCRYPTED, "is encrypted"),
+    "encrypted": (lambda: ENCRYPTED, "is encrypted, and there is no password"),
 }
 
 
@@ -239,6 +239,19 @@ def test_a_password_file_that_cannot_be_read(encrypted: Path) -> None:
     assert "/nowhere" in refused("setting-unreadable", loaded.private_key)
 
 
+def test_an_encrypted_key_without_its_password_names_the_file_for_it(encrypted: Path) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(encrypted).private_key()
+    assert "is encrypted, and there is no password" in raised.value.message
+    assert f"put its password into {encrypted}/run/pht/private_key.password" in raised.value.hint
+
+
+def test_an_empty_password_is_none(encrypted: Path) -> None:
+    put(encrypted, "run/pht/private_key.password", b"\n")
+    message = refused("private-key-unusable", load(encrypted).private_key)
+    assert "there is no password" in message
+
+
 # --- variables -----------------------------------------------------------------------------------
 
 
@@ -248,6 +261,23 @@ def test_what_holds_when_nothing_is_set(tmp_path: Path) -> None:
     assert (loaded.log_json, loaded.any_command, loaded.in_container) == (False, False, False)
     assert loaded.paths.config == tmp_path / "opt" / "train_config.json"
     refused("station-id-missing", loaded.station)
+
+
+@pytest.mark.parametrize("folder", ["is missing", "is empty", "has a key"])
+def test_a_missing_id_is_told_with_the_folder_that_nobody_has_filled(
+    folder: str, tmp_path: Path
+) -> None:
+    station = tmp_path / "run" / "pht"
+    if folder != "is missing":
+        station.mkdir(parents=True)
+    if folder == "has a key":
+        put(tmp_path, "run/pht/private_key.pem", PEM)
+    with pytest.raises(SettingsError) as raised:
+        load(tmp_path).station()
+    filled = folder == "has a key"
+    assert (f"{station} is empty or not there" in raised.value.message) is not filled
+    assert raised.value.hint.startswith(f"mount the station folder at {station}") is not filled
+    assert "PHT_HOST_PROTOCOL=1" in raised.value.hint
 
 
 @pytest.mark.parametrize("where", ["environment", "station.env"])
