@@ -75,7 +75,7 @@ def options(engine: Engine, container: str) -> dict[str, object]:
 def test_the_way_of_the_station_works_as_written(
     engine: Engine, runner_image: str, desk: Path, page: dict[str, str]
 ) -> None:
-    settle, query, visit, hand_over = blocks("station")
+    settle, query, visit, hand_over, remove = blocks("station")
 
     def run(script: str) -> str:
         command = ["sh", "-euc", script]
@@ -97,6 +97,8 @@ def test_the_way_of_the_station_works_as_written(
     name = f"name=^/pht-{page['REPOSITORY'].replace('/', '-')}-"
     [script] = engine.must("ps", "--all", "--quiet", "--filter", name).decode().split()
     assert options(engine, script) == options(engine, "visit")
+    run(remove)
+    assert not engine.must("ps", "--all", "--quiet", "--filter", "name=^/visit$")
     run(leave)
 
     assert (desk / "desk" / "review" / "patients.txt").read_text() == "2"
