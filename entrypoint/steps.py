@@ -8,7 +8,13 @@ from pathlib import Path
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
 from entrypoint.linux import child
-from entrypoint.linux.access import can_replace, check_readable, irreplaceable, is_empty_folder
+from entrypoint.linux.access import (
+    can_replace,
+    check_readable,
+    irreplaceable,
+    is_empty_folder,
+    unreadable_in,
+)
 from entrypoint.linux.disk import free_bytes
 from entrypoint.linux.memory import oom_kills
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
@@ -103,6 +109,10 @@ class KeylessSteps:
         if data is None:
             return
         check_readable(data)
+        if path := unreadable_in(Path(data)):  # which need not be for this train
+            self._report.warning(
+                f"the train runs as uid {os.getuid()}, gid {os.getgid()}, and cannot read {path}"
+            )
         if is_empty_folder(Path(data)):
             self._report.warning(
                 f"TRAIN_DATA_PATH leads to an empty folder, {data}: Docker makes one "

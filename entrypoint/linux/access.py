@@ -16,9 +16,7 @@ _OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobod
 
 
 def check_readable(name: str) -> None:
-    """Check that this process's user can read a file, or a folder and what lies directly in it.
-
-    Of a folder no more than DATA_ENTRIES are looked at, and none whose name begins with a dot.
+    """Check that this process's user can read a file, or list and enter a folder.
 
     Args:
         name: the path, as TRAIN_DATA_PATH gives it.
@@ -42,11 +40,25 @@ def check_readable(name: str) -> None:
             hint="mount the data at this path, or correct the path",
         ) from None
     if not readable:
-        raise _unreadable(data)
+        user = f"uid {os.getuid()}"
+        raise MissingInput(
+            "data-unreadable",
+            f"the train runs as {user}, gid {os.getgid()}, and cannot read TRAIN_DATA_PATH: {data}",
+            hint=f"on the host give {user} access to the data and the folders above it, for "
+            f"example with setfacl -R -m u:{os.getuid()}:rX FOLDER",
+        )
+
+
+def unreadable_in(data: Path) -> Path | None:
+    """Return the first entry of a folder that this process's user may not read, None without one.
+
+    No more than DATA_ENTRIES are looked at, and none whose name begins with a dot.
+    """
     for path in _directly_in(data):
         with suppress(OSError):  # a link to nowhere
             if not _may_read(path):
-                raise _unreadable(path)
+                return path
+    return None
 
 
 def is_empty_folder(path: Path) -> bool:
@@ -112,13 +124,3 @@ def _directly_in(data: Path) -> list[Path]:
         return []
     found = sorted(islice(data.iterdir(), DATA_ENTRIES))
     return [path for path in found if path.name[0] != "." and path.name != _OF_FILE_SYSTEM]
-
-
-def _unreadable(data: Path) -> MissingInput:
-    user = f"uid {os.getuid()}"
-    return MissingInput(
-        "data-unreadable",
-        f"the train runs as {user}, gid {os.getgid()}, and cannot read the data: {data}",
-        hint=f"on the host give {user} access to the data and the folders above it, for example "
-        f"with setfacl -R -m u:{os.getuid()}:rX FOLDER",
-    )
