@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.station import new_train, pht, settle, start, visit
+from tests.station import RUNS_TRAIN, new_train, pht, settle, start, visit
 
 FAKED = "pht: result=visited status=0 stage=commit state=sealed"
 
@@ -47,7 +47,7 @@ sys.exit({code})
 """,
     )
     settle(tmp_path, "station_1")
-    with start("run", "--", "python", "/opt/pht_train/train.py", root=tmp_path) as process:
+    with start("run", "--", *RUNS_TRAIN, root=tmp_path) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(4) == b"full"
