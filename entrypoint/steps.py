@@ -111,12 +111,13 @@ class KeylessSteps:
         check_readable(data)
         if path := unreadable_in(Path(data)):  # which need not be for this train
             self._report.warning(
-                f"the train runs as uid {os.getuid()}, gid {os.getgid()}, and cannot read {path}"
+                f"the train runs as uid {os.getuid()}, gid {os.getgid()}, and cannot read {path}: "
+                "give it access on the host if this is to be read"
             )
         if is_empty_folder(Path(data)):
             self._report.warning(
                 f"TRAIN_DATA_PATH leads to an empty folder, {data}: Docker makes one "
-                "where --volume has a source that does not exist"
+                "where --volume has a source that does not exist; check the source"
             )
 
     def run_train(self, argv: Sequence[str]) -> None:

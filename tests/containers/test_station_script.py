@@ -427,11 +427,8 @@ def test_a_train_that_fakes_the_end_and_is_killed_is_neither_handed_over_nor_rem
 ) -> None:
     site = arrive(FAKES + RENAMES)
     before = site.engine.must("image", "inspect", f"{site.repository}:latest")
-    (data / "hold").touch()
     (data / "fake").write_text(line)
-    process = site.begin("-d", data)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"aboard\n"
+    process = begin_and_hold(site, data)
     [container] = site.containers()
     assert container.kill().stderr.splitlines()[-1] == line, "this fakes nothing"
 
@@ -475,7 +472,7 @@ def test_a_key_of_the_terminal_takes_the_visit_back(
     arrive: Arrive, data: Path, tmp_path: Path
 ) -> None:
     site = arrive()
-    begin_and_hold(site, data, signal.SIGINT)
+    begin_and_end(site, data, signal.SIGINT)
     [stopped] = site.containers()
     assert "result=stopped status=130" in stopped.ended().stderr
     (data / "hold").unlink()
@@ -489,7 +486,7 @@ def test_a_train_that_has_outlived_the_script_is_waited_for(
     arrive: Arrive, data: Path, tmp_path: Path
 ) -> None:
     site = arrive()
-    begin_and_hold(site, data, signal.SIGKILL)
+    begin_and_end(site, data, signal.SIGKILL)
     process = site.begin("-d", data)
     assert process.stderr is not None
     assert b"still running" in process.stderr.readline()
@@ -504,10 +501,7 @@ def test_two_runs_at_once_do_not_meet(arrive: Arrive, data: Path, tmp_path: Path
     if shutil.which("flock") is None:
         pytest.skip("no flock on the PATH")
     site = arrive()
-    (data / "hold").touch()
-    first = site.begin("-d", data)
-    assert first.stdout is not None
-    assert first.stdout.readline() == b"aboard\n"
+    first = begin_and_hold(site, data)
 
     second = site.visit("-d", data)
 
@@ -522,14 +516,18 @@ def test_two_runs_at_once_do_not_meet(arrive: Arrive, data: Path, tmp_path: Path
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
-def begin_and_hold(
-    site: Site, data: Path, number: signal.Signals, more: Sequence[str] = ()
-) -> None:
-    """Start the script and, once the train runs, send a signal to it and to its client."""
+def begin_and_hold(site: Site, data: Path, more: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+    """Start the script, and return it once its train runs, which waits then."""
     (data / "hold").touch()
     process = site.begin("-d", data, more=more)
     assert process.stdout is not None
     assert process.stdout.readline() == b"aboard\n"
+    return process
+
+
+def begin_and_end(site: Site, data: Path, number: signal.Signals, more: Sequence[str] = ()) -> None:
+    """Start the script and, once the train runs, send a signal to it and to its client."""
+    process = begin_and_hold(site, data, more)
     os.killpg(process.pid, number)
     finish(process)
 
@@ -538,10 +536,7 @@ def test_a_visit_killed_in_its_container_is_finished(
     arrive: Arrive, data: Path, tmp_path: Path
 ) -> None:
     site = arrive()
-    (data / "hold").touch()
-    process = site.begin("-d", data)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"aboard\n"
+    process = begin_and_hold(site, data)
     [running] = site.containers()
     running.kill()
     done = finish(process)
@@ -583,7 +578,7 @@ def test_another_train_in_the_place_of_an_unfinished_one_is_left_alone(
 ) -> None:
     site = arrive()
     old = site.ids()
-    begin_and_hold(site, data, signal.SIGINT)
+    begin_and_end(site, data, signal.SIGINT)
     (data / "hold").unlink()
     new = arrive("print('the new one')\n").image("base")
     site.engine.must("commit", new.id, f"{site.repository}:{tag}")
@@ -603,7 +598,7 @@ def test_another_train_in_the_place_of_an_unfinished_one_is_left_alone(
 
 def test_an_unfinished_train_can_be_given_up_for_another(arrive: Arrive, data: Path) -> None:
     site = arrive()
-    begin_and_hold(site, data, signal.SIGINT)
+    begin_and_end(site, data, signal.SIGINT)
     (data / "hold").unlink()
     site.build(arrive("print('the new one')\n").image("base"))
     refused = site.visit("-d", data)
@@ -618,10 +613,7 @@ def test_a_train_is_not_handed_over_as_one_that_has_come_meanwhile(
     arrive: Arrive, data: Path
 ) -> None:
     site = arrive()
-    (data / "hold").touch()
-    process = site.begin("-d", data)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"aboard\n"
+    process = begin_and_hold(site, data)
     site.build(arrive("").image("base"))
     now = site.ids()
     (data / "hold").unlink()
@@ -638,7 +630,7 @@ def test_a_visit_does_not_go_on_with_other_options(
 ) -> None:
     site = arrive(RENAMES + "print(os.environ['WARD'])\n")
     more = ["--", "--env", "WARD=the first"]
-    begin_and_hold(site, data, signal.SIGINT, more)
+    begin_and_end(site, data, signal.SIGINT, more)
     (data / "hold").unlink()
     other = tmp_path / "other"
     shutil.copytree(site.folder / "run" / "pht", other)
