@@ -8,8 +8,6 @@ is left to the kernel, which stops and continues the whole group.
 """
 
 import contextlib
-import ctypes
-import errno
 import math
 import os
 import signal
@@ -17,11 +15,13 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
 from entrypoint.linux import signals
+from entrypoint.linux.prctl import PR_SET_CHILD_SUBREAPER, prctl
+from entrypoint.linux.start import start
 from entrypoint.linux.stop import STOP_SIGNALS, StopRequest
 
 _PROGRAM_ERRORS = {
@@ -37,21 +37,11 @@ _JOB_CONTROL = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 _NOT_FORWARDED = _PROGRAM_ERRORS | _JOB_CONTROL | {signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP}
 
 _SI_KERNEL = 128  # si_code of a signal that the kernel sent, such as for a key of the terminal
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
 _CHILDREN = Path("/proc/thread-self/children")
-_OPEN_FILES = Path("/proc/self/fd")
-_UNPREPARED = 2**32 - 1  # instead of an errno: it did not come to the command
 
 _WAKE_S = 1.0  # longest sleep while the train runs: picks up what one batch of reaping left
 _REAP_BATCH = 1000  # processes; a train that forks without end must not hold up its own timeout
 _KILL_ROUND_S = 0.01  # longest sleep between two rounds of killing
-
-# Why no process could be started, where another try may do better: not the command's fault.
-_NO_RESOURCES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
-
-# Loaded here, because the dynamic loader may not be used between fork and exec.
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Reason(Enum):
@@ -106,11 +96,11 @@ def run(
         stop.check()
         _become_reaper()
         try:
-            train = _start(command, env, _handled(forwarded))
+            train = _Train(start(command, env, _handled(forwarded)))
         except FileNotFoundError:
             return Ended(127, Reason.NOT_FOUND)
-        except OSError as error:
-            return _not_started(error)
+        except OSError:
+            return Ended(126, Reason.NOT_EXECUTABLE)
         watch = _Watch(train, timeout, stop)
         try:
             watch.until_end(forwarded)
@@ -158,7 +148,7 @@ def _become_reaper() -> None:
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
         return
     raise SystemFailure(
         "foreign-children",
@@ -192,103 +182,6 @@ class _Train:
         if pid == self.pid:
             self.reaped = True
             self.code = os.waitstatus_to_exitcode(status)
-
-
-def _start(command: Sequence[str], env: Mapping[str, str], caught: Collection[int]) -> _Train:
-    """Start the command; `subprocess` takes longer to import than all of this takes.
-
-    Raises:
-        OSError: it cannot be executed.
-        SystemFailure: there is no process to execute it.
-    """
-    runner = os.getpid()
-    try:
-        _close_at_exec()
-        told, tell = os.pipe()  # closed by a successful exec; otherwise it brings the errno
-        pid = os.fork()
-    except OSError as error:
-        raise _no_process(os.strerror(error.errno or 0)) from error
-    if pid == 0:
-        _become(command, env, runner, caught, tell)
-    os.close(tell)
-    with open(told, "rb", buffering=0) as pipe:
-        number = int.from_bytes(pipe.readall())
-    if number:
-        os.waitpid(pid, 0)
-    if number == _UNPREPARED:
-        raise SystemFailure(
-            "train-not-prepared",
-            "the train's process could not be prepared, so its command was not executed",
-            hint="look whether memory ran out or a seccomp profile forbids prctl(2); start again",
-        )
-    if number:
-        raise OSError(number, os.strerror(number))
-    return _Train(pid)
-
-
-def _close_at_exec() -> None:
-    """Leave to the train no file that whoever started the runner has left to it."""
-    for descriptor in map(int, os.listdir(_OPEN_FILES)):
-        if descriptor > 2:
-            try:
-                os.set_inheritable(descriptor, False)
-            except OSError as error:
-                if error.errno != errno.EBADF:  # it was that of the list itself
-                    raise
-
-
-def _become(
-    command: Sequence[str], env: Mapping[str, str], runner: int, caught: Collection[int], tell: int
-) -> NoReturn:
-    """Run in the child: execute the command, or tell why that fails; no more may happen there."""
-    number = _UNPREPARED
-    try:
-        _prepare(runner, caught)
-        try:
-            os.execvpe(command[0], [*command], env)
-        except OSError as error:
-            number = error.errno or errno.EIO
-    finally:
-        try:
-            os.write(tell, number.to_bytes(4))
-        finally:
-            os._exit(127)
-
-
-def _prepare(runner: int, caught: Collection[int]) -> None:
-    """Run in the child between fork and exec.
-
-    Handlers go before the mask: a signal that arrives in between would only reach our handler. Two
-    signals are ignored in every Python, but not in what it starts. The wish to die with the runner
-    comes after any change of user, which would clear it.
-    """
-    for number in (*caught, signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != runner:  # it died before the wish was known
-        os.kill(os.getpid(), signal.SIGKILL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def _not_started(error: OSError) -> Ended:
-    if error.errno in _NO_RESOURCES:
-        raise _no_process(os.strerror(error.errno)) from error
-    return Ended(126, Reason.NOT_EXECUTABLE)
-
-
-def _no_process(problem: str) -> SystemFailure:
-    return SystemFailure(
-        "no-process",
-        f"the train cannot be started: {problem}",
-        hint="free memory or raise the limit of processes, then start again",
-        retry=True,
-    )
 
 
 class _Watch:

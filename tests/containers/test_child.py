@@ -57,6 +57,16 @@ def test_the_status_of_the_train_is_passed_through(
     assert report_of(done.stderr) == Report(7, "EXITED", None, None, [], True)
 
 
+@pytest.mark.parametrize(
+    "options", [["--pids-limit", "1"], ["--init", "--pids-limit", "2"]], ids=["pid 1", "init"]
+)
+def test_a_container_without_room_for_a_process_is_not_the_fault_of_the_command(
+    engine: Engine, image: str, options: list[str]
+) -> None:
+    done = engine.run(image, *runner("true"), options=options)
+    assert report_of(done.stderr) == Report(None, "no-process", None, None, [], True)
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("code", [LEAVING, CHAIN], ids=["daemons", "chain"])
 def test_nothing_that_the_train_left_outlives_it(

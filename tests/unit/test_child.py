@@ -74,8 +74,9 @@ class Supervised:
 class Starter:
     """Starts runners, and ends what they leave."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, before: tuple[str, ...] = ()) -> None:
         self._folder = folder
+        self._before = before
         self._started: list[Supervised] = []
 
     def order(self, *command: str, **settings: Any) -> Order:
@@ -98,7 +99,7 @@ class Starter:
         **settings: Any,
     ) -> Supervised:
         process = subprocess.Popen(
-            [*before, *runner(order)],
+            [*self._before, *before, *runner(order)],
             cwd=REPOSITORY,
             stdin=stdin,
             stdout=settings.pop("stdout", subprocess.PIPE),
@@ -151,64 +152,98 @@ def start(tmp_path: Path) -> Iterator[Starter]:
     starter.end_all()
 
 
+def as_pid_1() -> tuple[str, ...]:
+    """Return what to put before a runner that is to be PID 1."""
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    command += [] if os.geteuid() == 0 else ["--map-root-user"]
+    if not shutil.which("unshare") or subprocess.run([*command, "true"], check=False).returncode:
+        pytest.skip("needs unshare, and root or user namespaces, to become PID 1")
+    return tuple(command)
+
+
+@pytest.fixture(params=["pid 1", "another"])
+def anywhere(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Starter]:
+    """Starts runners for which a train is made in one of both ways."""
+    starter = Starter(tmp_path, as_pid_1() if request.param == "pid 1" else ())
+    yield starter
+    starter.end_all()
+
+
 # How the command ends
 
 
 @pytest.mark.parametrize("status", [0, 1, 77, 124, 255])
-def test_the_status_of_the_train_is_passed_through(start: Starter, status: int) -> None:
-    report = start("sh", "-c", f"exit {status}").report()
+def test_the_status_of_the_train_is_passed_through(anywhere: Starter, status: int) -> None:
+    report = anywhere("sh", "-c", f"exit {status}").report()
     assert report == Report(status, "EXITED", None, None, [], True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, 40])
-def test_a_train_that_dies_of_a_signal_has_128_more_as_status(start: Starter, number: int) -> None:
-    report = start.python(f"import os; os.kill(os.getpid(), {int(number)})").report()
+def test_a_train_that_dies_of_a_signal_has_128_more_as_status(
+    anywhere: Starter, number: int
+) -> None:
+    report = anywhere.python(f"import os; os.kill(os.getpid(), {int(number)})").report()
     assert report == Report(128 + number, "SIGNALLED", number, None, [], True)
 
 
-def test_a_command_that_does_not_exist(start: Starter, tmp_path: Path) -> None:
-    assert start(str(tmp_path / "absent")).report().reason == "NOT_FOUND"
-    report = start("pht-no-such-command").report()
+def test_a_command_that_does_not_exist(anywhere: Starter, tmp_path: Path) -> None:
+    assert anywhere(str(tmp_path / "absent")).report().reason == "NOT_FOUND"
+    report = anywhere("pht-no-such-command").report()
     assert report == Report(127, "NOT_FOUND", None, None, [], True)
 
 
 @pytest.mark.parametrize("kind", ["without x bit", "unknown format", "folder", "below a file"])
-def test_a_command_that_cannot_be_executed(start: Starter, tmp_path: Path, kind: str) -> None:
+def test_a_command_that_cannot_be_executed(anywhere: Starter, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "train"
     if kind == "folder":
         path.mkdir()
     else:
         path.write_text("no shebang\n")
         path.chmod(0o644 if kind == "without x bit" else 0o755)
-    report = start(str(path / "x" if kind == "below a file" else path)).report()
+    report = anywhere(str(path / "x" if kind == "below a file" else path)).report()
     assert report == Report(126, "NOT_EXECUTABLE", None, None, [], True)
 
 
-def test_the_command_is_looked_up_in_its_own_path(start: Starter, tmp_path: Path) -> None:
-    (tmp_path / "pht-train").write_text("#!/bin/sh\nexit 5\n")
-    (tmp_path / "pht-train").chmod(0o755)
-    assert start("pht-train", path=str(tmp_path)).report().status == 5
+def test_the_command_is_looked_up_in_its_own_path(anywhere: Starter, tmp_path: Path) -> None:
+    for name, mode in (("unusable", 0o644), ("good", 0o755), ("later", 0o755)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pht-train").write_text(f"#!/bin/sh\necho {name}\n")
+        (tmp_path / name / "pht-train").chmod(mode)
+    folders = ["absent", "unusable/pht-train", "unusable", "good", "later"]
+    train = anywhere("pht-train", path=":".join(str(tmp_path / folder) for folder in folders))
+    assert train.report().status == 0
+    assert train.output() == "good"
+
+
+@pytest.mark.parametrize("last", ["absent", "file"])
+def test_a_command_that_is_found_but_cannot_be_executed_is_not_absent(
+    anywhere: Starter, tmp_path: Path, last: str
+) -> None:
+    (tmp_path / "pht-train").write_text("no x bit\n")
+    (tmp_path / "file").touch()
+    report = anywhere("pht-train", path=f"{tmp_path}:{tmp_path / last}").report()
+    assert report == Report(126, "NOT_EXECUTABLE", None, None, [], True)
 
 
 # What the command inherits
 
 
-def test_stdin_and_stdout_belong_to_the_train(start: Starter) -> None:
-    train = start.start(start.order("tr", "a-z", "A-Z"), stdin=subprocess.PIPE)
+def test_stdin_and_stdout_belong_to_the_train(anywhere: Starter) -> None:
+    train = anywhere.start(anywhere.order("tr", "a-z", "A-Z"), stdin=subprocess.PIPE)
     assert train.process.communicate(b"lung\n", PATIENCE_S)[0] == b"LUNG\n"
 
 
-def test_no_other_file_is_open_in_the_train(start: Starter, tmp_path: Path) -> None:
+def test_no_other_file_is_open_in_the_train(anywhere: Starter, tmp_path: Path) -> None:
     with (tmp_path / "secret").open("w") as secret:
         code = "import os; print(*[fd for fd in range(3, 256) if os.path.exists(f'/dev/fd/{fd}')])"
-        order = start.order(sys.executable, "-c", code)
-        train = start.start(order, pass_fds=[secret.fileno()])
+        order = anywhere.order(sys.executable, "-c", code)
+        train = anywhere.start(order, pass_fds=[secret.fileno()])
         assert train.report().status == 0
         assert train.output() == ""
 
 
-def test_the_train_blocks_and_ignores_no_signal(start: Starter) -> None:
-    train = start("cat", "/proc/self/status")
+def test_the_train_blocks_and_ignores_no_signal(anywhere: Starter) -> None:
+    train = anywhere("cat", "/proc/self/status")
     assert train.report().status == 0
     facts = dict(line.split(":\t") for line in train.output().splitlines())
     # Two signals belong to the C library, and whoever started the tests may have ignored them.
@@ -321,14 +356,14 @@ with StopRequest() as stop:
 def test_what_fails_before_the_command_is_not_its_fault(tmp_path: Path) -> None:
     code = f"""
 from entrypoint.errors import SystemFailure
-from entrypoint.linux import child
+from entrypoint.linux import child, start
 from entrypoint.linux.stop import StopRequest
 
 def refuse(option, value):
-    if option == child._PR_SET_PDEATHSIG:
-        raise PermissionError(1, "as a profile of seccomp does")
+    assert option == start.PR_SET_PDEATHSIG
+    raise PermissionError(1, "as a profile of seccomp does")
 
-child._prctl = refuse
+start.prctl = refuse
 with StopRequest() as stop:
     try:
         child.run(["touch", {str(tmp_path / "ran")!r}], env={{}}, timeout=None, stop=stop)
@@ -426,10 +461,10 @@ def test_the_train_dies_with_a_runner_that_is_killed(start: Starter) -> None:
 def test_the_train_dies_with_a_runner_that_was_killed_before_it_could_ask_for_that() -> None:
     code = """
 import os, signal
-from entrypoint.linux import child
+from entrypoint.linux import start
 gone = os.getppid()
 if os.fork() == 0:
-    child._prepare(gone, ())
+    start._prepare(gone, ())
     os._exit(0)
 print(os.waitstatus_to_exitcode(os.wait()[1]) == -signal.SIGKILL)
 """
@@ -534,13 +569,13 @@ def test_job_control_stops_and_continues_runner_and_train(
 
 PREPARES = """
 import os, signal
-from entrypoint.linux import child
+from entrypoint.linux import child, start
 
 number = signal.SIGUSR1
 signal.signal(number, lambda *_: None)
 signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 os.kill(os.getpid(), number)
-child._prepare(os.getppid(), child._handled({number}))
+start._prepare(os.getppid(), child._handled({number}))
 """
 
 

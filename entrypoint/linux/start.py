@@ -1,0 +1,143 @@
+"""The process of the train's command.
+
+It has the signals that every program expects, and no open files but the standard streams.
+
+PID 1 has it made without a copy of itself, which would take a twentieth of an empty visit. Any
+other runner needs a copy that says, before it becomes the command, that it is to die with the
+runner. All that PID 1 has started does so anyway.
+"""
+
+import errno
+import os
+import signal
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from entrypoint.errors import SystemFailure
+from entrypoint.linux.prctl import PR_SET_PDEATHSIG, prctl
+
+_OPEN_FILES = Path("/proc/self/fd")
+_UNPREPARED = 2**32 - 1  # instead of an errno: it did not come to the command
+
+# Why no process could be started, where another try may do better: not the command's fault.
+_NO_RESOURCES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+
+
+def start(command: Sequence[str], env: Mapping[str, str], caught: Collection[int]) -> int:
+    """Start a command and return its process number; no signal is blocked there.
+
+    Args:
+        command: program, looked up in the PATH of `env`, and arguments.
+        env: its whole environment.
+        caught: the signals that do not have their default action here, but get it there.
+
+    Raises:
+        OSError: it cannot be executed; FileNotFoundError if it is not there.
+        SystemFailure: there is no process to execute it.
+    """
+    # Two signals are ignored in every Python, but not in what it starts.
+    default = [*caught, signal.SIGPIPE, signal.SIGXFSZ]
+    try:
+        _close_at_exec()
+    except OSError as error:
+        raise _no_process(error) from error
+    try:
+        return (_spawn if os.getpid() == 1 else _fork)(command, env, default)
+    except OSError as error:
+        if error.errno in _NO_RESOURCES:
+            raise _no_process(error) from error
+        raise
+
+
+def _close_at_exec() -> None:
+    """Leave to the train no file that whoever started the runner has left to it."""
+    for descriptor in map(int, os.listdir(_OPEN_FILES)):
+        if descriptor > 2:
+            try:
+                os.set_inheritable(descriptor, False)
+            except OSError as error:
+                if error.errno != errno.EBADF:  # it was that of the list itself
+                    raise
+
+
+def _spawn(command: Sequence[str], env: Mapping[str, str], default: Collection[int]) -> int:
+    """Start the command by posix_spawn(3), looked up as `os.execvpe` does it."""
+    program = command[0]
+    folders = [""] if os.path.dirname(program) else os.get_exec_path(env)
+    failures: list[OSError] = []
+    for folder in folders:
+        path = os.path.join(folder, program)
+        try:
+            return os.posix_spawn(path, [*command], env, setsigmask=(), setsigdef=default)
+        except OSError as error:
+            failures.append(error)
+    absent = (FileNotFoundError, NotADirectoryError)
+    raise next((failure for failure in failures if not isinstance(failure, absent)), failures[-1])
+
+
+def _fork(command: Sequence[str], env: Mapping[str, str], default: Collection[int]) -> int:
+    """Start the command in a copy of this process, where the train's wish to die can be said."""
+    runner = os.getpid()
+    try:
+        told, tell = os.pipe()  # closed by a successful exec; otherwise it brings the errno
+        pid = os.fork()
+    except OSError as error:
+        raise _no_process(error) from error
+    if pid == 0:
+        _become(command, env, runner, default, tell)
+    os.close(tell)
+    with open(told, "rb", buffering=0) as pipe:
+        number = int.from_bytes(pipe.readall())
+    if number:
+        os.waitpid(pid, 0)
+    if number == _UNPREPARED:
+        raise SystemFailure(
+            "train-not-prepared",
+            "the train's process could not be prepared, so its command was not executed",
+            hint="look whether memory ran out or a seccomp profile forbids prctl(2); start again",
+        )
+    if number:
+        raise OSError(number, os.strerror(number))
+    return pid
+
+
+def _become(
+    command: Sequence[str], env: Mapping[str, str], runner: int, default: Collection[int], tell: int
+) -> NoReturn:
+    """Run in the child: execute the command, or tell why that fails; no more may happen there."""
+    number = _UNPREPARED
+    try:
+        _prepare(runner, default)
+        try:
+            os.execvpe(command[0], [*command], env)
+        except OSError as error:
+            number = error.errno or errno.EIO
+    finally:
+        try:
+            os.write(tell, number.to_bytes(4))
+        finally:
+            os._exit(127)
+
+
+def _prepare(runner: int, default: Collection[int]) -> None:
+    """Run in the child between fork and exec.
+
+    Handlers go before the mask: a signal that arrives in between would only reach our handler. The
+    wish to die with the runner comes after any change of user, which would clear it.
+    """
+    for number in default:
+        signal.signal(number, signal.SIG_DFL)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != runner:  # it died before the wish was known
+        os.kill(os.getpid(), signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _no_process(error: OSError) -> SystemFailure:
+    return SystemFailure(
+        "no-process",
+        f"the train cannot be started: {os.strerror(error.errno or 0)}",
+        hint="free memory or raise the limit of processes, then start again",
+        retry=True,
+    )
