@@ -10,7 +10,7 @@ runner. All that PID 1 has started does so anyway.
 import errno
 import os
 import signal
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,12 +24,31 @@ _UNPREPARED = 2**32 - 1  # instead of an errno: it did not come to the command
 _NO_RESOURCES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
+def find_program(name: str, env: Mapping[str, str]) -> str:
+    """Return the path of the program that a name means.
+
+    Args:
+        name: a path, or a name that is looked up in the PATH of `env`.
+        env: an environment.
+
+    Raises:
+        FileNotFoundError: there is no file with this name, not even one that cannot be executed.
+    """
+    if os.path.dirname(name):
+        return name
+    paths = (os.path.join(folder, name) for folder in os.get_exec_path(env))
+    files = [path for path in paths if os.path.isfile(path)]
+    if not files:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return next((path for path in files if os.access(path, os.X_OK)), files[0])
+
+
 def start(command: Sequence[str], env: Mapping[str, str], caught: Collection[int]) -> int:
     """Start a command and return its process number; no signal is blocked there.
 
     Args:
-        command: program, looked up in the PATH of `env`, and arguments.
-        env: its whole environment.
+        command: the program, as `find_program` takes it, and its arguments.
+        env: its whole environment, whose PATH is the one that counts.
         caught: the signals that do not have their default action here, but get it there.
 
     Raises:
@@ -43,7 +62,10 @@ def start(command: Sequence[str], env: Mapping[str, str], caught: Collection[int
     except OSError as error:
         raise _no_process(error) from error
     try:
-        return (_spawn if os.getpid() == 1 else _fork)(command, env, default)
+        path = find_program(command[0], env)
+        if os.getpid() == 1:
+            return os.posix_spawn(path, [*command], env, setsigmask=(), setsigdef=default)
+        return _fork(default, lambda: os.execve(path, [*command], env))
     except OSError as error:
         if error.errno in _NO_RESOURCES:
             raise _no_process(error) from error
@@ -61,23 +83,8 @@ def _close_at_exec() -> None:
                     raise
 
 
-def _spawn(command: Sequence[str], env: Mapping[str, str], default: Collection[int]) -> int:
-    """Start the command by posix_spawn(3), looked up as `os.execvpe` does it."""
-    program = command[0]
-    folders = [""] if os.path.dirname(program) else os.get_exec_path(env)
-    failures: list[OSError] = []
-    for folder in folders:
-        path = os.path.join(folder, program)
-        try:
-            return os.posix_spawn(path, [*command], env, setsigmask=(), setsigdef=default)
-        except OSError as error:
-            failures.append(error)
-    absent = (FileNotFoundError, NotADirectoryError)
-    raise next((failure for failure in failures if not isinstance(failure, absent)), failures[-1])
-
-
-def _fork(command: Sequence[str], env: Mapping[str, str], default: Collection[int]) -> int:
-    """Start the command in a copy of this process, where the train's wish to die can be said."""
+def _fork(default: Collection[int], execute: Callable[[], NoReturn]) -> int:
+    """Execute in a copy of this process, where the train's wish to die can be said before."""
     runner = os.getpid()
     try:
         told, tell = os.pipe()  # closed by a successful exec; otherwise it brings the errno
@@ -85,7 +92,7 @@ def _fork(command: Sequence[str], env: Mapping[str, str], default: Collection[in
     except OSError as error:
         raise _no_process(error) from error
     if pid == 0:
-        _become(command, env, runner, default, tell)
+        _become(runner, default, execute, tell)
     os.close(tell)
     with open(told, "rb", buffering=0) as pipe:
         number = int.from_bytes(pipe.readall())
@@ -103,14 +110,14 @@ def _fork(command: Sequence[str], env: Mapping[str, str], default: Collection[in
 
 
 def _become(
-    command: Sequence[str], env: Mapping[str, str], runner: int, default: Collection[int], tell: int
+    runner: int, default: Collection[int], execute: Callable[[], NoReturn], tell: int
 ) -> NoReturn:
     """Run in the child: execute the command, or tell why that fails; no more may happen there."""
     number = _UNPREPARED
     try:
         _prepare(runner, default)
         try:
-            os.execvpe(command[0], [*command], env)
+            execute()
         except OSError as error:
             number = error.errno or errno.EIO
     finally:

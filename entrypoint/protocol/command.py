@@ -6,11 +6,11 @@ file of the verified list, or such a file itself: what runs is then what the use
 
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from entrypoint.errors import IntegrityError
+from entrypoint.linux.start import find_program
 from entrypoint.model import Paths
 from entrypoint.stages import VerifiedTrain
 
@@ -92,6 +92,8 @@ def _signed_file(word: str, train: VerifiedTrain, paths: Paths) -> Path | None:
 
 def _is_carried(program: str, paths: Paths, environment: Mapping[str, str]) -> bool:
     """Return whether the interpreter would come with the train instead of the master image."""
-    # With an empty PATH the working directory is searched; `which` would find nothing.
-    found = shutil.which(program, path=environment.get("PATH", os.defpath) or os.curdir)
-    return found is not None and Path(found).resolve().is_relative_to(paths.opt.resolve())
+    try:
+        path = find_program(program, environment)
+    except FileNotFoundError:
+        return False
+    return Path(path).resolve().is_relative_to(paths.opt.resolve())
