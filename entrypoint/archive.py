@@ -1,4 +1,4 @@
-"""Tar archives of a train's files: written in archive order, restored without any escape."""
+"""Tar archives of a sealed train: written in archive order, unpacked without any escape."""
 
 import errno
 import os
@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import IO
 
 from entrypoint import passing
-from entrypoint.crypto.mac import OneTimeMac
 from entrypoint.errors import MalformedTrain
 from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
-from entrypoint.passing import Piece
 from entrypoint.tree import Entry, Kind, describe_special
 
 _TYPES = {
@@ -28,78 +26,37 @@ class Writer:
     """Writes an archive to a file or a stream, and remembers none of its members.
 
     `tarfile.TarFile` keeps a list of them, copies every header and reads contents by itself; here
-    contents are handed in chunk by chunk, as they pass.
+    contents are handed over chunk by chunk.
 
-    Attributes:
-        file: what it writes to.
+    Args:
+        file: what it writes to; it stays open.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self._missing = 0
+        self._file = file
 
     def add(self, info: tarfile.TarInfo) -> None:
-        """Begin a member; the contents of a file follow with `write`, up to its size."""
-        self._missing = info.size
-        self._append(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        """Append a member without contents."""
+        self._file.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
 
-    def write(self, data: bytes) -> None:
-        """Append to the contents of the member."""
-        self._missing -= len(data)
-        self._append(data)
-
-    def add_file(self, info: tarfile.TarInfo, source: IO[bytes] | bytes) -> None:
-        """Append a file whose contents are at hand, or are read from an open file."""
-        self.add(info)
-        if isinstance(source, bytes):
-            self.write(source)
-        else:
-            for chunk in passing.chunks(source, CHUNK_BYTES):
-                self.write(chunk)
-        self.end_file(info)
-
-    def end_file(self, info: tarfile.TarInfo) -> None:
-        """End the contents of a member that is a file.
+    def add_file(self, info: tarfile.TarInfo, source: IO[bytes]) -> None:
+        """Append a file whose contents are read from an open one.
 
         Raises:
-            OSError: they were not as long as the header says.
+            OSError: they are not as long as the header says.
         """
-        if self._missing:
+        self.add(info)
+        missing = info.size
+        for chunk in passing.chunks(source, CHUNK_BYTES):
+            missing -= len(chunk)
+            self._file.write(chunk)
+        if missing:
             raise OSError(errno.EIO, "size changed while it was read", info.name)
-        self._append(bytes(-info.size % tarfile.BLOCKSIZE))
+        self._file.write(bytes(-info.size % tarfile.BLOCKSIZE))
 
     def close(self) -> None:
-        """Write the end of the archive; the file stays open."""
-        self._append(bytes(2 * tarfile.BLOCKSIZE))
-
-    def _append(self, data: bytes) -> None:
-        self.file.write(data)
-
-
-class KeptWriter(Writer):
-    """Writes an archive to go back to, and authenticates it: a train can write where we can.
-
-    Args:
-        file: a new one.
-        key: 32 bytes that only this station knows.
-    """
-
-    def __init__(self, file: IO[bytes], key: bytes) -> None:
-        super().__init__(file)
-        self._mac = OneTimeMac(key)
-
-    def account(self, data: Piece) -> None:
-        """Append to the contents of the member what is written to the file beside this writer."""
-        self._missing -= len(data)
-        self._mac.update(data)
-
-    def tag(self) -> bytes:
-        """Return what `WorkFolder.is_kept` takes, once the archive is closed."""
-        return self._mac.finalize()
-
-    def _append(self, data: bytes) -> None:
-        self._mac.update(data)
-        super()._append(data)
+        """Write the end of the archive."""
+        self._file.write(bytes(2 * tarfile.BLOCKSIZE))
 
 
 def member(entry: Entry, name: str) -> tarfile.TarInfo:
@@ -124,14 +81,11 @@ def member(entry: Entry, name: str) -> tarfile.TarInfo:
     return info
 
 
-def restore(archive: Path, folder: Path, *, owners: bool) -> bool:
-    """Fill the empty `folder` from an archive; return whether it describes the folder itself.
+def unpack(archive: Path, folder: Path) -> None:
+    """Fill the empty `folder` from an archive, owners aside.
 
     Symlinks are made last, so that nothing can be written through one, and the modes of folders
     after their contents.
-
-    Args:
-        owners: whether owners are restored too, for which one has to be root.
 
     Raises:
         MalformedTrain: not an archive, or an entry that would leave the folder, exists twice, or
@@ -139,7 +93,7 @@ def restore(archive: Path, folder: Path, *, owners: bool) -> bool:
     """
     try:
         with _Archive.open(archive, "r:") as tar:
-            return _restore(tar, folder, owners)
+            _unpack(tar, folder)
     except (tarfile.TarError, EOFError, ValueError, OverflowError, MemoryError):
         raise _bad("it is not a complete tar archive") from None
     except (FileExistsError, NotADirectoryError):
@@ -151,29 +105,26 @@ class _Archive(tarfile.TarFile):
     members: list[tarfile.TarInfo]
 
 
-def _restore(tar: _Archive, folder: Path, owners: bool) -> bool:
+def _unpack(tar: _Archive, folder: Path) -> None:
     late: list[tuple[tarfile.TarInfo, Path]] = []
-    described = False
     for info in tar:
         tar.members.clear()
         path = folder / _inside(info.name)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if info.isdir():
-            described = described or path == folder
             path.mkdir(mode=0o700, exist_ok=True)
         if info.isdir() or info.issym():
             late.append((info, path))
         else:
-            _restore_file(tar, info, folder, path)
-            _set_attributes(info, path, owners)
+            _unpack_file(tar, info, folder, path)
+            _set_attributes(info, path)
     for info, path in reversed(late):
         if info.issym():
             path.symlink_to(info.linkname)
-        _set_attributes(info, path, owners)
-    return described
+        _set_attributes(info, path)
 
 
-def _restore_file(tar: _Archive, info: tarfile.TarInfo, folder: Path, path: Path) -> None:
+def _unpack_file(tar: _Archive, info: tarfile.TarInfo, folder: Path, path: Path) -> None:
     """Make a file, or a further name of one that stands earlier in the archive."""
     if info.isreg() and not info.issparse() and (source := tar.extractfile(info)):
         _write(source, path)
@@ -197,11 +148,9 @@ def _write(source: IO[bytes], path: Path) -> None:
         target.writelines(passing.chunks(source, CHUNK_BYTES))
 
 
-def _set_attributes(info: tarfile.TarInfo, path: Path, owners: bool) -> None:
-    if owners:
-        os.chown(path, info.uid, info.gid, follow_symlinks=False)
+def _set_attributes(info: tarfile.TarInfo, path: Path) -> None:
     if not info.issym():
-        path.chmod(stat.S_IMODE(info.mode))  # after chown, which clears set-id bits
+        path.chmod(stat.S_IMODE(info.mode))
         os.utime(path, (info.mtime, info.mtime))
 
 

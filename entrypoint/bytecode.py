@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     Index = dict[str, tuple[str, tuple[int, int] | None, int, int]]
 
-_COMPRESSIONS = ("bz2", "lzma", "compression")
-"""What `shutil` loads if it can, and what takes long; but nothing of a train is compressed."""
-
 _NUMBER_BYTES = 8  # of each length at the start of the file: of all of it, and of its index
 
 
@@ -91,13 +88,7 @@ class _Finder:
     def find_spec(
         self, name: str, path: "Sequence[str] | None", target: "ModuleType | None" = None
     ) -> ModuleSpec | None:
-        """Return how to load a module, None if it is not in the file or its source has changed.
-
-        Raises:
-            ModuleNotFoundError: it is not needed, and takes long.
-        """
-        if name in _COMPRESSIONS:
-            raise ModuleNotFoundError(name=name)
+        """Return how to load a module, None if it is not in the file or its source has changed."""
         if name not in self._index:
             return None
         source, expected, _, _ = self._index[name]

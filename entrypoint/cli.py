@@ -113,15 +113,16 @@ def _run(options: SimpleNamespace, report: Report) -> int:
 
 
 def _check_export(settings: "Settings", report: Report) -> None:
+    if settings.export is None:
+        return
     from entrypoint.station.export import check_place, goes_with_container
 
-    if settings.export:
-        check_place(settings.paths, settings.export, in_container=settings.in_container)
-        if settings.in_container and goes_with_container(settings.export):
-            report.warning(
-                f"{settings.export} will be in the container itself, which --rm removes: mount a "
-                "folder for PHT_EXPORT"
-            )
+    check_place(settings.paths, settings.export, in_container=settings.in_container)
+    if settings.in_container and goes_with_container(settings.export):
+        report.warning(
+            f"{settings.export} will be in the container itself, which --rm removes: mount a "
+            "folder for PHT_EXPORT"
+        )
 
 
 def _conclude(outcome: Mapping[str, Fact], settings: "Settings", report: Report) -> int:

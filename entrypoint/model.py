@@ -78,7 +78,7 @@ class Paths(NamedTuple):
         return self.root / "run" / "pht"
 
 
-class Visit(NamedTuple):
+class Visit(Record):
     """One link of the chain of station signatures: `station` signed `digest` (64 bytes)."""
 
     station: str

@@ -7,7 +7,6 @@ belongs to the train, or to what a command was asked to print. Whatever a train 
 line parts them from whatever the train has written to stderr.
 """
 
-import codecs
 import contextlib
 import io
 import json
@@ -23,15 +22,10 @@ from entrypoint.limits import LOG_CHARACTERS
 
 Fact = str | int
 
-# Looked up now: a codec is a module, and none is loaded once the train may have changed it.
-_unicode_escape = codecs.getencoder("unicode_escape")
-
 
 def escape(text: str) -> str:
     """Return `text` with control characters and undecodable bytes made visible."""
-    return "".join(
-        char if char.isprintable() else _unicode_escape(char)[0].decode() for char in text
-    )
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class Report:

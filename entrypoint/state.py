@@ -15,10 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from entrypoint.archive import KeptWriter
 from entrypoint.config_file import no_train, read_bytes, refuse_links
 from entrypoint.crypto.mac import hmac_sha256, is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
+from entrypoint.kept import KeptWriter
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import syncfs
 from entrypoint.linux.remove import is_folder, remove
@@ -28,7 +28,7 @@ from entrypoint.train_config.fields import parse_json
 from entrypoint.work import WorkFolder
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
-_VERSION = 1
+_VERSION = 2
 _LATER_BYTES = 4096  # more than a journal grows: by an envelope of 1024 bytes, two tags, in hex
 
 
@@ -50,8 +50,8 @@ class Journal(NamedTuple):
         station: the id of the station that began it.
         session_id: of the train, hex.
         config: the old `train_config.json`, whole.
-        kept: the trees that the visit opens, by name, and from `open` on the tag of the archive of
-            the old tree; None if there was no room to keep it.
+        kept: the trees that the visit opens, by name, and from `open` on the tag of what is
+            kept of the old tree; None if there was no room to keep it.
         key: the fresh symmetric key, wrapped for this station; from `sealing` on.
         public: fields of the configuration that a running train may read.
     """
@@ -160,14 +160,14 @@ class VisitState:
         self._record(self._begun()._replace(phase=phase))
 
     def keeping(self, work: WorkFolder) -> AbstractContextManager[KeptWriter]:
-        """Give the archive that takes the old tree; its tag is for `open`."""
+        """Give what keeps the old tree; its tag is for `open`."""
         return work.keeping(self._key)
 
     def open(self, kept: Mapping[str, bytes | None]) -> None:
         """Record that the trees may be replaced: opening → open.
 
         Args:
-            kept: for each of them the tag of the archive of the old one, which is durable, or None.
+            kept: for each of them the tag of what is kept of the old one, durable, or None.
         """
         self._record(self._begun()._replace(phase=Phase.OPEN, kept=kept))
 

@@ -261,7 +261,7 @@ class Steps(KeylessSteps):
             self.disk.keeping(work) if keep else nullcontext() as old,
             PackWriter(work.small) as small,
         ):
-            target = Target(work.large, small, old)
+            target = Target(plain=work.large, small=small, old=old)
             if work is self.disk.results:
                 self.decrypt(train, target)
             else:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from entrypoint import archive, passing
+from entrypoint import kept, passing
 from entrypoint.crypto.digests import chunks
 from entrypoint.crypto.mac import is_authentic
 from entrypoint.linux.disk import syncfs
@@ -37,8 +37,8 @@ class WorkFolder:
 
     @property
     def old(self) -> Path:
-        """The archive of the old, encrypted tree."""
-        return self.path / "old.tar"
+        """What is kept of the old, encrypted tree."""
+        return self.path / "kept"
 
     @property
     def small(self) -> Path:
@@ -69,7 +69,7 @@ class WorkFolder:
         return folder
 
     def clear(self) -> None:
-        """Leave nothing but the archive of the old tree: the train can plant what sealing takes up.
+        """Leave nothing but the kept old tree: the train can plant what sealing takes up.
 
         A kill while many planted files are removed finds the old tree still kept.
         """
@@ -95,26 +95,25 @@ class WorkFolder:
         empty(self.tree, leave_out=self.leave_out)
 
     @contextmanager
-    def keeping(self, key: bytes) -> Iterator[archive.KeptWriter]:
-        """Give the archive of the old tree; at the end of the block it is durable.
+    def keeping(self, key: bytes) -> Iterator[kept.KeptWriter]:
+        """Give what keeps the old tree; at the end of the block that is durable.
 
         Args:
             key: 32 bytes that only this station knows.
         """
         with passing.new(self.old, leaves=True) as file:
-            old = archive.KeptWriter(file, key)
+            old = kept.KeptWriter(file, key)
             if self.tree.is_dir():
-                old.add(archive.member(Entry(".", Kind.DIRECTORY, self.tree.stat()), "."))
+                old.add(Entry(".", Kind.DIRECTORY, self.tree.stat()))
             yield old
-            old.close()
             file.flush()
             os.fsync(file.fileno())
 
     def is_kept(self, tag: bytes | None, key: bytes) -> bool:
-        """Return whether the archive of the old tree is there as it was written.
+        """Return whether what was kept of the old tree is there as it was written.
 
         Args:
-            tag: what the archive returned, None if nothing was kept.
+            tag: what `KeptWriter` returned, None if nothing was kept.
             key: the one it was written with.
         """
         if tag is None or not is_folder(self.path) or not self.old.is_file():
@@ -124,6 +123,7 @@ class WorkFolder:
     def restore(self) -> None:
         """Put the old tree back; idempotent."""
         self.empty_tree()
-        if not archive.restore(self.old, self.tree, owners=os.geteuid() == 0):
+        kept.restore(self.old, self.tree)
+        if not self.old.stat().st_size:
             self.tree.rmdir()  # there was none
         syncfs(self.tree if is_folder(self.tree) else self.tree.parent)

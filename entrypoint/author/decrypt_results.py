@@ -95,7 +95,7 @@ def open_results(
     train = _verified(config, open_envelope(key, recipient.envelope, config.cipher), paths, report)
     if not paths.results.is_dir():
         raise _missing("the results are not in the source")
-    opened = decrypt(train, paths.results, target=Target(folder))
+    opened = decrypt(train, paths.results, target=Target(plain=folder, small=None, old=None))
     _settle(folder, report)
     return opened
 
@@ -109,7 +109,7 @@ def _opened(source: Path, output: Path) -> Iterator[Paths]:
         with private_folder(output) as folder:
             unpacked = folder / "train"  # the archive may set the mode of what it fills
             unpacked.mkdir()
-            archive.restore(source, unpacked, owners=False)
+            archive.unpack(source, unpacked)
             yield _paths(unpacked)
     else:
         raise _missing(f"there is no file or folder {source}")

@@ -7,15 +7,15 @@ may lie hidden under a later one.
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from entrypoint.errors import SystemFailure
+from entrypoint.model import Record
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _FDINFO = Path("/proc/self/fdinfo")
 
 
-class Mount(NamedTuple):
+class Mount(Record):
     """One mount.
 
     Attributes:

@@ -7,7 +7,8 @@ interrupted and its time is over, as by a debugger or on a machine that was asle
 import ctypes
 import sys
 from collections.abc import Collection
-from typing import NamedTuple
+
+from entrypoint.model import Record
 
 _libc = ctypes.CDLL(None)
 
@@ -15,7 +16,7 @@ _SET_BYTES = 128  # sigset_t
 _INFO_INTS = 32  # siginfo_t
 
 
-class Received(NamedTuple):
+class Received(Record):
     """A signal: its number, and its code, which says how it was sent (sigaction(2))."""
 
     number: int
@@ -37,4 +38,4 @@ def wait(numbers: Collection[int], seconds: float) -> Received | None:
     if _libc.sigtimedwait(awaited, info, time) < 0:
         return None
     number, _, code, *_ = info
-    return Received(number, code)
+    return Received(number=number, code=code)

@@ -11,35 +11,37 @@ import os
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
-from entrypoint import archive, passing, relay
+from entrypoint import passing, relay
 from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
 from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.mac import is_same
 from entrypoint.errors import RouteError
-from entrypoint.limits import SEALED_CHUNK_BYTES
+from entrypoint.kept import KeptWriter
+from entrypoint.limits import CHUNK_BYTES, SEALED_CHUNK_BYTES
+from entrypoint.model import Record
 from entrypoint.pack import PackWriter, apply
 from entrypoint.relay import Handed
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
 from entrypoint.tree import Entry, Kind, check_entry, is_small, make_like, walk
 
-_BLOCK_BYTES = 4096  # what a file takes on disk beside its contents, and an archive beside them
+_BLOCK_BYTES = 4096  # what a file takes on disk beside its contents, or a kept one beside them
 
 
-class Target(NamedTuple):
+class Target(Record):
     """Where a decryption writes.
 
     Attributes:
         plain: an empty folder that nobody else reads.
         small: a pack that takes small files instead of `plain`, or None.
-        old: an archive that takes the ciphertext, or None.
+        old: takes the ciphertext to keep, or None.
     """
 
     plain: Path
-    small: PackWriter | None = None
-    old: archive.KeptWriter | None = None
+    small: PackWriter | None
+    old: KeptWriter | None
 
 
 def decrypt(
@@ -111,7 +113,7 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
     for entry in walk(plain):
         if entry.kind is not Kind.DIRECTORY:
             # Not in one step: a rename over a file has ext4 write at once what is not on the disk.
-            # That need not be durable: until the train has succeeded, the archive is the way back.
+            # That need not be durable: until the train has succeeded, what is kept is the way back.
             (tree / entry.path).unlink()
             (plain / entry.path).rename(tree / entry.path)
 
@@ -137,7 +139,7 @@ def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
                 by="author",
             )
         if target and target.old:
-            target.old.add(archive.member(entry, entry.path))
+            target.old.add(entry)
     return Contents(files=0, size=0)
 
 
@@ -187,8 +189,8 @@ class _Run:
 
     def _keep_file(self, tree: Path, entry: Entry) -> None:
         if self._target and self._target.old:
-            with (tree / entry.path).open("rb") as source:
-                self._target.old.add_file(archive.member(entry, entry.path), source)
+            with (tree / entry.path).open("rb", buffering=0) as source:
+                self._target.old.add(entry, passing.chunks(source, CHUNK_BYTES))
 
     def _decrypt_file(self, tree: Path, entry: Entry) -> int:
         with open(f"{tree}/{entry.path}", "rb", buffering=0) as source:
@@ -204,7 +206,7 @@ class _Run:
         self._proceed()
         target = self._target
         if target and target.old:
-            target.old.add_file(archive.member(entry, entry.path), token)
+            target.old.add(entry, [token])
         plaintext = b"".join(through(self._config.cipher.decryptor(self._key), (token,)))
         self._digest.update(plaintext)
         if target and target.small:
@@ -236,16 +238,16 @@ class _Run:
         return size
 
     @contextmanager
-    def _keeping(self, entry: Entry) -> Iterator[archive.KeptWriter | None]:
-        """Give the archive of the old tree, if there is one, with the header of a file in it."""
+    def _keeping(self, entry: Entry) -> Iterator[KeptWriter | None]:
+        """Give what keeps the old tree, if it is kept, to take the contents of a file."""
         old = self._target.old if self._target else None
-        if old:
-            old.add(info := archive.member(entry, entry.path))
+        if old is None:
+            yield None
+            return
+        with old.adding(entry):
             old.file.flush()  # another process writes what follows
             passing.reserve(old.file, entry.stat.st_size)
-        yield old
-        if old:
-            old.end_file(info)
+            yield old
 
     def _new_plain(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
@@ -255,8 +257,8 @@ class _Run:
         return make_like(plain, entry.stat)
 
 
-def _read(source: IO[bytes], old: archive.KeptWriter | None) -> Iterator[Handed]:
-    """Yield the contents of a file, which are then in the archive too, but not accounted for."""
+def _read(source: IO[bytes], old: KeptWriter | None) -> Iterator[Handed]:
+    """Yield the contents of a file, which are then kept too, but not accounted for."""
     chunks = passing.chunks(source, SEALED_CHUNK_BYTES)
     if old is None:
         yield from map(Handed, chunks)
@@ -295,4 +297,4 @@ def _repeat(entry: Entry, target: Target) -> None:
         case Kind.SYMLINK:
             path.symlink_to(entry.link)
     if target.old:
-        target.old.add(archive.member(entry, entry.path))
+        target.old.add(entry)

@@ -104,12 +104,13 @@ def seal(
     contents = sealing.seal_all()
     result_hash = sealing.result_hash()
     digest = config.next_digest(result_hash)
+    visit_signature = sign_pss(signer.key, digest)
     user_envelope = wrap(config.user_key, symmetric_key)
     document = config.sealed(
         Seal(
             result_hash=result_hash,
             result_signature=sign_pss(signer.key, result_hash),
-            visit=Visit(signer.station, sign_pss(signer.key, digest), digest),
+            visit=Visit(station=signer.station, signature=visit_signature, digest=digest),
             envelopes={name: wrap(key, symmetric_key) for name, key in config.stations.items()},
             user_envelope=user_envelope,
         )

@@ -217,7 +217,7 @@ def _visits(fields: Fields, stations: Mapping[str, PublicKey]) -> tuple[Visit, .
             case {"station": str(station), "sig": [signature, digest]} if station in stations:
                 signature = fields.hex_value(f"{name} signature", signature)
                 digest = fields.hex_value(f"{name} digest", digest, SHA512_BYTES)
-                visits.append(Visit(station, signature, digest))
+                visits.append(Visit(station=station, signature=signature, digest=digest))
             case _:
                 fields.note(name, "is not a signature of one of the train's stations")
     return tuple(visits)

@@ -260,7 +260,11 @@ def _stop(entry: Fields) -> _Stop:
     visit = None
     if not entry.is_null("signature"):
         slot = entry.section("signature")
-        visit = Visit(station, slot.hex("signature"), slot.hex("digest", SHA512_BYTES))
+        visit = Visit(
+            station=station,
+            signature=slot.hex("signature"),
+            digest=slot.hex("digest", SHA512_BYTES),
+        )
     return _Stop(
         number=entry.whole_number("index"),
         station=station,

@@ -27,7 +27,7 @@ FLOORS = [
     {"settings", "train_failed", "hiding"},
     {"state"},
     {"train_config", "work"},
-    {"report", "archive", "config_file"},
+    {"report", "archive", "kept", "config_file"},
     {"crypto", "linux"},
     {"tree", "pack", "relay"},
     {"model", "passing"},

@@ -169,7 +169,7 @@ def sealing(envelopes: dict[str, bytes]) -> Seal:
     return Seal(
         result_hash=b"h" * 64,
         result_signature=b"rs",
-        visit=Visit("station_2", b"vs", b"vd"),
+        visit=Visit(station="station_2", signature=b"vs", digest=b"vd"),
         envelopes=envelopes,
         user_envelope=b"ue",
     )

@@ -225,11 +225,11 @@ def test_a_train_at_its_first_stop_that_had_no_results_folder(tmp_path: Path) ->
 # --- what is kept to go back ---------------------------------------------------------------------
 
 GONE: dict[str, str] = {
-    "removes it": "(work / 'old.tar').unlink()",
-    "cuts it off": "os.truncate(work / 'old.tar', 1_000_000)",
-    "cuts it off in a header": "os.truncate(work / 'old.tar', 1_000)",
-    "empties it": "os.truncate(work / 'old.tar', 0)",
-    "overwrites it": "(work / 'old.tar').write_bytes(b'x' * 10_000)",
+    "removes it": "(work / 'kept').unlink()",
+    "cuts it off": "os.truncate(work / 'kept', 1_000_000)",
+    "cuts it off in a header": "os.truncate(work / 'kept', 1_000)",
+    "empties it": "os.truncate(work / 'kept', 0)",
+    "overwrites it": "(work / 'kept').write_bytes(b'x' * 10_000)",
     "removes its folder": "shutil.rmtree(work)",
     "turns its folder into a link": "shutil.rmtree(work); work.symlink_to(outside)",
     "turns its folder into a file": "shutil.rmtree(work); work.write_bytes(b'x')",

@@ -92,7 +92,7 @@ finally:
     with open(output, "w") as file:
         json.dump([*sys.modules], file)
 """
-SLOW_TO_LOAD = {"dataclasses", "hashlib", "hmac", "inspect", "socket", "subprocess"}
+SLOW_TO_LOAD = {"dataclasses", "hashlib", "hmac", "inspect", "socket", "subprocess", "tarfile"}
 
 
 @pytest.mark.parametrize("new", [new_train, new_route_train])

@@ -258,7 +258,7 @@ def test_a_train_that_changes_its_own_signed_files_is_not_sealed(
 
 @pytest.mark.parametrize("tree", ["pht_train", "pht_results"])
 def test_a_failing_train_that_damages_what_is_kept_to_go_back(tree: str, tmp_path: Path) -> None:
-    opt = second_stop(tmp_path, f"os.truncate(opt / '{tree}.pht' / 'old.tar', 600); sys.exit(3)")
+    opt = second_stop(tmp_path, f"os.truncate(opt / '{tree}.pht' / 'kept', 600); sys.exit(3)")
 
     done = visit(tmp_path)
 

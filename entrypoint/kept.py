@@ -1,0 +1,113 @@
+"""What a visit keeps of a tree that it opens, so that it can go back.
+
+The file holds every entry of the tree, one after another: a line of JSON, and behind that of a file
+its contents. It begins with the tree's own folder, or is empty if there was none. A tag, which the
+journal records, tells whether it is whole and as it was written; nothing is restored before.
+"""
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from entrypoint.crypto.mac import OneTimeMac
+from entrypoint.limits import CHUNK_BYTES
+from entrypoint.passing import Piece
+from entrypoint.tree import Entry, Kind
+
+
+class KeptWriter:
+    """Writes what is kept, and authenticates it: a train can write where we can.
+
+    Attributes:
+        file: what it writes to.
+
+    Args:
+        file: a new one.
+        key: 32 bytes that only this station knows.
+    """
+
+    def __init__(self, file: IO[bytes], key: bytes) -> None:
+        self.file = file
+        self._mac = OneTimeMac(key)
+        self._size = 0
+
+    def add(self, entry: Entry, contents: Iterable[bytes] = ()) -> None:
+        """Append an entry and, if it is a file, its contents; raises OSError as `adding` does."""
+        with self.adding(entry):
+            for piece in contents:
+                self.file.write(piece)
+                self.account(piece)
+
+    @contextmanager
+    def adding(self, entry: Entry) -> Iterator[None]:
+        """Append an entry whose contents are written to the file, and accounted for, in the block.
+
+        Raises:
+            OSError: they were not as long as the entry says.
+        """
+        size = entry.stat.st_size if entry.kind is Kind.FILE else 0
+        owner = (entry.stat.st_uid, entry.stat.st_gid)
+        facts = (entry.kind.value, entry.link, entry.stat.st_mode, *owner, entry.stat.st_mtime_ns)
+        line = json.dumps((entry.path, *facts, size)).encode() + b"\n"
+        self.file.write(line)
+        self._mac.update(line)
+        self._size = 0
+        yield
+        if self._size != size:
+            raise OSError(errno.EIO, "size changed while it was read", entry.path)
+
+    def account(self, piece: Piece) -> None:
+        """Take note of contents that are written to the file, by whomever."""
+        self._size += len(piece)
+        self._mac.update(piece)
+
+    def tag(self) -> bytes:
+        """Return what `is_authentic` takes."""
+        return self._mac.finalize()
+
+
+def restore(kept: Path, folder: Path) -> None:
+    """Fill the empty `folder` from what was kept there and is authentic.
+
+    Folders get their modes after their contents. Owners come back if this is root.
+    """
+    late = []
+    with kept.open("rb") as file:
+        while line := file.readline():
+            name, kind, link, mode, uid, gid, time, size = json.loads(line)
+            path = folder / name
+            match Kind(kind):
+                case Kind.DIRECTORY:
+                    path.mkdir(mode=0o700, exist_ok=True)
+                    late.append((path, mode, uid, gid, time))
+                    continue
+                case Kind.FILE:
+                    _copy(file, path, size)
+                case Kind.HARD_LINK:
+                    path.hardlink_to(folder / link)
+                case Kind.SYMLINK:
+                    path.symlink_to(link)
+            _set_attributes(path, mode, uid, gid, time)
+    for attributes in reversed(late):
+        _set_attributes(*attributes)
+
+
+def _copy(source: IO[bytes], path: Path, size: int) -> None:
+    """Write the next bytes of an open file to a new one."""
+    with path.open("xb") as target:
+        while size and (piece := source.read(min(size, CHUNK_BYTES))):
+            target.write(piece)
+            size -= len(piece)
+
+
+def _set_attributes(path: Path, mode: int, uid: int, gid: int, time: int) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, uid, gid, follow_symlinks=False)
+    if not stat.S_ISLNK(mode):
+        path.chmod(stat.S_IMODE(mode))  # after chown, which clears set-id bits
+        os.utime(path, ns=(time, time))

@@ -1,0 +1,103 @@
+"""What is kept of a tree comes back exactly, and any change to it is noticed."""
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from entrypoint import kept
+from entrypoint.crypto.mac import is_authentic
+from entrypoint.tree import Entry, Kind, walk
+from tests.station import snapshot
+
+KEY = b"k" * 32
+
+
+def keep(folder: Path, file: io.BytesIO) -> bytes:
+    """Keep a folder, itself included, and return the tag."""
+    writer = kept.KeptWriter(file, KEY)
+    writer.add(Entry(".", Kind.DIRECTORY, folder.stat()))
+    for entry in walk(folder):
+        is_file = entry.kind is Kind.FILE
+        writer.add(entry, [(folder / entry.path).read_bytes()] if is_file else ())
+    return writer.tag()
+
+
+def restored(file: io.BytesIO, tmp_path: Path) -> Path:
+    """Return a folder that was empty, filled from what was kept."""
+    (tmp_path / "kept").write_bytes(file.getvalue())
+    (tmp_path / "back").mkdir()
+    kept.restore(tmp_path / "kept", tmp_path / "back")
+    return tmp_path / "back"
+
+
+def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    keep(full, file)
+
+    back = restored(file, tmp_path)
+
+    assert snapshot(back) == snapshot(full)
+    for path in (".", "a", "a/file"):
+        assert (back / path).stat().st_mtime_ns == (full / path).stat().st_mtime_ns
+    assert (back / "a" / "again").samefile(back / "a" / "file")
+
+
+def test_owners_come_back_for_root_only(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = io.BytesIO()
+    keep(full, file)
+    me = os.geteuid(), os.getegid()
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+
+    back = restored(file, tmp_path)
+
+    assert {node.owner for node in snapshot(back).values()} == {me}
+
+
+def test_contents_may_be_written_by_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"0123456789")
+    [entry] = walk(tmp_path)
+    file = io.BytesIO()
+    writer = kept.KeptWriter(file, KEY)
+
+    with writer.adding(entry):
+        file.write(b"0123456789")
+        for piece in (b"01234", memoryview(b"56789")):
+            writer.account(piece)
+
+    assert is_authentic([file.getvalue()], writer.tag(), KEY)
+    assert (restored(file, tmp_path) / "large").read_bytes() == b"0123456789"
+
+
+@pytest.mark.parametrize("contents", [b"", b"seven b", b"nine byte"])
+def test_a_file_whose_size_changes_while_it_is_read_is_an_error(
+    tmp_path: Path, contents: bytes
+) -> None:
+    (tmp_path / "changed").write_bytes(b"8 bytes.")
+    [entry] = walk(tmp_path)
+    with pytest.raises(OSError, match="size changed"):
+        kept.KeptWriter(io.BytesIO(), KEY).add(entry, [contents])
+
+
+CHANGES: dict[str, Callable[[bytes], bytes]] = {
+    "a bit of a line": lambda data: data.replace(b'"file"', b'"fild"', 1),
+    "a bit of the contents": lambda data: data.replace(b"undecodable", b"undecodablf"),
+    "cut at the end": lambda data: data[:-1],
+    "longer": lambda data: data + b"\n",
+    "empty": lambda data: b"",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_what_was_changed_is_not_authentic(change: Callable[[bytes], bytes], full: Path) -> None:
+    file = io.BytesIO()
+    tag = keep(full, file)
+    data = file.getvalue()
+
+    assert change(data) != data
+    assert not is_authentic([change(data)], tag, KEY)
+    assert is_authentic([data[:1000], data[1000:]], tag, KEY)
