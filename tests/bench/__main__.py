@@ -13,6 +13,7 @@ from tests.bench.machine import describe
 from tests.bench.page import page
 from tests.bench.plan import FULL, USUAL, Bench, Plan
 from tests.bench.trains import Runner
+from tests.containers.daemon import working_engine
 from tests.containers.engine import Engine, Unavailable
 from tests.containers.images import make_master
 from tests.station import REPOSITORY
@@ -48,7 +49,7 @@ def measure(plan: Plan, folder: Path) -> str:
             machine["file system"] = f"the disk's own, for no other can be made: {reason}"
         on_this_disk(bench)
         try:
-            engine = Engine.connect()
+            engine = stack.enter_context(working_engine())
             machine["engine"] = in_container.describe(engine)
             in_containers(bench, engine)
         except Unavailable as reason:

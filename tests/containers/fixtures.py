@@ -5,11 +5,13 @@ that into a failure.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import TypeVar
 
 import pytest
 
 from tests.containers.bases import make_base
+from tests.containers.daemon import working_engine
 from tests.containers.engine import Engine, Unavailable
 from tests.containers.images import make_master
 
@@ -36,9 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """A working container engine, left without anything that the tests made in it."""
-    found = or_skip(Engine.connect)
-    yield found
-    found.remove_all()
+    with ExitStack() as stack:
+        found = or_skip(lambda: stack.enter_context(working_engine()))
+        yield found
+        found.remove_all()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,78 @@
 """The container tests stand on this harness, so it is tested first."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
 from tests.containers.engine import Engine, pack, unpack
+
+REPOSITORY = Path(__file__).parents[2]
+STARTS = """
+import os
+from tests.containers.daemon import working_engine
+from tests.containers.engine import Unavailable
+try:
+    with working_engine() as engine:
+        print(os.environ.get("DOCKER_HOST"), engine.must("info", "--format", "{{.Images}}"))
+except Unavailable as reason:
+    print(reason)
+print("DOCKER_HOST" in os.environ)
+"""
+
+
+def starts(**variables: str) -> list[str]:
+    """Return the lines that `STARTS` prints where only these variables speak of engines."""
+    asking = ("DOCKER_HOST", "PHT_TEST_REQUIRE_ALL")
+    environment = {name: value for name, value in os.environ.items() if name not in asking}
+    command = [sys.executable, "-c", STARTS]
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=environment | variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def commands_with(text: str) -> Iterator[bytes]:
+    """Yield the command lines of running processes that hold a text."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            if text.encode() in (command := path.read_bytes()):
+                yield command
+
+
+def test_an_engine_is_started_where_none_is_running(engine: Engine) -> None:
+    if "DOCKER_HOST" not in os.environ:
+        pytest.skip("this machine runs an engine at the usual place")
+    if os.geteuid() != 0:
+        pytest.skip("needs root to start an engine")
+    (said, still_set) = starts(PHT_TEST_REQUIRE_ALL="1")
+    address, images = said.split()
+    assert (images, still_set) == ("b'0\\n'", "False")
+    folder = Path(address.removeprefix("unix://")).parent
+    assert not folder.exists()
+    assert list(commands_with(str(folder))) == []
+
+
+def test_no_engine_is_started_unasked(engine: Engine) -> None:
+    if "DOCKER_HOST" not in os.environ:
+        pytest.skip("this machine runs an engine at the usual place")
+    (reason, still_set) = starts()
+    assert (reason.startswith("no container engine answers"), still_set) == (True, "False")
+
+
+def test_an_engine_that_was_named_is_not_replaced(tmp_path: Path) -> None:
+    named = f"unix://{tmp_path}/nobody"
+    (reason, still_set) = starts(DOCKER_HOST=named, PHT_TEST_REQUIRE_ALL="1")
+    assert (reason.startswith("no container engine answers"), still_set) == (True, "True")
 
 
 def test_status_and_both_streams_of_a_container_are_reported(

@@ -1,0 +1,90 @@
+"""An engine of the tests' own, for a machine on which none is running."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.containers.engine import Engine, Unavailable
+
+PATIENCE_S = 30
+"""Seconds after which a daemon that does not answer is given up, or killed if it does not end."""
+
+OPTIONS = [f"--{name}=false" for name in ("iptables", "ip6tables", "ip-forward", "ip-masq")]
+OPTIONS += ["--bridge=none"]
+"""No container of the tests has a network, and that of the machine is left as it is."""
+
+
+@contextmanager
+def working_engine() -> Iterator[Engine]:
+    """Give the engine that this machine runs or, if there is none, one of our own for the block.
+
+    On a machine that need not have everything no daemon is started unasked.
+
+    Raises:
+        Unavailable: no engine answers, and none can be started: that takes root and `dockerd`.
+    """
+    try:
+        engine = Engine.connect()
+    except Unavailable:
+        asked_for = os.environ.get("PHT_TEST_REQUIRE_ALL") == "1" and os.geteuid() == 0
+        program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin")
+        if not asked_for or program is None or "DOCKER_HOST" in os.environ:
+            raise
+        with _daemon(program) as address:
+            os.environ["DOCKER_HOST"] = address
+            try:
+                yield Engine.connect()
+            finally:
+                del os.environ["DOCKER_HOST"]
+    else:
+        yield engine
+
+
+@contextmanager
+def _daemon(program: str) -> Iterator[str]:
+    """Give the address of a daemon that answers, and leave nothing of it on the disk."""
+    folder = Path(tempfile.mkdtemp(prefix="pht-engine-"))
+    address = f"unix://{folder}/socket"
+    places = [f"--{name}={folder}/{name}" for name in ("data-root", "exec-root", "pidfile")]
+    log = folder / "log"
+    try:
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(
+                [program, f"--host={address}", *places, *OPTIONS],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            ) as daemon,
+        ):
+            try:
+                _wait_for(daemon, folder / "socket", log)
+                yield address
+            finally:
+                _end(daemon)
+    finally:
+        network = folder / "exec-root" / "netns" / "default"
+        if network.is_mount():
+            subprocess.run(["umount", network], check=True)
+        subprocess.run(["rm", "--recursive", "--one-file-system", folder], check=True)
+
+
+def _wait_for(daemon: "subprocess.Popen[bytes]", socket: Path, log: Path) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not socket.exists():  # it is made when the daemon can answer
+        if daemon.poll() is not None or time.monotonic() > end:
+            raise Unavailable(f"dockerd does not start: {log.read_text().strip()[-500:]}")
+        time.sleep(0.05)
+
+
+def _end(daemon: "subprocess.Popen[bytes]") -> None:
+    daemon.terminate()
+    try:
+        daemon.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
