@@ -92,6 +92,31 @@ def start(
     )
 
 
+MEASURES = """
+import resource, subprocess, sys
+status = subprocess.run([sys.executable, "-m", "entrypoint", *sys.argv[1:]]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+sys.exit(status)
+"""
+"""A process counts as its own what the one had that it was forked from: a small one measures."""
+
+
+def most_memory(command: str, *arguments: str, root: Path) -> tuple[int, int, str]:
+    """Return the status of the program, its peak of memory in bytes, and what it says.
+
+    The peak is that of one process: the program, its train, or another one of them.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURES, command, "--root", root, *arguments],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+    return done.returncode, int(done.stdout.splitlines()[-1]), done.stderr
+
+
 def finish(process: "subprocess.Popen[bytes]", stdin: bytes = b"") -> Done:
     """Wait for the program to end."""
     try:

@@ -1,9 +1,6 @@
 """Configurations that are made to cost memory, time or room in the log."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,28 +9,12 @@ import pytest
 from entrypoint.limits import CONFIG_BYTES
 from tests import reference
 from tests.reference import Config
-from tests.station import REPOSITORY, settle
+from tests.station import most_memory, settle
 
 ROOM = CONFIG_BYTES - 10_000
 
-MOST_MEMORY = 640 * 1024
-"""Peak in KiB: what `json` itself makes of 16 MiB, 30 bytes for each, is the larger part."""
-
-
-def check(root: Path) -> tuple[int, int, str]:
-    """Run `check` and return its status, its peak of memory in KiB and what it said."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "entrypoint", "check", "--root", str(root)],
-        cwd=REPOSITORY,
-        env={"PATH": os.environ["PATH"]},
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, usage.ru_maxrss, said
+MOST_MEMORY = 640 * 2**20
+"""Peak in bytes: what `json` itself makes of 16 MiB, 30 bytes for each, is the larger part."""
 
 
 def many(what: str) -> str:
@@ -54,7 +35,7 @@ def test_memory_is_bounded(tmp_path: Path, hostile: str) -> None:
     opt = reference.lay_out(1, tmp_path)
     settle(tmp_path, "station_2")
     (opt / "train_config.json").write_text(hostile)
-    status, memory, _ = check(tmp_path)
+    status, memory, _ = most_memory("check", root=tmp_path)
     assert status == 65
     assert memory < MOST_MEMORY
 
@@ -79,7 +60,7 @@ def test_long_names_do_not_fill_the_log(tmp_path: Path, hostile: Callable[[Confi
     opt = reference.lay_out(0, tmp_path)
     settle(tmp_path, "station_2")
     (opt / "train_config.json").write_text(hostile(reference.load_config(opt)))
-    status, _, said = check(tmp_path)
+    status, _, said = most_memory("check", root=tmp_path)
     assert status in (65, 76)
     assert said.startswith("pht: ")
     assert len(said) < 20_000
@@ -92,5 +73,5 @@ def test_a_route_that_would_outgrow_the_configuration_is_refused_at_its_first_st
     user = reference.vector_key("user", private=True)
     reference.build_initial(tmp_path, {"train.sh": b""}, user, keys)
     settle(tmp_path, "stop-0", reference.vector_key("station_1", private=True))
-    status, _, said = check(tmp_path)
+    status, _, said = most_memory("check", root=tmp_path)
     assert (status, "[route-too-long]" in said) == (65, True)

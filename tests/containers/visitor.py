@@ -204,12 +204,18 @@ class Container:
         return text in self.engine.call("logs", self.id).stdout
 
     def phase(self) -> str | None:
-        """Return the phase of the visit, None if the configuration is complete."""
+        """Return the phase of the visit, None if the configuration is complete.
+
+        While it is replaced the engine copies the new one as far as the old one was long.
+        """
         archive = self.engine.copy_out(self.id, "/opt/train_config.json")
         with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
             file = opened.extractfile("train_config.json")
             assert file is not None
-            config = json.loads(file.read())
+            try:
+                config = json.loads(file.read())
+            except json.JSONDecodeError:
+                return "between two phases"
         phase: str | None = config.get("pht_visit", {}).get("phase")
         return phase
 

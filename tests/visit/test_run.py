@@ -17,12 +17,12 @@ from tests.station import (
     RUNS_TRAIN,
     assert_explained,
     edit,
+    most_memory,
     new_train,
     opened,
     pht,
     settle,
     snapshot,
-    start,
     unpack,
     visit,
 )
@@ -571,18 +571,6 @@ def test_the_station_may_allow_any_command(tmp_path: Path) -> None:
 # --- size ----------------------------------------------------------------------------------------
 
 
-def most_memory(root: Path) -> int:
-    """Make a visit and return how much memory it had at most, the train included, in bytes."""
-    process = start("run", "--", *RUNS_TRAIN, root=root)
-    for stream in (process.stdin, process.stdout, process.stderr):
-        assert stream is not None
-        stream.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss * 1024
-
-
 def test_memory_does_not_grow_with_the_results(tmp_path: Path) -> None:
     script = """
 if not list(results.iterdir()):
@@ -596,7 +584,8 @@ if not list(results.iterdir()):
         new_train(root, IMPORTS + script)
         for station in STATIONS[:2]:
             settle(root, station, MIB=str(size))
-            used[size, station] = most_memory(root)
+            status, used[size, station], _ = most_memory("run", "--", *RUNS_TRAIN, root=root)
+            assert status == 0
         assert (root / "opt" / "pht_results" / "large").stat().st_size > size * 2**20
 
     for station in STATIONS[:2]:
