@@ -80,6 +80,12 @@ def container(engine: Engine, image: str, options: Sequence[str], *command: str)
     return Container(engine, engine.create(image, *command, options=options))
 
 
+def has_open(running: Container, path: str) -> bool:
+    """Return whether a process of a container has a file open."""
+    listed = running.engine.call("exec", running.id, "sh", "-c", "ls -l /proc/[0-9]*/fd")
+    return f" -> {path}\n".encode() in listed.stdout
+
+
 # --- what works ----------------------------------------------------------------------------------
 
 
@@ -172,6 +178,23 @@ def test_every_signal_reaches_the_train(
 
     assert done.stdout.splitlines()[-1].split() == [str(number).encode() for number in SIGNALS]
     assert (done.status, done.facts["result"]) == (131, "stopped")
+
+
+@pytest.mark.parametrize("init", PLACES)
+def test_a_stop_while_the_train_is_verified_leaves_it_as_it_is(
+    init: list[str], engine: Engine, train_image: str, tmp_path: Path
+) -> None:
+    opt = arrived(tmp_path, COUNTS, {"large": bytes(128 * 1024 * 1024)})
+    slow = ["--cpus", "0.1"]
+    visitor = Container.create(engine, train_image, opt, [*ID, *KEY, *slow, *init])
+    visitor.start()
+    visitor.wait_until(lambda running: has_open(running, "/opt/pht_train/large"))
+
+    done = visitor.stop()
+
+    assert (done.status, done.facts["result"], done.facts["stage"]) == (143, "stopped", "verify")
+    assert done.facts["state"] == "unchanged"
+    assert_taken_back(visitor, opt, tmp_path / "after")
 
 
 @pytest.mark.parametrize("init", PLACES)

@@ -137,12 +137,22 @@ def test_encrypted_code_is_open_only_while_a_visit_is(
     assert os.listdir(sealed / "pht_train") == ["train.py"]
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
+@pytest.mark.parametrize(
+    ("how", "init"),
+    [("kill", []), ("stop", []), ("stop", ["--init"])],
+    ids=["kill", "stop", "stop under an init"],
+)
 def test_a_visit_interrupted_while_sealing_is_finished_without_a_second_run(
-    how: str, engine: Engine, train_image: str, station: list[str], data: Path, tmp_path: Path
+    how: str,
+    init: list[str],
+    engine: Engine,
+    train_image: str,
+    station: list[str],
+    data: Path,
+    tmp_path: Path,
 ) -> None:
     opt = arrived(tmp_path, LARGE)
-    container = Container.create(engine, train_image, opt, [*station, *shared(data)])
+    container = Container.create(engine, train_image, opt, [*station, *shared(data), *init])
     container.start()
     container.wait_until(lambda running: running.phase() == "sealing")
     done = container.kill() if how == "kill" else container.stop()
