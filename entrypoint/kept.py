@@ -2,7 +2,8 @@
 
 The file holds every entry of the tree, one after another: a line of JSON, and behind that of a file
 its contents. It begins with the tree's own folder, or is empty if there was none. A tag, which the
-journal records, tells whether it is whole and as it was written; nothing is restored before.
+journal records, tells whether it is whole and as it was written; nothing is restored before that
+is known.
 """
 
 import errno
@@ -50,10 +51,11 @@ class KeptWriter:
         Raises:
             OSError: they were not as long as the entry says.
         """
-        size = entry.stat.st_size if entry.kind is Kind.FILE else 0
-        owner = (entry.stat.st_uid, entry.stat.st_gid)
-        facts = (entry.kind.value, entry.link, entry.stat.st_mode, *owner, entry.stat.st_mtime_ns)
-        line = json.dumps((entry.path, *facts, size)).encode() + b"\n"
+        facts = entry.stat
+        size = facts.st_size if entry.kind is Kind.FILE else 0
+        attributes = (facts.st_mode, facts.st_uid, facts.st_gid, facts.st_mtime_ns)
+        line = json.dumps((entry.path, entry.kind.value, entry.link, size, *attributes)).encode()
+        line += b"\n"
         self.file.write(line)
         self._mac.update(line)
         self._size = 0
@@ -71,30 +73,33 @@ class KeptWriter:
         return self._mac.finalize()
 
 
-def restore(kept: Path, folder: Path) -> None:
-    """Fill the empty `folder` from what was kept there and is authentic.
+def restore(kept: IO[bytes], folder: Path) -> bool:
+    """Fill the empty `folder` from what was kept of it and is authentic.
 
     Folders get their modes after their contents. Owners come back if this is root.
+
+    Returns:
+        Whether there was such a folder.
     """
-    late = []
-    with kept.open("rb") as file:
-        while line := file.readline():
-            name, kind, link, mode, uid, gid, time, size = json.loads(line)
-            path = folder / name
-            match Kind(kind):
-                case Kind.DIRECTORY:
-                    path.mkdir(mode=0o700, exist_ok=True)
-                    late.append((path, mode, uid, gid, time))
-                    continue
-                case Kind.FILE:
-                    _copy(file, path, size)
-                case Kind.HARD_LINK:
-                    path.hardlink_to(folder / link)
-                case Kind.SYMLINK:
-                    path.symlink_to(link)
-            _set_attributes(path, mode, uid, gid, time)
-    for attributes in reversed(late):
-        _set_attributes(*attributes)
+    folders = []
+    while line := kept.readline():
+        name, kind, link, size, *attributes = json.loads(line)
+        path = folder / name
+        match Kind(kind):
+            case Kind.DIRECTORY:
+                path.mkdir(mode=0o700, exist_ok=True)
+                folders.append((path, attributes))
+                continue
+            case Kind.FILE:
+                _copy(kept, path, size)
+            case Kind.HARD_LINK:
+                path.hardlink_to(folder / link)
+            case Kind.SYMLINK:
+                path.symlink_to(link)
+        _set_attributes(path, *attributes)
+    for path, attributes in reversed(folders):
+        _set_attributes(path, *attributes)
+    return bool(folders)
 
 
 def _copy(source: IO[bytes], path: Path, size: int) -> None:

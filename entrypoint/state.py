@@ -9,7 +9,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -193,14 +193,10 @@ class VisitState:
             removed instead and the journal says `spent`.
         """
         journal = self._begun()
-        opened = self._opened()
-        if journal.phase is not Phase.OPENING:
-            if not all(work.is_kept(journal.kept[work.name], self._key) for work in opened):
-                self._scrub()
-                return False
-            for work in opened:
-                work.restore()
-        for work in opened:
+        if journal.phase is not Phase.OPENING and not self._restore(journal.kept):
+            self._scrub()
+            return False
+        for work in self._opened():
             work.remove_plain()
         if not _holds(self._paths.config, journal.config):
             _replace(self._paths.config, journal.config)
@@ -215,6 +211,19 @@ class VisitState:
         for work in self._opened():
             work.remove()
         _replace(self._paths.config, config)
+
+    def _restore(self, tags: Mapping[str, bytes | None]) -> bool:
+        """Put all old trees back, or none: return False if one is not there as it was kept."""
+        with ExitStack() as stack:
+            found = []
+            for work in self._opened():
+                kept = work.open_kept(tags[work.name], self._key)
+                if kept is None:
+                    return False
+                found.append((work, stack.enter_context(kept)))
+            for work, kept in found:
+                work.restore(kept)
+        return True
 
     def _scrub(self) -> None:
         """Leave no plaintext where the old state cannot come back: → spent."""

@@ -258,10 +258,10 @@ class Steps(KeylessSteps):
     def _open(self, train: VerifiedTrain, work: WorkFolder, *, keep: bool) -> bytes | None:
         """Decrypt a tree into its work folder; return the tag of the old one if it is kept."""
         with (
-            self.disk.keeping(work) if keep else nullcontext() as old,
+            self.disk.keeping(work) if keep else nullcontext() as kept,
             PackWriter(work.small) as small,
         ):
-            target = Target(plain=work.large, small=small, old=old)
+            target = Target(plain=work.large, small=small, kept=kept)
             if work is self.disk.results:
                 self.decrypt(train, target)
             else:
@@ -272,7 +272,7 @@ class Steps(KeylessSteps):
                     leave_out=work.leave_out,
                     proceed=self._stop.check,
                 )
-        return old.tag() if old else None
+        return kept.tag() if kept else None
 
     def _works(self, config: TrainConfig) -> list[WorkFolder]:
         """Return the work folders of the trees that travel encrypted."""

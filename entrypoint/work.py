@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from entrypoint import kept, passing
-from entrypoint.crypto.digests import chunks
+from entrypoint import passing
 from entrypoint.crypto.mac import is_authentic
+from entrypoint.kept import KeptWriter, restore
+from entrypoint.limits import CHUNK_BYTES
 from entrypoint.linux.disk import syncfs
 from entrypoint.linux.mounts import is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
@@ -36,7 +38,7 @@ class WorkFolder:
         return self.tree.name
 
     @property
-    def old(self) -> Path:
+    def kept(self) -> Path:
         """What is kept of the old, encrypted tree."""
         return self.path / "kept"
 
@@ -74,7 +76,7 @@ class WorkFolder:
         A kill while many planted files are removed finds the old tree still kept.
         """
         if is_folder(self.path):
-            empty(self.path, leave_out=self.old.name)
+            empty(self.path, leave_out=self.kept.name)
         else:
             remove(self.path)
 
@@ -95,35 +97,42 @@ class WorkFolder:
         empty(self.tree, leave_out=self.leave_out)
 
     @contextmanager
-    def keeping(self, key: bytes) -> Iterator[kept.KeptWriter]:
+    def keeping(self, key: bytes) -> Iterator[KeptWriter]:
         """Give what keeps the old tree; at the end of the block that is durable.
 
         Args:
             key: 32 bytes that only this station knows.
         """
-        with passing.new(self.old, leaves=True) as file:
-            old = kept.KeptWriter(file, key)
+        with passing.new(self.kept, leaves=True) as file:
+            kept = KeptWriter(file, key)
             if self.tree.is_dir():
-                old.add(Entry(".", Kind.DIRECTORY, self.tree.stat()))
-            yield old
+                kept.add(Entry(".", Kind.DIRECTORY, self.tree.stat()))
+            yield kept
             file.flush()
             os.fsync(file.fileno())
 
-    def is_kept(self, tag: bytes | None, key: bytes) -> bool:
-        """Return whether what was kept of the old tree is there as it was written.
+    def open_kept(self, tag: bytes | None, key: bytes) -> IO[bytes] | None:
+        """Open what was kept of the old tree, or return None unless it is there as it was written.
+
+        Only this file may be restored: to empty the tree can change what its path leads to.
 
         Args:
             tag: what `KeptWriter` returned, None if nothing was kept.
             key: the one it was written with.
         """
-        if tag is None or not is_folder(self.path) or not self.old.is_file():
-            return False
-        return is_authentic(chunks(self.old), tag, key)
+        is_file = self.kept.is_file() and not self.kept.is_symlink()
+        if tag is None or not is_folder(self.path) or not is_file:
+            return None
+        file = self.kept.open("rb")
+        if is_authentic(passing.chunks(file, CHUNK_BYTES), tag, key):
+            file.seek(0)
+            return file
+        file.close()
+        return None
 
-    def restore(self) -> None:
-        """Put the old tree back; idempotent."""
+    def restore(self, kept: IO[bytes]) -> None:
+        """Put the old tree back, as `open_kept` has found it; idempotent."""
         self.empty_tree()
-        kept.restore(self.old, self.tree)
-        if not self.old.stat().st_size:
+        if not restore(kept, self.tree):
             self.tree.rmdir()  # there was none
         syncfs(self.tree if is_folder(self.tree) else self.tree.parent)

@@ -95,7 +95,7 @@ def open_results(
     train = _verified(config, open_envelope(key, recipient.envelope, config.cipher), paths, report)
     if not paths.results.is_dir():
         raise _missing("the results are not in the source")
-    opened = decrypt(train, paths.results, target=Target(plain=folder, small=None, old=None))
+    opened = decrypt(train, paths.results, target=Target(plain=folder, small=None, kept=None))
     _settle(folder, report)
     return opened
 

@@ -2,11 +2,12 @@
 
 It has the signals that every program expects, and no open files but the standard streams.
 
-PID 1 has it made without a copy of itself, which would take a twentieth of an empty visit. Any
-other runner needs a copy that says, before it becomes the command, that it is to die with the
-runner. All that PID 1 has started does so anyway.
+For PID 1 it is made by posix_spawn, without a copy of the runner, which would take a twentieth of
+an empty visit. Any other runner needs the copy, which says, before it becomes the command, that it
+is to die with the runner; what PID 1 has started dies with it anyway.
 """
 
+import contextlib
 import errno
 import os
 import signal
@@ -20,6 +21,9 @@ from entrypoint.linux.prctl import PR_SET_PDEATHSIG, prctl
 _OPEN_FILES = Path("/proc/self/fd")
 _UNPREPARED = 2**32 - 1  # instead of an errno: it did not come to the command
 
+# In every Python, but not in what it starts. Others that do not have their default get it by exec.
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
+
 # Why no process could be started, where another try may do better: not the command's fault.
 _NO_RESOURCES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
@@ -28,7 +32,8 @@ def find_program(name: str, env: Mapping[str, str]) -> str:
     """Return the path of the program that a name means.
 
     Args:
-        name: a path, or a name that is looked up in the PATH of `env`.
+        name: a path, or a name that is looked up in the PATH of `env`; there the first file counts
+            that may be executed, whatever comes of that.
         env: an environment.
 
     Raises:
@@ -55,8 +60,6 @@ def start(command: Sequence[str], env: Mapping[str, str], caught: Collection[int
         OSError: it cannot be executed; FileNotFoundError if it is not there.
         SystemFailure: there is no process to execute it.
     """
-    # Two signals are ignored in every Python, but not in what it starts.
-    default = [*caught, signal.SIGPIPE, signal.SIGXFSZ]
     try:
         _close_at_exec()
     except OSError as error:
@@ -64,8 +67,9 @@ def start(command: Sequence[str], env: Mapping[str, str], caught: Collection[int
     try:
         path = find_program(command[0], env)
         if os.getpid() == 1:
-            return os.posix_spawn(path, [*command], env, setsigmask=(), setsigdef=default)
-        return _fork(default, lambda: os.execve(path, [*command], env))
+            with contextlib.suppress(PermissionError):  # some profiles of seccomp forbid clone3(2)
+                return os.posix_spawn(path, [*command], env, setsigmask=(), setsigdef=_IGNORED)
+        return _fork([*caught, *_IGNORED], lambda: os.execve(path, [*command], env))
     except OSError as error:
         if error.errno in _NO_RESOURCES:
             raise _no_process(error) from error

@@ -83,8 +83,7 @@ def _signed_file(word: str, train: VerifiedTrain, paths: Paths) -> Path | None:
         # A bare word too, so that it cannot come to mean a program that PATH finds.
         path = Path.cwd() / named
     path = Path(os.path.normpath(path))
-    folder = paths.train.resolve()
-    resolved = path.resolve()
+    folder, resolved = _real(paths.train), _real(path)
     if not resolved.is_relative_to(folder):
         return None
     return path if resolved.relative_to(folder).as_posix() in train.config.files else None
@@ -96,4 +95,9 @@ def _is_carried(program: str, paths: Paths, environment: Mapping[str, str]) -> b
         path = find_program(program, environment)
     except FileNotFoundError:
         return False
-    return Path(path).resolve().is_relative_to(paths.opt.resolve())
+    return _real(path).is_relative_to(_real(paths.opt))
+
+
+def _real(path: str | Path) -> Path:
+    """Return where a path leads; `Path.resolve` raises where links go round in a circle."""
+    return Path(os.path.realpath(path))

@@ -27,7 +27,9 @@ from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
 from entrypoint.tree import Entry, Kind, check_entry, is_small, make_like, walk
 
-_BLOCK_BYTES = 4096  # what a file takes on disk beside its contents, or a kept one beside them
+_BLOCK_BYTES = (
+    4096  # at most what a file takes beside its contents, on the disk and where it is kept
+)
 
 
 class Target(Record):
@@ -36,12 +38,12 @@ class Target(Record):
     Attributes:
         plain: an empty folder that nobody else reads.
         small: a pack that takes small files instead of `plain`, or None.
-        old: takes the ciphertext to keep, or None.
+        kept: takes the ciphertext to go back to, or None.
     """
 
     plain: Path
     small: PackWriter | None
-    old: KeptWriter | None
+    kept: KeptWriter | None
 
 
 def decrypt(
@@ -120,12 +122,12 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
 
 def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
     """Return how many bytes the plaintext and the kept ciphertext will take at most."""
-    plain = old = 0
+    plain = kept = 0
     for entry in _entries(tree, leave_out):
         size = entry.stat.st_size if entry.kind is Kind.FILE else 0
         plain += size + _BLOCK_BYTES
-        old += size + _BLOCK_BYTES
-    return plain, old
+        kept += size + _BLOCK_BYTES
+    return plain, kept
 
 
 def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
@@ -138,8 +140,8 @@ def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
                 hint="do not run this train; a new train comes with an empty pht_results",
                 by="author",
             )
-        if target and target.old:
-            target.old.add(entry)
+        if target and target.kept:
+            target.kept.add(entry)
     return Contents(files=0, size=0)
 
 
@@ -188,9 +190,9 @@ class _Run:
         return self._digest.finalize()
 
     def _keep_file(self, tree: Path, entry: Entry) -> None:
-        if self._target and self._target.old:
+        if self._target and self._target.kept:
             with (tree / entry.path).open("rb", buffering=0) as source:
-                self._target.old.add(entry, passing.chunks(source, CHUNK_BYTES))
+                self._target.kept.add(entry, passing.chunks(source, CHUNK_BYTES))
 
     def _decrypt_file(self, tree: Path, entry: Entry) -> int:
         with open(f"{tree}/{entry.path}", "rb", buffering=0) as source:
@@ -205,8 +207,8 @@ class _Run:
     def _decrypt_small(self, token: bytes, entry: Entry) -> int:
         self._proceed()
         target = self._target
-        if target and target.old:
-            target.old.add(entry, [token])
+        if target and target.kept:
+            target.kept.add(entry, [token])
         plaintext = b"".join(through(self._config.cipher.decryptor(self._key), (token,)))
         self._digest.update(plaintext)
         if target and target.small:
@@ -220,19 +222,19 @@ class _Run:
         size = 0
         ahead = self._config.cipher.decrypts_ahead
         stream = self._config.cipher.decryptor(self._key)
-        with self._new_plain(entry) as plain, self._keeping(entry) as old:
+        with self._new_plain(entry) as plain, self._keeping(entry) as kept:
 
             def opened(pieces: Iterable[Handed]) -> Iterable[Handed]:
                 opened = _opened(pieces, stream)
                 return _written(opened, plain) if plain else opened
 
-            read = _read(source, old)
+            read = _read(source, kept)
             handed = opened(read) if ahead else read
             with relay.pulling(handed, stream.share, InvalidCiphertext) as received:
                 for piece, plaintext in received if ahead else opened(received):
                     self._proceed()
-                    if old:
-                        old.account(piece)
+                    if kept:
+                        kept.account(piece)
                     self._digest.update(plaintext)
                     size += len(plaintext)
         return size
@@ -240,14 +242,14 @@ class _Run:
     @contextmanager
     def _keeping(self, entry: Entry) -> Iterator[KeptWriter | None]:
         """Give what keeps the old tree, if it is kept, to take the contents of a file."""
-        old = self._target.old if self._target else None
-        if old is None:
+        kept = self._target.kept if self._target else None
+        if kept is None:
             yield None
             return
-        with old.adding(entry):
-            old.file.flush()  # another process writes what follows
-            passing.reserve(old.file, entry.stat.st_size)
-            yield old
+        with kept.adding(entry):
+            kept.file.flush()  # another process writes what follows
+            passing.reserve(kept.file, entry.stat.st_size)
+            yield kept
 
     def _new_plain(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
@@ -257,18 +259,18 @@ class _Run:
         return make_like(plain, entry.stat)
 
 
-def _read(source: IO[bytes], old: KeptWriter | None) -> Iterator[Handed]:
+def _read(source: IO[bytes], kept: KeptWriter | None) -> Iterator[Handed]:
     """Yield the contents of a file, which are then kept too, but not accounted for."""
     chunks = passing.chunks(source, SEALED_CHUNK_BYTES)
-    if old is None:
+    if kept is None:
         yield from map(Handed, chunks)
         return
     behind = passing.Behind(source)  # it will be replaced
     for chunk in chunks:
-        old.file.write(chunk)
+        kept.file.write(chunk)
         yield Handed(chunk)
         behind.passed(len(chunk))
-    old.file.flush()
+    kept.file.flush()
 
 
 def _opened(pieces: Iterable[Handed], stream: Stream) -> Iterator[Handed]:
@@ -296,5 +298,5 @@ def _repeat(entry: Entry, target: Target) -> None:
             os.link(target.plain / entry.link, path)
         case Kind.SYMLINK:
             path.symlink_to(entry.link)
-    if target.old:
-        target.old.add(entry)
+    if target.kept:
+        target.kept.add(entry)

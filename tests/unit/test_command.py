@@ -180,6 +180,15 @@ def test_a_link_to_a_signed_file_runs_that_file(built: tuple[VerifiedTrain, Path
     assert run(["python", link], built) == ["python", link]
 
 
+def test_links_in_a_circle(built: tuple[VerifiedTrain, Paths], tmp_path: Path) -> None:
+    circle = tmp_path / "python"
+    circle.symlink_to(circle)
+    command = [str(circle), "/opt/pht_train/train.py"]
+    assert run(command, built)[0] == str(circle)  # that it cannot be executed is found out later
+    with pytest.raises(IntegrityError):
+        run(["python", str(circle)], built)
+
+
 def test_an_interpreter_that_comes_with_the_train_is_refused(
     built: tuple[VerifiedTrain, Paths],
 ) -> None:

@@ -2,8 +2,10 @@
 
 import io
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -27,9 +29,9 @@ def keep(folder: Path, file: io.BytesIO) -> bytes:
 
 def restored(file: io.BytesIO, tmp_path: Path) -> Path:
     """Return a folder that was empty, filled from what was kept."""
-    (tmp_path / "kept").write_bytes(file.getvalue())
     (tmp_path / "back").mkdir()
-    kept.restore(tmp_path / "kept", tmp_path / "back")
+    file.seek(0)
+    kept.restore(file, tmp_path / "back")
     return tmp_path / "back"
 
 
@@ -56,6 +58,34 @@ def test_owners_come_back_for_root_only(
     back = restored(file, tmp_path)
 
     assert {node.owner for node in snapshot(back).values()} == {me}
+
+
+def test_of_a_folder_that_was_not_there_nothing_is_kept(tmp_path: Path) -> None:
+    assert not kept.restore(io.BytesIO(), tmp_path)
+
+
+def test_folders_lose_their_rights_after_those_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    with TemporaryDirectory() as shared:  # where another user may go, unlike below `tmp_path`
+        for name in ("before", "back"):
+            Path(shared, name, *["locked", "inner"] * (name == "before")).mkdir(parents=True)
+        Path(shared, "before", "locked").chmod(0o600)
+        file = io.BytesIO()
+        keep(Path(shared, "before"), file)
+        file.seek(0)
+        if os.geteuid() == 0:
+            for path in (shared, f"{shared}/back"):
+                os.chown(path, 1000, -1)
+            os.seteuid(1000)
+        try:
+            assert kept.restore(file, Path(shared, "back"))
+        finally:
+            os.seteuid(os.getuid())
+            Path(shared, "before", "locked").chmod(0o700)
+            restored = Path(shared, "back", "locked")
+            mode = restored.stat().st_mode
+            restored.chmod(0o700)
+        assert stat.S_IMODE(mode) == 0o600
+        assert (restored / "inner").is_dir()
 
 
 def test_contents_may_be_written_by_somebody_else(tmp_path: Path) -> None:

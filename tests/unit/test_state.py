@@ -249,7 +249,7 @@ def test_going_back_restores_both_trees(phase: Phase, paths: Paths) -> None:
 def test_of_two_trees_both_are_scrubbed_if_one_cannot_come_back(name: str, paths: Paths) -> None:
     state = begin_both(paths)
     work: WorkFolder = getattr(state, name)
-    work.old.unlink()
+    work.kept.unlink()
     require_spent(state, paths)
     assert os.listdir(paths.train) == []
 
@@ -340,7 +340,7 @@ def test_what_the_train_has_changed_among_the_old_results_is_not_put_back(
     damage: Callable[[Path], None], paths: Paths, tmp_path: Path
 ) -> None:
     state = begin(paths)
-    damage(state.results.old)
+    damage(state.results.kept)
     require_spent(state, paths)
     assert os.listdir(tmp_path) == ["opt"]
 
@@ -473,7 +473,7 @@ def test_what_the_train_has_planted_is_gone_before_a_kill_could_have_it_taken_up
         state.start_sealing(b"envelope")
 
     assert document(paths)["pht_visit"]["phase"] == "sealing"
-    assert list(state.results.path.iterdir()) == [state.results.old]
+    assert list(state.results.path.iterdir()) == [state.results.kept]
 
 
 @pytest.mark.parametrize("name", ["pht_results.pht", "pht_results.pht/sealed"])
