@@ -1,5 +1,6 @@
 """The supervised child as PID 1 of a container, and under the engine's own init."""
 
+import errno
 import json
 import subprocess
 import uuid
@@ -131,3 +132,14 @@ def test_ctrl_c_on_the_terminal_of_the_container_reaches_the_train_once(
         terminal.wait_for(f"{{{SIGINT}: 1}}".encode())
         terminal.wait_for(b'"STOPPED"')
         assert started.wait() == 0
+
+
+def test_a_profile_of_seccomp_that_forbids_clone3_does_not_keep_the_train_from_starting(
+    engine: Engine, image: str, tmp_path: Path
+) -> None:
+    forbidden = {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}
+    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [forbidden]}
+    (tmp_path / "profile.json").write_text(json.dumps(profile))
+    options = ["--security-opt", f"seccomp={tmp_path}/profile.json"]
+    done = engine.run(image, *runner("sh", "-c", "exit 7"), options=options)
+    assert report_of(done.stderr) == Report(7, "EXITED", None, None, [], True)

@@ -64,7 +64,7 @@ def test_of_a_folder_that_was_not_there_nothing_is_kept(tmp_path: Path) -> None:
     assert not kept.restore(io.BytesIO(), tmp_path)
 
 
-def test_folders_lose_their_rights_after_those_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_lose_their_rights_after_those_in_them() -> None:
     with TemporaryDirectory() as shared:  # where another user may go, unlike below `tmp_path`
         for name in ("before", "back"):
             Path(shared, name, *["locked", "inner"] * (name == "before")).mkdir(parents=True)

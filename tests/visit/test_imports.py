@@ -13,7 +13,15 @@ from pathlib import Path
 import cryptography
 import pytest
 
-from tests.station import PATIENCE_S, REPOSITORY, RUNS_TRAIN, new_route_train, new_train, settle
+from tests.station import (
+    PATIENCE_S,
+    REPOSITORY,
+    RUNS_TRAIN,
+    new_route_train,
+    new_train,
+    settle,
+    visit,
+)
 
 WATCHES_IMPORTS = """
 import json, sys
@@ -24,7 +32,7 @@ began = False
 
 def watch(event, arguments):
     global began
-    if event == "os.fork":
+    if event in ("os.fork", "os.posix_spawn"):  # for the train, or before for a large file
         began = True
     elif event == "import" and began:
         late.append(arguments[0])
@@ -45,6 +53,10 @@ finally:
 LEAVES = """
 import os, pathlib, sys
 results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+if not list(results.iterdir()):
+    (results / "small").write_text("1")
+    (results / "large").write_bytes(os.urandom(2_500_000))
+    sys.exit()
 (results / "new\\nline \\udcff").write_text("1")
 (results / "a link\\n").symlink_to("elsewhere")
 (pathlib.Path(os.environ["PHT_TRAIN_DIR"]) / "left\\n").touch()
@@ -58,14 +70,19 @@ ENDS = {
 
 
 @pytest.mark.parametrize("new", [new_train, new_route_train])
-@pytest.mark.parametrize("log", ["text", "json"])
+@pytest.mark.parametrize("more", [True, False], ids=["export and JSON", "plain"])
 @pytest.mark.parametrize("end", ENDS)
 def test_nothing_is_imported_once_the_train_has_run(
-    end: str, log: str, new: Callable[..., Path], tmp_path: Path
+    end: str, more: bool, new: Callable[..., Path], tmp_path: Path
 ) -> None:
     root, output = tmp_path / "root", tmp_path / "imports"
     new(root, LEAVES + ENDS[end])
-    settle(root, "station_1", PHT_LOG=log, PHT_EXPORT=str(tmp_path / "train.tar"))
+    settle(root, "station_1")
+    assert visit(root).status == 0
+    if more:
+        settle(root, "station_2", PHT_LOG="json", PHT_EXPORT=str(tmp_path / "train.tar"))
+    else:
+        settle(root, "station_2")
 
     arguments = [REPOSITORY, output, "run", "--root", root, "--", *RUNS_TRAIN]
     subprocess.run(
