@@ -54,8 +54,8 @@ class KeptWriter:
         facts = entry.stat
         size = facts.st_size if entry.kind is Kind.FILE else 0
         attributes = (facts.st_mode, facts.st_uid, facts.st_gid, facts.st_mtime_ns)
-        line = json.dumps((entry.path, entry.kind.value, entry.link, size, *attributes)).encode()
-        line += b"\n"
+        values = (entry.path, entry.kind.value, entry.link, size, *attributes)
+        line = os.fsencode(json.dumps(values, ensure_ascii=False) + "\n")
         self.file.write(line)
         self._mac.update(line)
         self._size = 0
@@ -83,7 +83,7 @@ def restore(kept: IO[bytes], folder: Path) -> bool:
     """
     folders = []
     while line := kept.readline():
-        name, kind, link, size, *attributes = json.loads(line)
+        name, kind, link, size, *attributes = json.loads(os.fsdecode(line))
         path = folder / name
         match Kind(kind):
             case Kind.DIRECTORY:

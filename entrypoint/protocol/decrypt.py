@@ -27,9 +27,7 @@ from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
 from entrypoint.tree import Entry, Kind, check_entry, is_small, make_like, walk
 
-_BLOCK_BYTES = (
-    4096  # at most what a file takes beside its contents, on the disk and where it is kept
-)
+_BLOCK_BYTES = 4096  # what a file takes beside its contents, on the disk or where it is kept
 
 
 class Target(Record):
