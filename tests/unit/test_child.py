@@ -491,6 +491,23 @@ with StopRequest() as stop, subprocess.Popen(["sleep", "600"]) as other:
     assert done.stdout == b"foreign-children None\n"
 
 
+def test_a_kernel_that_lists_no_children_is_refused_before_the_train_starts() -> None:
+    code = """
+from pathlib import Path
+from entrypoint.errors import SystemFailure
+from entrypoint.linux import child
+from entrypoint.linux.stop import StopRequest
+child._CHILDREN = Path("/proc/no-such-file")
+with StopRequest() as stop:
+    try:
+        child.run(["echo", "started"], env={"PATH": "/usr/bin:/bin"}, timeout=None, stop=stop)
+    except SystemFailure as error:
+        print(error.code, "without --init" in error.hint)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE)
+    assert done.stdout == b"no-process-list True\n"
+
+
 def test_a_process_that_cannot_be_killed_is_reported(start: Starter) -> None:
     code = "import os, time\nif os.fork() == 0:\n os.setuid(1000)\n print(flush=True)\n"
     code += " time.sleep(600)\nelse:\n time.sleep(0.5)"

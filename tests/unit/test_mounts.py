@@ -154,6 +154,20 @@ print((is_mount_point(inner), mount_of(inner).read_only))
     assert seen(code, tmp_path) == (False, False)
 
 
+def test_a_mount_that_the_kernel_does_not_list_is_refused(tmp_path: Path) -> None:
+    code = """
+import os
+from entrypoint.errors import SystemFailure
+mount("--rbind", "/proc", new("root/proc"))
+os.chroot(here / "root")
+try:
+    mount_of(Path("/"))
+except SystemFailure as error:
+    print((error.code, "chroot" in error.hint))
+"""
+    assert seen(code, tmp_path) == ("mount-not-listed", True)
+
+
 def test_mounts_below_a_folder(tmp_path: Path) -> None:
     code = """
 for name in ("b", "b/inner", "a", "a"):

@@ -90,8 +90,9 @@ def test_nothing_is_written_outside(path: str, empty_first: bool, tmp_path: Path
     (tmp_path / "outside").write_bytes(b"safe")
     (tmp_path / "to" / "a").mkdir(parents=True)
     write(tmp_path / "pack", {path.format(folder=tmp_path): b"planted"})
-    with pytest.raises(IntegrityError, match="not written by this runner"):
+    with pytest.raises(IntegrityError, match="not written by this runner") as refused:
         apply(tmp_path / "pack", tmp_path / "to", empty_first=empty_first)
+    assert refused.value.code == "pack-forged"
     assert (tmp_path / "outside").read_bytes() == b"safe"
 
 

@@ -7,13 +7,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from entrypoint.author import private_keys
 from entrypoint.author.runner import read_log
 from entrypoint.author.simulate import simulate
-from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, UsageError
+from entrypoint.errors import (
+    MalformedTrain,
+    MissingInput,
+    PhtError,
+    SettingsError,
+    SystemFailure,
+    UsageError,
+)
 from entrypoint.model import GENERATIONS
 from tests import reference, reference_route
 from tests.desk import Said, pht_on_terminal, plant
@@ -412,3 +420,10 @@ def test_folders_that_are_in_use_are_refused(
     refuse(UsageError, "output-exists", train, data, **{option: used})
     refuse(UsageError, "path-inside-train", train, data, **{option: train / "new"})
     assert os.listdir(used) == ["mine"]
+
+
+def test_visits_without_an_image_need_linux(
+    train: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("entrypoint.author.simulate.sys", SimpleNamespace(platform="darwin"))
+    refuse(SystemFailure, "linux-needed", train, data)
