@@ -14,6 +14,7 @@ from tests.containers.bases import make_base
 from tests.containers.daemon import working_engine
 from tests.containers.engine import Engine, Unavailable
 from tests.containers.images import make_master
+from tests.containers.registry import running_registry
 
 Made = TypeVar("Made")
 
@@ -54,6 +55,14 @@ def base_image(engine: Engine) -> str:
 def runner_image(engine: Engine) -> str:
     """The tag of the master image `buster`, on the base image."""
     return or_skip(lambda: make_master(engine, "buster", "bookworm"))
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address, with a slash, of a registry that the engine reaches."""
+    with ExitStack() as stack:
+        running = running_registry(tmp_path_factory.mktemp("registry"))
+        yield or_skip(lambda: stack.enter_context(running))
 
 
 def or_skip(make: Callable[[], Made]) -> Made:

@@ -1,7 +1,4 @@
-"""`examples/station/visit.sh`: a station's whole procedure, killed wherever it changes something.
-
-The registry is a real one on this machine, without encryption or password.
-"""
+"""`examples/station/visit.sh`: a station's procedure, killed wherever it changes something."""
 
 import itertools
 import json
@@ -9,12 +6,10 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,39 +183,6 @@ def arrive(engine: Engine, train_image: str, tmp_path: Path) -> Arrive:
         return site
 
     return build
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address, with a slash, of a registry that runs while the tests of this module do."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        pytest.skip("no docker-registry on the PATH")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"127.0.0.1:{port}"
-    folder = tmp_path_factory.mktemp("registry")
-    config = folder / "config.yml"
-    config.write_text(
-        "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder}}}}}\nhttp: {{addr: '{address}'}}\n"
-    )
-    with subprocess.Popen([program, "serve", config]) as process:
-        wait_for(lambda: socket.create_connection(("127.0.0.1", port)).close())
-        yield f"{address}/"
-        process.terminate()
-
-
-def wait_for(connect: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            connect()
-            return
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 # --- the procedure -------------------------------------------------------------------------------

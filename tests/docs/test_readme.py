@@ -16,9 +16,13 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
-def blocks(kind: str) -> list[str]:
-    """Return what stands in the README between fences that are marked with a kind of test."""
-    return re.findall(rf"<!-- test: {kind} -->\n```\w*\n(.*?)```", README, re.DOTALL)
+def blocks(*kinds: str) -> list[str]:
+    """Return what stands in the README, in its order, between fences marked with kinds of tests.
+
+    `desk` needs the program only, `docker` an engine, `clone` the project's own folder.
+    """
+    marked = rf"<!-- test: (?:{'|'.join(kinds)}) -->\n```\w*\n(.*?)```"
+    return re.findall(marked, README, re.DOTALL)
 
 
 def _rows(heading: str) -> list[list[str]]:
@@ -28,12 +32,13 @@ def _rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in cells] for cells in lines[2:]]
 
 
-def test_the_way_of_author_station_and_researcher_works_as_written(desk: Path) -> None:
-    shown = blocks("author")
-    assert len(shown) == 5
+def test_what_needs_no_engine_works_as_written(desk: Path) -> None:
+    shown = blocks("desk")
+    assert len(shown) == 7
     environment = {
         "PATH": f"{desk / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(desk),
+        "STATION": str(desk / "station"),
     }
     script = "set -eu\n" + "\n".join(shown)
     done = subprocess.run(
@@ -47,7 +52,17 @@ def test_the_way_of_author_station_and_researcher_works_as_written(desk: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
     assert (desk / "desk" / "results" / "patients.txt").read_text() == "3"
     assert (desk / "desk" / "opened" / "patients.txt").read_text() == "2"
+    assert (desk / "desk" / "seen" / "patients.txt").read_text() == "2"
     assert "Traceback" not in done.stderr
+
+
+def test_every_block_of_commands_is_tried() -> None:
+    fences = re.findall(r"(<!-- test: \w+ -->)?\n```sh\n(.*?)```", README, re.DOTALL)
+    untried = [commands for mark, commands in fences if not mark]
+    assert [line.split("#")[0].strip() for line in "".join(untried).splitlines()] == [
+        "make demo",  # tests/examples runs the script that it starts
+        "make test",  # this runs in it
+    ]
 
 
 def test_the_help_in_the_readme_is_what_the_program_prints(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,214 @@
+"""The commands of the README's pages, for authors, stations and researchers, with containers.
+
+They run in the order of the page and as written. What a reader brings is given in variables:
+
+- `REPOSITORY`, `STATION` and `DATA`, as the page asks for them.
+- In the place of PyPI `pip` finds the wheels that master images are built from, and the build
+  backend of the tests; `BASE_IMAGE` is a stand-in for Alpine, and `BUILD` marks what is built.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.containers.bases import make_base
+from tests.containers.engine import Engine
+from tests.containers.fixtures import or_skip
+from tests.containers.images import make_master
+from tests.containers.visitor import Container
+from tests.docs.test_readme import ROOT, blocks
+from tests.station import pht
+
+MASTER, VISIT = "pht-master:slim", "visit"
+"""The names that the page itself gives: to an image, and to a container."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who copies the commands of the page, in a folder of their own or in the clone."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, commands: str, folder: Path | None = None) -> str:
+        """Run a block in a shell of its own, and return what it prints."""
+        done = subprocess.run(
+            ["sh", "-euc", commands],
+            cwd=folder or self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, commands + done.stdout + done.stderr
+        return done.stdout
+
+    def read(self, path: str) -> str:
+        return (self.folder / path).read_text()
+
+
+@pytest.fixture
+def names(engine: Engine) -> Iterator[None]:
+    """Nobody but this test uses the names of the page, and they are again as they were.
+
+    Other sessions wait; a container `visit` of somebody else makes the test fail, and stays.
+    """
+    with Path(tempfile.gettempdir(), f"pht-test-names-{os.getuid()}").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = engine.call("image", "inspect", "--format", "{{.Id}}", MASTER)
+        remove_visit(engine)  # of a session that was killed
+        yield
+        remove_visit(engine)
+        engine.call("rmi", "--force", MASTER)
+        if found.status == 0:
+            engine.must("tag", found.stdout.decode().strip(), MASTER)
+
+
+def remove_visit(engine: Engine) -> None:
+    """Remove the container `visit`, if it is one of a test."""
+    ours = ["--filter", f"name=^/{VISIT}$", "--filter", f"label={engine.label.partition('=')[0]}"]
+    for container in engine.must("ps", "--all", "--quiet", *ours).decode().split():
+        engine.must("rm", "--force", "--volumes", container)
+
+
+@pytest.fixture
+def reader(engine: Engine, registry: str, names: None, tmp_path: Path) -> Reader:
+    """A reader with an empty environment of Python, whose data are those that the page makes."""
+    or_skip(lambda: make_master(engine, "slim", "musl"))  # fetches the wheels, too
+    venv.create(tmp_path / "venv", with_pip=True)
+    wheel_of("flit_core", tmp_path)
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    shutil.copy(ROOT / "examples" / "station" / "visit.sh", tmp_path / "venv" / "bin")
+    given = {
+        "PATH": f"{tmp_path / 'venv' / 'bin'}:{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path),
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": f"{ROOT / 'build' / 'wheels' / 'plain'} {tmp_path}",
+        "PYTHON": sys.executable,
+        "BASE_IMAGE": make_base(engine, "musl"),
+        "BUILD": f"--quiet --label {engine.label}",
+        "REPOSITORY": f"{registry}pht-test-{engine.session}/patients",
+        "STATION": str(tmp_path / "station"),
+        "DATA": str(folder / "data" / "ward-a" / "patients.csv"),
+    }
+    return Reader(folder, {**os.environ, **given})
+
+
+def wheel_of(name: str, folder: Path) -> None:
+    """Pack an installed package of Python as the wheel it came from."""
+    package = distribution(name)
+    with ZipFile(folder / f"{name}-{package.version}-py3-none-any.whl", "w") as wheel:
+        for file in package.files or ():
+            if file.suffix != ".pyc":
+                wheel.write(str(package.locate_file(file)), file)
+
+
+def options(engine: Engine, container: str) -> dict[str, object]:
+    """Return with which options a container was made, but for the folders that it shares."""
+    [made] = json.loads(engine.must("container", "inspect", container))
+    shown = {key: made["Config"].get(key) for key in ("Healthcheck", "StopTimeout", "Volumes")}
+    kept = made["HostConfig"].keys() - {"Binds", "Mounts"}
+    return shown | {key: made["HostConfig"][key] for key in kept}
+
+
+def results(engine: Engine, image: str, reader: Reader, name: str) -> str:
+    """Return the results of the train in an image, which its user opens with the chain verified."""
+    opt = Container(engine, engine.create(image)).take(reader.folder / name)
+    opened = reader.folder / name / "opened"
+    key = reader.folder / "user.private.pem"
+    assert pht("decrypt-results", opt, "--key", key, "--output", opened).status == 0
+    return (opened / "patients.txt").read_text()
+
+
+def test_the_pages_work_as_written_from_the_first_command_to_the_last(
+    engine: Engine, reader: Reader
+) -> None:
+    page = blocks("clone", "desk", "docker")
+    install, write, simulate, create, master, in_containers, build, settle, *page = page
+    query, visit, hand_over, remove, script, on_a_folder, open_results, look = page
+    repository = reader.environment["REPOSITORY"]
+    tags = [f"{repository}:base", f"{repository}:latest"]
+
+    reader.run(install, ROOT)
+    reader.run(write)
+    assert reader.run(simulate).splitlines()[-1] == "3"
+    reader.run(create)
+    reader.run(master, ROOT)
+    assert reader.run(in_containers).splitlines()[-1] == "3"
+    reader.run(build)
+    engine.must("rmi", "--force", *tags)  # the station is another machine
+
+    reader.run(settle)
+    reader.run(query)
+    assert reader.read("query.json") == reader.read("train/query.json")
+    *_, line, status = reader.run(visit).splitlines()
+    assert line.startswith("pht: result=visited status=0 ")
+    assert status == "0"
+    by_hand = options(engine, VISIT)
+    reader.run(hand_over)
+    reader.run(remove)
+    assert not engine.must("ps", "--all", "--quiet", "--filter", f"name=^/{VISIT}$")
+    engine.must("rmi", "--force", *tags)
+    engine.must("pull", "--quiet", tags[1])
+    assert results(engine, tags[1], reader, "by-hand") == "2"
+
+    reader.run(build)  # the script is another way for the same train
+    look_first, leave = script.splitlines()
+    reader.run(look_first)
+    name = f"name=^/pht-{repository.translate(str.maketrans('/:', '--'))}-"
+    [container] = engine.must("ps", "--all", "--quiet", "--filter", name).decode().split()
+    assert options(engine, container) == by_hand
+    reader.run(leave)
+    assert reader.read("review/patients.txt") == "2"
+    engine.must("rmi", "--force", *tags)
+    engine.must("pull", "--quiet", tags[1])
+    assert results(engine, tags[1], reader, "by-script") == "2"
+
+    for commands in (on_a_folder, open_results, look):
+        reader.run(commands)
+    assert reader.read("opened/patients.txt") == reader.read("seen/patients.txt") == "2"
+
+
+def test_what_is_handed_over_by_hand_keeps_its_owners(
+    engine: Engine, runner_image: str, registry: str, names: None, tmp_path: Path
+) -> None:
+    repository = f"{registry}pht-test-{engine.session}/owned"
+    dockerfile = f"""\
+FROM {runner_image}
+RUN mkdir -p /opt/pht_train /opt/pht_results && cd /opt \\
+    && touch train_config.json user_sym_key.key pht_train/root pht_results/user \\
+    && chown 1000 train_config.json pht_results pht_results/user
+USER 1000
+"""
+    built = engine.build("owned", {"Dockerfile": dockerfile.encode()})
+    engine.must("tag", built, f"{repository}:base")
+    engine.create(built, options=["--name", VISIT])
+    [hand_over] = [block for block in blocks("docker") if "docker commit" in block]
+
+    Reader(tmp_path, {**os.environ, "REPOSITORY": repository}).run(hand_over)
+
+    stat = ["-euc", "cd /opt; stat -c '%u %n' *_* pht_*/*"]
+    found = engine.run(f"{repository}:latest", *stat, options=["--entrypoint", "sh"]).stdout
+    assert found.decode().split("\n") == [
+        "1000 pht_results",
+        "0 pht_train",
+        "1000 train_config.json",
+        "0 user_sym_key.key",
+        "1000 pht_results/user",
+        "0 pht_train/root",
+        "",
+    ]
