@@ -38,7 +38,7 @@ class Order:
     grace: float = 5.0
     reap_limit: float = 10.0
     ignored: tuple[int, ...] = ()
-    path: str = os.defpath
+    path: str = "/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tests.station import settle
 @pytest.fixture(scope="session")
 def train_image(engine: Engine, runner_image: str) -> str:
     """The image of trains that are started as `python /opt/pht_train/train.py`."""
-    return build_image(engine, runner_image, name="train")
+    return build_image(engine, runner_image, name="train-" + runner_image.partition(":")[2])
 
 
 @pytest.fixture

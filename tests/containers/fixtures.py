@@ -6,6 +6,7 @@ that into a failure.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from typing import TypeVar
 
 import pytest
@@ -17,6 +18,12 @@ from tests.containers.images import make_master
 from tests.containers.registry import running_registry
 
 Made = TypeVar("Made")
+
+on_each_base = pytest.mark.parametrize(
+    "runner_image", ["bookworm", "trixie", "musl"], indirect=True
+)
+on_each_libc = pytest.mark.parametrize("runner_image", ["bookworm", "musl"], indirect=True)
+"""For tests of visits: on which bases the master image is made."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -46,15 +53,21 @@ def engine() -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def base_image(engine: Engine) -> str:
-    """The tag of a Debian with `python3` and `python`, without the runner."""
-    return or_skip(lambda: make_base(engine, "bookworm"))
+def base_image(engine: Engine, request: pytest.FixtureRequest) -> str:
+    """The tag of a base, unless parametrised a Debian with `python3` and `python`."""
+    return or_skip(lambda: make_base(engine, getattr(request, "param", "bookworm")))
 
 
 @pytest.fixture(scope="session")
-def runner_image(engine: Engine) -> str:
-    """The tag of the master image `buster`, on the base image."""
-    return or_skip(lambda: make_master(engine, "buster", "bookworm"))
+def make_runner(engine: Engine) -> Callable[[str], str]:
+    """What makes a master image on a base, only once in a session, and returns its tag."""
+    return cache(lambda base: make_master(engine, "slim" if base == "musl" else "buster", base))
+
+
+@pytest.fixture(scope="session")
+def runner_image(make_runner: Callable[[str], str], request: pytest.FixtureRequest) -> str:
+    """The tag of the master image on a base, unless parametrised `buster` on bookworm."""
+    return or_skip(lambda: make_runner(getattr(request, "param", "bookworm")))
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from tests.terminal import Terminal
 from tests.unruly import CHAIN, COUNTING, LEAVING
 
 REPOSITORY = Path(__file__).parents[2]
+pytestmark = pytest.mark.parametrize("base_image", ["bookworm", "trixie", "musl"], indirect=True)
+
 PLACES = [pytest.param([], id="pid 1"), pytest.param(["--init"], id="init")]
 """Options that make the runner PID 1, or a child of the engine's init."""
 
@@ -29,8 +31,10 @@ def image(engine: Engine, base_image: str) -> str:
     sources = [*REPOSITORY.glob("entrypoint/*.py"), *REPOSITORY.glob("entrypoint/linux/*.py")]
     sources += [REPOSITORY / "tests/__init__.py", REPOSITORY / "tests/supervised.py"]
     files = {f"pht/{path.relative_to(REPOSITORY)}": path.read_bytes() for path in sources}
-    dockerfile = f"FROM {base_image}\nCOPY pht /pht\nWORKDIR /pht\n"
-    return engine.build("supervised", {"Dockerfile": dockerfile.encode(), **files})
+    compiled = 'RUN ["python3", "-c", "import tests.supervised"]'  # which not every base is
+    dockerfile = f"FROM {base_image}\nCOPY pht /pht\nWORKDIR /pht\n{compiled}\n"
+    name = "supervised-" + base_image.partition(":")[2]
+    return engine.build(name, {"Dockerfile": dockerfile.encode(), **files})
 
 
 @pytest.fixture

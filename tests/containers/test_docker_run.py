@@ -9,6 +9,7 @@ import pytest
 
 from tests import reference
 from tests.containers.engine import Engine
+from tests.containers.fixtures import on_each_libc
 from tests.containers.visitor import (
     COUNTS,
     FIRST,
@@ -30,12 +31,12 @@ PLACES = [pytest.param([], id="PID 1"), pytest.param(["--init"], id="under an in
 SIGNALS = (*range(34, 65, 10), *(10, 12, 14, 16, 18, 23, 24, 26, 27, 28, 29, 30), *(3, 1, 2, 15))
 """What a train may wait for: some that work in real time, most others, and those that stop it."""
 
-TAKES_SIGNALS = f"""
+TAKES_SIGNALS = """
 import os, signal
 arrived, tell = os.pipe()
 os.set_blocking(tell, False)
 signal.set_wakeup_fd(tell)
-for number in {SIGNALS}:
+for number in {signals}:
     signal.signal(number, lambda *_: None)
 print("ready", flush=True)
 got = []
@@ -160,26 +161,33 @@ def test_a_train_that_needs_more_memory_than_it_may_have_fails_and_is_taken_back
     assert_taken_back(visitor, opt, tmp_path / "after")
 
 
+@pytest.mark.parametrize(
+    ("runner_image", "signals"),
+    [("bookworm", SIGNALS), ("musl", SIGNALS[1:])],  # musl keeps 34 for itself
+    indirect=["runner_image"],
+    ids=["bookworm", "musl"],
+)
 @pytest.mark.parametrize("init", PLACES)
 def test_every_signal_reaches_the_train(
-    init: list[str], engine: Engine, train_image: str, tmp_path: Path
+    signals: tuple[int, ...], init: list[str], engine: Engine, train_image: str, tmp_path: Path
 ) -> None:
-    opt = arrived(tmp_path, TAKES_SIGNALS)
+    opt = arrived(tmp_path, TAKES_SIGNALS.format(signals=signals))
     visitor = Container.create(engine, train_image, opt, [*ID, *KEY, *init])
     visitor.start()
     visitor.wait_until(lambda running: running.said(b"ready"))
-    for position, number in enumerate(SIGNALS, start=1):
+    for position, number in enumerate(signals, start=1):
         engine.must("kill", "--signal", str(number), visitor.id)
-        got = b"\n%s\n" % " ".join(map(str, SIGNALS[:position])).encode()
-        if number != SIGNALS[-1]:
+        got = b"\n%s\n" % " ".join(map(str, signals[:position])).encode()
+        if number != signals[-1]:
             visitor.wait_until(functools.partial(Container.said, text=got))
 
     done = visitor.ended()
 
-    assert done.stdout.splitlines()[-1].split() == [str(number).encode() for number in SIGNALS]
+    assert done.stdout.splitlines()[-1].split() == [str(number).encode() for number in signals]
     assert (done.status, done.facts["result"]) == (131, "stopped")
 
 
+@on_each_libc
 @pytest.mark.parametrize("init", PLACES)
 def test_a_stop_while_the_train_is_verified_leaves_it_as_it_is(
     init: list[str], engine: Engine, train_image: str, tmp_path: Path
@@ -197,6 +205,7 @@ def test_a_stop_while_the_train_is_verified_leaves_it_as_it_is(
     assert_taken_back(visitor, opt, tmp_path / "after")
 
 
+@on_each_libc
 @pytest.mark.parametrize("init", PLACES)
 def test_a_stop_while_the_results_are_decrypted_takes_the_visit_back(
     init: list[str], engine: Engine, train_image: str, tmp_path: Path

@@ -8,6 +8,7 @@ import pytest
 
 from tests import reference, reference_route
 from tests.containers.engine import Engine
+from tests.containers.fixtures import on_each_base
 from tests.containers.visitor import (
     COUNTS,
     FIRST,
@@ -27,6 +28,7 @@ from tests.station import opened
 KILLED, UNFINISHED = 137, 75
 
 
+@on_each_base
 @pytest.mark.parametrize("init", [[], ["--init"]], ids=["PID 1", "under an init"])
 @pytest.mark.parametrize(
     ("script", "command", "status"),
@@ -59,6 +61,7 @@ def test_the_status_of_a_train_that_fails_is_passed_on_and_the_old_state_put_bac
     assert_taken_back(container, opt, tmp_path / "after")
 
 
+@on_each_base
 @pytest.mark.parametrize(
     ("script", "status"),
     [(WAITS, 143), (TELLS + WAITS, 3)],
@@ -138,9 +141,16 @@ def test_encrypted_code_is_open_only_while_a_visit_is(
 
 
 @pytest.mark.parametrize(
-    ("how", "init"),
-    [("kill", []), ("stop", []), ("stop", ["--init"])],
-    ids=["kill", "stop", "stop under an init"],
+    ("how", "init", "runner_image"),
+    [
+        ("kill", [], "bookworm"),
+        ("stop", [], "bookworm"),
+        ("stop", ["--init"], "bookworm"),
+        ("stop", ["--init"], "trixie"),
+        ("stop", [], "musl"),
+    ],
+    indirect=["runner_image"],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
 def test_a_visit_interrupted_while_sealing_is_finished_without_a_second_run(
     how: str,
