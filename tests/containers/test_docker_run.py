@@ -187,7 +187,6 @@ def test_every_signal_reaches_the_train(
     assert (done.status, done.facts["result"]) == (131, "stopped")
 
 
-@on_each_libc
 @pytest.mark.parametrize("init", PLACES)
 def test_a_stop_while_the_train_is_verified_leaves_it_as_it_is(
     init: list[str], engine: Engine, train_image: str, tmp_path: Path

@@ -1,9 +1,11 @@
 """How master images are built: without network, the same each time, only from what is locked."""
 
+import io
 import json
 import os
 import re
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -12,12 +14,16 @@ from entrypoint import __version__
 from tests.containers.engine import Engine, Finished
 from tests.containers.images import REPOSITORY, make
 from tests.images.conftest import Master
-from tests.images.test_contract import inspect
+from tests.images.test_contract import LABEL, inspect
 
 INPUT = (".dockerignore", "entrypoint", "master_images", "build/wheels/plain")
 """What an image is built from."""
 
 of_slim = pytest.mark.parametrize("master", [("slim", "musl")], indirect=True, ids=["slim"])
+of_slim_and_buster = pytest.mark.parametrize(
+    "master", [("slim", "musl"), ("buster", "bookworm")], indirect=True, ids=["slim", "buster"]
+)
+YEAR_1980, EPOCH = 315_532_800, 1_000_000_000
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +49,45 @@ def build(engine: Engine, tree: Path, master: Master, *options: str) -> Finished
     return engine.call("build", *fixed, *given, *options, str(tree))
 
 
-@of_slim
+@of_slim_and_buster
 def test_the_same_tree_gives_the_same_layers(engine: Engine, tree: Path, master: Master) -> None:
     tag = f"pht-test-{engine.session}:again"
     done = build(engine, tree, master, "--tag", tag)
     assert done.status == 0, done.stderr.decode()
     first, second = (inspect(engine, name)["RootFS"]["Layers"] for name in (master.tag, tag))
     assert first == second
+
+
+@of_slim_and_buster
+def test_all_that_an_image_adds_has_the_date_that_is_told(
+    engine: Engine, tree: Path, master: Master
+) -> None:
+    tag = f"pht-test-{engine.session}:dated"
+    done = build(engine, tree, master, "--tag", tag, "--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}")
+    assert done.status == 0, done.stderr.decode()
+    assert {member.mtime for member in added(engine, tag)} == {EPOCH}
+    assert {member.mtime for member in added(engine, master.tag)} == {YEAR_1980}
+
+
+def added(engine: Engine, tag: str) -> list[tarfile.TarInfo]:
+    """Return what the uppermost layer of an image holds."""
+    with tarfile.open(fileobj=io.BytesIO(engine.must("save", tag))) as image:
+        manifest = image.extractfile("manifest.json")
+        assert manifest is not None
+        layer = image.extractfile(json.load(manifest)[0]["Layers"][-1])
+        with tarfile.open(fileobj=layer) as members:
+            return members.getmembers()
+
+
+@of_slim
+def test_the_labels_say_where_the_source_is(engine: Engine, master: Master) -> None:
+    tag = f"pht-test-{engine.session}:told"
+    told = {"REVISION": "0123abc", "SOURCE": "https://git.example.org/pht"}
+    options = {"BUILD": f"--quiet --label {engine.label}", "BASE_IMAGE": master.base}
+    assert make("image", IMAGE=master.name, TAG=tag, **options, **told).returncode == 0
+    labels = inspect(engine, tag)["Config"]["Labels"]
+    assert labels[f"{LABEL}revision"] == told["REVISION"]
+    assert labels[f"{LABEL}source"] == told["SOURCE"]
 
 
 @of_slim

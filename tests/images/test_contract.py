@@ -7,6 +7,7 @@ from typing import Any
 
 from entrypoint import __version__
 from tests.containers.engine import Engine, Finished
+from tests.containers.images import make
 from tests.containers.visitor import (
     COUNTS,
     SECOND,
@@ -53,7 +54,9 @@ def test_its_labels_say_what_it_is(engine: Engine, master: Master) -> None:
     assert "Debian" not in labels[f"{LABEL}title"]
     assert labels[f"{LABEL}version"] == __version__
     assert labels[f"{LABEL}base.name"] == master.base
-    assert {f"{LABEL}revision", f"{LABEL}source"} <= labels.keys()
+    shown = make("--dry-run", "image").stdout
+    assert labels[f"{LABEL}revision"] == re.findall(r"REVISION=(\S*)", shown)[0]
+    assert labels[f"{LABEL}source"] == re.findall(r"SOURCE='(.*)'", shown)[0]
 
 
 def test_it_adds_one_layer_to_its_base_without_a_run(engine: Engine, master: Master) -> None:
