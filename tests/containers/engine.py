@@ -111,9 +111,15 @@ class Engine:
         """Whether an image is on this machine."""
         return self.call("image", "inspect", tag).status == 0
 
+    def address(self) -> str:
+        """Return where the engine is, for a program that does not read the client's contexts."""
+        form = "{{.Endpoints.docker.Host}}"
+        return self.must("context", "inspect", "--format", form).decode().strip()
+
     def copy_in(self, container: str, folder: str, archive: bytes) -> None:
         """Unpack a tar into a folder of a container, with the owners that the tar names."""
-        self.must("cp", "--archive", "-", f"{container}:{folder}", stdin=archive)
+        # With --archive all of it would belong to the user of the container.
+        self.must("cp", "-", f"{container}:{folder}", stdin=archive)
 
     def copy_out(self, container: str, path: str) -> bytes:
         """Return a path of a container as a tar, in the order that the engine archives it."""

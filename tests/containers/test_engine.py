@@ -1,8 +1,10 @@
 """The container tests stand on this harness, so it is tested first."""
 
+import io
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -128,6 +130,21 @@ def test_a_container_keeps_its_files_between_two_starts(engine: Engine, base_ima
     assert engine.start(container).stdout == b"old x\n"
     assert engine.start(container).stdout == b"old xx\n"
     assert unpack(engine.copy_out(container, "/opt/log")) == {"log/visits": b"old xx"}
+
+
+def test_what_is_copied_in_keeps_its_owner(engine: Engine, base_image: str) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        entry = tarfile.TarInfo("owned")
+        entry.uid = 4321
+        archive.addfile(entry)
+    program = "import os; print(os.stat('/opt/owned').st_uid)"
+    options = ["--user", "root"]
+    container = engine.create(base_image, "python3", "-c", program, options=options)
+
+    engine.copy_in(container, "/opt", packed.getvalue())
+
+    assert engine.start(container).stdout == b"4321\n"
 
 
 def test_nothing_of_a_test_session_is_left(engine: Engine, base_image: str) -> None:

@@ -98,18 +98,13 @@ class Journey:
         done = subprocess.run(
             [self.published, "-I", PUBLISHED_STATION, self.repository, *options],
             capture_output=True,
-            env={**os.environ, "DOCKER_HOST": self._address()},
+            env={**os.environ, "DOCKER_HOST": self.engine.address()},
             timeout=PATIENCE_S,
             check=False,
         )
         if done.returncode != 0:
             raise VisitFailed(done.stderr.decode())
         return done.stdout
-
-    def _address(self) -> str:
-        """Return where the engine is: the published package does not read the client's contexts."""
-        form = "{{.Endpoints.docker.Host}}"
-        return self.engine.must("context", "inspect", "--format", form).decode().strip()
 
     def _container(self, tag: str, *options: str) -> Container:
         return Container(
