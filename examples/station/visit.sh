@@ -12,10 +12,10 @@
 #   -p          pull the train first, and push it in the end
 #   OPTION      more options of `docker create` for a visit that begins, such as --memory 4g
 #
-# Whatever interrupts it, the same line goes on where it was; one with other options is refused, and so
-# is another train in the place of this one. It ends with 0 only if the sealed train is
-# REPOSITORY:latest (with -r: if the results can be looked at), else with the status of the visit. Where
-# there is flock(1), a second run beside the first is refused.
+# Whatever interrupts it, the same line goes on where it was, and changes nothing once the train is
+# handed over; one with other options is refused, and so is another train in the place of this one. It
+# ends with 0 only if the sealed train is REPOSITORY:latest (with -r: if the results can be looked at),
+# else with the status of the visit. Where there is flock(1), a second run beside the first is refused.
 set -eu
 
 say() { printf 'visit.sh: %s\n' "$1" >&2; }
@@ -45,11 +45,15 @@ of_image() { docker image inspect --format "{{$2}}" "$repository:$1"; }
 
 is_running() { [ "$(of_run .State.Running)" = true ]; }
 
+# Also after a start that the engine has refused.
+was_never_started() { [ "$(of_run .State.Status)" = created ]; }
+
 # The hand-over of this very visit may already have replaced what has arrived.
+is_committed() { [ "$(of_image latest 'index .Config.Labels "pht.visit"')" = "$(of_run .Id)" ]; }
+
 is_same_train() {
     [ "$(of_image base .Id)" = "$(of_run 'index .Config.Labels "pht.base"')" ] || return 1
-    [ "$(of_image latest .Id)" = "$(of_run .Image)" ] ||
-        [ "$(of_image latest 'index .Config.Labels "pht.visit"')" = "$(of_run .Id)" ]
+    [ "$(of_image latest .Id)" = "$(of_run .Image)" ] || is_committed
 }
 
 check_train() {
@@ -66,6 +70,15 @@ check_options() {
     say "$run began with other options. To finish it, start this with those, which are shown by"
     say "  docker container inspect --format '{{index .Config.Labels \"pht.options\"}}' $run"
     fail "for other options, give it up with docker rm --volumes $run, and begin anew"
+}
+
+# What a terminal has mixed up, or no log keeps, does not say how a visit ended; and --rm would remove
+# the sealed train.
+check_end_can_be_read() {
+    [ "$(of_run '.Config.Tty}} {{.HostConfig.AutoRemove')" != "false false" ] ||
+        ! docker logs "$run" >/dev/null || return 0
+    docker rm --volumes "$run" >/dev/null
+    fail "no visit was made: leave out -t and --rm, and if docker logs fails, add -- --log-driver local"
 }
 
 # How the last start ended: the exit status of the container and what it said last.
@@ -87,7 +100,10 @@ says() {
 is_true_line() { says status "$status" && [ "$status" != 137 ]; }
 
 # The configuration itself says so; an engine that was killed may tell a wrong exit status.
-is_unfinished() { docker cp "$run:/opt/train_config.json" - 2>/dev/null | grep -q '"pht_unfinished"'; }
+is_finished() {
+    docker cp "$run:/opt/train_config.json" - >"$work/config.tar" || return 1
+    ! grep -q '"pht_unfinished"' "$work/config.tar"
+}
 
 is_sealed() {
     is_true_line || return 1
@@ -96,16 +112,51 @@ is_sealed() {
         76) says code already-visited || return 1 ;;
         *) return 1 ;;
     esac
-    ! is_unfinished
+    is_finished
 }
 
-# Whether nothing is lost with the container. A command that is no visit ends with 0 and any line.
+# A visit changes the configuration before anything else.
+is_as_arrived() {
+    renew "$old" "$(of_run .Image)" &&
+        docker cp "$old:/opt/train_config.json" "$work/before" &&
+        docker cp "$run:/opt/train_config.json" "$work/now" &&
+        cmp -s "$work/before" "$work/now"
+}
+
+# Whether something proves that nothing is lost with the container.
 is_worthless() {
+    was_never_started && return
     if is_true_line && says state spent; then return 0; fi
-    if [ "$status" != 0 ]; then
-        is_true_line && says state unchanged || return 1
+    is_finished && is_as_arrived
+}
+
+# The client writes the proxies of its configuration, with their passwords, into every container, and so
+# into the train. Of this configuration only the way to the engine is kept.
+create() {
+    if [ ! -e "$work/client" ]; then
+        mkdir "$work/client"
+        client=$(absolute "${DOCKER_CONFIG:-${HOME-}/.docker}")
+        for name in contexts ca.pem cert.pem key.pem; do
+            ln -s "$client/$name" "$work/client/"
+        done
     fi
-    ! is_unfinished
+    context=$(docker context inspect --format '{{.Name}}')
+    docker --config "$work/client" --context "$context" create --pull never "$@" >/dev/null
+}
+
+# renew NAME IMAGE: a container to copy from or to; it is never started.
+renew() {
+    docker rm --force --volumes "$1" >/dev/null 2>&1 || true
+    create --network none --name "$1" "$2"
+}
+
+# Onto the image as it was built, never onto the one that has arrived: copying deletes nothing, so
+# results that the train has removed would travel on and break its hash at the next station.
+create_next() {
+    renew "$next" "$repository:base"
+    volumes=$(docker container inspect --format '{{range .Mounts}}{{.Destination}} {{end}}' "$next")
+    [ -z "$volumes" ] ||
+        fail "what lies in a volume is in no image: have $repository built without VOLUME $volumes"
 }
 
 # field NAME PATH: one of --mount, whose value is a line of CSV: a path may hold a comma.
@@ -124,8 +175,8 @@ create_run() {
             --env "TRAIN_DATA_PATH=$target" "$@"
     fi
     base=$(of_image base .Id)
-    docker create --pull never --name "$run" --label "pht.base=$base" --label "pht.options=$options" \
-        "$@" "$repository:latest" >/dev/null
+    create --name "$run" --label "pht.base=$base" --label "pht.options=$options" \
+        "$@" "$repository:latest"
 }
 
 # Starting the same container again finishes or takes back what was interrupted.
@@ -145,13 +196,18 @@ make_visit() {
     if [ "$status" = 137 ]; then
         say "it was killed, perhaps for want of memory; started again, it has the same options"
         say "for others it must be given up: it begins anew then, with the train as it has arrived"
+    elif ! is_true_line; then
+        say "docker logs $run does not say how it ended: the train in it may be sealed"
     fi
     fail "not finished: start this again, or give it up with docker rm --volumes $run" "$code"
 }
 
 show_results() {
     mkdir "$work/opt"
-    for path in $paths; do docker cp "$run:/opt/$path" "$work/opt/"; done
+    for path in $paths; do
+        # Some published stations never write this one.
+        docker cp "$run:/opt/$path" "$work/opt/" || [ "$path" = user_sym_key.key ]
+    done
     id=$(sed -n 's/^STATION_ID=//p' "$station/station.env")
     set -- --station "$id" --key "$station/private_key.pem"
     if [ -e "$station/private_key.password" ]; then
@@ -161,20 +217,20 @@ show_results() {
     say "to hand the train over, start this again without -r"
 }
 
-# Onto the image as it was built, never onto the one that has arrived: copying deletes nothing, so
-# results that the train has removed would travel on and break its hash at the next station.
-hand_over() {
-    check_train # another may have come during the visit
-    docker rm --force --volumes "$next" >/dev/null 2>&1 || true
-    docker create --pull never --name "$next" "$repository:base" >/dev/null
+put_on_board() {
     for path in $paths; do
-        { docker cp --archive "$run:/opt/$path" - || : >"$work/failed"; } |
-            docker cp --archive - "$next:/opt"
-        [ ! -e "$work/failed" ] || fail "cannot copy $path out of $run"
+        # With --archive all of it would belong to the user of the image.
+        { docker cp "$run:/opt/$path" - || : >"$work/failed"; } | docker cp - "$next:/opt"
+        [ ! -e "$work/failed" ] || fail "cannot copy $path out of $run: start this again"
     done
     docker commit --change "LABEL pht.visit=$(of_run .Id)" "$next" "$repository:latest" >/dev/null
+}
+
+hand_over() {
+    check_train # another may have come during the visit
+    is_committed || put_on_board
     [ -z "$remote" ] || docker push "$repository:latest"
-    docker rm --volumes "$next" "$run" >/dev/null
+    docker rm --volumes "$run" >/dev/null
     say "handed over as $repository:latest"
 }
 
@@ -205,10 +261,8 @@ options=$(printf '%s\n' "-s $station" "-d $data" -- "$@")
 run=pht-$(printf '%s' "$repository" | tr -c 'A-Za-z0-9_.-' -)
 run=$run-$(printf '%s' "$repository" | cksum | cut -d ' ' -f 1)
 next=$run-next
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
+old=$run-old
+paths='pht_train pht_results train_config.json user_sym_key.key'
 
 # Held by this process alone: a client that outlives a killed script must not keep the lock.
 if command -v flock >/dev/null; then
@@ -217,23 +271,30 @@ if command -v flock >/dev/null; then
     docker() { command docker "$@" 9>&-; }
 fi
 
-if ! exists "$run"; then
-    if [ -n "$remote" ]; then
-        docker pull "$repository:base"
-        docker pull "$repository:latest"
-    fi
-    create_run "$@"
+end() {
+    rm -rf "$work"
+    docker rm --force --volumes "$next" "$old" >/dev/null 2>&1 || true
+}
+work=$(mktemp -d)
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+if [ -n "$remote" ] && ! exists "$run"; then
+    docker pull "$repository:base"
+    docker pull "$repository:latest"
 fi
+create_next
+exists "$run" || create_run "$@"
 check_train
 check_options
+if was_never_started; then check_end_can_be_read; fi
 make_visit
-paths='pht_train pht_results train_config.json'
-# Some published stations never write it.
-if docker cp "$run:/opt/user_sym_key.key" - >/dev/null 2>&1; then
-    paths="$paths user_sym_key.key"
-fi
 if [ -n "$review" ]; then
     show_results
+elif is_as_arrived; then
+    docker rm --volumes "$run" >/dev/null
+    say "nothing to do: the visit was handed over before, as $repository:latest"
 else
     hand_over
 fi

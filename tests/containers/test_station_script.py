@@ -62,13 +62,25 @@ CLIENT = """\
 #!/bin/sh
 "{docker}" "$@"
 status=$?
-case $1 in create | start | commit | rm)
+case "$1 $*" in create* | *" create "* | start* | commit* | rm*)
     echo "$1" >>"{calls}"
     [ "$(wc -l <"{calls}")" != {number} ] || kill -9 0
 esac
 exit $status
 """
 """A client that kills the script which calls it, and itself, behind the call of this number."""
+
+FAILS_ONCE = """\
+#!/bin/sh
+case $1 in
+    start) touch "{mark}" ;;
+    {command}) if [ -e "{mark}" ]; then rm "{mark}"; exit {status}; fi ;;
+esac
+exec "{docker}" "$@"
+"""
+"""A client one of whose calls, the first behind the train, gives nothing."""
+
+PROXY_PASSWORD = "password-of-the-proxy"
 
 _NUMBERS = itertools.count()
 
@@ -109,9 +121,15 @@ class Site:
             start_new_session=True,
         )
 
-    def visit(self, *options: str | Path, at: str = FIRST, more: Sequence[str] = ()) -> Done:
-        """Run the script to its end."""
-        return finish(self.begin(*options, at=at, more=more))
+    def visit(
+        self,
+        *options: str | Path,
+        at: str = FIRST,
+        programs: Path | None = None,
+        more: Sequence[str] = (),
+    ) -> Done:
+        """Run the script to its end; see `begin`."""
+        return finish(self.begin(*options, at=at, programs=programs, more=more))
 
     def image(self, tag: str) -> Container:
         return Container(self.engine, self.engine.create(f"{self.repository}:{tag}"))
@@ -127,11 +145,16 @@ class Site:
         form = "{{.Id}}"
         return self.engine.must("image", "inspect", "--format", form, *names).decode().split()
 
-    def containers(self) -> list[Container]:
-        """Return the script's containers."""
+    def containers(self, *more: str) -> list[Container]:
+        """Return the script's containers, those that `more` filters let through."""
         name = f"name=^/pht-{self.repository.translate(str.maketrans('/:', '--'))}-"
-        found = self.engine.must("ps", "--all", "--quiet", "--filter", name).decode().split()
-        return [Container(self.engine, container) for container in found]
+        found = self.engine.must("ps", "--all", "--quiet", "--filter", name, *more)
+        return [Container(self.engine, container) for container in found.decode().split()]
+
+    def visiting(self) -> Container:
+        """Return the container of the visit, beside which there may be others."""
+        [container] = self.containers("--filter", "label=pht.options")
+        return container
 
     def assert_handed_over(self, folder: Path, *stations: str) -> None:
         """Check that `latest` is the sealed train of these stops, and nothing else is left."""
@@ -152,6 +175,10 @@ Arrive = Callable[..., Site]
 builds the train, by default as one of the flat generation, and what then changes it."""
 
 
+Client = Callable[..., Path]
+"""Takes the source of a program `docker` and what stands in its braces; gives its folder."""
+
+
 @pytest.fixture
 def pht_program(tmp_path: Path) -> Path:
     """A folder with the command `pht`, as on the host of a station."""
@@ -161,6 +188,21 @@ def pht_program(tmp_path: Path) -> Path:
     (folder / "pht").write_text(command)
     (folder / "pht").chmod(0o755)
     return folder
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    """A function that makes a `docker` of a text and gives its folder."""
+
+    def make(text: str, **values: object) -> Path:
+        folder = tmp_path / "client"
+        folder.mkdir(exist_ok=True)
+        docker = folder / "docker"
+        docker.write_text(text.format(docker=shutil.which("docker"), **values))
+        docker.chmod(0o755)
+        return folder
+
+    return make
 
 
 @pytest.fixture
@@ -216,19 +258,56 @@ def test_a_train_is_looked_at_and_handed_from_station_to_station(
         site.assert_handed_over(tmp_path / str(number), *STATIONS[:number])
 
 
-def test_a_visit_that_was_made_already_is_handed_over_as_it_is(
-    arrive: Arrive, tmp_path: Path
-) -> None:
+def test_a_visit_that_was_handed_over_is_left_as_it_is(arrive: Arrive, tmp_path: Path) -> None:
     site = arrive()
     assert site.visit().status == 0
+    before = site.ids()
 
     done = site.visit()
 
     assert (done.status, done.stdout) == (0, b""), done.stderr
     assert "code=already-visited" in done.stderr
-    said = done.stderr.splitlines()[-1]
-    assert said == f"visit.sh: handed over as {site.repository}:latest"
+    assert done.stderr.splitlines()[-1].startswith("visit.sh: nothing to do: ")
+    assert site.ids() == before
     site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+def test_a_train_keeps_its_owners_from_station_to_station(
+    arrive: Arrive, engine: Engine, tmp_path: Path
+) -> None:
+    site = arrive()
+    dockerfile = f'FROM {site.repository}:base\nRUN ["chown", "-R", "4321", "/opt"]\n'
+    owned = engine.build("owned", {"Dockerfile": dockerfile.encode()})
+    for tag in ("base", "latest"):
+        engine.must("tag", owned, f"{site.repository}:{tag}")
+
+    for station in STATIONS[:2]:
+        done = site.visit(at=station, more=["--", "--user", "4321"])
+        assert (done.status, done.stdout) == (0, b"aboard\n"), done.stderr
+
+    site.assert_handed_over(tmp_path / "after", *STATIONS[:2])
+
+
+def test_no_train_gets_the_proxies_of_the_client(
+    arrive: Arrive, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = arrive("import os; print(dict(os.environ))\n" + RENAMES)
+    host = engine.address()
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", os.path.relpath(tmp_path / "client"))
+    engine.must("context", "create", "ward", "--docker", f"host={host}")
+    proxies = {"default": {"httpProxy": f"http://user:{PROXY_PASSWORD}@proxy:3128"}}
+    config = {"currentContext": "ward", "proxies": proxies}
+    (tmp_path / "client" / "config.json").write_text(json.dumps(config))
+
+    done = site.visit()
+
+    assert done.status == 0, done.stderr
+    assert PROXY_PASSWORD not in done.stdout.decode()
+    image = f"{site.repository}:latest"
+    assert PROXY_PASSWORD not in engine.must("image", "inspect", image).decode()
+    careless = engine.must("inspect", engine.create(image)).decode()
+    assert PROXY_PASSWORD in careless, "this client writes nothing"
 
 
 def test_only_the_paths_of_the_train_differ_from_the_image_that_was_built(
@@ -260,7 +339,7 @@ def test_the_data_are_seen_where_trains_expect_them(arrive: Arrive, data: Path) 
 
 
 def test_a_station_without_the_key_file_of_the_user_is_no_obstacle(
-    arrive: Arrive, tmp_path: Path
+    arrive: Arrive, pht_program: Path, tmp_path: Path
 ) -> None:
     def visited(opt: Path) -> None:
         (opt / "pht_results" / "1").write_text("left here")
@@ -270,11 +349,11 @@ def test_a_station_without_the_key_file_of_the_user_is_no_obstacle(
 
     site = arrive(change=visited)
 
-    done = site.visit()
+    done = site.visit("-r", tmp_path / "review", programs=pht_program)
 
     assert (done.status, "code=already-visited" in done.stderr) == (0, True), done.stderr
-    opt = site.image("latest").take(tmp_path / "after")
-    assert opened(opt, FIRST) == {"1": b"left here"}
+    assert (tmp_path / "review" / "1").read_text() == "left here"
+    assert site.visit().status == 0
     assert site.containers() == []
 
 
@@ -321,15 +400,20 @@ def test_a_train_comes_from_a_registry_and_goes_there(
 
 @pytest.mark.parametrize(
     ("script", "command", "status"),
-    [("raise SystemExit(3)", None, 3), ("", "help", 1), ("", "inspect", 1)],
-    ids=["the train fails", "no visit", "another command"],
+    [
+        ("raise SystemExit(3)", None, 3),
+        ("", 'CMD ["help"]', 1),
+        ("", 'CMD ["inspect"]', 1),
+        ("", 'ENTRYPOINT ["absent"]', 127),
+    ],
+    ids=["the train fails", "no visit", "another command", "no program"],
 )
 def test_what_is_no_visit_changes_nothing(
     script: str, command: str | None, status: int, arrive: Arrive
 ) -> None:
     site = arrive(script)
     if command:
-        change = ["--change", f'CMD ["{command}"]']
+        change = ["--change", command]
         site.engine.must("commit", *change, site.image("base").id, f"{site.repository}:latest")
     before = site.engine.must("image", "inspect", f"{site.repository}:latest")
 
@@ -391,7 +475,7 @@ def test_a_train_that_fakes_the_end_and_is_killed_is_neither_handed_over_nor_rem
     before = site.engine.must("image", "inspect", f"{site.repository}:latest")
     (data / "fake").write_text(line)
     process = begin_and_hold(site, data)
-    [container] = site.containers()
+    container = site.visiting()
     assert container.kill().stderr.splitlines()[-1] == line, "this fakes nothing"
 
     done = finish(process)
@@ -411,8 +495,9 @@ def test_a_train_that_fakes_the_end_and_is_killed_is_neither_handed_over_nor_rem
         (78, STATUS_LINE.format("refused", 78, "unchanged")),
     ],
 )
+@pytest.mark.parametrize("text", [FAILS_ONCE, 'exec "{docker}" "$@"'], ids=["cp fails", ""])
 def test_what_is_marked_as_unfinished_is_neither_handed_over_nor_removed(
-    status: int, line: str, arrive: Arrive
+    text: str, status: int, line: str, arrive: Arrive, client: Client, tmp_path: Path
 ) -> None:
     site = arrive(change=lambda opt: edit(opt, lambda config: config.update(pht_unfinished="")))
     says = json.dumps(["sh", "-c", f"echo '{line}' >&2; exit {status}"])
@@ -420,11 +505,66 @@ def test_what_is_marked_as_unfinished_is_neither_handed_over_nor_removed(
     site.engine.must("commit", *change, site.image("base").id, f"{site.repository}:latest")
     before = site.engine.must("image", "inspect", f"{site.repository}:latest")
 
-    done = site.visit()
+    done = site.visit(programs=client(text, mark=tmp_path / "mark", command="cp", status=1))
 
     assert (done.status, "docker rm --volumes pht-" in done.stderr) == (status or 1, True)
     assert site.engine.must("image", "inspect", f"{site.repository}:latest") == before
     assert len(site.containers()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "reason"),
+    [
+        ("logs", 0, "does not say how it ended: the train in it may be sealed"),
+        ("logs", 1, "does not say how it ended: the train in it may be sealed"),
+        ("cp", 1, "not finished: start this again"),
+    ],
+)
+def test_a_train_whose_end_is_not_told_is_kept_and_handed_over_later(
+    command: str, status: int, reason: str, arrive: Arrive, client: Client, tmp_path: Path
+) -> None:
+    site = arrive()
+    before = site.ids()
+    programs = client(FAILS_ONCE, mark=tmp_path / "mark", command=command, status=status)
+
+    done = site.visit(programs=programs)
+
+    assert (done.status, "result=visited" in done.stderr, reason in done.stderr) == (1, True, True)
+    assert (site.ids(), len(site.containers())) == (before, 1)
+    done = site.visit()
+    assert (done.status, done.stdout) == (0, b""), done.stderr
+    site.assert_handed_over(tmp_path / "after", FIRST)
+
+
+@pytest.mark.parametrize("option", ["--log-driver=none", "-t", "--rm"])
+def test_options_that_hide_the_end_are_refused_before_the_visit(
+    option: str, arrive: Arrive
+) -> None:
+    site = arrive()
+    before = site.ids()
+
+    done = site.visit(more=["--", option])
+
+    assert (done.status, done.stdout, site.ids()) == (1, b"", before), done.stderr
+    assert "visit.sh: no visit was made: leave out -t and --rm" in done.stderr
+    assert site.containers() == []
+    assert site.visit().status == 0
+
+
+def test_an_image_that_keeps_the_results_in_a_volume_is_refused_before_the_visit(
+    arrive: Arrive,
+) -> None:
+    site = arrive()
+    for tag in ("base", "latest"):
+        change = ["--change", "VOLUME /opt/pht_results"]
+        site.engine.must("commit", *change, site.image(tag).id, f"{site.repository}:{tag}")
+    before = site.ids()
+
+    done = site.visit()
+
+    assert (done.status, done.stdout, site.ids()) == (1, b"", before), done.stderr
+    assert "built without VOLUME /opt/pht_results" in done.stderr
+    assert site.containers() == []
 
 
 # --- interruptions -------------------------------------------------------------------------------
@@ -499,8 +639,7 @@ def test_a_visit_killed_in_its_container_is_finished(
 ) -> None:
     site = arrive()
     process = begin_and_hold(site, data)
-    [running] = site.containers()
-    running.kill()
+    site.visiting().kill()
     done = finish(process)
     assert (done.status, "not finished: start this again" in done.stderr) == (137, True)
     assert "perhaps for want of memory; started again, it has the same options" in done.stderr
@@ -511,22 +650,24 @@ def test_a_visit_killed_in_its_container_is_finished(
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
-def test_a_script_killed_after_whatever_it_changes_goes_on(arrive: Arrive, tmp_path: Path) -> None:
-    docker, programs, calls = shutil.which("docker"), tmp_path / "bin", tmp_path / "calls"
-    programs.mkdir()
+def test_a_script_killed_after_whatever_it_changes_goes_on(
+    arrive: Arrive, client: Client, tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
     for number in itertools.count(1):
         site = arrive()
+        before = site.ids()
         calls.unlink(missing_ok=True)
-        client = CLIENT.format(docker=docker, calls=calls, number=number)
-        (programs / "docker").write_text(client)
-        (programs / "docker").chmod(0o755)
+        programs = client(CLIENT, calls=calls, number=number)
 
-        done = finish(site.begin(programs=programs))
+        done = site.visit(programs=programs)
 
         if done.status == 0:
             break
         assert done.status == -signal.SIGKILL
+        left = site.ids()
         assert site.visit().status == 0
+        assert left in (before, site.ids()), "handed over a second time"
         site.assert_handed_over(tmp_path / str(number), FIRST)
     assert number > 5, calls.read_text()
 
@@ -617,13 +758,9 @@ def test_a_train_that_was_killed_for_want_of_memory_can_have_more(
 ) -> None:
     site = arrive("bytearray(b'x') * 400_000_000\n" + RENAMES)
     killed = site.visit(more=["--", "--memory", "200m", "--memory-swap", "200m"])
-    assert (killed.status, "for want of memory" in killed.stderr) == (137, True)
-    larger = ["--", "--memory", "1g"]
-    assert "began with other options" in site.visit(more=larger).stderr
+    assert (killed.status, "no visit was made" in killed.stderr) == (137, True), killed.stderr
 
-    give_up(site, killed)
-
-    assert site.visit(more=larger).status == 0
+    assert site.visit(more=["--", "--memory", "1g"]).status == 0
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 

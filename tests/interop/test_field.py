@@ -30,6 +30,7 @@ pytestmark = pytest.mark.parametrize("published", ["1.0.0"], indirect=True)
 SCRIPT = REPOSITORY / "examples" / "station" / "visit.sh"
 FIRST, SECOND, THIRD = STATIONS[:3]
 PASSWORD = b"password-of-the-third-station"
+PROXY_PASSWORD = b"password-of-the-proxy"
 CARRIED = ("opt/pht_train/", "opt/pht_results/", "opt/train_config.json", "opt/user_sym_key.key")
 
 
@@ -53,7 +54,7 @@ def test_a_train_as_the_field_builds_it_visits_three_stations_of_three_kinds(
     by_the_script(train, rows[THIRD])
 
     assert opened_by_the_user(train, keys[USER]) == content(rows[THIRD])
-    secrets = [PASSWORD, *map(content, rows.values())]
+    secrets = [PASSWORD, PROXY_PASSWORD, *map(content, rows.values())]
     secrets += [form for station in STATIONS[:3] for form in forms(keys[station])]
     saved = engine.must("save", f"{train.repository}:latest")
     assert found(secrets, saved) == []
@@ -100,13 +101,18 @@ def by_docker_run(train: Journey, data: Path) -> bytes:
 
 
 def by_the_script(train: Journey, data: Path) -> None:
-    """Visit with the script, the key encrypted."""
+    """Visit with the script, the key encrypted, where the docker client has a proxy."""
     settle(train.folder, THIRD, encrypted(train.keys[THIRD]))
     station = train.folder / "run" / "pht"
     (station / "private_key.password").write_bytes(PASSWORD)
+    proxies = {"default": {"httpProxy": f"http://user:{PROXY_PASSWORD.decode()}@proxy:3128"}}
+    client = train.folder / "client"
+    client.mkdir()
+    (client / "config.json").write_text(json.dumps({"proxies": proxies}))
+    variables = {"DOCKER_CONFIG": str(client), "DOCKER_HOST": train.engine.address()}
     done = subprocess.run(
         ["sh", SCRIPT, "-s", station, "-d", data, train.repository],
-        env={**os.environ, "TMPDIR": str(train.folder)},
+        env={**os.environ, **variables, "TMPDIR": str(train.folder)},
         capture_output=True,
         text=True,
     )
