@@ -64,6 +64,15 @@ check_train() {
     fail "to visit the new train, give the old visit up with docker rm --volumes $run"
 }
 
+# What was handed over without -p is nowhere else: a pull would put the old train in its place.
+check_pushed() {
+    [ -n "$(of_image latest 'index .Config.Labels "pht.visit"' 2>/dev/null)" ] || return 0
+    [ "$(of_image latest 'len .RepoDigests')" = 0 ] || return 0
+    say "$repository:latest was handed over here, but no registry has it. To hand it on:"
+    say "  docker push $repository:latest"
+    fail "to give it up and pull another train: docker image rm $repository:latest"
+}
+
 # A container keeps the options it was made with. They are not printed: there may be secrets in them.
 check_options() {
     [ "$(of_run 'index .Config.Labels "pht.options"')" != "$options" ] || return 0
@@ -281,6 +290,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 if [ -n "$remote" ] && ! exists "$run"; then
+    check_pushed
     docker pull "$repository:base"
     docker pull "$repository:latest"
 fi

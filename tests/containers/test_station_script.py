@@ -395,6 +395,24 @@ def test_a_train_comes_from_a_registry_and_goes_there(
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
+def test_a_train_that_is_in_no_registry_is_not_pulled_over(
+    arrive: Arrive, registry: str, tmp_path: Path
+) -> None:
+    site = arrive(registry=registry)
+    images = [f"{site.repository}:{tag}" for tag in ("base", "latest")]
+    for image in images:
+        site.engine.must("push", "--quiet", image)
+    assert site.visit().status == 0
+
+    done = site.visit("-p")
+
+    assert (done.status, f"docker push {images[1]}" in done.stderr) == (1, True), done.stderr
+    site.assert_handed_over(tmp_path / "after", FIRST)
+    site.engine.must("push", "--quiet", images[1])
+    done = site.visit("-p")
+    assert (done.status, "nothing to do" in done.stderr) == (0, True), done.stderr
+
+
 # --- what does not work out ----------------------------------------------------------------------
 
 
