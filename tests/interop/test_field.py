@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from tests import reference
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
 from tests.containers.images import make_master
@@ -56,6 +57,9 @@ def test_a_train_as_the_field_builds_it_visits_three_stations_of_three_kinds(
     assert opened_by_the_user(train, keys[USER]) == content(rows[THIRD])
     secrets = [PASSWORD, PROXY_PASSWORD, *map(content, rows.values())]
     secrets += [form for station in STATIONS[:3] for form in forms(keys[station])]
+    secrets += lines_of((train.folder / "run" / "pht" / "private_key.pem").read_bytes())
+    symmetric = reference.symmetric_key(train.folder / "arrived" / "opt", keys[USER])
+    secrets += [symmetric, symmetric.hex().encode()]
     saved = engine.must("save", f"{train.repository}:latest")
     assert found(secrets, saved) == []
     assert found(secrets, careless) != [], "this search finds nothing"
@@ -151,8 +155,13 @@ def forms(pem: bytes) -> list[bytes]:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    lines = pem.splitlines()[2:-2]
+    lines = lines_of(pem)
     return [*lines, *(line.hex().encode() for line in lines), bare[-512:]]
+
+
+def lines_of(pem: bytes) -> list[bytes]:
+    """Return lines of a key that no other has: the first begins as those of all others do."""
+    return pem.splitlines()[2:-2]
 
 
 def found(secrets: list[bytes], saved: bytes) -> list[bytes]:
