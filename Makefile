@@ -31,7 +31,7 @@ demo: $(ENGINE:%=engine-%) $(DEMO)/ready $(ENGINE:%=image) ## show a survival cu
 	$(DEMO)/bin/python examples/lung_survival/demo.py $(ENGINE:%=--image $(TAG))
 
 test: lint ## run every check; without a container engine its tests are skipped
-	$(TESTS)/bin/python -m pytest -n auto --dist loadgroup
+	$(TESTS)/bin/python -m pytest -n auto
 
 lint: $(TESTS)/ready ## check style and types
 	$(TESTS)/bin/ruff check $(CODE)

@@ -4,8 +4,9 @@ What the machine lacks skips the tests that need it, with the reason; PHT_TEST_R
 that into a failure.
 """
 
+import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cache
 from typing import TypeVar
 
@@ -27,29 +28,30 @@ on_each_libc = pytest.mark.parametrize("runner_image", ["bookworm", "musl"], ind
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Make the mark known; start an engine, if one has to be there, for all workers together."""
     config.addinivalue_line("markers", "container: needs a container engine")
+    is_worker = hasattr(config, "workerinput")
+    if os.environ.get("PHT_TEST_REQUIRE_ALL") == "1" and not is_worker:
+        started = ExitStack()
+        with suppress(Unavailable):  # which the first test says that needs it
+            started.enter_context(working_engine())
+        config.add_cleanup(started.close)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that use the engine on one worker, so that they share their images.
-
-    First of all hooks, because pytest-xdist reads the group in its own.
-    """
+    """Mark the tests that use the engine, before others look at marks."""
     for item in items:
         if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
             item.add_marker(pytest.mark.container)
-            item.add_marker(pytest.mark.xdist_group("containers"))
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """A working container engine, left without anything that the tests made in it."""
-    with ExitStack() as stack:
-        found = or_skip(lambda: stack.enter_context(working_engine()))
-        yield found
-        found.remove_all()
+    found = or_skip(Engine.connect)
+    yield found
+    found.remove_all()
 
 
 @pytest.fixture(scope="session")
