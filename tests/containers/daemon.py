@@ -1,4 +1,4 @@
-"""An engine of the tests' own, for a machine on which none is running."""
+"""The engine of the tests: that of the machine, or one of their own."""
 
 import os
 import shutil
@@ -21,28 +21,24 @@ OPTIONS += ["--bridge=none"]
 
 @contextmanager
 def working_engine() -> Iterator[Engine]:
-    """Give the engine that this machine runs or, if there is none, one of our own for the block.
+    """Give the engine that this machine runs, or one of our own where everything has to be there.
 
-    On a machine that need not have everything no daemon is started unasked.
+    An engine that DOCKER_HOST names is used in any case, and none is started unasked.
 
     Raises:
-        Unavailable: no engine answers, and none can be started: that takes root and `dockerd`.
+        Unavailable: no engine answers; one of our own takes root and `dockerd`.
     """
-    try:
-        engine = Engine.connect()
-    except Unavailable:
-        asked_for = os.environ.get("PHT_TEST_REQUIRE_ALL") == "1" and os.geteuid() == 0
-        program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin")
-        if not asked_for or program is None or "DOCKER_HOST" in os.environ:
-            raise
-        with _daemon(program) as address:
-            os.environ["DOCKER_HOST"] = address
-            try:
-                yield Engine.connect()
-            finally:
-                del os.environ["DOCKER_HOST"]
-    else:
-        yield engine
+    program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin")
+    is_required = os.environ.get("PHT_TEST_REQUIRE_ALL") == "1" and os.geteuid() == 0
+    if not is_required or program is None or "DOCKER_HOST" in os.environ:
+        yield Engine.connect()
+        return
+    with _daemon(program) as address:
+        os.environ["DOCKER_HOST"] = address
+        try:
+            yield Engine.connect()
+        finally:
+            del os.environ["DOCKER_HOST"]
 
 
 @contextmanager

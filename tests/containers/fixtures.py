@@ -4,7 +4,6 @@ What the machine lacks skips the tests that need it, with the reason; PHT_TEST_R
 that into a failure.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import cache
@@ -30,10 +29,9 @@ on_each_libc = pytest.mark.parametrize("runner_image", ["bookworm", "musl"], ind
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark known; start an engine, if one has to be there, for all workers together."""
     config.addinivalue_line("markers", "container: needs a container engine")
-    is_worker = hasattr(config, "workerinput")
-    if os.environ.get("PHT_TEST_REQUIRE_ALL") == "1" and not is_worker:
+    if not hasattr(config, "workerinput"):
         started = ExitStack()
-        with suppress(Unavailable):  # which the first test says that needs it
+        with suppress(Unavailable):  # as the first test says that needs it
             started.enter_context(working_engine())
         config.add_cleanup(started.close)
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -51,11 +52,9 @@ def commands_with(text: str) -> Iterator[bytes]:
                 yield command
 
 
-def test_an_engine_is_started_where_none_is_running(engine: Engine) -> None:
-    if "DOCKER_HOST" not in os.environ:
-        pytest.skip("this machine runs an engine at the usual place")
-    if os.geteuid() != 0:
-        pytest.skip("needs root to start an engine")
+def test_an_engine_is_started_where_everything_has_to_be_there(engine: Engine) -> None:
+    if os.geteuid() != 0 or shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin") is None:
+        pytest.skip("needs root and dockerd to start an engine")
     (said, still_set) = starts(PHT_TEST_REQUIRE_ALL="1")
     address, images = said.split()
     assert (images, still_set) == ("b'0\\n'", "False")
@@ -65,10 +64,10 @@ def test_an_engine_is_started_where_none_is_running(engine: Engine) -> None:
 
 
 def test_no_engine_is_started_unasked(engine: Engine) -> None:
-    if "DOCKER_HOST" not in os.environ:
-        pytest.skip("this machine runs an engine at the usual place")
-    (reason, still_set) = starts()
-    assert (reason.startswith("no container engine answers"), still_set) == (True, "False")
+    (said, still_set) = starts()
+    # The machine may run one at the usual place.
+    assert said.startswith(("no container engine answers", "None "))
+    assert still_set == "False"
 
 
 def test_an_engine_that_was_named_is_not_replaced(tmp_path: Path) -> None:

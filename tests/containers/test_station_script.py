@@ -131,6 +131,13 @@ class Site:
         """Run the script to its end; see `begin`."""
         return finish(self.begin(*options, at=at, programs=programs, more=more))
 
+    def push(self) -> list[str]:
+        """Put both images into the registry that the repository names; return their tags."""
+        images = [f"{self.repository}:{tag}" for tag in ("base", "latest")]
+        for image in images:
+            self.engine.must("push", "--quiet", image)
+        return images
+
     def image(self, tag: str) -> Container:
         return Container(self.engine, self.engine.create(f"{self.repository}:{tag}"))
 
@@ -382,9 +389,7 @@ def test_a_train_comes_from_a_registry_and_goes_there(
     arrive: Arrive, registry: str, tmp_path: Path
 ) -> None:
     site = arrive(registry=registry)
-    images = [f"{site.repository}:{tag}" for tag in ("base", "latest")]
-    for image in images:
-        site.engine.must("push", "--quiet", image)
+    images = site.push()
     site.engine.must("rmi", "--force", *images)  # as on another machine
 
     done = site.visit("-p")
@@ -399,9 +404,7 @@ def test_a_train_that_is_in_no_registry_is_not_pulled_over(
     arrive: Arrive, registry: str, tmp_path: Path
 ) -> None:
     site = arrive(registry=registry)
-    images = [f"{site.repository}:{tag}" for tag in ("base", "latest")]
-    for image in images:
-        site.engine.must("push", "--quiet", image)
+    images = site.push()
     assert site.visit().status == 0
 
     done = site.visit("-p")
