@@ -8,8 +8,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,38 @@ from tests.containers.engine import Engine, Unavailable
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pht-test-bases"
 
+APT_HELPER = "/usr/lib/apt/apt-helper"
+
 MUSL_SCRIPT = Path(__file__).with_name("musl.sh").read_text()
+
+MUSL_SOURCES = {
+    "libffi": {
+        "pool/main/libf/libffi/libffi_3.4.8.orig.tar.gz": (
+            "cbb7f0b3b095dc506387ec1e35b891bfb4891d05b90a495bc69a10f2293f80ff"
+        ),
+        "pool/main/libf/libffi/libffi_3.4.4.orig.tar.gz": (
+            "d66c56ad259a82cf2a9dfc408b32bf5da52371500b84745f7fb8b645712df676"
+        ),
+    },
+    "Python": {
+        "pool/main/p/python3.13/python3.13_3.13.5.orig.tar.xz": (
+            "93e583f243454e6e9e4588ca2c2662206ad961659863277afcdb96801647d640"
+        ),
+        "pool/main/p/python3.11/python3.11_3.11.2.orig.tar.gz": (
+            "2411c74bda5bbcfcddaf4531f66d1adc73f247f529aee981b029513aefdbf849"
+        ),
+    },
+    "zlib": {
+        "pool/main/z/zlib/zlib_1.3.dfsg+really1.3.1.orig.tar.gz": (
+            "60dd315c07f616887caa029408308a018ace66e3d142726a97db164b3b8f69fb"
+        ),
+        "pool/main/z/zlib/zlib_1.2.13.dfsg.orig.tar.bz2": (
+            "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1"
+        ),
+    },
+}
+"""The file of trixie, then that of bookworm. A suite's own index may name a version that its mirror
+does not have yet, but these files are as old as the suites."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +56,13 @@ class Base:
     """A Debian suite with some packages; with a script, what that leaves in `/image` instead.
 
     Attributes:
-        sources: packages whose source the script finds in `/src`.
+        sources: what the script finds in `/src`: by name, files of a Debian mirror and their
+            SHA-256, of which the first that the mirror has is taken.
     """
 
     suite: str
     packages: tuple[str, ...]
-    sources: tuple[str, ...] = ()
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     script: str = ""
 
 
@@ -42,10 +74,10 @@ BASES = {
     "musl": Base(
         "trixie",
         (
-            *("autoconf", "automake", "busybox-static", "gcc", "libc6-dev", "libltdl-dev"),
-            *("libtool", "make", "musl-tools", "python3", "xz-utils"),
+            *("autoconf", "automake", "busybox-static", "bzip2", "gcc", "libc6-dev"),
+            *("libltdl-dev", "libtool", "make", "musl-tools", "python3", "xz-utils"),
         ),
-        sources=("libffi", "python3.13", "zlib"),
+        sources=MUSL_SOURCES,
         script=MUSL_SCRIPT,
     ),
 }
@@ -83,20 +115,38 @@ def _build(base: Base, mmdebstrap: Callable[..., None], output: Path) -> None:
     """Run the script of a base in its Debian, and pack what it leaves."""
     script = output.with_name("script")
     script.write_text(base.script)
-    fetch = "APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get source --quiet --download-only"
+    sources = output.with_name("src")
+    sources.mkdir()
+    for name, files in base.sources.items():
+        _fetch(name, files, sources)
     hooks = [
-        f'mkdir "$1/src" && cd "$1/src" && {fetch} {" ".join(base.sources)}',
-        f'cp {script} "$1/script" && chroot "$1" sh -eu /script >&2',
+        f'cp -r {sources} {script} "$1" && chroot "$1" sh -eu /script >&2',
         f'tar --sort=name -C "$1/image" -cf {output} .',
     ]
     mmdebstrap("-", "--format=null", *(f"--customize-hook={hook}" for hook in hooks))
 
 
+def _fetch(name: str, files: Mapping[str, str], folder: Path) -> None:
+    """Download the first of some files that the mirror has as it should be."""
+    failures = []
+    for path, digest in files.items():
+        file = folder / Path(path).name
+        try:
+            _tool(APT_HELPER, "download-file", f"{_mirror()}/{path}", file, f"SHA256:{digest}")
+        except Unavailable as failure:
+            failures.append(f"{file.name}: {failure}")
+        else:
+            return
+    raise Unavailable(f"no source of {name}: {'; '.join(failures)}")
+
+
 def _mmdebstrap(base: Base, output: Path | str, *options: str) -> None:
     include = f"--include={','.join(base.packages)}"
-    lines = [f"{kind} {_mirror()} {base.suite} main" for kind in ("deb", "deb-src")]
     command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *options]
-    _tool(*command, base.suite, output, *lines[: 1 + bool(base.sources)])
+    try:
+        _tool(*command, base.suite, output, f"deb {_mirror()} {base.suite} main")
+    except Unavailable as failure:
+        raise Unavailable(f"no Debian {base.suite}: {failure}") from failure
 
 
 def _mirror() -> str:

@@ -24,7 +24,7 @@ done
 enter() {
     mkdir "/build-$1"
     cd "/build-$1"
-    tar -xf /src/"$1"*.orig.tar.?z --strip-components 1
+    tar -xf /src/"$1"*.orig.tar.* --strip-components 1
 }
 
 enter libffi
