@@ -16,6 +16,7 @@ RUNNER = [ROOT / "entrypoint" / "requirements.txt", HERE / "pip.txt"]
 
 MACHINE = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 GLIBC = [f"manylinux_2_{minor}_{MACHINE}" for minor in range(28, 16, -1)]
+GLIBC.append(f"manylinux2014_{MACHINE}")  # for pip, manylinux2010 and manylinux1 too
 MUSL = [f"musllinux_1_{minor}_{MACHINE}" for minor in (2, 1)]
 """What wheels may be named for at most: glibc 2.28, as Debian 10 has it, and musl 1.2."""
 
@@ -36,20 +37,23 @@ def main() -> None:
     folder = ROOT / "build" / "wheels" / name
     shutil.rmtree(folder, ignore_errors=True)
     for version, platforms in TARGETS[name]:
-        _download(RUNNER, folder, version, platforms)
+        download(RUNNER, folder, version, platforms)
         if name != "plain":
             # Apart, because the packages of a train may need other versions than the runner.
-            _download([HERE / "packages" / f"{name}.txt"], folder, version, platforms)
+            download([HERE / "packages" / f"{name}.txt"], folder, version, platforms)
 
 
-def _download(locks: list[Path], folder: Path, version: str, platforms: list[str]) -> None:
+def download(locks: list[Path], folder: Path, version: str, platforms: list[str]) -> None:
+    """Put the wheels of some locks that a Python on some platforms can use into a folder."""
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
     options += ["--require-hashes", "--dest", str(folder), "--python-version", version]
     for name in platforms:
         options += ["--platform", name]
     for lock in locks:
         options += ["--requirement", str(lock)]
-    subprocess.run([sys.executable, "-m", "pip", "download", *options], check=True)
+    pip = subprocess.run([sys.executable, "-m", "pip", "download", *options], check=False)
+    if pip.returncode != 0:
+        sys.exit(pip.returncode)  # it has said which package
 
 
 if __name__ == "__main__":
