@@ -99,6 +99,30 @@ def make_base(engine: Engine, name: str) -> str:
     return tag
 
 
+def fetch_source(name: str, files: Mapping[str, str], mirror: str, folder: Path) -> None:
+    """Download the first file that the mirror serves with the given SHA-256.
+
+    Args:
+        name: what the files are a source of.
+        files: paths on the mirror, each with its SHA-256.
+        mirror: its URL.
+        folder: where to put the file.
+
+    Raises:
+        Unavailable: it serves none of them.
+    """
+    failures = []
+    for path, digest in files.items():
+        file = folder / Path(path).name
+        try:
+            _tool(APT_HELPER, "download-file", f"{mirror}/{path}", file, f"SHA256:{digest}")
+        except Unavailable as failure:
+            failures.append(f"{file.name}: {failure}")
+        else:
+            return
+    raise Unavailable(f"no source of {name}: {'; '.join(failures)}")
+
+
 def _make(base: Base, output: Path) -> None:
     if shutil.which("mmdebstrap") is None:
         raise Unavailable("no mmdebstrap to make base images with")
@@ -118,26 +142,12 @@ def _build(base: Base, mmdebstrap: Callable[..., None], output: Path) -> None:
     sources = output.with_name("src")
     sources.mkdir()
     for name, files in base.sources.items():
-        _fetch(name, files, sources)
+        fetch_source(name, files, _mirror(), sources)
     hooks = [
         f'cp -r {sources} {script} "$1" && chroot "$1" sh -eu /script >&2',
         f'tar --sort=name -C "$1/image" -cf {output} .',
     ]
     mmdebstrap("-", "--format=null", *(f"--customize-hook={hook}" for hook in hooks))
-
-
-def _fetch(name: str, files: Mapping[str, str], folder: Path) -> None:
-    """Download the first of some files that the mirror has as it should be."""
-    failures = []
-    for path, digest in files.items():
-        file = folder / Path(path).name
-        try:
-            _tool(APT_HELPER, "download-file", f"{_mirror()}/{path}", file, f"SHA256:{digest}")
-        except Unavailable as failure:
-            failures.append(f"{file.name}: {failure}")
-        else:
-            return
-    raise Unavailable(f"no source of {name}: {'; '.join(failures)}")
 
 
 def _mmdebstrap(base: Base, output: Path | str, *options: str) -> None:
@@ -146,7 +156,7 @@ def _mmdebstrap(base: Base, output: Path | str, *options: str) -> None:
     try:
         _tool(*command, base.suite, output, f"deb {_mirror()} {base.suite} main")
     except Unavailable as failure:
-        raise Unavailable(f"no Debian {base.suite}: {failure}") from failure
+        raise Unavailable(f"no image of Debian {base.suite}: {failure}") from failure
 
 
 def _mirror() -> str:
