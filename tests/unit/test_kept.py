@@ -12,6 +12,7 @@ import pytest
 from entrypoint import kept
 from entrypoint.crypto.mac import is_authentic
 from entrypoint.tree import Entry, Kind, walk
+from tests.other_user import unprivileged
 from tests.station import snapshot
 
 KEY = b"k" * 32
@@ -74,14 +75,9 @@ def test_folders_lose_their_rights_after_those_in_them() -> None:
         keep(before, file)
         line = b'["locked", "directory", "", 0, %d,'
         kept_now = file.getvalue().replace(line % 0o40700, line % 0o40600)
-        if os.geteuid() == 0:
-            for path in (shared, back):
-                os.chown(path, 1000, -1)
-            os.seteuid(1000)
-        try:
+        Path(shared).chmod(0o755)
+        with unprivileged(back):
             assert kept.restore(io.BytesIO(kept_now), back)
-        finally:
-            os.seteuid(os.getuid())
         assert stat.S_IMODE((back / "locked").stat().st_mode) == 0o600
         (back / "locked").chmod(0o700)
         assert (back / "locked" / "inner").is_dir()

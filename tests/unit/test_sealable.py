@@ -1,32 +1,14 @@
 """What a train may leave: checked before there is no way back, with the rights of the runner."""
 
-import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from entrypoint.errors import MalformedTrain
 from entrypoint.protocol.seal import check_sealable
-
-NOBODY = 65534
-
-
-@contextmanager
-def unprivileged(folder: Path) -> Iterator[None]:
-    """Be another user than root for a block, one who owns `folder` and everything in it."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
+from tests.other_user import unprivileged
 
 
 @pytest.fixture

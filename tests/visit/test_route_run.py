@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference, reference_route
+from tests.other_user import unprivileged
 from tests.reference import STATIONS
 from tests.station import (
     RUNS_TRAIN,
@@ -28,7 +29,6 @@ from tests.station import (
     unpack,
     visit,
 )
-from tests.unit.test_sealable import unprivileged
 from tests.visit.conftest import Mount
 
 IMPORTS = """
@@ -408,11 +408,11 @@ def test_a_folder_that_this_user_may_not_change_is_refused_before_anything_is_op
         with unprivileged(Path(place)):
             folder.chmod(0o555)
             before = snapshot(root / "opt")
-
-            assert_explained(in_process("pre-run", root), 78, "place-unsuitable")
-
-            assert snapshot(root / "opt") == before
+            done = in_process("pre-run", root)
+            after = snapshot(root / "opt")
             folder.chmod(0o755)
+        assert_explained(done, 78, "place-unsuitable")
+        assert after == before
 
 
 def test_code_on_a_volume_is_opened_and_sealed_and_comes_back(tmp_path: Path, mount: Mount) -> None:

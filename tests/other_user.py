@@ -1,0 +1,39 @@
+"""Being another user than root for a while, as a runner may be."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+NOBODY = 65534
+
+
+@contextmanager
+def unprivileged(folder: Path) -> Iterator[None]:
+    """Be another user than root for a block, one who owns `folder` and everything in it.
+
+    That user may not read this clone, because root's home is a place for one too: whatever a test
+    needs of it has to be read, and imported, before.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def _keep_out(event: str, arguments: tuple[object, ...]) -> None:
+    if event in ("open", "os.listdir", "os.scandir") and os.geteuid() == NOBODY:
+        path = str(arguments[0])
+        if path.startswith(f"{REPOSITORY}/"):
+            raise PermissionError(f"a test reads {path} as another user than root")
+
+
+sys.addaudithook(_keep_out)
