@@ -8,9 +8,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from tests.containers.engine import Engine, Unavailable
@@ -94,7 +93,10 @@ def make_base(engine: Engine, name: str) -> str:
     if not engine.has_image(tag):
         root = CACHE / f"{name}-{key}.tar"
         if not root.exists():
-            _make(base, root)
+            try:
+                _make(base, root)
+            except Unavailable as reason:
+                raise Unavailable(f"no base image `{name}`: {reason}") from reason
         engine.must("import", str(root), tag)
     return tag
 
@@ -123,6 +125,18 @@ def fetch_source(name: str, files: Mapping[str, str], mirror: str, folder: Path)
     raise Unavailable(f"no source of {name}: {'; '.join(failures)}")
 
 
+def install(base: Base, mirror: str, output: Path | str, *options: str) -> None:
+    """Make a Debian with the packages of a base; may raise Unavailable."""
+    packages = f"--include={','.join(base.packages)}"
+    command = ["mmdebstrap", "--variant=minbase", packages, *options, base.suite, output]
+    command.append(f"deb {mirror} {base.suite} main")
+    try:
+        _tool(*command)
+    except Unavailable:
+        # Once more: a mirror that is being updated lacks files for a while, and apt asks once.
+        _tool(*command)
+
+
 def _make(base: Base, output: Path) -> None:
     if shutil.which("mmdebstrap") is None:
         raise Unavailable("no mmdebstrap to make base images with")
@@ -130,12 +144,11 @@ def _make(base: Base, output: Path) -> None:
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         # Whole or not at all: what a failed mmdebstrap leaves must not become an image.
         root = Path(folder, "root.tar")
-        run = partial(_mmdebstrap, base)
-        _build(base, run, root) if base.script else run(root)
+        _build(base, root) if base.script else install(base, _mirror(), root)
         root.rename(output)
 
 
-def _build(base: Base, mmdebstrap: Callable[..., None], output: Path) -> None:
+def _build(base: Base, output: Path) -> None:
     """Run the script of a base in its Debian, and pack what it leaves."""
     script = output.with_name("script")
     script.write_text(base.script)
@@ -147,16 +160,7 @@ def _build(base: Base, mmdebstrap: Callable[..., None], output: Path) -> None:
         f'cp -r {sources} {script} "$1" && chroot "$1" sh -eu /script >&2',
         f'tar --sort=name -C "$1/image" -cf {output} .',
     ]
-    mmdebstrap("-", "--format=null", *(f"--customize-hook={hook}" for hook in hooks))
-
-
-def _mmdebstrap(base: Base, output: Path | str, *options: str) -> None:
-    include = f"--include={','.join(base.packages)}"
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *options]
-    try:
-        _tool(*command, base.suite, output, f"deb {_mirror()} {base.suite} main")
-    except Unavailable as failure:
-        raise Unavailable(f"no image of Debian {base.suite}: {failure}") from failure
+    install(base, _mirror(), "-", "--format=null", *(f"--customize-hook={hook}" for hook in hooks))
 
 
 def _mirror() -> str:
@@ -174,5 +178,5 @@ def _tool(*command: str | Path) -> str:
     """Return what a command printed; its failure means that the machine cannot make the image."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Unavailable(f"{command[0]} failed: {done.stderr.strip()[-500:]}")
+        raise Unavailable(f"{command[0]} failed: {done.stderr.strip()[-1500:]}")
     return done.stdout

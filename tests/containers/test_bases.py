@@ -1,6 +1,7 @@
 """The base images of the tests are made of what a mirror serves."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from tests.containers.bases import APT_HELPER, fetch_source
+from tests.containers.bases import APT_HELPER, Base, fetch_source, install
 from tests.containers.engine import Unavailable
 
 FILES = {
@@ -74,3 +75,9 @@ def test_a_failure_says_which_source_and_which_files(
         Unavailable, match=r"(?s)^no source of zlib: zlib_1\.3\..*404.*; zlib_1\.2\..*404"
     ):
         fetch_source("zlib", FILES, mirror, fetched)
+
+
+@pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="no mmdebstrap to make images with")
+def test_a_failure_says_which_suite_could_not_be_had(mirror: str, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=rf"'{mirror} trixie Release' does not have a Release"):
+        install(Base("trixie", ("python3",)), mirror, tmp_path / "root.tar")
