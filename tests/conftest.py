@@ -13,10 +13,11 @@ settings.load_profile("project")
 
 pytest_plugins = ["tests.containers.fixtures"]
 
-# Under `nohup` the one, in the background of a script the other would be ignored, by the programs
+# Under `nohup` the first, in the background of a script the others would be ignored, by the programs
 # that the tests start and stop too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 REQUIRE_ALL = "PHT_TEST_REQUIRE_ALL"
 """Set to 1 on a machine that has everything: a test that is skipped there has lost its purpose."""

@@ -41,8 +41,8 @@ def make(version: str) -> Path:
 def _fill(folder: Path, locks: Sequence[Path]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     _run(sys.executable, "-m", "venv", folder)
-    options = ["--quiet", "--disable-pip-version-check", "--retries", "1"]
-    options += ["--no-deps", "--only-binary", ":all:", "--require-hashes"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps"]
+    options += ["--only-binary", ":all:", "--require-hashes"]
     for lock in locks:
         _run(folder / "bin" / "python", "-m", "pip", "install", *options, "--requirement", lock)
 
@@ -50,5 +50,5 @@ def _fill(folder: Path, locks: Sequence[Path]) -> None:
 def _run(*command: str | Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        *_, reason = ["", *done.stderr.splitlines()]
+        reason = done.stderr.strip()[-500:]
         raise Unavailable(f"no environment for the published package: {reason}")
