@@ -13,8 +13,8 @@ settings.load_profile("project")
 
 pytest_plugins = ["tests.containers.fixtures"]
 
-# Under `nohup` the first, in the background of a script the others would be ignored, by the programs
-# that the tests start and stop too.
+# Under `nohup` the first, in the background of a script the others would be ignored, also by the
+# programs that the tests start and stop.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
