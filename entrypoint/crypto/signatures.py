@@ -6,6 +6,9 @@ salt when verifying.
 
 PKCS #1 v1.5: with SHA-512 over a message, which may itself be a hash.
 
+What is signed does not say what it is: a station's PSS signature of a result hash is also one of a
+link of the chain, if both hashes are equal, and the author of a train can make them so.
+
 A new signature is verified before it leaves: one that a faulty machine has computed with the
 factors of the modulus may tell them (Boneh, DeMillo, Lipton: "On the importance of checking
 cryptographic protocols for faults", 1997).

@@ -78,8 +78,8 @@ class FlatConfig(Record):
     def verify_chain(self) -> None:
         """Raise RouteError unless every link signs the digest that its place demands.
 
-        Every digest is computed anew: a signature of this station on something else, or a link of
-        another train, does not pass.
+        Every digest is computed anew. That does not show for which train a station has signed it:
+        docs/protocol.md, "Signatures".
         """
         for number, visit in enumerate(self.visits, start=1):
             expected = self._digest_after(number - 1)

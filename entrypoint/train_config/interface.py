@@ -79,7 +79,7 @@ class TrainConfig(Protocol):
 
     @property
     def session_id(self) -> bytes:
-        """64 random bytes that tell this train from every other."""
+        """64 bytes from the train's author, random if it is honest."""
 
     @property
     def stations(self) -> Mapping[str, PublicKey]:
@@ -122,7 +122,7 @@ class TrainConfig(Protocol):
         """Raise IntegrityError unless all who have to have signed the definition hash."""
 
     def verify_chain(self) -> None:
-        """Raise RouteError unless every link is what this train's stations must have signed."""
+        """Raise RouteError unless every link signs the digest that its place demands."""
 
     def verify_result_signature(self) -> None:
         """Raise IntegrityError unless the last station signed the result hash."""
