@@ -3,6 +3,7 @@
 An image that was made once is kept in a cache folder, and in the engine, for the next test session.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -92,11 +93,11 @@ def make_base(engine: Engine, name: str) -> str:
     tag = f"pht-test-base:{name}-{key}"
     if not engine.has_image(tag):
         root = CACHE / f"{name}-{key}.tar"
-        if not root.exists():
-            try:
-                _make(base, root)
-            except Unavailable as reason:
-                raise Unavailable(f"no base image `{name}`: {reason}") from reason
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with root.with_suffix(".lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # several workers may want the same base
+            if not root.exists():
+                _make(name, base, root)
         engine.must("import", str(root), tag)
     return tag
 
@@ -137,14 +138,16 @@ def install(base: Base, mirror: str, output: Path | str, *options: str) -> None:
         _tool(*command)
 
 
-def _make(base: Base, output: Path) -> None:
+def _make(name: str, base: Base, output: Path) -> None:
     if shutil.which("mmdebstrap") is None:
         raise Unavailable("no mmdebstrap to make base images with")
-    CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         # Whole or not at all: what a failed mmdebstrap leaves must not become an image.
         root = Path(folder, "root.tar")
-        _build(base, root) if base.script else install(base, _mirror(), root)
+        try:
+            _build(base, root) if base.script else install(base, _mirror(), root)
+        except Unavailable as reason:
+            raise Unavailable(f"no base image `{name}`: {reason}") from reason
         root.rename(output)
 
 
