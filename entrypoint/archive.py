@@ -12,6 +12,16 @@ from entrypoint.errors import MalformedTrain
 from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
 from entrypoint.tree import Entry, Kind, describe_special
 
+# What reading a damaged or hostile header raises; it can nest until the stack is exhausted.
+_NO_ARCHIVE = (
+    tarfile.TarError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
+
 _TYPES = {
     Kind.DIRECTORY: tarfile.DIRTYPE,
     Kind.FILE: tarfile.REGTYPE,
@@ -20,6 +30,16 @@ _TYPES = {
 }
 
 _FOLDER_PATH_BYTES = FOLDER_PATH_BYTES + 16  # an export puts `pht_results/` in front
+
+# Errors that a name or the target of a link causes, and no disk.
+_UNUSABLE_VALUE = {
+    errno.ENAMETOOLONG,
+    errno.EILSEQ,
+    errno.EINVAL,
+    errno.EMLINK,
+    errno.ENOENT,
+}
+_LATEST_S = 8**11  # what a plain header has room for; some file systems take more, others fail
 
 
 class Writer:
@@ -82,22 +102,29 @@ def member(entry: Entry, name: str) -> tarfile.TarInfo:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Fill the empty `folder` from an archive, owners aside.
+    """Fill the empty `folder` from an archive, without its owners and set-id bits.
 
     Symlinks are made last, so that nothing can be written through one, and the modes of folders
     after their contents.
 
     Raises:
-        MalformedTrain: not an archive, or an entry that would leave the folder, exists twice, or
-            is neither file, folder nor link.
+        MalformedTrain: not an archive, or an entry that would leave the folder, exists twice, is
+            neither file, folder nor link, or has a name, a target or a time that is out of bounds.
+        OSError: reading or writing failed.
     """
-    try:
-        with _Archive.open(archive, "r:") as tar:
-            _unpack(tar, folder)
-    except (tarfile.TarError, EOFError, ValueError, OverflowError, MemoryError):
-        raise _bad("it is not a complete tar archive") from None
-    except (FileExistsError, NotADirectoryError):
-        raise _bad("it holds a path twice") from None
+    with archive.open("rb") as file:
+        try:
+            with _Archive.open(fileobj=file, mode="r:") as tar:
+                _unpack(tar, folder)
+        except _NO_ARCHIVE:
+            raise _bad("it is not a complete tar archive") from None
+        except (FileExistsError, NotADirectoryError):
+            raise _bad("it holds a path twice") from None
+        except OSError as error:
+            if error.errno not in _UNUSABLE_VALUE:
+                raise
+            reason = os.strerror(error.errno).lower()
+            raise _bad(f"a name or the target of a link cannot be written: {reason}") from None
 
 
 class _Archive(tarfile.TarFile):
@@ -110,6 +137,8 @@ def _unpack(tar: _Archive, folder: Path) -> None:
     for info in tar:
         tar.members.clear()
         path = folder / _inside(info.name)
+        if not abs(info.mtime) < _LATEST_S:  # which is true of NaN too
+            raise _bad("a time in it is out of bounds")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if info.isdir():
             path.mkdir(mode=0o700, exist_ok=True)
@@ -149,8 +178,10 @@ def _write(source: IO[bytes], path: Path) -> None:
 
 
 def _set_attributes(info: tarfile.TarInfo, path: Path) -> None:
+    """Set mode and time; whoever unpacks can read everything, and no file runs as somebody else."""
     if not info.issym():
-        path.chmod(stat.S_IMODE(info.mode))
+        readable = 0o500 if info.isdir() else 0o400
+        path.chmod(info.mode & 0o777 | readable)
         os.utime(path, (info.mtime, info.mtime))
 
 

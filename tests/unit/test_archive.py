@@ -43,7 +43,9 @@ def info(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.Ta
     return made
 
 
-def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
+def test_everything_but_owners_and_rights_to_run_as_them_comes_back(
+    full: Path, tmp_path: Path
+) -> None:
     write(full, tmp_path / "good.tar")
     (tmp_path / "back").mkdir()
 
@@ -51,7 +53,8 @@ def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
 
     me = os.geteuid(), os.getegid()
     assert snapshot(tmp_path / "back") == {
-        name: node._replace(owner=me) for name, node in snapshot(full).items()
+        name: node._replace(owner=me, mode=node.mode & 0o777)
+        for name, node in snapshot(full).items()
     }
     back = (tmp_path / "back" / "a" / "file").stat()
     assert int(back.st_mtime) == int((full / "a" / "file").stat().st_mtime)
