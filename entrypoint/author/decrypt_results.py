@@ -95,7 +95,8 @@ def open_results(
     train = _verified(config, open_envelope(key, recipient.envelope, config.cipher), paths, report)
     if not paths.results.is_dir():
         raise _missing("the results are not in the source")
-    opened = decrypt(train, paths.results, target=Target(plain=folder, small=None, kept=None))
+    target = Target(plain=folder, small=None, kept=None)
+    opened = decrypt(train, paths.results, target=target, names_files=True)
     _settle(folder, report)
     return opened
 
@@ -144,7 +145,7 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
 def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> VerifiedTrain:
     """Verify the definition and the chain, the files of the definition if they are there."""
     if paths.train.is_dir():
-        train = verify(config, paths.train, key)
+        train = verify(config, paths.train, key, names_files=True)
         report.info(f"the {len(config.files)} immutable files are what the user signed")
     else:
         verify_signatures(config)

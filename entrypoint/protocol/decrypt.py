@@ -19,12 +19,17 @@ from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.mac import is_same
 from entrypoint.errors import RouteError
 from entrypoint.kept import KeptWriter
-from entrypoint.limits import CHUNK_BYTES, SEALED_CHUNK_BYTES
+from entrypoint.limits import CHUNK_BYTES, CONFIG_PROBLEMS, SEALED_CHUNK_BYTES
 from entrypoint.model import Record
 from entrypoint.pack import PackWriter, apply
 from entrypoint.relay import Handed
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.train_config import TrainConfig, immutable_files, results_unverified
+from entrypoint.train_config import (
+    TrainConfig,
+    files_unverified,
+    immutable_files,
+    results_unverified,
+)
 from entrypoint.tree import Entry, Kind, check_entry, is_small, make_like, walk
 
 _BLOCK_BYTES = 4096  # what a file takes beside its contents, on the disk or where it is kept
@@ -50,6 +55,7 @@ def decrypt(
     *,
     target: Target | None,
     leave_out: str = "",
+    names_files: bool = False,
     proceed: Callable[[], None] = lambda: None,
 ) -> OpenedTrain:
     """Decrypt and verify the results of the last stop.
@@ -59,6 +65,7 @@ def decrypt(
         results: the folder with the encrypted files.
         target: where to write, or None to verify only.
         leave_out: a name in `results` that is not part of them.
+        names_files: whether the error names the files that do not decrypt; never in a visit.
         proceed: called between two chunks; raises to stop.
 
     Raises:
@@ -73,10 +80,12 @@ def decrypt(
     run = _Run(config, train.key, target, proceed)
     try:
         contents = run.decrypt_all(results, leave_out)
+        if not is_same(run.result_hash(), config.result_hash):
+            raise InvalidCiphertext
     except InvalidCiphertext:
+        if names_files:
+            raise files_unverified(results.name, run.forged) from None
         raise results_unverified() from None
-    if not is_same(run.result_hash(), config.result_hash):
-        raise results_unverified()
     config.verify_result_signature()
     return OpenedTrain(train=train, contents=contents)
 
@@ -148,7 +157,11 @@ def _entries(tree: Path, leave_out: str) -> Iterator[Entry]:
 
 
 class _Run:
-    """One pass over all files of a tree."""
+    """One pass over all files of a tree.
+
+    Attributes:
+        forged: the first paths of files that do not decrypt.
+    """
 
     def __init__(
         self,
@@ -162,7 +175,7 @@ class _Run:
         self._target = target
         self._proceed = proceed
         self._digest = new_sha512()
-        self._forged = False
+        self.forged: list[str] = []
 
     def decrypt_all(
         self, tree: Path, leave_out: str, only: Container[str] | None = None
@@ -178,7 +191,7 @@ class _Run:
                 files += 1
             elif self._target:
                 _repeat(entry, self._target)
-        if self._forged:
+        if self.forged:
             raise InvalidCiphertext
         return Contents(files=files, size=size)
 
@@ -199,8 +212,8 @@ class _Run:
                     return self._decrypt_small(source.readall(), entry)
                 return self._decrypt_large(source, entry)
             except InvalidCiphertext:
-                self._forged = True  # and the rest is read, so that the time does not tell where
-                return 0
+                self.forged = [*self.forged, entry.path][:CONFIG_PROBLEMS]
+                return 0  # and the rest is read, so that the time does not tell where
 
     def _decrypt_small(self, token: bytes, entry: Entry) -> int:
         self._proceed()

@@ -9,6 +9,7 @@ from entrypoint.train_config.interface import (
     Draft,
     Seal,
     TrainConfig,
+    files_unverified,
     immutable_files,
     results_unverified,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Seal",
     "TrainConfig",
     "encode",
+    "files_unverified",
     "immutable_files",
     "new_train",
     "read",

@@ -194,3 +194,20 @@ def results_unverified() -> IntegrityError:
         "the encrypted files are not what was sealed for this station",
         hint="do not run this train; get the image again, or tell the last station and the user",
     )
+
+
+def files_unverified(folder: str, undecryptable: Sequence[str]) -> IntegrityError:
+    """Return the same error with the files that do not decrypt, for a reader at a desk only.
+
+    A change inside a file of the route generation, or of the list of files, shows only in the hash
+    of all of them.
+    """
+    problems = [f"{folder}/{path} does not decrypt" for path in undecryptable]
+    return IntegrityError(
+        "results-unverified",
+        f"the files of {folder} are not what was sealed",
+        hint="get the train again, and change nothing in its folder; if no file decrypts, the "
+        "key in its envelope is another one: tell the last station",
+        problems=problems
+        or ["every file decrypts by itself: one was changed, added, removed or renamed"],
+    )
