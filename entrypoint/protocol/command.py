@@ -6,7 +6,7 @@ file of the verified list, or such a file itself: what runs is then what the use
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from entrypoint.errors import IntegrityError
@@ -24,6 +24,7 @@ _INTERPRETERS = (
     ),
 )
 _TRAIN = PurePosixPath("/opt/pht_train")
+_LINKS = 40  # so many are followed by Linux
 
 
 def resolve(
@@ -90,12 +91,33 @@ def _signed_file(word: str, train: VerifiedTrain, paths: Paths) -> Path | None:
 
 
 def _is_carried(program: str, paths: Paths, environment: Mapping[str, str]) -> bool:
-    """Return whether the interpreter would come with the train instead of the master image."""
+    """Return whether the interpreter would come with the train instead of the master image.
+
+    It does if the way to it leads through one of the train's own paths, a work folder beside them,
+    or the data: a link there chooses what runs as well as a file does.
+    """
     try:
-        path = find_program(program, environment)
+        path = Path(find_program(program, environment))
     except FileNotFoundError:
         return False
-    return _real(path).is_relative_to(_real(paths.opt))
+    own = (paths.train, paths.results, paths.config, paths.user_key, paths.data)
+    beginnings = tuple(str(_real(paths.opt) / place.name) for place in own)
+    return any(str(place).startswith(beginnings) for place in _way_to(path))
+
+
+def _way_to(path: Path) -> Iterator[Path]:
+    """Yield every place that the kernel passes when it looks a path up (path_resolution(7))."""
+    here, links = Path("/"), 0
+    rest = [*reversed(Path.cwd().joinpath(path).parts[1:])]
+    while rest:
+        name = rest.pop()
+        here = here.parent if name == ".." else here / name
+        yield here
+        if here.is_symlink() and links < _LINKS:
+            links += 1
+            target = here.parent / os.readlink(here)
+            rest += reversed(target.parts[1:])
+            here = Path("/")
 
 
 def _real(path: str | Path) -> Path:

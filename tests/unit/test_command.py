@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,8 +29,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[VerifiedTrain, Path
     (opt / "pht_train" / "unsigned.py").touch()
     (opt / "pht_results" / "train.py").touch()
     (opt / "evil.py").touch()
-    (opt / "python3").touch(mode=0o755)
-    (opt / "pht_train" / "python3").touch(mode=0o755)
     (root / "elsewhere").mkdir()
     (root / "elsewhere" / "link.py").symlink_to(opt / "pht_train" / "train.py")
     (root / "elsewhere" / "train.py").touch()
@@ -189,25 +187,91 @@ def test_links_in_a_circle(built: tuple[VerifiedTrain, Paths], tmp_path: Path) -
         run(["python", str(circle)], built)
 
 
+CARRIED = (
+    *("pht_train/python3", "pht_results/bin/python3", "pht_results.pht/plain/large/python3"),
+    *("pht_train.pht/python3", "pht_results_too/python3", "train_data/python3"),
+)
+"""Below `/opt`: the train's own paths, what may lie beside them, and what is computed on."""
+
+PROVIDED = ("conda/bin/python3", "R/4.4.1/bin/python3", "python3", "train/python3")
+"""Below `/opt`, where base images have interpreters too."""
+
+
+@pytest.fixture
+def place(built: tuple[VerifiedTrain, Paths]) -> Iterator[Callable[[str], Path]]:
+    """A function that makes a program below `/opt`."""
+    made: list[Path] = []
+
+    def make(name: str) -> Path:
+        program = built[1].opt / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.touch(mode=0o755)
+        made.append(program)
+        return program
+
+    yield make
+    for program in made:
+        program.unlink(missing_ok=True)
+
+
+def is_accepted(
+    interpreter: Path, built: tuple[VerifiedTrain, Paths], *, search: bool = False
+) -> bool:
+    """Return whether an interpreter may run, named by its path or found in PATH."""
+    word = interpreter.name if search else str(interpreter)
+    path = f"{interpreter.parent}:/usr/bin" if search else "/usr/bin"
+    try:
+        run([word, "/opt/pht_train/train.py"], built, path=path)
+    except IntegrityError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("search", [False, True])
+@pytest.mark.parametrize("name", CARRIED)
 def test_an_interpreter_that_comes_with_the_train_is_refused(
-    built: tuple[VerifiedTrain, Paths],
+    name: str, search: bool, built: tuple[VerifiedTrain, Paths], place: Callable[[str], Path]
 ) -> None:
-    _, paths = built
-    file = "/opt/pht_train/train.py"
-    for carried in (paths.opt / "python3", paths.train / "python3"):
-        with pytest.raises(IntegrityError):
-            run([str(carried), file], built)
-    with pytest.raises(IntegrityError):
-        run(["python3", file], built, path=f"{paths.opt}:/usr/bin")
+    assert not is_accepted(place(name), built, search=search)
 
 
+@pytest.mark.parametrize("search", [False, True])
+@pytest.mark.parametrize("name", PROVIDED)
+def test_an_interpreter_of_the_image_may_lie_beside_the_train(
+    name: str, search: bool, built: tuple[VerifiedTrain, Paths], place: Callable[[str], Path]
+) -> None:
+    assert is_accepted(place(name), built, search=search)
+
+
+@pytest.mark.parametrize("name", CARRIED)
 def test_an_interpreter_by_a_link_into_the_train_is_refused(
-    built: tuple[VerifiedTrain, Paths], tmp_path: Path
+    name: str, built: tuple[VerifiedTrain, Paths], place: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    _, paths = built
-    (tmp_path / "python3").symlink_to(paths.opt / "python3")
-    with pytest.raises(IntegrityError):
-        run(["python3", "/opt/pht_train/train.py"], built, path=str(tmp_path))
+    (tmp_path / "python3").symlink_to(place(name))
+    assert not is_accepted(tmp_path / "python3", built)
+    (tmp_path / "bin").symlink_to(place(name).parent)
+    assert not is_accepted(tmp_path / "bin" / "python3", built)
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_link_of_the_train_to_an_interpreter_is_refused(
+    relative: bool, built: tuple[VerifiedTrain, Paths], tmp_path: Path
+) -> None:
+    results, outside = built[1].results, tmp_path / "bin"
+    outside.mkdir()
+    (outside / "python3").touch(mode=0o755)
+    target = os.path.relpath(outside, results) if relative else outside
+    (results / "links").symlink_to(target)
+    (tmp_path / "python3").symlink_to(results / "links" / "python3")
+    try:
+        assert is_accepted(outside / "python3", built)
+        assert not is_accepted(results / "links" / "python3", built)
+        assert not is_accepted(tmp_path / "python3", built)
+        assert not is_accepted(Path(f"/proc/self/root{results}/links/python3"), built)
+        os.chdir(results)
+        assert not is_accepted(Path("links/../bin/python3"), built)
+    finally:
+        (results / "links").unlink()
 
 
 def test_an_interpreter_that_is_not_there_is_left_to_fail(
