@@ -6,20 +6,20 @@ command runs as in every visit; nothing is decrypted, sealed or signed, and the 
 as it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from entrypoint.config_file import read_config
 from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.crypto.mac import is_same
-from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, SettingsError
+from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.model import Paths
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.stages import VerifiedTrain
 from entrypoint.steps import KeylessSteps
 from entrypoint.train_config import TrainConfig, read
-from entrypoint.tree import Kind, walk
+from entrypoint.tree import Entry, Kind, walk
 from entrypoint.visit import Outcome, aboard, outcome
 
 
@@ -96,18 +96,44 @@ def _verified(steps: KeylessSteps, settings: Settings) -> VerifiedTrain:
     try:
         config = read(read_config(settings.paths))
         train = steps.verify_open(config)
-        if not _is_open(config, settings):
-            raise IntegrityError(
-                "results-not-opened",
-                "the results are not the plaintext of what the last station sealed",
-                hint="PHT_HOST_PROTOCOL=1 is for trains that the host has decrypted before the run",
-                by="station",
-            )
-        return train
+        opened = _is_open(config, settings)
     except (PhtError, OSError):
         if settings.host_protocol:
             raise
         raise settings.no_station() from None  # so a visit of our own is meant
+    if opened:
+        return train
+    if config.encrypts_definition:  # which lies here in plaintext: a host has opened this train
+        raise _has_run(config)
+    if settings.host_protocol:
+        raise IntegrityError(
+            "results-not-opened",
+            "the results are not the plaintext of what the last station sealed",
+            hint="PHT_HOST_PROTOCOL=1 is for trains that the host has decrypted before the run; "
+            "if the image has run before, begin again at the pull",
+            by="station",
+        )
+    raise settings.no_station()
+
+
+def _has_run(config: TrainConfig) -> PhtError:
+    """Return the refusal of an opened train whose results are those of an earlier run.
+
+    Published hosts make an image of what a run has left before they look at its exit status.
+    """
+    hint = "begin again at the pull, with the image as it is in the registry"
+    if config.result_hash is None:
+        return RouteError(
+            "results-before-first-stop",
+            "there are results before the first stop: this image has run before",
+            hint=hint,
+        )
+    return IntegrityError(
+        "results-not-opened",
+        "the results are not what the last station sealed: this image has run before",
+        hint=hint + "; if this repeats, the results were changed: tell the last station",
+        by="station",
+    )
 
 
 def _is_open(config: TrainConfig, settings: Settings) -> bool:
@@ -118,11 +144,16 @@ def _is_open(config: TrainConfig, settings: Settings) -> bool:
     """
     said = settings.host_protocol is True
     if config.result_hash is None:
-        # Version 1.0.0 puts the first configuration back for the run, which knows of no results.
-        return said or (config.encrypts_definition and not _files(settings))
+        if config.encrypts_definition:
+            return not _holds_results(settings)
+        return said  # version 1.0.0 puts the first configuration back, which knows of no results
     has_results = config.result_hash != sha512(config.session_id)
     shown = said or config.encrypts_definition or has_results
     return shown and _are_plaintext(config, settings)
+
+
+def _holds_results(settings: Settings) -> bool:
+    return any(entry.kind is not Kind.DIRECTORY for entry in _entries(settings))
 
 
 def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:
@@ -132,5 +163,9 @@ def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:
 
 def _files(settings: Settings) -> list[Path]:
     results = settings.paths.results
-    entries = walk(results) if results.is_dir() else iter(())
-    return [results / entry.path for entry in entries if entry.kind is Kind.FILE]
+    return [results / entry.path for entry in _entries(settings) if entry.kind is Kind.FILE]
+
+
+def _entries(settings: Settings) -> Iterator[Entry]:
+    results = settings.paths.results
+    return walk(results) if results.is_dir() else iter(())

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import reference, reference_route
+from tests import reference
 from tests.station import (
-    BUILDER_KEY,
     RUNS_TRAIN,
-    USER_KEY,
     Done,
     assert_explained,
     edit,
@@ -61,16 +59,6 @@ def opened_by_1_0_0(root: Path) -> Path:
     """Build the same as release 1.0.0 leaves it: with the configuration before the first stop."""
     opt = first_stop(root)
     (opt / "pht_results" / "old").write_text("old")
-    return opt
-
-
-def opened_route(root: Path) -> Path:
-    """Build a train of the route generation at its first stop, as a host leaves it."""
-    stations = {"station_1": reference.vector_key("station_1")}
-    files = {"train.py": SCRIPT.encode()}
-    opt = reference_route.build_initial(root, files, USER_KEY, BUILDER_KEY, stations)
-    key = reference.vector_key("station_1", private=True)
-    reference_route.published_pre_run(opt, "station_1", key)
     return opt
 
 
@@ -231,14 +219,6 @@ def test_without_proof_and_variable_a_visit_of_our_own_is_meant(
     assert_explained(done, 78, "station-id-missing")
     assert "PHT_HOST_PROTOCOL=1" in done.stderr
     assert snapshot(tmp_path) == before
-
-
-def test_results_before_the_first_stop_are_no_proof(tmp_path: Path) -> None:
-    opt = opened_route(tmp_path)
-    assert_hosted(visit(tmp_path))
-    assert (opt / "pht_results/new").exists()
-
-    assert_explained(visit(tmp_path), 78, "station-id-missing")
 
 
 def test_a_station_can_rule_it_out(tmp_path: Path) -> None:
