@@ -12,6 +12,9 @@ GENERATIONS = ("route", "flat")
 SIGNED_BY_BUILDER = ("route",)
 """The generations whose trains a builder signs beside the user."""
 
+COMPARED_WITH_MASTER = ("route",)
+"""The generations whose trains published stations compare with the master image they name."""
+
 WORK_NAME = ".pht-visit"
 """The work folder of a visit where it must lie inside `pht_results`; no result may be called so."""
 

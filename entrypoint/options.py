@@ -162,7 +162,8 @@ def _add_create(add: _Add) -> None:
     station = "a station and its public key; once for each, in the order of the route"
     add("--station", required=True, action="append", type=_station, metavar="ID=PEM", help=station)
     add("--proposal", default="", metavar="ID", help="id of the proposal")
-    add("--master-image", default="", metavar="IMAGE", help="what the image is built from")
+    image = "what the train's image is built FROM, as stations can pull it: REGISTRY/NAME:VERSION"
+    add("--master-image", default="", metavar="IMAGE", help=image)
 
 
 def _add_generation(add: _Add) -> None:

@@ -19,7 +19,7 @@ from entrypoint.crypto.keys import (
 )
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.limits import CONFIG_PROBLEMS, SESSION_ID_BYTES
-from entrypoint.model import QUERY, Paths
+from entrypoint.model import COMPARED_WITH_MASTER, QUERY, Paths
 from entrypoint.protocol.verify import check_room, verify
 from entrypoint.report import Report, show, table
 from entrypoint.train_config import Draft, TrainConfig, encode, immutable_files, new_train, read
@@ -102,6 +102,11 @@ def create(
             private_keys.read(builder_key, builder_password_file) if builder_key else None,
         )
         config = build(definition, signers, Paths(folder), report)
+    if generation in COMPARED_WITH_MASTER and not master_image:
+        report.warning(
+            "no --master-image: stations with the published software compare a train with the "
+            "image that this names, and refuse a train that names none"
+        )
     _summarise(config, output, report)
 
 
@@ -110,7 +115,7 @@ def build(definition: Definition, signers: Signers, paths: Paths, report: Report
 
     Raises:
         MissingInput: the folder of the train does not exist.
-        UsageError: an id is empty or has control characters, or the keys do not suit.
+        UsageError: an id is empty or has control characters, or keys or image do not suit.
         MalformedTrain: the folder holds nothing, or something that cannot travel, or the route is
             too long.
     """

@@ -4,6 +4,7 @@ Source: docs/protocol.md, "Route generation".
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ _CIPHER = Cipher(
     peek_iv=cbc.peek_iv,
     head_bytes=cbc.HEAD_BYTES,
 )
+
+_ADDRESS = re.compile(r"[^\s:@/]+(?::\d+(?=/))?(?:/[^\s:@/]+)*")
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 
 
 class _Stop(Record):
@@ -177,7 +181,7 @@ def new_train(
     """Return the signed document of a train that has not visited any station, and its first key.
 
     Raises:
-        UsageError: there is no builder to sign.
+        UsageError: there is no builder to sign, or the master image has no name with a tag.
     """
     if builder is None:
         raise UsageError(
@@ -189,7 +193,7 @@ def new_train(
     key = cbc.generate_key()
     signature = sign_pkcs1(user, draft.definition_hash)
     document = {
-        "source": _source(draft),
+        "source": _source(draft.master_image),
         "creator": {
             "id": draft.user_id,
             "rsa_public_key": public_pem(user.public_key()).hex(),
@@ -214,10 +218,32 @@ def new_train(
     return document, key
 
 
-def _source(draft: Draft) -> Document:
-    """Return where the image comes from; of the types, published readers take these two words."""
-    address = draft.master_image
-    return {"type": "docker_repository", "address": address, "tag": None, "branch": None}
+def _source(image: str) -> Document:
+    """Return where the image comes from; of the types, published readers take these two words.
+
+    Published stations pull ADDRESS:TAG and compare the train with it.
+
+    Raises:
+        UsageError: the image cannot be named like that.
+    """
+    address, tag = _split_reference(image) if image else ("", None)
+    return {"type": "docker_repository", "address": address, "tag": tag, "branch": None}
+
+
+def _split_reference(image: str) -> tuple[str, str]:
+    """Return the address and the tag of an image; the port of a registry is no tag."""
+    address, tag = image, "latest"
+    if ":" in image.rpartition("/")[2]:
+        address, _, tag = image.rpartition(":")
+    if "@" in image or not (_ADDRESS.fullmatch(address) and _TAG.fullmatch(tag)):
+        raise UsageError(
+            "master-image-unsuitable",
+            f"{image!r} " + ("has a digest" if "@" in image else "is not the name of an image"),
+            hint="give it as REGISTRY/NAME:VERSION; published stations pull the master image by "
+            "its name and tag, and can neither use a digest nor a URL",
+            by="author",
+        )
+    return address, tag
 
 
 def _new_route(draft: Draft, key: bytes) -> list[Document]:

@@ -32,11 +32,12 @@ def by_pht_create(folder: Path, keys: Mapping[str, bytes]) -> Path:
     return _create(folder, keys, STATIONS, "--generation", "flat")
 
 
-def by_pht_create_route(folder: Path, keys: Mapping[str, bytes]) -> Path:
+def by_pht_create_route(folder: Path, keys: Mapping[str, bytes], master_image: str = "") -> Path:
     """Build a train of the route generation at the author's desk."""
     builder = folder / "builder.private.pem"
     builder.write_bytes(keys[BUILDER])
-    return _create(folder, keys, ROUTE_STATIONS, "--builder-key", builder)
+    options = ("--builder-key", builder, "--master-image", master_image)
+    return _create(folder, keys, ROUTE_STATIONS, *options)
 
 
 def _create(
