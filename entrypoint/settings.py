@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from entrypoint.crypto.keys import PrivateKey, load_private_key
+from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import is_mount_point, mount_of
@@ -102,7 +102,7 @@ class Settings(Record):
         if source in _KEY_VALUES:
             pem = _from_hex(source, self._secrets[source])
         else:
-            pem = _read(Path(source))
+            pem = pem_of_file(_read(Path(source)))
         password = self._password()
         if not password and b"ENCRYPTED" in pem:
             raise SettingsError(
@@ -123,7 +123,7 @@ class Settings(Record):
         }
 
     def _key_sources(self) -> list[str]:
-        """Return the variables and files that a key could be read from."""
+        """Return the variables and files that a key could be read from, each file once."""
         sources = [name for name in _KEY_VALUES if name in self._secrets]
         files = [self._secrets[name] for name in _KEY_FILES if name in self._secrets]
         usual = [
@@ -131,18 +131,23 @@ class Settings(Record):
             self.paths.root / "run" / "secrets" / "rsa_station_private_key",
         ]
         files += [str(path) for path in usual if _is_there(path)][:1]
-        return [*sources, *dict.fromkeys(files)]
+        return [*sources, *_distinct(files)]
 
     def _password(self) -> bytes | None:
-        usual = self.paths.station / _PASSWORD_FILE
+        """Return the password of the key, or None; an empty file has none."""
         given = [name for name in _PASSWORDS if name in self._secrets]
-        if len(given) > 1 or (given and _is_there(usual)):
-            raise _both_set([*given, *([str(usual)] if _is_there(usual) else [])])
-        if not given:
-            return _read(usual).rstrip(b"\r\n") if _is_there(usual) else None
-        if given[0].endswith("_FILE"):
-            return _read(Path(self._secrets[given[0]])).rstrip(b"\r\n")
-        return self._secrets[given[0]].encode()
+        if len(given) > 1:
+            raise _both_set(given)
+        usual = self.paths.station / _PASSWORD_FILE
+        files = [self._secrets[name] for name in given if name.endswith("_FILE")]
+        files += [str(usual)] if _is_there(usual) else []
+        found = {file: _read(Path(file)).rstrip(b"\r\n") for file in _distinct(files)}
+        if value := self._secrets.get("PRIVATE_KEY_PASSWORD"):
+            found["PRIVATE_KEY_PASSWORD"] = os.fsencode(value)
+        passwords = {source: password for source, password in found.items() if password}
+        if len(passwords) > 1:
+            raise _both_set([*passwords])
+        return next(iter(passwords.values()), None)
 
     def _which_key(self, sources: list[str]) -> SettingsError:
         if sources:
@@ -299,6 +304,19 @@ def _is_there(path: Path) -> bool:
     refused as unreadable and not passed over.
     """
     return os.path.lexists(path)
+
+
+def _distinct(paths: Iterable[str]) -> list[str]:
+    """Return the paths without those that lead to the same file as one before."""
+    found: dict[str | tuple[int, int], str] = {}
+    for path in paths:
+        try:
+            info = os.stat(path)
+        except OSError:  # who reads it says what is wrong with it
+            found.setdefault(path, path)
+        else:
+            found.setdefault((info.st_dev, info.st_ino), path)
+    return [*found.values()]
 
 
 def _read(path: Path) -> bytes:

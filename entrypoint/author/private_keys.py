@@ -10,33 +10,31 @@ from typing import IO
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from entrypoint.crypto.keys import PrivateKey, load_private_key
+from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import MissingInput, SettingsError, UsageError
 from entrypoint.limits import PASSWORD_BYTES, RSA_EXPONENT, SETTINGS_BYTES
 
 
 def read(path: Path, password_file: Path | None) -> PrivateKey:
-    """Read a private key; the password of an encrypted one is asked for unless a file has it.
+    """Read a private key, in PEM or as hex of it; its password is in a file or asked for.
 
     Raises:
         MissingInput: a file cannot be read.
         UsageError: a password is needed, there is no file with it and no terminal to ask on.
         SettingsError: it is not an acceptable private key, or the password is not the right one.
     """
-    pem = _read_file(path, SETTINGS_BYTES)
-    if b"-----BEGIN PUBLIC KEY-----" in pem:
+    pem = pem_of_file(_read_file(path, SETTINGS_BYTES))
+    if b" PUBLIC KEY-----" in pem:
         raise SettingsError(
             "private-key-unusable",
             f"{path} is a public key",
             hint="give the private key that belongs to it: NAME.private.pem, if keygen made it",
             by="user",
         )
-    password = None
-    if password_file is not None:
-        password = _password_from(password_file)
-    elif b"ENCRYPTED" in pem:  # in the first line of PKCS#8, in the second of older files
-        _need_terminal(f"the key {path} has a password", hint="give it with --password-file FILE")
-        password = _ask(f"password of {path}: ")
+    if b"ENCRYPTED" in pem:  # in the first line of PKCS#8, in the second of older files
+        password: bytes | None = _password_of(path, password_file)
+    else:  # an empty file is none
+        password = None if password_file is None else _line_of(password_file) or None
     return load_private_key(pem, password, str(path))
 
 
@@ -80,10 +78,21 @@ def new_file(path: Path) -> IO[bytes]:
     return open(path, "xb", opener=partial(os.open, mode=0o600))
 
 
+def _password_of(key: Path, password_file: Path | None) -> bytes:
+    """Return the password of an encrypted key, from the file or asked for on the terminal."""
+    if password_file is not None:
+        return _password_from(password_file)
+    _need_terminal(f"the key {key} has a password", hint="give it with --password-file FILE")
+    return _ask(f"password of {key}: ")
+
+
 def _password_from(path: Path) -> bytes:
+    return _usable(_line_of(path), hint=f"put the password into {path} as its only line")
+
+
+def _line_of(path: Path) -> bytes:
     # One byte more than the limit, and a line's end.
-    password = _read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
-    return _usable(password, hint=f"put the password into {path} as its only line")
+    return _read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
 
 
 def _ask(prompt: str) -> bytes:

@@ -1,7 +1,9 @@
 """RSA keys: reading, bounds, envelopes, and what else is derived from them."""
 
+import codecs
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
@@ -20,7 +22,7 @@ from entrypoint.limits import RSA_BITS_MAX, RSA_BITS_MIN, RSA_EXPONENT
 PrivateKey = rsa.RSAPrivateKey
 PublicKey = rsa.RSAPublicKey
 
-_PUBLIC_HEAD = b"-----BEGIN PUBLIC KEY-----"
+_PUBLIC_HEADS = (b"-----BEGIN PUBLIC KEY-----", b"-----BEGIN RSA PUBLIC KEY-----")
 _JOURNAL_CONTEXT = b"pht visit journal, HMAC-SHA256, version 1"
 
 
@@ -28,13 +30,58 @@ class BadKey(Exception):
     """A key that is not accepted; the text says why and holds nothing of the key."""
 
 
+class _Form(NamedTuple):
+    """A form in which keys are handed out and which is not read, with commands that convert it."""
+
+    name: str
+    convert_private: str
+    convert_public: str
+
+
+_SSH = _Form(
+    "the form of OpenSSH",
+    "ssh-keygen -p -m pem -f FILE (it replaces the file: make a copy first)",
+    "ssh-keygen -e -m pkcs8 -f FILE > NEW.pem",
+)
+_DER = _Form(
+    "DER",
+    "openssl rsa -inform der -in FILE -out NEW.pem",
+    "openssl rsa -pubin -inform der -in FILE -out NEW.pem",
+)
+_UTF_16 = _Form(
+    "UTF-16",
+    "iconv -f utf-16 -t utf-8 FILE > NEW.pem",
+    "iconv -f utf-16 -t utf-8 FILE > NEW.pem",
+)
+
+
+def _other_form(data: bytes) -> _Form | None:
+    """Return which of the forms that are not read the contents of a key file have."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"-\0-\0-\0" in data:
+        return _UTF_16
+    if b"-----BEGIN OPENSSH PRIVATE KEY-----" in data or data.startswith(b"ssh-rsa "):
+        return _SSH
+    if data.startswith(b"\x30\x82"):  # a sequence of more than 255 bytes (X.690)
+        return _DER
+    return None
+
+
+def pem_of_file(data: bytes) -> bytes:
+    """Return the PEM in the contents of a key file, which may be the hex of it."""
+    try:
+        pem = bytes.fromhex(data.decode("ascii"))
+    except ValueError:
+        return data
+    return pem if pem.startswith(b"-----BEGIN ") else data
+
+
 def load_public_key(pem: bytes) -> PublicKey:
-    """Read a public key as configurations carry it (PEM, SubjectPublicKeyInfo).
+    """Read a public key as configurations carry it (PEM: SubjectPublicKeyInfo or PKCS#1).
 
     Raises:
         BadKey: not such a PEM, not RSA, modulus outside 2048–8192 bits, or e other than 65537.
     """
-    if not pem.lstrip().startswith(_PUBLIC_HEAD):
+    if not pem.lstrip().startswith(_PUBLIC_HEADS):
         raise BadKey("is not a PEM public key")
     try:
         key = openssl.keys.load_pem_public_key(pem)
@@ -68,6 +115,9 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
     Raises:
         SettingsError: unreadable, wrong or missing password, not RSA, or out of bounds.
     """
+    if form := _other_form(pem):
+        hint = f"convert it to PEM: {form.convert_private}"
+        raise _bad_private_key(source, f"is in {form.name}, not in PEM", hint=hint)
     try:
         key = openssl.keys.load_pem_private_key(pem, password, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, rsa.RSAPrivateKey):
@@ -103,31 +153,39 @@ def _opens_its_envelopes(key: PrivateKey) -> bool:
     return unwrap(key, wrap(key.public_key(), b"trial")) == b"trial"
 
 
-def _bad_private_key(source: str, problem: str) -> SettingsError:
+def _bad_private_key(
+    source: str,
+    problem: str,
+    hint: str = "give an RSA key of 2048 to 8192 bits in PEM, and its password if it has one",
+) -> SettingsError:
     return SettingsError(
-        "private-key-unusable",
-        f"the private key from {source} {problem}",
-        hint="give an RSA key of 2048 to 8192 bits in PEM, and its password if it has one",
+        "private-key-unusable", f"the private key from {source} {problem}", hint=hint
     )
 
 
 def read_public_key(path: Path) -> PublicKey:
-    """Read a file with a public key.
+    """Read a file with a public key, in PEM or as hex of it.
 
     Raises:
         MissingInput: the file cannot be read.
         SettingsError: it is not an acceptable public key.
     """
     try:
-        pem = path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise MissingInput(
             "public-key-missing",
             f"cannot read the public key {path}: {(error.strerror or '').lower()}",
             hint="give the path of a PEM file that `pht keygen` or the station made",
         ) from None
+    if form := _other_form(data):
+        raise SettingsError(
+            "public-key-unusable",
+            f"the public key {path} is in {form.name}, not in PEM",
+            hint=f"convert it to PEM: {form.convert_public}",
+        )
     try:
-        return load_public_key(pem)
+        return load_public_key(pem_of_file(data))
     except BadKey as problem:
         raise SettingsError(
             "public-key-unusable",
