@@ -1,7 +1,8 @@
 """What the kernel says about mounts (proc(5), "/proc/pid/mountinfo").
 
-A path is looked up by the id of its mount, not by the longest mount point in front of it: a mount
-may lie hidden under a later one.
+A path is looked up as the kernel does it, from the root down over every mount on the way: a mount
+may lie hidden under a later one, so the longest mount point in front of a path proves nothing. Not
+every kernel tells the mount of an open file (`mnt_id` is missing in gVisor's fdinfo); all tell this.
 """
 
 import os
@@ -12,7 +13,10 @@ from entrypoint.errors import SystemFailure
 from entrypoint.model import Record
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
-_FDINFO = Path("/proc/self/fdinfo")
+_LINE = re.compile(
+    r"(?P<id>[0-9]{1,19}) (?P<parent>[0-9]{1,19}) [^ ]+ [^ ]+ (?P<point>[^ ]+) (?P<own>[^ ]+) "
+    r"(?:[^ ]* )*?- (?P<fs_type>[^ ]+) [^ ]* (?P<of_fs>[^ ]*)"
+)
 
 
 class Mount(Record):
@@ -20,12 +24,14 @@ class Mount(Record):
 
     Attributes:
         id: what the kernel calls it while it exists.
+        parent: the id of the mount that it is mounted on.
         point: the real path where it is mounted, a folder or a file.
         fs_type: for example `overlay`, `ext4`, `tmpfs`.
         read_only: whether the mount, or the whole file system, takes no writes.
     """
 
     id: int
+    parent: int
     point: Path
     fs_type: str
     read_only: bool
@@ -38,9 +44,9 @@ def parse(text: str) -> list[Mount]:
     characters that Python takes for white space.
 
     Raises:
-        ValueError: this is no mountinfo.
+        SystemFailure: this is no mountinfo.
     """
-    return [_mount(line.split(" ")) for line in text.split("\n") if line]
+    return [_mount(line) for line in text.split("\n") if line]
 
 
 def mount_of(path: Path) -> Mount:
@@ -50,15 +56,14 @@ def mount_of(path: Path) -> Mount:
         OSError: nothing is there.
         SystemFailure: the mount is not listed, as in a chroot that is no mount itself.
     """
-    wanted = _mount_id(path)
-    for mount in _mounts():
-        if mount.id == wanted:
-            return mount
-    raise SystemFailure(
-        "mount-not-listed",
-        f"{_MOUNTINFO} does not list the mount that holds {path}",
-        hint="run in a container or on the machine itself, not in a chroot",
-    )
+    mount = _holder(path.resolve(strict=True))
+    if mount is None:
+        raise SystemFailure(
+            "mount-not-listed",
+            f"{_MOUNTINFO} does not list the mount that holds {path}",
+            hint="run in a container or on the machine itself, not in a chroot",
+        )
+    return mount
 
 
 def is_mount_point(path: Path) -> bool:
@@ -69,8 +74,9 @@ def is_mount_point(path: Path) -> bool:
     Raises:
         OSError: nothing is there.
     """
-    real = path.resolve()
-    return real == real.parent or _mount_id(real) != _mount_id(real.parent)
+    real = path.resolve(strict=True)
+    mount = _holder(real)
+    return mount is not None and mount.point == real
 
 
 def mounts_below(path: Path) -> list[Path]:
@@ -79,31 +85,45 @@ def mounts_below(path: Path) -> list[Path]:
     return sorted({mount.point for mount in _mounts() if folder in mount.point.parents})
 
 
-def _mount_id(path: Path) -> int:
-    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        facts = dict(line.split(":\t") for line in _text(_FDINFO / str(handle)).splitlines())
-    finally:
-        os.close(handle)
-    return int(facts["mnt_id"])
+def _holder(real: Path) -> Mount | None:
+    """Return the mount that holds a real path, None if it is not listed.
+
+    The root stands for itself: what was mounted over it later is not on the way. Of other points
+    the uppermost mount counts. The root's own parent is not listed, or is the root.
+    """
+    mounts = _mounts()
+    listed = {mount.id for mount in mounts}
+    upper: dict[tuple[int | None, Path], Mount] = {}
+    for mount in mounts:
+        hangs = mount.parent in listed and mount.parent != mount.id
+        upper[mount.parent if hangs else None, mount.point] = mount
+    root, *points = (*reversed(real.parents), real)
+    found = upper.get((None, root))
+    for point in points:
+        while above := upper.pop((found.id if found else None, point), None):
+            found = above
+    return found
 
 
 def _mounts() -> list[Mount]:
-    return parse(_text(_MOUNTINFO))
+    return parse(os.fsdecode(_MOUNTINFO.read_bytes()))
 
 
-def _text(path: Path) -> str:
-    return os.fsdecode(path.read_bytes())
-
-
-def _mount(fields: list[str]) -> Mount:
-    own_options = fields[5].split(",")
-    fs_type, _, fs_options = fields[fields.index("-", 6) + 1 :][:3]
+def _mount(line: str) -> Mount:
+    fields = _LINE.fullmatch(line)
+    if fields is None:
+        raise SystemFailure(
+            "mountinfo-malformed",
+            f"a line of {_MOUNTINFO} is not as proc(5) describes it",
+            hint="run on a Linux kernel, or in an engine that shows its mounts as Linux does",
+        )
+    options = {*fields["own"].split(","), *fields["of_fs"].split(",")}
     return Mount(
-        id=int(fields[0]),
-        point=Path(_unescape(fields[4])),
-        fs_type=_unescape(fs_type),
-        read_only="ro" in own_options or "ro" in fs_options.split(","),
+        id=int(fields["id"]),
+        parent=int(fields["parent"]),
+        point=Path(_unescape(fields["point"])),
+        fs_type=_unescape(fields["fs_type"]),
+        read_only="ro" in options,
     )
 
 

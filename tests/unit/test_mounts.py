@@ -1,10 +1,14 @@
 """Mounts: the text of mountinfo, and real mounts in a namespace of the test's own."""
 
 import ast
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from entrypoint.errors import SystemFailure
 from entrypoint.linux.mounts import Mount, is_mount_point, mount_of, parse
 from tests.mount_namespace import run_python
 
@@ -36,15 +40,20 @@ def only(text: str) -> Mount:
 
 def test_the_fields_of_a_line() -> None:
     line = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
-    found = {"id": 36, "point": Path("/mnt2"), "fs_type": "ext3", "read_only": False}
-    assert vars(only(line)) == found
+    found = only(line)
+    assert (found.id, found.parent, found.point) == (36, 35, Path("/mnt2"))
+    assert (found.fs_type, found.read_only) == ("ext3", False)
 
 
-@pytest.mark.parametrize("optional", ["", "shared:1 ", "shared:1 master:2 propagate_from:3 "])
+@pytest.mark.parametrize(
+    "optional",
+    ["", " ", "shared:1 ", "shared:1 master:2 propagate_from:3 "],
+    ids=["none", "none, as gVisor writes it", "one", "three"],
+)
 def test_any_number_of_optional_fields(optional: str) -> None:
     line = f"36 35 98:0 / / rw {optional}- overlay overlay rw"
-    found = {"id": 36, "point": Path("/"), "fs_type": "overlay", "read_only": False}
-    assert vars(only(line)) == found
+    found = only(line)
+    assert (found.point, found.fs_type, found.read_only) == (Path("/"), "overlay", False)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +86,38 @@ def test_a_source_without_name() -> None:
     assert only("36 35 0:26 / /a rw - tmpfs  ro").read_only
 
 
-def test_text_that_is_no_mountinfo() -> None:
-    with pytest.raises((ValueError, IndexError)):
-        parse("rootfs / rootfs rw 0 0\n")
+GOOD = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
+BAD = {
+    "another table": "rootfs / rootfs rw 0 0",
+    "no separator": GOOD.replace(" - ", " "),
+    "nothing behind it": GOOD.partition(" - ")[0] + " -",
+    "only a type behind it": GOOD.partition(" - ")[0] + " - ext3",
+    "an id that is no number": "x" + GOOD,
+    "an id of another script": GOOD.replace("36", "\u0663"),
+    "an id that nobody counts up to": "9" * 5000 + GOOD,
+    "a mount point without a name": GOOD.replace("/mnt2", ""),
+}
+
+
+@pytest.mark.parametrize("line", BAD.values(), ids=BAD)
+def test_text_that_is_no_mountinfo(line: str) -> None:
+    with pytest.raises(SystemFailure) as raised:
+        parse(f"{GOOD}\n{line}\n")
+    assert raised.value.code == "mountinfo-malformed"
+
+
+@given(st.lists(st.sampled_from([*GOOD, *GOOD.split(" "), "\\", "\n", "\0", "\udcff"])))
+def test_no_text_is_a_bug(pieces: list[str]) -> None:
+    with suppress(SystemFailure):
+        parse("".join(pieces))
+
+
+@given(st.data())
+def test_a_line_with_fields_left_out_is_refused_or_read(data: st.DataObject) -> None:
+    fields = GOOD.split(" ")
+    kept = data.draw(st.lists(st.booleans(), min_size=len(fields), max_size=len(fields)))
+    with suppress(SystemFailure):
+        parse(" ".join(field for field, keep in zip(fields, kept, strict=True) if keep))
 
 
 # Real mounts
@@ -152,6 +190,38 @@ inner.mkdir()
 print((is_mount_point(inner), mount_of(inner).read_only))
 """
     assert seen(code, tmp_path) == (False, False)
+
+
+def test_what_is_mounted_over_the_root_itself_is_on_nobodys_way(tmp_path: Path) -> None:
+    code = """
+before = mount_of(Path("/")).id
+mount("-t", "tmpfs", "later", "/")
+print(mount_of(Path("/")).id == before)
+"""
+    assert seen(code, tmp_path) is True
+
+
+def test_a_path_has_the_mount_that_the_kernel_says_it_has(tmp_path: Path) -> None:
+    code = """
+import os
+inner = new("outer/inner/file").parent
+mount("-t", "tmpfs", "hidden", inner)
+mount("--bind", "/proc", inner)
+mount("-t", "tmpfs", "visible", inner.parent)
+inner.mkdir()
+mount("-t", "tmpfs", "one", inner)
+mount("-t", "tmpfs", "on the other", inner)
+mount("--rbind", "/proc", new("again"))
+mount("-t", "tmpfs", "later", "/")
+def told(path):
+    handle = os.open(path, os.O_PATH)
+    facts = dict(line.split(":\\t") for line in Path(f"/proc/self/fdinfo/{handle}").open())
+    return int(facts["mnt_id"])
+paths = [here, inner, inner.parent, here / "again", here / "again/self/status", Path("/usr")]
+paths += [Path("/proc"), Path("/proc/self/fd"), Path("/dev/null"), Path("/sys"), Path("/")]
+print([str(path) for path in paths if mount_of(path).id != told(path)])
+"""
+    assert seen(code, tmp_path) == []
 
 
 def test_a_mount_that_the_kernel_does_not_list_is_refused(tmp_path: Path) -> None:
