@@ -1,8 +1,8 @@
 """What the kernel says about mounts (proc(5), "/proc/pid/mountinfo").
 
 A path is looked up as the kernel does it, from the root down over every mount on the way: a mount
-may lie hidden under a later one, so the longest mount point in front of a path proves nothing. Not
-every kernel tells the mount of an open file (`mnt_id` is missing in gVisor's fdinfo); all tell this.
+may lie hidden under a later one, so the longest mount point in front of a path proves nothing. The
+id of the mount of an open file (`mnt_id` in fdinfo) would do too, but gVisor does not tell it.
 """
 
 import os

@@ -1,5 +1,6 @@
 """The engine of the tests: that of the machine, or one of their own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,9 @@ PATIENCE_S = 30
 OPTIONS = [f"--{name}=false" for name in ("iptables", "ip6tables", "ip-forward", "ip-masq")]
 OPTIONS += ["--bridge=none"]
 """No container of the tests has a network, and that of the machine is left as it is."""
+
+RUNTIMES = {"runsc": ["--network=none"]}
+"""Beside the engine's own: gVisor, which would refuse a network namespace without a bridge."""
 
 
 @contextmanager
@@ -47,12 +51,14 @@ def _daemon(program: str) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="pht-engine-"))
     address = f"unix://{folder}/socket"
     places = [f"--{name}={folder}/{name}" for name in ("data-root", "exec-root", "pidfile")]
+    config = folder / "config.json"
+    config.write_text(json.dumps({"runtimes": _runtimes()}))
     log = folder / "log"
     try:
         with (
             log.open("wb") as output,
             subprocess.Popen(
-                [program, f"--host={address}", *places, *OPTIONS],
+                [program, f"--config-file={config}", f"--host={address}", *places, *OPTIONS],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -68,6 +74,14 @@ def _daemon(program: str) -> Iterator[str]:
         if network.is_mount():
             subprocess.run(["umount", network], check=True)
         subprocess.run(["rm", "--recursive", "--one-file-system", folder], check=True)
+
+
+def _runtimes() -> dict[str, object]:
+    """Return what a daemon's configuration says of the further runtimes that are installed."""
+    found = {name: shutil.which(name) for name in RUNTIMES}
+    return {
+        name: {"path": path, "runtimeArgs": RUNTIMES[name]} for name, path in found.items() if path
+    }
 
 
 def _wait_for(daemon: "subprocess.Popen[bytes]", socket: Path, log: Path) -> None:

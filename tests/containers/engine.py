@@ -5,6 +5,7 @@ made here carries the label of its test session, by which `remove_all` finds it 
 """
 
 import io
+import json
 import shutil
 import subprocess
 import tarfile
@@ -110,6 +111,10 @@ class Engine:
     def has_image(self, tag: str) -> bool:
         """Whether an image is on this machine."""
         return self.call("image", "inspect", tag).status == 0
+
+    def has_runtime(self, name: str) -> bool:
+        """Whether containers can be started with a runtime of this name."""
+        return name in json.loads(self.must("info", "--format", "{{json .Runtimes}}"))
 
     def address(self) -> str:
         """Return where the engine is, for a program that does not read the client's contexts."""

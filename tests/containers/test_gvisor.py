@@ -1,0 +1,125 @@
+"""A visit on a kernel that is not Linux: gVisor, which does not tell all that Linux does."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.containers.engine import Engine, Unavailable
+from tests.containers.fixtures import on_each_libc, or_skip
+from tests.containers.visitor import (
+    COUNTS,
+    WAITS,
+    Container,
+    arrived,
+    arrived_by_route,
+    assert_taken_back,
+    assert_visited,
+    shared,
+)
+from tests.station import assert_explained, opened, unpack
+
+LARGE = COUNTS + "(results / 'large').write_bytes(bytes(3_000_000))\n"
+"""A train with a result for which two processes share the work."""
+
+LEAVES_A_PROCESS = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    while True:
+        open("/opt/pht_results/late", "a").write("late")
+while not os.path.exists("/opt/pht_results/late"):
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def sandbox(engine: Engine, station: list[str]) -> list[str]:
+    """The options of a container at the second station, in gVisor."""
+
+    def runtime() -> list[str]:
+        if not engine.has_runtime("runsc"):
+            raise Unavailable("the engine has no runtime called runsc")
+        return ["--runtime", "runsc"]
+
+    return [*station, *or_skip(runtime)]
+
+
+@on_each_libc
+@pytest.mark.parametrize("arrive", [arrived, arrived_by_route], ids=["flat", "route"])
+@pytest.mark.parametrize("volume", [[], ["--volume", "/opt"]], ids=["layer", "volume"])
+def test_a_visit_and_its_export(
+    volume: list[str],
+    arrive: Callable[[Path, str], Path],
+    engine: Engine,
+    train_image: str,
+    sandbox: list[str],
+    data: Path,
+    tmp_path: Path,
+) -> None:
+    export = [*shared(data), "--env", "PHT_EXPORT=/opt/train_data/train.tar"]
+    opt = arrive(tmp_path, LARGE)
+    visitor = Container.create(engine, train_image, opt, [*sandbox, *volume, *export])
+
+    assert_visited(visitor.run())
+
+    expected = {"visits": b"2", "large": bytes(3_000_000)}
+    assert opened(visitor.take(tmp_path / "after")) == expected
+    (tmp_path / "exported").mkdir()
+    assert opened(unpack(data / "train.tar", tmp_path / "exported")) == expected
+
+
+def test_what_the_train_leaves_running_is_ended(
+    engine: Engine, train_image: str, sandbox: list[str], tmp_path: Path
+) -> None:
+    visitor = Container.create(engine, train_image, arrived(tmp_path, LEAVES_A_PROCESS), sandbox)
+    assert_visited(visitor.run())
+    assert opened(visitor.take(tmp_path / "after")).keys() == {"late", "visits"}
+
+
+def test_a_train_that_fails_is_taken_back(
+    engine: Engine, train_image: str, sandbox: list[str], tmp_path: Path
+) -> None:
+    opt = arrived(tmp_path, COUNTS + "raise SystemExit(3)")
+    visitor = Container.create(engine, train_image, opt, sandbox)
+
+    done = visitor.run()
+
+    assert (done.status, done.facts["result"]) == (3, "train-failed")
+    assert done.facts["state"] == "unchanged"
+    assert_taken_back(visitor, opt, tmp_path / "after")
+
+
+def test_a_visit_that_was_killed_is_made_by_the_next_start(
+    engine: Engine, train_image: str, sandbox: list[str], data: Path, tmp_path: Path
+) -> None:
+    (data / "hold").touch()
+    opt = arrived(tmp_path, WAITS)
+    visitor = Container.create(engine, train_image, opt, [*sandbox, *shared(data)])
+    visitor.start()
+    visitor.wait_until(lambda running: running.said(b"aboard"))
+    assert visitor.kill().status == 137
+    (data / "hold").unlink()
+
+    assert_visited(visitor.run())
+
+    assert opened(visitor.take(tmp_path / "after")) == {"visits": b"2"}
+
+
+def test_a_station_folder_that_the_image_could_have_filled_is_refused(
+    engine: Engine, train_image: str, sandbox: list[str], tmp_path: Path
+) -> None:
+    writable = [option.removesuffix(":ro") for option in sandbox]
+    visitor = Container.create(engine, train_image, arrived(tmp_path, COUNTS), writable)
+    assert_explained(visitor.run(), 78, "station-folder-writable")
+
+
+def test_under_an_init_the_missing_list_of_processes_is_told(
+    engine: Engine, train_image: str, sandbox: list[str], tmp_path: Path
+) -> None:
+    opt = arrived(tmp_path, COUNTS)
+    visitor = Container.create(engine, train_image, opt, [*sandbox, "--init"])
+    done = visitor.run()
+    assert_explained(done, 71, "no-process-list")
+    assert "without --init" in done.stderr
+    assert_taken_back(visitor, opt, tmp_path / "after")
