@@ -21,7 +21,11 @@ def read_config(paths: Paths) -> bytes:
 
 
 def read_bytes(paths: Paths) -> bytes:
-    """Return the same, whatever the folders of the train are; raises MissingInput."""
+    """Return the same, whatever the folders of the train are; raises MissingInput.
+
+    Not whatever `opt` is: a link there leads to a place where nobody expects a train to be written.
+    """
+    refuse_links(paths.opt)
     try:
         if not stat.S_ISREG(paths.config.lstat().st_mode):
             raise no_train(paths)

@@ -80,6 +80,11 @@ class Paths(NamedTuple):
         """The folder a station mounts read-only: settings and key."""
         return self.root / "run" / "pht"
 
+    @property
+    def secrets(self) -> Path:
+        """The folder in which engines mount secrets, where the station's key may lie too."""
+        return self.root / "run" / "secrets"
+
 
 class Visit(Record):
     """One link of the chain of station signatures: `station` signed `digest` (64 bytes)."""

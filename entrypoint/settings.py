@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from entrypoint.config_file import refuse_links
 from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
@@ -128,7 +129,7 @@ class Settings(Record):
         files = [self._secrets[name] for name in _KEY_FILES if name in self._secrets]
         usual = [
             self.paths.station / "private_key.pem",
-            self.paths.root / "run" / "secrets" / "rsa_station_private_key",
+            self.paths.secrets / "rsa_station_private_key",
         ]
         files += [str(path) for path in usual if _is_there(path)][:1]
         return [*sources, *_distinct(files)]
@@ -170,8 +171,11 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: a variable is unknown, not built yet, set twice, not trusted here or
             malformed; or the station folder is not mounted read-only.
+        IntegrityError: the image leads to another folder in its place.
     """
     paths = Paths(root or Path("/"))
+    if root is None:
+        _refuse_links(paths)
     outside = _set(environment)
     folder = _set(_station_folder(paths, in_container=root is None))
     _check_names({*outside, *folder})
@@ -205,6 +209,13 @@ def _set(variables: Mapping[str, str]) -> dict[str, str]:
         for name, value in variables.items()
         if value or not (name.startswith("PHT_") or name in _SECRET or name == "STATION_ID")
     }
+
+
+def _refuse_links(paths: Paths) -> None:
+    """Refuse an image that leads from a place of the station's own to another mount."""
+    for place in (paths.station, paths.secrets):
+        if _is_there(place):
+            refuse_links(place.parent, place)
 
 
 def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
