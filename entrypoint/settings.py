@@ -15,6 +15,7 @@ from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import is_mount_point, mount_of
+from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.model import Paths, Record
 
 _KEY_VALUES = ("RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY")
@@ -350,12 +351,11 @@ def _read(path: Path) -> bytes:
 
 
 def _denied(path: Path) -> SettingsError:
-    user = f"uid {os.getuid()}"
     return SettingsError(
         "setting-unreadable",
-        f"{user}, gid {os.getgid()}, as whom the runner was started, may not read {path}",
-        hint=f"on the host give {user} access to it and to the folders above it, for example "
-        f"with setfacl -m u:{os.getuid()}:rX PATH",
+        f"{this_user()}, gid {os.getgid()}, as whom the runner was started, may not read {path}",
+        hint=f"on the host give uid {host_uid()} access to it and to the folders above it, for "
+        f"example with setfacl -m u:{host_uid()}:rX PATH{selinux_hint()}",
     )
 
 

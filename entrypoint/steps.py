@@ -20,6 +20,7 @@ from entrypoint.linux.memory import oom_kills
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
 from entrypoint.linux.stop import StopRequest
+from entrypoint.linux.user import this_user
 from entrypoint.model import QUERY
 from entrypoint.pack import PackWriter
 from entrypoint.protocol.command import resolve
@@ -111,7 +112,7 @@ class KeylessSteps:
         check_readable(data)
         if path := unreadable_in(Path(data)):  # which need not be for this train
             self._report.warning(
-                f"the train runs as uid {os.getuid()}, gid {os.getgid()}, and cannot read {path}: "
+                f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read {path}: "
                 "give it access on the host if this is to be read"
             )
         if is_empty_folder(Path(data)):
@@ -190,7 +191,7 @@ class Steps(KeylessSteps):
     def check_writable(self) -> None:
         """Refuse a place where this user could not commit, before anything is written."""
         if not can_replace(self._paths.config):
-            raise _bad_place(f"uid {os.getuid()} cannot replace {self._paths.config}")
+            raise _bad_place(f"{this_user()} cannot replace {self._paths.config}")
 
     def check_own(self, journal: Journal) -> None:
         """Raise SettingsError unless an unfinished visit was begun under this station's id."""
@@ -416,7 +417,7 @@ class Steps(KeylessSteps):
         if self._settings.in_container and mount_of(tree).fs_type == "tmpfs":
             raise _bad_place(f"{tree} is in memory and vanishes with the container")
         if path := irreplaceable(tree, work.leave_out):
-            raise _bad_place(f"uid {os.getuid()} may not read and replace {path}")
+            raise _bad_place(f"{this_user()} may not read and replace {path}")
 
     def _has_room(self, works: Sequence[WorkFolder]) -> bool:
         """Return whether the old trees can be kept; refuse if not even the plaintext fits."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from entrypoint.errors import MissingInput
 from entrypoint.limits import DATA_ENTRIES
+from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.tree import Entry, Kind, is_small, walk
 
 _STATUS = Path("/proc/self/status")
@@ -40,12 +41,12 @@ def check_readable(name: str) -> None:
             hint="mount the data at this path, or correct the path",
         ) from None
     if not readable:
-        user = f"uid {os.getuid()}"
         raise MissingInput(
             "data-unreadable",
-            f"the train runs as {user}, gid {os.getgid()}, and cannot read TRAIN_DATA_PATH: {data}",
-            hint=f"on the host give {user} access to the data and the folders above it, for "
-            f"example with setfacl -R -m u:{os.getuid()}:rX FOLDER",
+            f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read "
+            f"TRAIN_DATA_PATH: {data}",
+            hint=f"on the host give uid {host_uid()} access to the data and the folders above it, "
+            f"for example with setfacl -R -m u:{host_uid()}:rX FOLDER{selinux_hint()}",
         )
 
 
