@@ -102,9 +102,7 @@ def _run(options: SimpleNamespace, report: Report) -> int:
         outcome = hosted.run(loaded, report, options.command)
         return _conclude(outcome, loaded, report)
     try:
-        outcome = visit.run(
-            loaded, report, options.command, before=lambda: _check_export(loaded, report)
-        )
+        outcome = visit.run(loaded, report, options.command, before=lambda: _check_export(loaded))
     except RouteError as error:
         if error.code == "already-visited":
             _make_up_export(loaded, report)
@@ -112,17 +110,12 @@ def _run(options: SimpleNamespace, report: Report) -> int:
     return _conclude(outcome, loaded, report)
 
 
-def _check_export(settings: "Settings", report: Report) -> None:
+def _check_export(settings: "Settings") -> None:
     if settings.export is None:
         return
-    from entrypoint.station.export import check_place, goes_with_container
+    from entrypoint.station.export import check_place
 
     check_place(settings.paths, settings.export, in_container=settings.in_container)
-    if settings.in_container and goes_with_container(settings.export):
-        report.warning(
-            f"{settings.export} will be in the container itself, which --rm removes: mount a "
-            "folder for PHT_EXPORT"
-        )
 
 
 def _conclude(outcome: Mapping[str, Fact], settings: "Settings", report: Report) -> int:

@@ -1,10 +1,25 @@
 """One file system as a whole: what is left on it, and making it durable."""
 
 import ctypes
+import errno
 import os
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder durable.
+
+    Raises:
+        OSError: `folder` cannot be opened, or something could not be written.
+    """
+    try:
+        _fsync(folder, os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        syncfs(folder)  # some file systems cannot flush one folder
 
 
 def syncfs(folder: Path) -> None:
@@ -18,6 +33,14 @@ def syncfs(folder: Path) -> None:
         if _libc.syncfs(handle) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), os.fspath(folder))
+    finally:
+        os.close(handle)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags)
+    try:
+        os.fsync(handle)
     finally:
         os.close(handle)
 

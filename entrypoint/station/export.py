@@ -11,21 +11,23 @@ from typing import IO
 from entrypoint import archive
 from entrypoint.config_file import read_config, refuse_links
 from entrypoint.errors import MissingInput, SettingsError, StorageError
+from entrypoint.linux.disk import flush_folder
 from entrypoint.linux.mounts import mount_of
+from entrypoint.linux.user import this_user
 from entrypoint.model import WORK_NAME, Paths
 from entrypoint.train_config import read
 from entrypoint.tree import Entry, Kind, walk
 
 
 def export(paths: Paths, output: Path, *, in_container: bool) -> None:
-    """Write the train's tar to the new file `output`.
+    """Write the train's tar to the new file `output`, durably.
 
     Raises:
         MissingInput: there is no train, or no folder for the output.
         MalformedTrain: the train is unfinished or its configuration is not well formed.
         IntegrityError: a part of the train is a link.
-        SettingsError: the output would lie in the train itself, or in the memory of a container.
-        StorageError: the file exists already.
+        SettingsError: the output would lie in the train, or go with the container.
+        StorageError: the file exists already, or cannot be written.
     """
     check_place(paths, output, in_container=in_container)
     temporary = _temporary(output)
@@ -38,6 +40,7 @@ def export(paths: Paths, output: Path, *, in_container: bool) -> None:
         except BaseException:
             temporary.unlink()
             raise
+    flush_folder(output.parent)
 
 
 def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
@@ -45,17 +48,10 @@ def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
 
     Raises:
         MissingInput: there is no folder for it.
-        SettingsError: it would lie in the train itself, or in the memory of a container.
-        StorageError: the file exists already, or the one that is written first, or this user may
-            not write there.
+        SettingsError: it would lie in the train, or go with the container.
+        StorageError: the file exists already, or this user cannot write there.
     """
-    for path in (output, _temporary(output)):
-        if os.path.lexists(path):  # also a link that leads nowhere yet
-            raise StorageError(
-                "output-exists",
-                f"{path} exists already",
-                hint="remove it or give another name; nothing is overwritten",
-            )
+    _refuse_existing(output)
     _check_outside(paths, output)
     if not output.parent.is_dir():
         raise MissingInput(
@@ -63,23 +59,65 @@ def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
             f"the folder of {output} does not exist",
             hint="make the folder first, or mount it",
         )
-    if not os.access(output.parent, os.W_OK | os.X_OK):
+    if in_container:
+        _check_mount(paths, output)
+    temporary = _temporary(output)
+    if temporary.is_symlink() or not temporary.is_file():
+        _refuse_existing(temporary)
+    _try_to_write(temporary)
+
+
+def _refuse_existing(path: Path) -> None:
+    if os.path.lexists(path):  # also a link that leads nowhere yet
         raise StorageError(
-            "output-folder-unwritable",
-            f"uid {os.getuid()} cannot write to the folder of {output}",
-            hint="mount it writable, and let this user write there",
+            "output-exists",
+            f"{path} exists already",
+            hint="remove it or give another name; nothing is overwritten",
         )
-    if in_container and mount_of(output.parent).fs_type == "tmpfs":
+
+
+def _check_mount(paths: Paths, output: Path) -> None:
+    """Refuse any place but a mount of the operator.
+
+    An image can name a place too. A file in the container itself would be lost with it at best; at
+    worst every later program of the container reads it, as /etc/ld.so.preload.
+    """
+    mount = mount_of(output.parent)
+    if mount.fs_type == "tmpfs":
         raise SettingsError(
             "output-in-memory",
             f"the folder of {output} is in memory and vanishes with the container",
             hint="name a file in a folder that is mounted from the host",
         )
+    if mount.id in {mount_of(paths.root).id, mount_of(paths.opt).id}:
+        raise SettingsError(
+            "output-in-container",
+            f"the folder of {output} is part of the container and would go with it",
+            hint="mount a folder of the host for it, as with --volume /srv/trains:/out, "
+            "and name a file in there",
+        )
 
 
-def goes_with_container(output: Path) -> bool:
-    """Return whether a file there is part of the container, which `--rm` removes after the run."""
-    return mount_of(output.parent).point == Path("/")
+def _try_to_write(temporary: Path) -> None:
+    """Write a byte durably and take it away again, with what an earlier export has left.
+
+    Permissions do not tell all: a share may refuse what they allow, or be full.
+    """
+    try:
+        temporary.unlink(missing_ok=True)
+        try:
+            with temporary.open("xb", buffering=0) as file:
+                file.write(b"\0")
+                os.fsync(file.fileno())
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            "output-folder-unwritable",
+            f"{this_user()} cannot write to the folder of {temporary.stem}, {temporary.parent}: "
+            f"{(error.strerror or 'it refuses').lower()}",
+            hint="mount it writable, let this user write there, and free space",
+        ) from None
 
 
 def _check_outside(paths: Paths, output: Path) -> None:
@@ -98,6 +136,7 @@ def _check_outside(paths: Paths, output: Path) -> None:
 
 
 def _temporary(output: Path) -> Path:
+    """Return the name of the file while it is written; what has it is the runner's own."""
     return output.with_name(output.name + ".part")
 
 

@@ -499,17 +499,10 @@ def test_an_export_that_fails_after_the_visit_does_not_unsay_it(tmp_path: Path) 
     assert opened(opt) == {"a": b""}
 
 
-def test_an_export_that_was_interrupted_is_made_by_the_next_start(tmp_path: Path) -> None:
+def test_an_export_that_was_not_begun_is_made_by_the_next_start(tmp_path: Path) -> None:
     root, tar = tmp_path / "root", tmp_path / "train.tar"
     first_stop(root, "(results / 'a').write_bytes(b'x')")
     assert visit(root).status == 0
-    part = tmp_path / "train.tar.part"
-    part.touch()
-
-    done = visit(root, env={"PHT_EXPORT": str(tar)})
-    assert_explained(done, 74, "output-exists")
-    assert (done.facts["stage"], done.facts["state"]) == ("export", "sealed")
-    part.unlink()
 
     done = visit(root, env={"PHT_EXPORT": str(tar)})
     assert_explained(done, 76, "already-visited")

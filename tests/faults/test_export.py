@@ -1,0 +1,53 @@
+"""An export that was killed at any of its calls is made by the next start, and is durable."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.faults.strace import Strace, read, spread
+from tests.station import PATIENCE_S, REPOSITORY
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> list[str]:
+    """The command that exports a train of the vectors to `out/train.tar`."""
+    reference.lay_out(2, tmp_path)
+    (tmp_path / "out").mkdir()
+    options = ["--root", str(tmp_path), "--output", str(tmp_path / "out" / "train.tar")]
+    return [sys.executable, "-m", "entrypoint", "export", *options]
+
+
+def run(*command: str) -> int:
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, timeout=PATIENCE_S)
+    return done.returncode
+
+
+def test_the_file_is_durable_before_it_has_its_name_and_the_name_before_the_end(
+    export: list[str], strace: Strace, tmp_path: Path
+) -> None:
+    assert run(*strace.tracing(tmp_path / "calls"), *export) == 0
+
+    calls = [call for call in read(tmp_path / "calls") if call.change != "write"]
+    written, renamed, flushed = calls[-3:]
+    assert (written.change, renamed.change, flushed.change) == ("fsync", "rename", "fsync")
+    assert written.text.endswith("/out/train.tar.part>")
+    assert flushed.text.endswith("/out>")
+
+
+def test_whenever_it_was_killed_the_next_one_is_complete(
+    export: list[str], strace: Strace, tmp_path: Path
+) -> None:
+    output = tmp_path / "out" / "train.tar"
+    assert run(*strace.tracing(tmp_path / "calls"), *export) == 0
+    whole = output.read_bytes()
+    for call in spread(read(tmp_path / "calls"), 12):
+        output.unlink(missing_ok=True)
+        assert run(*strace.injecting(call, "signal=KILL"), *export) == -9
+
+        had_its_name = output.exists()
+        assert run(*export) == (74 if had_its_name else 0)
+        assert output.read_bytes() == whole
+        assert [path.name for path in output.parent.iterdir()] == ["train.tar"]
