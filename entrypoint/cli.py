@@ -22,6 +22,9 @@ from entrypoint.report import Fact, Report, complete_streams, show, stdout, writ
 if TYPE_CHECKING:
     from entrypoint.settings import Settings
 
+_IFF_UP = 1
+"""The flag of netdevice(7) that says that a network device is switched on."""
+
 _Command = Callable[[SimpleNamespace, Report], int]
 
 
@@ -65,9 +68,26 @@ def _surroundings() -> dict[str, Fact]:
 
 
 def network_of(devices: bytes) -> str:
-    """Return `none` if a table of devices (proc(5), "/proc/net/dev") has the loopback only."""
+    """Return `none` if nothing but the loopback is up.
+
+    Kernels with tunnels built in put one of each kind into every network namespace, switched off.
+
+    Args:
+        devices: the table of proc(5), "/proc/net/dev".
+    """
     names = {line.split(b":")[0].strip() for line in devices.splitlines() if b":" in line}
-    return "open" if names - {b"lo"} else "none" if names else "unknown"
+    if not names:
+        return "unknown"
+    return "open" if any(map(_is_up, names - {b"lo"})) else "none"
+
+
+def _is_up(device: bytes) -> bool:
+    """Return whether a network device is switched on, or nobody tells."""
+    try:
+        flags = Path("/sys/class/net", os.fsdecode(device), "flags").read_bytes()
+        return bool(int(flags, 16) & _IFF_UP)
+    except (OSError, ValueError):
+        return True
 
 
 # The commands

@@ -1,4 +1,4 @@
-"""Who this process is on the host: in a user namespace of the test's own, and by SELinux's label."""
+"""Who this process is on the host: in a user namespace, and by the label of SELinux."""
 
 import ast
 import os
