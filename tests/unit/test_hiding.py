@@ -53,4 +53,4 @@ def test_without_a_mount_nothing_is_said(code: str, tmp_path: Path) -> None:
 
 
 def test_nor_of_a_refusal_that_no_mount_explains(tmp_path: Path) -> None:
-    assert refuse("definition-changed", "pht_train", tmp_path) == ["user", "as before"]
+    assert refuse("chain-broken", "pht_train", tmp_path) == ["user", "as before"]

@@ -1,0 +1,58 @@
+"""Files of another train on a mount are a station's mistake; without a mount they are a forgery."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import reference, reference_route
+from tests.station import assert_explained, check, pht, settle, snapshot
+from tests.visit.conftest import Mount
+
+LAY_OUT = {"flat": reference.lay_out, "route": reference_route.lay_out}
+each_generation = pytest.mark.parametrize("lay_out", LAY_OUT.values(), ids=LAY_OUT)
+
+
+def exchange(folder: Path) -> None:
+    """Change a file of a folder, as those of another train or another stage differ."""
+    file = next(path for path in sorted(folder.rglob("*")) if path.is_file())
+    file.write_bytes(b"of another train" + file.read_bytes())
+
+
+def used(folder: Path, mount: Mount) -> None:
+    """Mount over a folder one that has the same files, of which one is another train's."""
+    other = folder.parents[1] / "volume"
+    shutil.copytree(folder, other, symlinks=True)
+    exchange(other)
+    mount(folder, "--bind", other)
+
+
+@each_generation
+@pytest.mark.parametrize("place", ["pht_train", "pht_results"])
+def test_the_mount_is_told_and_nobody_is_accused(
+    place: str, lay_out: Callable[..., Path], mount: Mount, tmp_path: Path
+) -> None:
+    opt = lay_out(2, tmp_path)
+    settle(tmp_path, "station_3")
+    used(opt / place, mount)
+    before = snapshot(opt)
+
+    for done in (check(tmp_path), pht("pre-run", root=tmp_path)):
+        assert_explained(done, 78, "place-unsuitable")
+        assert f"{opt / place} is a mount, and the files on it" in done.stderr
+        assert (done.facts["by"], done.facts["state"]) == ("station", "unchanged")
+        assert snapshot(opt) == before
+
+
+@each_generation
+def test_a_mount_elsewhere_explains_nothing(
+    lay_out: Callable[..., Path], mount: Mount, tmp_path: Path
+) -> None:
+    opt = lay_out(2, tmp_path)
+    settle(tmp_path, "station_3")
+    exchange(opt / "pht_train")
+    mount(opt / "pht_results", "--bind", opt / "pht_results")
+    done = check(tmp_path)
+    assert done.status == 77
+    assert done.facts["by"] == "user"
