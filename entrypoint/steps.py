@@ -126,19 +126,15 @@ class KeylessSteps:
         self.stage = "command"
         self._report.info("step 6: the train runs")
         kills = self._oom_kills()
+        env, timeout = self._settings.train_environment(), self._settings.timeout
         try:
-            ended = child.run(
-                argv,
-                env=self._settings.train_environment(),
-                timeout=self._settings.timeout,
-                stop=self._stop,
-            )
+            ended = child.run(argv, env=env, timeout=timeout, stop=self._stop)
         finally:
             self._report.train_ended()
         if ended.status != 0:
             now = self._oom_kills()
             out_of_memory = None if kills is None or now is None else now > kills
-            raise TrainFailed(ended, argv[0], self._settings.timeout, out_of_memory)
+            raise TrainFailed(ended, argv, env, timeout=timeout, out_of_memory=out_of_memory)
 
     def _oom_kills(self) -> int | None:
         """Return what the kernel counts in this container; elsewhere the group has others too."""

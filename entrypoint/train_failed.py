@@ -1,16 +1,33 @@
 """Why the train's command failed, in words: what happened, and what somebody can do about it."""
 
 import signal
+from collections.abc import Mapping, Sequence
 
 from entrypoint.errors import PhtError
 from entrypoint.linux.child import Ended, Reason
+from entrypoint.linux.script import has_windows_line_ends, interpreter
+from entrypoint.linux.start import find_program
 
-_KILLED = 128 + signal.SIGKILL
-"""The status of a train that SIGKILL has ended, or of a shell whose command it has."""
+_NOT_FOUND = 127
+"""The status of a shell that has not found a command of its script."""
+
+_SIGNAL = 128
+"""What a shell adds to the signal that has ended its command, to make a status of it."""
 
 _MORE_MEMORY = (
     "make a new container with a larger --memory (docker inspect says OOMKilled of the old one)"
 )
+_UNIX_LINE_ENDS = (
+    "the script has the line ends of Windows (CRLF), which Linux takes for a part of names: save "
+    "it with those of Unix (LF), for example with dos2unix, and build the train again"
+)
+_OF_THE_PLACE = {
+    signal.SIGBUS: "often the shared memory was full, of which Docker gives 64 MB: make a new "
+    "container with a larger --shm-size; else the author changes the train",
+    signal.SIGILL: "often the processor, or its emulator, lacks what a package was built for: run "
+    "the train on a newer machine; else the author takes another build of the package",
+}
+"""Signals that a program without a mistake gets too, because of the place where it runs."""
 
 
 class TrainFailed(Exception):
@@ -23,55 +40,94 @@ class TrainFailed(Exception):
     """
 
     def __init__(
-        self, ended: Ended, program: str, timeout: float | None, out_of_memory: bool | None
+        self,
+        ended: Ended,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        timeout: float | None,
+        out_of_memory: bool | None,
     ) -> None:
         """Say how a command ended.
 
         Args:
             ended: how it did.
-            program: the first word of the command.
+            command: program and arguments.
+            env: its environment.
             timeout: seconds that it was given, or None.
             out_of_memory: whether the kernel has killed a process of it for want of memory; None
                 if nobody knows.
         """
         super().__init__(ended.reason.value)
         self.ended = ended
+        match ended.reason:
+            case Reason.NOT_FOUND:
+                text, hint = _not_found(command[0], env)
+            case Reason.NOT_EXECUTABLE:
+                text = "is not executable"
+                hint = "name its interpreter in CMD, or sign it with the right to execute and a "
+                hint += "#! line"
+            case Reason.TIMED_OUT:
+                text = f"ran longer than PHT_TIMEOUT={timeout:.0f} seconds and was ended"
+                hint = "set a larger PHT_TIMEOUT if the train may take longer, or the author "
+                hint += "changes it"
+            case _:
+                text, hint = _how(ended), _hint(ended, command, out_of_memory)
+        if out_of_memory:
+            text += ", after memory had run out"
+            hint = f"{_MORE_MEMORY}, or the author lets the train need less"
         self.reason = "out-of-memory" if out_of_memory else ended.reason.value.replace(" ", "-")
         self.error = PhtError(
             "train-failed",
-            _message(ended, program, timeout, out_of_memory),
-            hint=_hint(ended, out_of_memory),
-            by="station" if out_of_memory else "author",
+            f"the train's command, {command[0]}, {text}",
+            hint=hint,
+            by="station" if out_of_memory or _signal_of(ended) in _OF_THE_PLACE else "author",
         )
 
 
-def _message(ended: Ended, program: str, timeout: float | None, out_of_memory: bool | None) -> str:
-    command = f"the train's command, {program},"
-    match ended.reason:
-        case Reason.NOT_FOUND:
-            text = f"{command} was not found"
-        case Reason.NOT_EXECUTABLE:
-            text = f"{command} is not executable"
-        case Reason.TIMED_OUT:
-            text = f"{command} ran longer than PHT_TIMEOUT={timeout:.0f} seconds and was ended"
-        case _ if ended.signal:
-            name = signal.strsignal(ended.signal)
-            text = f"{command} was killed by signal {ended.signal} ({name})"
-        case _:
-            text = f"{command} ended with status {ended.status}"
-    return text + (", after memory had run out" if out_of_memory else "")
+def _not_found(program: str, env: Mapping[str, str]) -> tuple[str, str]:
+    """Return what was not found, and a hint: Linux says the same of what a program needs."""
+    try:
+        path = find_program(program, env)
+        named = interpreter(path)
+    except OSError:
+        return "was not found", "take a master image that has this program"
+    if has_windows_line_ends(path):
+        return f"names {named!r} in its #! line, which is not there", _UNIX_LINE_ENDS
+    if named:
+        return (
+            f"is there, but {named}, which its #! line names, is not, or cannot be loaded",
+            "take a master image that has it, or name another interpreter in CMD",
+        )
+    return (
+        "is there, but what loads it is not",
+        "it was built for another system, such as one with glibc where the image has musl: take "
+        "a master image that it was built for",
+    )
 
 
-def _hint(ended: Ended, out_of_memory: bool | None) -> str:
-    if out_of_memory:
-        return f"{_MORE_MEMORY}, or the author lets the train need less"
-    match ended.reason:
-        case Reason.NOT_FOUND:
-            return "take a master image that has this program, and what its #! line names"
-        case Reason.NOT_EXECUTABLE:
-            return "name its interpreter in CMD, or sign it with the right to execute and a #! line"
-        case Reason.TIMED_OUT:
-            return "set a larger PHT_TIMEOUT if the train may take longer, or the author changes it"
-    if ended.status == _KILLED and out_of_memory is None:
+def _how(ended: Ended) -> str:
+    if ended.signal:
+        return f"was killed by signal {ended.signal} ({signal.strsignal(ended.signal)})"
+    return f"ended with status {ended.status}"
+
+
+def _hint(ended: Ended, command: Sequence[str], out_of_memory: bool | None) -> str:
+    number = _signal_of(ended)
+    if number in _OF_THE_PLACE:
+        return _OF_THE_PLACE[signal.Signals(number)]
+    if number == signal.SIGKILL and out_of_memory is None:
         return f"often the memory limit has done this: {_MORE_MEMORY}; else the author changes it"
+    if ended.status == _NOT_FOUND and any(map(has_windows_line_ends, command)):
+        return _UNIX_LINE_ENDS
     return "the train's author changes it; the lines above are the last that it wrote"
+
+
+def _signal_of(ended: Ended) -> int:
+    """Return the signal that has ended the train, or, as a shell says, a command of it; else 0."""
+    match ended.reason:
+        case Reason.SIGNALLED:
+            return ended.signal or 0
+        case Reason.EXITED:
+            return max(ended.status - _SIGNAL, 0)
+    return 0
