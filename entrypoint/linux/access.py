@@ -1,6 +1,7 @@
 """What this process's user may read and replace."""
 
 import os
+import re
 import stat
 from contextlib import suppress
 from itertools import islice
@@ -35,11 +36,7 @@ def check_readable(name: str) -> None:
     try:
         readable = _may_read(data)
     except OSError as error:
-        raise MissingInput(
-            "data-missing",
-            f"TRAIN_DATA_PATH leads to nothing: {data}: {(error.strerror or '').lower()}",
-            hint="mount the data at this path, or correct the path",
-        ) from None
+        raise _nothing_there(name, (error.strerror or "").lower()) from None
     if not readable:
         raise MissingInput(
             "data-unreadable",
@@ -92,6 +89,22 @@ def irreplaceable(tree: Path, leave_out: str) -> Path | None:
         if not os.access(tree / entry.path, _needed(entry), follow_symlinks=False):
             return tree / entry.path
     return None
+
+
+def _nothing_there(name: str, why: str) -> MissingInput:
+    """Return the refusal of data that are not there; an address can hold a password."""
+    if not name.startswith("/") and re.search("://|[=@;]", name):
+        return MissingInput(
+            "data-missing",
+            "TRAIN_DATA_PATH is no path but an address, which is not shown here",
+            hint="mount the data and set it to their path in the container; an address for the "
+            "train goes into a variable of another name",
+        )
+    return MissingInput(
+        "data-missing",
+        f"TRAIN_DATA_PATH leads to nothing: {name}: {why}",
+        hint="mount the data at this path, or correct the path",
+    )
 
 
 def _overrides_permissions() -> bool:

@@ -69,6 +69,31 @@ def test_only_so_many_entries_are_looked_at(data: Path) -> None:
     assert said(data) == ""
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://reader:SECRET@db/ward",
+        "fhirs://db?token=SECRET",
+        "host=db user=reader password=SECRET",
+        "reader/SECRET@db:1521",
+        "Server=db;Password=SECRET",
+    ],
+)
+def test_a_password_in_an_address_is_not_shown(address: str) -> None:
+    with pytest.raises(MissingInput) as raised:
+        check_readable(address)
+    assert raised.value.code == "data-missing"
+    assert "no path but an address" in raised.value.message
+    assert "SECRET" not in raised.value.message + raised.value.hint
+
+
+@pytest.mark.parametrize("path", ["/nowhere/year=2024", "data/ward.csv", "/nowhere/a@b;c://d"])
+def test_a_path_that_leads_to_nothing_is_shown(path: str) -> None:
+    with pytest.raises(MissingInput) as raised:
+        check_readable(path)
+    assert raised.value.message.startswith(f"TRAIN_DATA_PATH leads to nothing: {path}: no such")
+
+
 def test_a_setting_that_is_empty_is_told() -> None:
     with pytest.raises(MissingInput, match="TRAIN_DATA_PATH is set, but empty"):
         check_readable("")
