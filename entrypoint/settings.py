@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from entrypoint import station_env
 from entrypoint.config_file import refuse_links
 from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import SettingsError
@@ -25,6 +26,7 @@ _SECRET = frozenset({*_KEY_VALUES, *_KEY_FILES, *_PASSWORDS})
 
 _LOWERS_PROTECTION = frozenset({"PHT_COMMAND"})
 _KNOWN = _LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
+_AS_MEANT = _KNOWN | {"STATION_ID", "TRAIN_DATA_PATH", "PRIVATE_KEY_PASSWORD_FILE", *_KEY_FILES}
 _NOT_BUILT = frozenset({"PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
 _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
 _ENV_FILE = "station.env"
@@ -86,9 +88,7 @@ class Settings(Record):
         Anything in the station folder beside its settings counts: a key may be called otherwise.
         """
         station_id = ["STATION_ID"] if "STATION_ID" in self.values else []
-        folder = self.paths.station
-        others = sorted(folder.iterdir()) if folder.is_dir() else []
-        files = [str(path) for path in others if path.name != _ENV_FILE]
+        files = [str(path) for path in _files(self.paths.station) if path.name != _ENV_FILE]
         return [*station_id, *dict.fromkeys([*self._secrets, *self._key_sources(), *files])]
 
     def private_key(self) -> PrivateKey:
@@ -174,7 +174,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
             malformed; or the station folder is not mounted read-only.
         IntegrityError: the image leads to another folder in its place.
     """
-    paths = Paths(root or Path("/"))
+    paths = Paths(root.absolute() if root else Path("/"))  # the train may go elsewhere
     if root is None:
         _refuse_links(paths)
     outside = _set(environment)
@@ -190,6 +190,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
     if different:
         raise _both_set([f"{different[0]} in station.env", f"{different[0]} in the environment"])
     values = {**outside, **folder}
+    station_env.check_as_meant(values, _AS_MEANT)
     return Settings(
         paths=paths,
         in_container=root is None,
@@ -234,26 +235,7 @@ def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
         if (folder / name).exists():
             raise _not_built(f"{folder / name}")
     path = folder / _ENV_FILE
-    return _parse_env(path, _read(path)) if _is_there(path) else {}
-
-
-def _parse_env(path: Path, data: bytes) -> dict[str, str]:
-    """Read NAME=VALUE lines as `docker run --env-file` does: no quotes, # begins a comment."""
-    values: dict[str, str] = {}
-    lines = data.decode(errors="surrogateescape").split("\n")
-    for number, line in enumerate(lines, start=1):
-        name, equals, value = line.removesuffix("\r").partition("=")
-        if not line.strip() or line.startswith("#"):
-            continue
-        valid = equals and name.isascii() and name.isidentifier() and "\0" not in value
-        if not valid or name in values:
-            raise SettingsError(
-                "station-env-malformed",
-                f"line {number} of {path} is not NAME=VALUE, or sets a name a second time",
-                hint="write one NAME=VALUE a line, without spaces around = and without quotes",
-            )
-        values[name] = value
-    return values
+    return station_env.parse(path, _read(path)) if _is_there(path) else {}
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -303,10 +285,19 @@ def _from_hex(name: str, text: str) -> bytes:
 
 def _is_filled(folder: Path) -> bool:
     """Return whether there is a station folder with anything in it."""
+    return bool(_files(folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return what lies in the station folder, sorted; nothing if there is none.
+
+    In a projected volume of Kubernetes there are the folders of its versions too, as `..data`.
+    """
     try:
-        return folder.is_dir() and any(folder.iterdir())
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
     except PermissionError:
         raise _denied(folder) from None
+    return [path for path in found if not path.name.startswith("..")]
 
 
 def _is_there(path: Path) -> bool:

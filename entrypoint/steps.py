@@ -194,7 +194,7 @@ class Steps(KeylessSteps):
         if journal.station != self._signer.station:
             raise SettingsError(
                 "journal-of-other-station",
-                f"the unfinished visit was begun as station {journal.station}",
+                f'the unfinished visit was begun as station "{journal.station}"',
                 hint="set the same STATION_ID as when the container was started first",
             )
 

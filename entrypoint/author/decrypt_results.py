@@ -125,8 +125,8 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
     if station is not None and station not in config.stations:
         raise UsageError(
             "station-not-on-route",
-            f"the train does not stop at station {station}",
-            hint="the ids on this train are: " + ", ".join(config.stations),
+            f'the train does not stop at station "{station}"',
+            hint="the ids on this train are: " + ", ".join(f'"{name}"' for name in config.stations),
             by="user",
         )
     envelope = config.user_envelope if station is None else config.envelope(station)

@@ -205,8 +205,9 @@ def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
     if station not in config.stations:
         raise RouteError(
             "station-not-on-route",
-            f"the train does not stop at station {station}",
-            hint="check STATION_ID; the ids on this train are: " + ", ".join(config.stations),
+            f'the train does not stop at station "{station}"',
+            hint="check STATION_ID; the ids on this train are: "
+            + ", ".join(f'"{name}"' for name in config.stations),
         )
     if not same_key(config.stations[station], key):
         raise SettingsError(
@@ -217,7 +218,7 @@ def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
     if not (config.awaits(station) or has_visited(config, station)):
         raise RouteError(
             "not-this-stops-turn",
-            f"{len(config.visits)} stops are made, and the next is not that of station {station}",
+            f'{len(config.visits)} stops are made, and the next is not that of station "{station}"',
             hint="hand the train to the station that is next; pht inspect shows the route",
         )
 

@@ -164,7 +164,7 @@ def chain_broken(number: int, station: str) -> RouteError:
     """Return the error of a link of the chain, counted from 1, that is not valid."""
     return RouteError(
         "chain-broken",
-        f"the signature of stop {number}, station {station}, is not valid",
+        f'the signature of stop {number}, station "{station}", is not valid',
         hint="do not run this train; get the image again, or tell that station",
         by="user",
     )

@@ -315,7 +315,7 @@ def _check_order(stops: Sequence[_Stop]) -> None:
         passed_over = stops[visited.index(False)].station
         raise RouteError(
             "stop-passed-over",
-            f"a later stop has signed, but station {passed_over} has not",
+            f'a later stop has signed, but station "{passed_over}" has not',
             hint="do not run this train; get the image again, or tell the user",
             by="user",
         )
@@ -323,7 +323,7 @@ def _check_order(stops: Sequence[_Stop]) -> None:
         if stop.envelope is None:
             raise RouteError(
                 "envelope-missing",
-                f"the symmetric key was not wrapped for station {stop.station}",
+                f'the symmetric key was not wrapped for station "{stop.station}"',
                 hint="do not run this train; get the image again, or tell the last station",
                 by="user",
             )

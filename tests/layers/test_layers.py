@@ -27,7 +27,7 @@ FLOORS = [
     {"settings", "train_failed", "hiding"},
     {"state"},
     {"train_config", "work"},
-    {"report", "archive", "kept", "config_file"},
+    {"report", "archive", "kept", "config_file", "station_env"},
     {"crypto", "linux"},
     {"tree", "pack", "relay"},
     {"model", "passing"},

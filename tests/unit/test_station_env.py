@@ -1,0 +1,133 @@
+"""`station.env` as people write it: read as Docker reads it, or refused with the cause."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from entrypoint import settings
+from entrypoint.errors import SettingsError
+from entrypoint.station_env import parse
+
+FILE = Path("station.env")
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[bytes], settings.Settings]:
+    """Write the file and load the settings."""
+
+    def load(data: bytes) -> settings.Settings:
+        (tmp_path / "run" / "pht").mkdir(parents=True)
+        (tmp_path / "run" / "pht" / "station.env").write_bytes(data)
+        return settings.load(tmp_path, {})
+
+    return load
+
+
+def refused(code: str, action: Callable[[], object]) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        action()
+    assert caught.value.code == code
+    return caught.value
+
+
+def test_a_byte_order_mark_and_blanks_in_front_do_not_count() -> None:
+    data = b"\xef\xbb\xbfSTATION_ID=ward\r\n  \t# a comment\n \tA=1\n\xc2\xa0B=2\n"
+    assert parse(FILE, data) == {"STATION_ID": "ward", "A": "1", "B": "2"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_another_encoding_is_named(encoding: str) -> None:
+    data = "STATION_ID=ward\n".encode(encoding)
+    error = refused("station-env-malformed", lambda: parse(FILE, data))
+    assert error.message == "station.env is text in UTF-16, as Windows writes it"
+    assert "iconv" in error.hint
+
+
+@pytest.mark.parametrize("first", ["A=1", "A=2"])
+def test_a_name_that_comes_again_is_told_as_such(first: str) -> None:
+    error = refused("station-env-malformed", lambda: parse(FILE, f"{first}\nA=1\n".encode()))
+    assert error.message == "line 2 of station.env sets a name a second time"
+
+
+SETTINGS = {
+    "STATION_ID": "ward",
+    "TRAIN_DATA_PATH": "/opt/train_data/rows.csv",
+    "RSA_STATION_PRIVATE_KEY_FILE": "/keys/ward.pem",
+    "PRIVATE_KEY_PATH": "/keys/ward.pem",
+    "PRIVATE_KEY_PASSWORD_FILE": "/keys/password",
+    "PHT_TIMEOUT": "3600",
+    "PHT_LOG": "json",
+    "PHT_EXPORT": "/out/train.tar",
+    "PHT_HOST_PROTOCOL": "1",
+    "PHT_COMMAND": "any",
+}
+AROUND = {
+    "quotes": ['"{}"', "'{}'"],
+    "blanks at its beginning or end": [" {}", "{} ", "{}\t", "{}\u00a0"],
+    "a comment behind it": ["{} # ours", "{}\t#"],
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    ("around", "form"), [(around, form) for around, forms in AROUND.items() for form in forms]
+)
+def test_what_stands_around_a_setting_is_named(
+    around: str, form: str, name: str, write: Callable[[bytes], settings.Settings]
+) -> None:
+    line = f"{name}={form.format(SETTINGS[name])}\n"
+    if around.startswith("a comment") and name in {"STATION_ID", "TRAIN_DATA_PATH"}:
+        assert write(line.encode()).values[name] == line.partition("=")[2].rstrip("\n")
+        return
+    error = refused("setting-malformed", lambda: write(line.encode()))
+    assert error.message == f"{name} is written with {around}, which would be a part of its value"
+    assert SETTINGS[name] not in error.message + error.hint
+
+
+def test_from_the_environment_it_is_named_too(tmp_path: Path) -> None:
+    """For that is where `docker run --env-file` puts it."""
+    refused("setting-malformed", lambda: settings.load(tmp_path, {"STATION_ID": '"ward"'}))
+
+
+def test_passwords_and_the_trains_own_variables_are_taken_as_they_are(
+    write: Callable[[bytes], settings.Settings],
+) -> None:
+    loaded = write(b"PRIVATE_KEY_PASSWORD=' x '\nMODEL= \"a\" # b \n")
+    assert loaded.values == {"MODEL": ' "a" # b '}
+
+
+@given(st.binary() | st.text("AB=# \t\r\n\ufeff'\"\0").map(str.encode))
+def test_no_file_is_a_bug(data: bytes) -> None:
+    with suppress(SettingsError):
+        values = parse(FILE, data)
+        assert all(name.isidentifier() and "\n" not in value for name, value in values.items())
+
+
+# --- the folder ----------------------------------------------------------------------------------
+
+
+def test_the_folders_of_a_projected_volumes_versions_are_nobodys_identity(tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "pht"
+    version = folder / "..2024_01_01_00_00_00.123"
+    version.mkdir(parents=True)
+    (folder / "..data").symlink_to(version.name)
+    assert settings.load(tmp_path, {}).identity() == []
+    (version / "station.env").write_text("MODEL=a\n")
+    (folder / "station.env").symlink_to("..data/station.env")
+    loaded = settings.load(tmp_path, {})
+    assert (loaded.identity(), loaded.values) == ([], {"MODEL": "a"})
+    (folder / "key").symlink_to("..data/key")
+    assert settings.load(tmp_path, {}).identity() == [str(folder / "key")]
+
+
+def test_a_relative_root_gives_the_train_absolute_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = settings.load(Path("built"), {}).train_environment()
+    assert environment["PHT_RESULTS_DIR"] == str(tmp_path / "built" / "opt" / "pht_results")
+    assert environment["PHT_TRAIN_DIR"] == str(tmp_path / "built" / "opt" / "pht_train")
