@@ -34,6 +34,7 @@ from entrypoint.protocol.decrypt import (
 )
 from entrypoint.protocol.seal import Signer, check_sealable, seal
 from entrypoint.protocol.verify import (
+    changes,
     check_definition,
     check_own_entry,
     check_room,
@@ -50,6 +51,7 @@ from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.state import Journal, Phase, VisitState
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_failed import TrainFailed
+from entrypoint.tree import walk
 from entrypoint.work import WorkFolder
 
 _STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
@@ -75,6 +77,7 @@ class KeylessSteps:
         self._paths = settings.paths
         self._report = report
         self._stop = stop
+        self._ready: int | None = None
 
     def placed(self, error: PhtError) -> PhtError:
         """Return the error with what the status line says about the place where it happened."""
@@ -125,6 +128,7 @@ class KeylessSteps:
         """Step 6; raises TrainFailed unless the command ends with status 0."""
         self.stage = "command"
         self._report.info("step 6: the train runs")
+        self._ready = _last_change(self._paths.train)
         kills = self._oom_kills()
         env, timeout = self._settings.train_environment(), self._settings.timeout
         try:
@@ -162,7 +166,17 @@ class KeylessSteps:
                 "train-changed-itself",
                 "the train has changed the files that the user signed",
                 hint="a train writes into pht_results only; change it and start from the image",
+                problems=self._changes(config, leave_out),
             )
+
+    def _changes(self, config: TrainConfig, leave_out: str) -> list[str]:
+        """Return which of its signed files the train has changed, as far as anything tells."""
+        train = self._paths.train
+        if not is_folder(train):
+            return [f"{train.name} is no folder any more"]
+        # A pre-run writes the configuration when all files are in place.
+        since = self._ready or self._paths.config.lstat().st_ctime_ns
+        return changes(config, train, leave_out, since)
 
 
 class Steps(KeylessSteps):
@@ -434,6 +448,11 @@ class Steps(KeylessSteps):
                 "it has to be started from the image again"
             )
         return keep
+
+
+def _last_change(folder: Path) -> int:
+    """Return when something in a folder was last changed, in nanoseconds."""
+    return max((entry.stat.st_ctime_ns for entry in walk(folder)), default=0)
 
 
 def _space_needed(works: Sequence[WorkFolder]) -> dict[Path, tuple[int, int]]:

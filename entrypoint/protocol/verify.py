@@ -4,6 +4,7 @@ Verifying writes nothing. Where the immutable files travel encrypted, they are d
 way into the hash.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -140,6 +141,28 @@ def is_as_signed(
     return True
 
 
+def changes(config: TrainConfig, train: Path, leave_out: str, since: int) -> list[str]:
+    """Return what is not as listed, and which immutable files were changed, a line each.
+
+    The signed hash is one over all files: it does not tell which of them was changed.
+
+    Args:
+        config: the configuration.
+        train: the folder.
+        leave_out: a name in `train` that is not part of it.
+        since: the time, in nanoseconds, after which no file should have been changed.
+    """
+    listed = set(immutable_files(config, train))
+    changed = [
+        f"{entry.path} was changed"
+        for entry in walk(train, leave_out=leave_out)
+        if entry.path in listed
+        and entry.kind in (Kind.FILE, Kind.HARD_LINK)
+        and entry.stat.st_ctime_ns > since
+    ]
+    return [*_differences(config, train, leave_out), *changed][:CONFIG_PROBLEMS]
+
+
 def contents(config: TrainConfig, path: Path, key: bytes | None) -> Iterable[bytes]:
     """Return the plaintext, in pieces, of an immutable file as it travels.
 
@@ -250,22 +273,41 @@ def _check_entries(config: TrainConfig, train: Path, leave_out: str) -> None:
     listed files only, so everything else has no business here. Caches of honest trains are the one
     exception, for their builders ran them.
     """
-    listed = set(immutable_files(config, train))
-    present: set[str] = set()
-    problems: list[str] = []
-    for path, kind in _entries(config, train, leave_out):
-        if path in listed and kind is Kind.FILE:
-            present.add(path)
-        elif kind is not Kind.DIRECTORY and not (kind is Kind.FILE and _is_cache(path)):
-            problems.append(f"{path} is {_describe(kind)}")
-    problems += [f"{path} is missing" for path in sorted(listed - present)]
-    if problems:
+    if problems := _differences(config, train, leave_out):
         raise MalformedTrain(
             "train-files-differ",
             "pht_train does not hold exactly the files of the signed list",
             hint="do not run this train; build it again with only the listed files",
             problems=problems[:CONFIG_PROBLEMS],
         )
+
+
+def _differences(config: TrainConfig, train: Path, leave_out: str) -> list[str]:
+    """Return what lies in `train` but is not listed, and what is missing, a line each."""
+    listed = set(immutable_files(config, train))
+    present: set[str] = set()
+    others: dict[str, Kind] = {}
+    for path, kind in _entries(config, train, leave_out):
+        if path in listed and kind is Kind.FILE:
+            present.add(path)
+        elif kind is not Kind.DIRECTORY and not (kind is Kind.FILE and _is_cache(path)):
+            others[path] = kind
+    missing = {_composed(path): path for path in sorted(listed - present - others.keys())}
+    problems = []
+    for path, kind in others.items():
+        if missing.pop(_composed(path), None) is None:
+            problems.append(f"{path} is {_describe(kind)}")
+        else:
+            problems.append(
+                f"{path} is listed in another Unicode form of this name: file systems of macOS, "
+                "and some archives, change that"
+            )
+    return problems + [f"{path} is missing" for path in missing.values()]
+
+
+def _composed(path: str) -> str:
+    """Return the one form of a name that Unicode can write in several."""
+    return unicodedata.normalize("NFC", path)
 
 
 def _entries(config: TrainConfig, train: Path, leave_out: str) -> Iterator[tuple[str, Kind]]:
