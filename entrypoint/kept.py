@@ -13,12 +13,12 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from entrypoint.crypto.mac import OneTimeMac
 from entrypoint.limits import CHUNK_BYTES
 from entrypoint.passing import Piece
-from entrypoint.tree import Entry, Kind
+from entrypoint.tree import SPECIAL_BITS, Entry, Kind, if_allowed
 
 
 class KeptWriter:
@@ -76,30 +76,48 @@ class KeptWriter:
 def restore(kept: IO[bytes], folder: Path) -> bool:
     """Fill the empty `folder` from what was kept of it and is authentic.
 
-    Folders get their modes after their contents. Owners come back if this is root.
+    Attributes come last, and those of folders after all others: in a folder that belongs to
+    somebody else nothing can be made, nor a further name of such a file. What may not be set here,
+    such as an owner by a user who is not root, is left.
+
+    Args:
+        kept: open at its beginning.
 
     Returns:
         Whether there was such a folder.
     """
+    for name, kind, link, size, *_ in _entries(kept):
+        _make(kept, folder, name, Kind(kind), link, size)
+    kept.seek(0)
     folders = []
-    while line := kept.readline():
-        name, kind, link, size, *attributes = json.loads(os.fsdecode(line))
-        path = folder / name
-        match Kind(kind):
-            case Kind.DIRECTORY:
-                path.mkdir(mode=0o700, exist_ok=True)
-                folders.append((path, attributes))
-                continue
-            case Kind.FILE:
-                _copy(kept, path, size)
-            case Kind.HARD_LINK:
-                path.hardlink_to(folder / link)
-            case Kind.SYMLINK:
-                path.symlink_to(link)
-        _set_attributes(path, *attributes)
+    for name, kind, _, size, *attributes in _entries(kept):
+        kept.seek(size, os.SEEK_CUR)
+        if Kind(kind) is Kind.DIRECTORY:
+            folders.append((folder / name, attributes))
+        else:
+            _set_attributes(folder / name, *attributes)
     for path, attributes in reversed(folders):
         _set_attributes(path, *attributes)
     return bool(folders)
+
+
+def _entries(kept: IO[bytes]) -> Iterator[list[Any]]:
+    """Yield what was written of each entry; whoever takes it goes on to the end of its contents."""
+    while line := kept.readline():
+        yield json.loads(os.fsdecode(line))
+
+
+def _make(kept: IO[bytes], folder: Path, name: str, kind: Kind, link: str, size: int) -> None:
+    path = folder / name
+    match kind:
+        case Kind.DIRECTORY:
+            path.mkdir(mode=0o700, exist_ok=True)
+        case Kind.FILE:
+            _copy(kept, path, size)
+        case Kind.HARD_LINK:
+            path.hardlink_to(folder / link)
+        case Kind.SYMLINK:
+            path.symlink_to(link)
 
 
 def _copy(source: IO[bytes], path: Path, size: int) -> None:
@@ -111,8 +129,14 @@ def _copy(source: IO[bytes], path: Path, size: int) -> None:
 
 
 def _set_attributes(path: Path, mode: int, uid: int, gid: int, time: int) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, uid, gid, follow_symlinks=False)
-    if not stat.S_ISLNK(mode):
-        path.chmod(stat.S_IMODE(mode))  # after chown, which clears set-id bits
-        os.utime(path, ns=(time, time))
+    """Set what may be set; a file that stays with another owner gets no set-id bits."""
+    is_link = stat.S_ISLNK(mode)
+    if not is_link:
+        with if_allowed():
+            path.chmod(mode & 0o777)
+        with if_allowed():
+            os.utime(path, ns=(time, time))
+    with if_allowed():
+        os.lchown(path, uid, gid)
+        if mode & SPECIAL_BITS and not is_link:
+            path.chmod(stat.S_IMODE(mode))

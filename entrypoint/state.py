@@ -7,7 +7,6 @@ an unfinished visit, and it changes by atomic rename only.
 import fcntl
 import json
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from enum import StrEnum
@@ -20,15 +19,16 @@ from entrypoint.crypto.mac import hmac_sha256, is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
 from entrypoint.kept import KeptWriter
 from entrypoint.limits import CONFIG_BYTES
-from entrypoint.linux.disk import syncfs
+from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.remove import is_folder, remove
 from entrypoint.model import Paths
 from entrypoint.train_config import UNFINISHED
 from entrypoint.train_config.fields import parse_json
+from entrypoint.tree import set_attributes
 from entrypoint.work import WorkFolder
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
-_VERSION = 2
+_VERSION = 3
 _LATER_BYTES = 4096  # more than a journal grows: by an envelope of 1024 bytes, two tags, in hex
 
 
@@ -42,6 +42,20 @@ class Phase(StrEnum):
     SPENT = "spent"
 
 
+class Attributes(NamedTuple):
+    """Permissions and owner of `train_config.json` as it has arrived."""
+
+    mode: int
+    uid: int
+    gid: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Attributes":
+        """Return those of a file."""
+        info = path.lstat()
+        return cls(info.st_mode & 0o777, info.st_uid, info.st_gid)
+
+
 class Journal(NamedTuple):
     """What the next start has to know about an unfinished visit.
 
@@ -50,6 +64,7 @@ class Journal(NamedTuple):
         station: the id of the station that began it.
         session_id: of the train, hex.
         config: the old `train_config.json`, whole.
+        attributes: of it; the train may change those of the file that it finds.
         kept: the trees that the visit opens, by name, and from `open` on the tag of what is
             kept of the old tree; None if there was no room to keep it.
         key: the fresh symmetric key, wrapped for this station; from `sealing` on.
@@ -60,6 +75,7 @@ class Journal(NamedTuple):
     station: str
     session_id: str
     config: bytes
+    attributes: Attributes
     kept: Mapping[str, bytes | None]
     key: bytes | None = None
     public: Mapping[str, Any] = MappingProxyType({})
@@ -173,14 +189,14 @@ class VisitState:
 
     def wait(self) -> None:
         """Make the plaintext durable and leave it to the operator: open → waiting."""
-        self._sync()  # nobody verifies it again before it is sealed
+        self._flush()  # nobody verifies it again before it is sealed
         self.enter(Phase.WAITING)
 
     def start_sealing(self, key: bytes) -> None:
         """Make the train's results durable and record the wrapped new key: → sealing."""
         for work in self._opened():
             work.clear()
-        self._sync()
+        self._flush()
         self._record(self._begun()._replace(phase=Phase.SEALING, key=key))
         for work in self._opened():
             work.remove()
@@ -197,20 +213,20 @@ class VisitState:
             self._scrub()
             return False
         for work in self._opened():
-            work.remove_plain()
-        if not _holds(self._paths.config, journal.config):
-            _replace(self._paths.config, journal.config)
+            work.clear()
+        _replace(self._paths.config, journal.config, journal.attributes)
         self.clear_waste()
         self.journal = None
         return True
 
     def finish(self, config: bytes, user_envelope: bytes) -> None:
         """Commit: sealing → new. The configuration is renamed last."""
-        self._sync()
-        _replace(self._paths.user_key, user_envelope)
+        self._flush()
+        attributes = self._begun().attributes
+        _replace(self._paths.user_key, user_envelope, attributes)
         for work in self._opened():
             work.remove()
-        _replace(self._paths.config, config)
+        _replace(self._paths.config, config, attributes)
 
     def _restore(self, tags: Mapping[str, bytes | None]) -> bool:
         """Put all old trees back, or none: return False if one is not there as it was kept."""
@@ -237,9 +253,9 @@ class VisitState:
         kept = self._begun().kept
         return [work for work in (self.results, self.train) if work.name in kept]
 
-    def _sync(self) -> None:
+    def _flush(self) -> None:
         for work in self._opened():
-            syncfs(work.tree)
+            flush(work.tree)
 
     def _begun(self) -> Journal:
         if self.journal is None:
@@ -252,9 +268,9 @@ class VisitState:
         It counts from the rename on: without it the disk holds what was there before, and if only
         the flush behind it fails, the disk may hold either.
         """
-        _put(self._paths.config, self._encode(journal))
+        _put(self._paths.config, self._encode(journal), journal.attributes)
         self.journal = journal
-        _flush(self._paths.opt)
+        flush_folder(self._paths.opt)
 
     def _encode(self, journal: Journal) -> bytes:
         visit = _fields(journal)
@@ -290,6 +306,7 @@ class VisitState:
             station=visit["station"],
             session_id=visit["session_id"],
             config=visit["config"].encode(),
+            attributes=Attributes(*visit["attributes"]),
             kept={name: _from_hex(tag) for name, tag in visit["kept"].items()},
             key=_from_hex(visit["key"]),
             public={name: value for name, value in document.items() if name not in known},
@@ -303,6 +320,7 @@ def _fields(journal: Journal) -> dict[str, Any]:
         "station": journal.station,
         "session_id": journal.session_id,
         "config": journal.config.decode(),
+        "attributes": journal.attributes,
         "kept": {name: _hex(tag) for name, tag in journal.kept.items()},
         "key": _hex(journal.key),
     }
@@ -320,13 +338,13 @@ def _temporary(path: Path) -> Path:
     return path.with_name(path.name + ".pht")
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Give `path` new contents in one step, keeping its mode and owner, durably."""
-    _put(path, data)
-    _flush(path.parent)
+def _replace(path: Path, data: bytes, attributes: Attributes) -> None:
+    """Give `path` new contents in one step, durably."""
+    _put(path, data, attributes)
+    flush_folder(path.parent)
 
 
-def _put(path: Path, data: bytes) -> None:
+def _put(path: Path, data: bytes, attributes: Attributes) -> None:
     temporary = _temporary(path)
     remove(temporary)  # of a killed run, or planted: a link would be written through
     if is_folder(path):  # made by the train
@@ -335,34 +353,9 @@ def _put(path: Path, data: bytes) -> None:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
-            _copy_attributes(path, file.fileno())
+            set_attributes(file.fileno(), *attributes)
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _copy_attributes(path: Path, target: int) -> None:
-    try:
-        info = path.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISREG(info.st_mode):  # the train has put something else in its place
-        return
-    if os.geteuid() == 0:
-        os.fchown(target, info.st_uid, info.st_gid)
-    os.fchmod(target, stat.S_IMODE(info.st_mode))
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    """Return whether `path` is a regular file with these contents."""
-    return not path.is_symlink() and path.is_file() and path.read_bytes() == data

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
@@ -13,6 +14,7 @@ from entrypoint.linux.access import (
     check_readable,
     irreplaceable,
     is_empty_folder,
+    not_given,
     unreadable_in,
 )
 from entrypoint.linux.disk import free_bytes
@@ -48,7 +50,7 @@ from entrypoint.protocol.verify import (
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.state import Journal, Phase, VisitState
+from entrypoint.state import Attributes, Journal, Phase, VisitState
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_failed import TrainFailed
 from entrypoint.tree import walk
@@ -257,13 +259,16 @@ class Steps(KeylessSteps):
             station=self._signer.station,
             session_id=train.config.session_id.hex(),
             config=data,
+            attributes=Attributes.of(self._paths.config),
             kept={work.name: None for work in works},
             public=train.config.public_fields(),
         )
         self.disk.begin(journal)
+        self._warn_of_owners(journal, works)
         self.disk.open({work.name: self._open(train, work, keep=has_room) for work in works})
         for work in works:
             publish(work.large, work.small, work.tree)
+            work.drop_special_bits()
         self.remove_unlisted(train.config, self._leave_out(train.config))
 
     def _open(self, train: VerifiedTrain, work: WorkFolder, *, keep: bool) -> bytes | None:
@@ -429,6 +434,19 @@ class Steps(KeylessSteps):
         if path := irreplaceable(tree, work.leave_out):
             raise _bad_place(f"{this_user()} may not read and replace {path}")
 
+    def _warn_of_owners(self, journal: Journal, works: Sequence[WorkFolder]) -> None:
+        """Say whose file will have another owner, since this user may not give files away."""
+        _, uid, gid = journal.attributes
+        for work in works:
+            files = chain([(self._paths.config, uid, gid)], _owners(work))
+            if lost := not_given(files, work.path / "owner"):
+                path, uid, gid = lost
+                self._report.warning(
+                    f"{path} belongs to {uid}:{gid}, but uid {os.getuid()} may not give files to "
+                    "this owner here: what takes its place will have another one"
+                )
+                return
+
     def _has_room(self, works: Sequence[WorkFolder]) -> bool:
         """Return whether the old trees can be kept; refuse if not even the plaintext fits."""
         keep = True
@@ -453,6 +471,13 @@ class Steps(KeylessSteps):
 def _last_change(folder: Path) -> int:
     """Return when something in a folder was last changed, in nanoseconds."""
     return max((entry.stat.st_ctime_ns for entry in walk(folder)), default=0)
+
+
+def _owners(work: WorkFolder) -> Iterator[tuple[Path, int, int]]:
+    """Yield everything in a tree with its owner."""
+    if work.tree.is_dir():
+        for entry in chain([work.folder()], walk(work.tree, leave_out=work.leave_out)):
+            yield work.tree / entry.path, entry.stat.st_uid, entry.stat.st_gid
 
 
 def _space_needed(works: Sequence[WorkFolder]) -> dict[Path, tuple[int, int]]:

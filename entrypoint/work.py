@@ -10,11 +10,11 @@ from entrypoint import passing
 from entrypoint.crypto.mac import is_authentic
 from entrypoint.kept import KeptWriter, restore
 from entrypoint.limits import CHUNK_BYTES
-from entrypoint.linux.disk import syncfs
+from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.mounts import is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
-from entrypoint.tree import Entry, Kind
+from entrypoint.tree import Entry, Kind, drop_special_bits
 
 
 class WorkFolder:
@@ -56,6 +56,10 @@ class WorkFolder:
     def _plain(self) -> Path:
         return self.path / "plain"
 
+    def folder(self) -> Entry:
+        """Return the tree's own folder, which has to be there."""
+        return Entry(".", Kind.DIRECTORY, self.tree.stat())
+
     def make(self) -> None:
         """Make the empty folder, for nobody else to read."""
         for folder in (self.path, self._plain, self.large):
@@ -85,9 +89,10 @@ class WorkFolder:
         if os.path.lexists(self.path):
             remove(self.path)
 
-    def remove_plain(self) -> None:
-        """Remove the plaintext in the folder, if there is any."""
-        remove(self._plain)
+    def drop_special_bits(self) -> None:
+        """Leave the tree's own folder its permissions only, unless it is the operator's."""
+        if not self.leave_out:
+            drop_special_bits(self.tree)
 
     def empty_tree(self) -> None:
         """Make the tree an empty folder, whatever the train has put in its place."""
@@ -106,7 +111,7 @@ class WorkFolder:
         with passing.new(self.kept, leaves=True) as file:
             kept = KeptWriter(file, key)
             if self.tree.is_dir():
-                kept.add(Entry(".", Kind.DIRECTORY, self.tree.stat()))
+                kept.add(self.folder())
             yield kept
             file.flush()
             os.fsync(file.fileno())
@@ -133,6 +138,8 @@ class WorkFolder:
     def restore(self, kept: IO[bytes]) -> None:
         """Put the old tree back, as `open_kept` has found it; idempotent."""
         self.empty_tree()
-        if not restore(kept, self.tree):
+        if restore(kept, self.tree):
+            flush(self.tree)
+        else:
             self.tree.rmdir()  # there was none
-        syncfs(self.tree if is_folder(self.tree) else self.tree.parent)
+            flush_folder(self.tree.parent)

@@ -66,6 +66,7 @@ def start(
     root: Path | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path = REPOSITORY,
+    under: Sequence[str] = (),
 ) -> "subprocess.Popen[bytes]":
     """Start the program with pipes; its environment has nothing of the tester's but PATH.
 
@@ -74,11 +75,12 @@ def start(
         root: the station's root folder.
         env: more of the environment.
         cwd: the working directory.
+        under: a program, with its options, that starts this one.
     """
     command, *rest = arguments
     rooted = ["--root", root] if root else []
     return subprocess.Popen(
-        [sys.executable, "-m", "entrypoint", *map(str, [command, *rooted, *rest])],
+        [*under, sys.executable, "-m", "entrypoint", *map(str, [command, *rooted, *rest])],
         cwd=cwd,
         env={
             "PATH": os.environ["PATH"],
@@ -149,9 +151,10 @@ def pht(
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     cwd: Path = REPOSITORY,
+    under: Sequence[str] = (),
 ) -> Done:
     """Run the program to its end; see `start`."""
-    return finish(start(*arguments, root=root, env=env, cwd=cwd), stdin)
+    return finish(start(*arguments, root=root, env=env, cwd=cwd, under=under), stdin)
 
 
 def check(root: Path) -> Done:
@@ -174,9 +177,10 @@ def visit(
     *,
     env: Mapping[str, str] | None = None,
     stdin: bytes = b"",
+    under: Sequence[str] = (),
 ) -> Done:
     """Run the whole visit of the station that is settled below `root`."""
-    return pht("run", "--", *command, root=root, env=env, stdin=stdin)
+    return pht("run", "--", *command, root=root, env=env, stdin=stdin, under=under)
 
 
 # --- its place -----------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """`pht decrypt-results`: from a sealed train and a private key to the results in plaintext."""
 
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,7 +96,7 @@ def open_results(
         raise _missing("the results are not in the source")
     target = Target(plain=folder, small=None, kept=None)
     opened = decrypt(train, paths.results, target=target, names_files=True)
-    _settle(folder, report)
+    _name_links(folder, report)
     return opened
 
 
@@ -155,13 +154,11 @@ def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> 
     return train
 
 
-def _settle(folder: Path, report: Report) -> None:
-    """Name the links, which nobody signs, and take set-id bits away: here is no container."""
+def _name_links(folder: Path, report: Report) -> None:
+    """Name the links, which nobody signs."""
     for entry in walk(folder):
         if entry.kind is Kind.SYMLINK:
             report.warning(f"the link {entry.path} is not covered by any signature")
-        elif entry.kind is Kind.FILE and entry.stat.st_mode & (stat.S_ISUID | stat.S_ISGID):
-            (folder / entry.path).chmod(entry.stat.st_mode & 0o777)
 
 
 def _missing(problem: str) -> MissingInput:

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,8 @@ from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.tree import Entry, Kind, is_small, walk
 
 _STATUS = Path("/proc/self/status")
-_CAP_DAC_OVERRIDE = 1 << 1
+_CAP_FOWNER = 1 << 3
+_FOLDER = os.R_OK | os.W_OK | os.X_OK
 _OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
 
 
@@ -66,10 +68,7 @@ def is_empty_folder(path: Path) -> bool:
 
 def can_replace(path: Path) -> bool:
     """Return whether this user may put another file in the place of the existing file `path`."""
-    folder = path.parent.stat()
-    # As in /tmp, files of others may then not be replaced in a folder that everybody may write to.
-    own_only = folder.st_mode & stat.S_ISVTX and os.getuid() not in {0, folder.st_uid}
-    if own_only and path.lstat().st_uid != os.getuid():
+    if _is_guarded(path.parent.stat()) and path.lstat().st_uid != os.geteuid():
         return False
     return os.access(path.parent, os.W_OK | os.X_OK)
 
@@ -77,17 +76,47 @@ def can_replace(path: Path) -> bool:
 def irreplaceable(tree: Path, leave_out: str) -> Path | None:
     """Return what in a tree this process's user may not read or replace, or None.
 
+    Links are not asked about: to replace one takes rights in its folder only. Not to follow them
+    would take faccessat2(2), which some profiles of seccomp forbid.
+
     Args:
         tree: the folder.
         leave_out: a name in it that does not count.
     """
-    if _overrides_permissions():
-        return None
-    if not os.access(tree, os.R_OK | os.W_OK | os.X_OK):
+    if not os.access(tree, _FOLDER):
         return tree
+    guarded = {""} if _is_guarded(tree.stat()) else set()
     for entry in walk(tree, leave_out=leave_out):
-        if not os.access(tree / entry.path, _needed(entry), follow_symlinks=False):
-            return tree / entry.path
+        path = f"{tree}/{entry.path}"
+        is_asked = entry.kind not in (Kind.SYMLINK, Kind.SPECIAL)
+        if is_asked and not os.access(path, _needed(entry)):
+            return Path(path)
+        if os.path.dirname(entry.path) in guarded and entry.stat.st_uid != os.geteuid():
+            return Path(path)
+        if entry.kind is Kind.DIRECTORY and _is_guarded(entry.stat):
+            guarded.add(entry.path)
+    return None
+
+
+def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path, int, int] | None:
+    """Return the first file whose owner this process cannot make the owner of another, or None.
+
+    Args:
+        files: paths with their users and groups.
+        probe: a path where a file is made to try it, and removed.
+    """
+    tried = set()
+    probe.touch()
+    try:
+        for path, uid, gid in files:
+            if (uid, gid) not in tried:
+                tried.add((uid, gid))
+                try:
+                    os.chown(probe, uid, gid)
+                except OSError:
+                    return path, uid, gid
+    finally:
+        probe.unlink()
     return None
 
 
@@ -107,19 +136,23 @@ def _nothing_there(name: str, why: str) -> MissingInput:
     )
 
 
-def _overrides_permissions() -> bool:
-    """Return whether permissions of files do not bind this process; root need not have that."""
+def _is_guarded(folder: os.stat_result) -> bool:
+    """Return whether files of others may not be replaced in a folder, as in /tmp (sticky bit)."""
+    is_sticky = bool(folder.st_mode & stat.S_ISVTX)
+    return is_sticky and folder.st_uid != os.geteuid() and not _overrides_owners()
+
+
+def _overrides_owners() -> bool:
+    """Return whether this process may do what only owners may; root need not have that."""
     facts = dict(line.split(":\t") for line in _STATUS.read_text().splitlines())
-    return bool(int(facts["CapEff"], 16) & _CAP_DAC_OVERRIDE)
+    return bool(int(facts["CapEff"], 16) & _CAP_FOWNER)
 
 
 def _needed(entry: Entry) -> int:
-    match entry.kind:
-        case Kind.DIRECTORY:
-            return os.R_OK | os.W_OK | os.X_OK
-        case Kind.FILE | Kind.HARD_LINK:  # a small file gets new contents, others are renamed over
-            return os.R_OK | os.W_OK if is_small(entry) else os.R_OK
-    return os.F_OK
+    """Return what a visit does to a file or folder; large files are renamed over."""
+    if entry.kind is Kind.DIRECTORY:
+        return _FOLDER
+    return os.R_OK | os.W_OK if is_small(entry) else os.R_OK
 
 
 def _may_read(path: Path) -> bool:

@@ -9,6 +9,8 @@ import stat
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
+from entrypoint.tree import if_allowed
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -83,7 +85,15 @@ def _remove_up_to_folder(handle: int, leave_out: str) -> str | None:
 
 
 def _allow_changes(folder: str | Path, handle: int | None) -> None:
-    """Give ourselves what the train may have taken away."""
-    mode = os.stat(folder, dir_fd=handle).st_mode
-    if mode & 0o700 != 0o700:
-        os.chmod(folder, stat.S_IMODE(mode) | 0o700, dir_fd=handle)
+    """Give ourselves what the train may have taken away, as far as that is allowed.
+
+    Root need not have the right to change what belongs to others, and a train that runs as root can
+    give its folders away.
+    """
+    info = os.stat(folder, dir_fd=handle)
+    if info.st_uid != os.geteuid():
+        with if_allowed():
+            os.chown(folder, os.geteuid(), -1, dir_fd=handle)
+    if info.st_mode & 0o700 != 0o700:
+        with if_allowed():
+            os.chmod(folder, stat.S_IMODE(info.st_mode) | 0o700, dir_fd=handle)

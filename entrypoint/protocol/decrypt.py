@@ -30,7 +30,15 @@ from entrypoint.train_config import (
     immutable_files,
     results_unverified,
 )
-from entrypoint.tree import Entry, Kind, check_entry, is_small, make_like, walk
+from entrypoint.tree import (
+    Entry,
+    Kind,
+    check_entry,
+    drop_special_bits,
+    is_small,
+    make_like,
+    walk,
+)
 
 _BLOCK_BYTES = 4096  # what a file takes beside its contents, on the disk or where it is kept
 
@@ -120,7 +128,9 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
     apply(small, tree, empty_first=True)
     small.unlink()
     for entry in walk(plain):
-        if entry.kind is not Kind.DIRECTORY:
+        if entry.kind is Kind.DIRECTORY:
+            drop_special_bits(tree / entry.path)
+        else:
             # Not in one step: a rename over a file has ext4 write at once what is not on the disk.
             # That need not be durable: until the train has succeeded, what is kept is the way back.
             (tree / entry.path).unlink()

@@ -26,7 +26,8 @@ from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
-from entrypoint.linux.disk import syncfs
+from entrypoint.linux.access import irreplaceable
+from entrypoint.linux.disk import flush
 from entrypoint.linux.remove import remove
 from entrypoint.model import Record, Visit
 from entrypoint.pack import PackWriter, apply
@@ -34,7 +35,15 @@ from entrypoint.passing import Piece
 from entrypoint.relay import Handed
 from entrypoint.stages import Contents, SealedTrain
 from entrypoint.train_config import Seal, TrainConfig, encode
-from entrypoint.tree import Entry, Kind, check_entry, is_small, make_like, walk
+from entrypoint.tree import (
+    Entry,
+    Kind,
+    check_entry,
+    drop_special_bits,
+    is_small,
+    make_like,
+    walk,
+)
 from entrypoint.work import WorkFolder
 
 _IV_CONTEXT = b"pht files, IV by path, version 1"
@@ -50,26 +59,18 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
         MalformedTrain: a device, FIFO, socket, too deep folder, a link that leaves the tree, or
             what this user may not read and replace.
     """
-    symlinks = []
-    _check_access(results, os.R_OK | os.W_OK | os.X_OK)
-    for entry in walk(results, leave_out=leave_out):
-        check_entry(entry)
-        if entry.kind is Kind.SYMLINK:
-            symlinks.append(entry.path)
-        elif entry.kind is Kind.DIRECTORY:
-            _check_access(results / entry.path, os.R_OK | os.W_OK | os.X_OK)
-        else:
-            _check_access(results / entry.path, os.R_OK)
-    return tuple(symlinks)
-
-
-def _check_access(path: Path, mode: int) -> None:
-    if not os.access(path, mode):
+    if path := irreplaceable(results, leave_out):
         raise MalformedTrain(
             "results-unsafe",
             f"the train has taken away the permission to read or replace {path}",
             hint="leave results readable and their folders writable; change the train",
         )
+    symlinks = []
+    for entry in walk(results, leave_out=leave_out):
+        check_entry(entry)
+        if entry.kind is Kind.SYMLINK:
+            symlinks.append(entry.path)
+    return tuple(symlinks)
 
 
 class Signer(Record):
@@ -141,9 +142,12 @@ class _Sealing:
         """Seal every file in archive order; several names of one file become files of their own."""
         files = size = 0
         self._batch.take_up()
+        self._work.drop_special_bits()
         with self._batch:
             for entry in walk(self._work.tree, leave_out=self._work.leave_out):
-                if entry.kind in (Kind.FILE, Kind.HARD_LINK):
+                if entry.kind is Kind.DIRECTORY:
+                    drop_special_bits(self._work.tree / entry.path)
+                elif entry.kind in (Kind.FILE, Kind.HARD_LINK):
                     files += 1
                     size += self._seal_file(entry)
         return Contents(files=files, size=size)
@@ -259,7 +263,7 @@ class _Batch:
         for pack in packs:
             apply(pack, self._tree, empty_first=False)
         if packs:
-            syncfs(self._tree)
+            flush(self._tree)
         for rest in self._folder.iterdir():
             remove(rest)
 
@@ -286,7 +290,7 @@ class _Batch:
         if not (self._writer or self._files):
             return
         self._pack.close()
-        syncfs(self._folder)
+        flush(self._folder, self._tree)
         self._name(self._number - 1).unlink(missing_ok=True)
         if self._writer:
             apply(self._name(self._number), self._tree, empty_first=False)

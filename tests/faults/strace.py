@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +74,18 @@ class Strace:
         """
         options = ["--output", "/dev/null", f"--trace={call.name}"]
         return [self.program, *options, f"--inject={call.name}:{fault}:when={call.number}", "--"]
+
+    def failing(self, names: str, error: str, *, at: Sequence[Path] = ()) -> list[str]:
+        """Return what stands before a command to have calls of these names always fail.
+
+        Args:
+            names: of system calls, with commas between them.
+            error: the name of the error.
+            at: only where they have to do with one of these paths.
+        """
+        paths = [f"--trace-path={path}" for path in at]
+        fault = f"--inject={names}:error={error}"
+        return [self.program, "--output", "/dev/null", f"--trace={names}", *paths, fault, "--"]
 
 
 def read(log: Path) -> list[Call]:

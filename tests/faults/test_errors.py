@@ -9,7 +9,7 @@ from tests.faults.second_stop import SecondStop, ends_of_phases
 from tests.faults.strace import Call, Strace, spread
 
 ERRORS = 10
-WITHOUT_ROOM = ("write", "rename", "mkdir", "symlink", "fsync", "syncfs")
+WITHOUT_ROOM = ("write", "rename", "mkdir", "symlink", "fsync")
 BROKEN = (*WITHOUT_ROOM, "unlink", "rmdir", "fchmod")
 STATES_OF_DISK = {"unchanged": ("old",), "unfinished": ("sealing", "new")}
 """What the disk may hold for a word of the status line: `new`, if the last flush has failed."""

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from entrypoint.crypto.keys import PrivateKey, journal_key, wrap
 from entrypoint.model import Paths
-from entrypoint.state import Journal, Phase, VisitState
+from entrypoint.state import Attributes, Journal, Phase, VisitState
 from tests import reference
 from tests.faults.second_stop import COMMAND, FIRST, SECOND, SecondStop
 from tests.station import snapshot
@@ -36,7 +36,9 @@ def _plant_journal(train: SecondStop, phase: Phase) -> None:
     config = paths.config.read_bytes()
     state = VisitState(paths, journal_key(_private_key(FIRST)))
     session_id = reference.load_config(train.opt)["session_id"]
-    state.begin(Journal(Phase.OPENING, SECOND, session_id, config, {"pht_results": None}))
+    attributes = Attributes.of(paths.config)
+    kept = {"pht_results": None}
+    state.begin(Journal(Phase.OPENING, SECOND, session_id, config, attributes, kept))
     (paths.results / "counts.csv").write_bytes(b"planted")
     if phase is not Phase.OPENING:
         state.results.kept.write_bytes(b"planted")

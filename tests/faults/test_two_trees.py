@@ -39,5 +39,5 @@ def test_code_that_was_damaged_before_the_next_start_is_not_committed(
 
 
 def _may_fail(call: Call) -> bool:
-    names = ("write", "rename", "mkdir", "unlink", "fsync", "syncfs")
+    names = ("write", "rename", "mkdir", "unlink", "fsync")
     return call.change in names and is_on_disk(call)

@@ -48,19 +48,6 @@ def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
     assert (back / "a" / "again").samefile(back / "a" / "file")
 
 
-def test_owners_come_back_for_root_only(
-    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = io.BytesIO()
-    keep(full, file)
-    me = os.geteuid(), os.getegid()
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-
-    back = restored(file, tmp_path)
-
-    assert {node.owner for node in snapshot(back).values()} == {me}
-
-
 def test_of_a_folder_that_was_not_there_nothing_is_kept(tmp_path: Path) -> None:
     assert not kept.restore(io.BytesIO(), tmp_path)
 

@@ -13,7 +13,7 @@ import pytest
 from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput, SystemFailure
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
-from entrypoint.state import Journal, Phase, VisitState, lock
+from entrypoint.state import Attributes, Journal, Phase, VisitState, lock
 from entrypoint.tree import Kind, walk
 from entrypoint.work import WorkFolder
 from tests.station import snapshot
@@ -26,17 +26,19 @@ JOURNAL = Journal(
     station="station_1",
     session_id="5e" * 64,
     config=OLD_CONFIG,
+    attributes=Attributes(0o640, os.getuid(), os.getgid()),
     kept={"pht_results": None},
     public={"user_he_key": "he"},
 )
 FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
 BEFORE_SEALING = [Phase.OPENING, Phase.OPEN, Phase.WAITING]
 FIELDS: dict[str, Any] = {
-    "version": 3,
+    "version": 4,
     "phase": "sealing",
     "station": "station_2",
     "session_id": "00" * 64,
     "config": '{"train_id": "other"}',
+    "attributes": [0o666, 1, 1],
     "kept": {"pht_results": "00" * 32},
     "key": "00",
 }
@@ -55,6 +57,7 @@ def paths(tmp_path: Path) -> Paths:
     os.link(paths.results / "tool", paths.results / "same tool")
     (paths.results / "link").symlink_to("tool")
     paths.config.write_bytes(OLD_CONFIG)
+    paths.config.chmod(0o640)
     paths.user_key.write_bytes(b"old envelope")
     return paths
 
@@ -62,7 +65,7 @@ def paths(tmp_path: Path) -> Paths:
 def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> VisitState:
     """Bring a visit into a phase."""
     state = VisitState(paths, KEY)
-    state.begin(JOURNAL)
+    state.begin(JOURNAL._replace(attributes=Attributes.of(paths.config)))
     (state.results.large / "tool").write_bytes(b"plain tool")
     tag = keep(state, state.results) if kept else None
     if phase is Phase.OPENING:
@@ -196,7 +199,6 @@ def test_going_back_restores_owners(paths: Paths) -> None:
 def test_the_commit_leaves_the_four_paths_of_a_train_and_the_mode_of_its_configuration(
     paths: Paths,
 ) -> None:
-    paths.config.chmod(0o640)
     state = begin(paths, Phase.SEALING)
     state.results.batch()
     state.finish(NEW_CONFIG, b"new envelope")

@@ -1,0 +1,83 @@
+"""System calls that some kernels, file systems and profiles of seccomp do not have."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.faults.second_stop import SecondStop
+from tests.faults.strace import Strace, read
+
+
+def test_a_forbidden_faccessat2_does_not_mean_that_files_may_not_be_replaced(
+    arrived: SecondStop, strace: Strace, tmp_path: Path
+) -> None:
+    bound: Sequence[str] = ()
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("needs the setpriv command, or another user than root")
+        bound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    train = arrived.copy_to(tmp_path / "train")
+
+    done = train.start("run", under=[*bound, *strace.failing("faccessat2", "EPERM")])
+
+    assert done.status == 0, done.stderr
+    train.require_end()
+
+
+def test_a_folder_that_cannot_be_flushed_by_itself_is_flushed_with_its_file_system(
+    arrived: SecondStop, strace: Strace, tmp_path: Path
+) -> None:
+    train = arrived.copy_to(tmp_path / "train")
+    under = strace.failing("fsync", "EINVAL", at=[train.opt, train.opt / "pht_results"])
+
+    done = train.start("run", under=under)
+
+    assert done.status == 0, done.stderr
+    train.require_end()
+
+
+# --- syncfs(2) reports what was lost of anybody's files ------------------------------------------
+
+
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
+@pytest.mark.parametrize("name", ["arrived", "arrived_by_route"])
+def test_an_error_of_other_files_on_the_disk_does_not_throw_results_away(
+    name: str, error: str, strace: Strace, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    arrived: SecondStop = request.getfixturevalue(name)
+    train = arrived.copy_to(tmp_path / "train")
+
+    done = train.start("run", under=strace.failing("syncfs", error))
+
+    assert done.status == 0, done.stderr
+    train.require_end()
+
+
+def test_every_file_is_then_asked_about(
+    arrived: SecondStop, strace: Strace, tmp_path: Path
+) -> None:
+    train = arrived.copy_to(tmp_path / "train")
+    log = tmp_path / "calls"
+    under = [*strace.tracing(log)[:-1], "--inject=syncfs:error=EIO", "--"]
+    assert train.start("run", under=under).status == 0
+    flushed = {call.text for call in read(log) if call.name == "fsync" and call.succeeded}
+    results = train.opt / "pht_results"
+    for path in (results, *results.rglob("*")):
+        if path.name.isascii() and not path.is_symlink():  # of others the tool shows the bytes
+            assert [text for text in flushed if f"<{path}>" in text], path
+
+
+def test_what_was_lost_of_ours_is_an_error(
+    arrived: SecondStop, strace: Strace, tmp_path: Path
+) -> None:
+    train = arrived.copy_to(tmp_path / "train")
+    results = train.opt / "pht_results"
+    under = strace.failing("syncfs,fsync", "EIO", at=[results, results / "counts.csv"])
+
+    done = train.start("run", under=under)
+
+    assert (done.status, done.facts["code"]) == (74, "storage-failed"), done.stderr
+    train.finish(train.state())
