@@ -39,6 +39,11 @@ class PackWriter:
         self._file.write(_HEAD.pack(len(name), len(contents)) + name + contents)
 
 
+def record_bytes(path: str, size: int) -> int:
+    """Return what a file of `size` bytes takes in a pack."""
+    return _HEAD.size + len(os.fsencode(path)) + size
+
+
 def apply(pack: Path, folder: Path, *, empty_first: bool) -> None:
     """Write every file of a pack in place: existing files in `folder` get new contents.
 

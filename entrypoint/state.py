@@ -38,6 +38,7 @@ class Phase(StrEnum):
     OPENING = "opening"
     OPEN = "open"
     WAITING = "waiting"
+    SUCCEEDED = "succeeded"
     SEALING = "sealing"
     SPENT = "spent"
 
@@ -186,17 +187,21 @@ class VisitState:
             kept: for each of them the tag of what is kept of the old one, durable, or None.
         """
         self._record(self._begun()._replace(phase=Phase.OPEN, kept=kept))
+        _reserve(self._paths.config)  # the train may leave no room to write how it has ended
 
     def wait(self) -> None:
         """Make the plaintext durable and leave it to the operator: open → waiting."""
         self._flush()  # nobody verifies it again before it is sealed
         self.enter(Phase.WAITING)
 
-    def start_sealing(self, key: bytes) -> None:
-        """Make the train's results durable and record the wrapped new key: → sealing."""
+    def settle(self) -> None:
+        """Make the results of the train durable, and remove what it may have planted beside."""
         for work in self._opened():
             work.clear()
         self._flush()
+
+    def start_sealing(self, key: bytes) -> None:
+        """Record the wrapped new key, and give up the old state: → sealing."""
         self._record(self._begun()._replace(phase=Phase.SEALING, key=key))
         for work in self._opened():
             work.remove()
@@ -336,6 +341,14 @@ def _from_hex(text: str | None) -> bytes | None:
 
 def _temporary(path: Path) -> Path:
     return path.with_name(path.name + ".pht")
+
+
+def _reserve(path: Path) -> None:
+    """Take the room in which `path` can be replaced later, with some more in it."""
+    temporary = _temporary(path)
+    remove(temporary)
+    # Random, or some file systems would find that they need no room for it.
+    temporary.write_bytes(os.urandom(path.stat().st_size + _LATER_BYTES))
 
 
 def _replace(path: Path, data: bytes, attributes: Attributes) -> None:

@@ -34,6 +34,7 @@ from entrypoint.protocol.decrypt import (
     publish,
     space_needed,
 )
+from entrypoint.protocol.room import check_room_to_seal
 from entrypoint.protocol.seal import Signer, check_sealable, seal
 from entrypoint.protocol.verify import (
     changes,
@@ -333,11 +334,36 @@ class Steps(KeylessSteps):
                 self._report.warning(f"the link {path} travels without a signature")
 
     def succeed(self, config: TrainConfig) -> None:
-        """Record that the train has succeeded; its results are never thrown away from here on."""
+        """Record that the train has succeeded; its results are never thrown away from here on.
+
+        Raises:
+            MalformedTrain: they can never be sealed, so that they are given up.
+            StorageError: there is no room to seal them yet; they wait, and so does the old state.
+        """
+        self.check_left(config)
         self._stop.check()
+        self.stage = "seal"
+        self.disk.settle()
+        self._check_room_to_seal(config)
         key = config.cipher.generate_key()
         self.state = "unfinished"
         self.disk.start_sealing(wrap(self._signer.key.public_key(), key))
+
+    def _check_room_to_seal(self, config: TrainConfig) -> None:
+        size = self._paths.config.stat().st_size
+        for folder, works in _by_file_system(self._works(config)).items():
+            try:
+                check_room_to_seal(folder, works, config.cipher.sealed_bytes, size)
+            except StorageError:
+                self._wait_for_room()
+                raise
+
+    def _wait_for_room(self) -> None:
+        """Record that the train has succeeded, unless a phase says that already."""
+        journal = self.disk.journal
+        if journal is not None and journal.phase is Phase.OPEN:
+            self.disk.enter(Phase.SUCCEEDED)
+            self.state = "unfinished"
 
     def seal_and_commit(self, journal: Journal) -> Contents:
         """Steps 7 to 12, from their beginning or from where they were interrupted."""
@@ -382,12 +408,12 @@ class Steps(KeylessSteps):
 
     @contextmanager
     def or_go_back(self) -> Iterator[None]:
-        """Put the old state back if the block fails before the journal says that it is sealing."""
+        """Put the old state back if the block fails before the train is recorded as successful."""
         try:
             yield
         except BaseException:
             journal = self.disk.journal
-            if journal is not None and journal.phase is not Phase.SEALING:
+            if journal is not None and journal.phase not in (Phase.SUCCEEDED, Phase.SEALING):
                 self.go_back()
             raise
 
@@ -450,7 +476,9 @@ class Steps(KeylessSteps):
     def _has_room(self, works: Sequence[WorkFolder]) -> bool:
         """Return whether the old trees can be kept; refuse if not even the plaintext fits."""
         keep = True
-        for folder, (plain, old) in _space_needed(works).items():
+        for folder, there in _by_file_system(works).items():
+            needed = [space_needed(work.tree, work.leave_out) for work in there]
+            plain, old = sum(plain for plain, _ in needed), sum(old for _, old in needed)
             free = free_bytes(folder)
             if free < plain:
                 raise StorageError(
@@ -480,17 +508,15 @@ def _owners(work: WorkFolder) -> Iterator[tuple[Path, int, int]]:
             yield work.tree / entry.path, entry.stat.st_uid, entry.stat.st_gid
 
 
-def _space_needed(works: Sequence[WorkFolder]) -> dict[Path, tuple[int, int]]:
-    """Return the bytes for plaintext and for old trees, by one folder of each file system."""
+def _by_file_system(works: Sequence[WorkFolder]) -> dict[Path, list[WorkFolder]]:
+    """Return the work folders by one folder of each file system that their trees lie on."""
     folders: dict[int, Path] = {}
-    needed: dict[Path, tuple[int, int]] = {}
+    found: dict[Path, list[WorkFolder]] = {}
     for work in works:
         place = work.tree if work.tree.is_dir() else work.tree.parent
         folder = folders.setdefault(place.stat().st_dev, place)
-        plain, old = space_needed(work.tree, work.leave_out)
-        plain_before, old_before = needed.get(folder, (0, 0))
-        needed[folder] = (plain_before + plain, old_before + old)
-    return needed
+        found.setdefault(folder, []).append(work)
+    return found
 
 
 def _bad_place(problem: str) -> SettingsError:

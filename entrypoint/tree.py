@@ -116,6 +116,11 @@ def is_small(entry: Entry) -> bool:
     return in_place and info.st_size < SMALL_FILE_BYTES
 
 
+def allocated_bytes(info: os.stat_result) -> int:
+    """Return how many bytes become free with a file; none while it has another name."""
+    return info.st_blocks * 512 if info.st_nlink == 1 else 0
+
+
 @contextmanager
 def if_allowed() -> Iterator[None]:
     """Pass over a change of owner, mode or times that is denied: no visit may fail of it."""

@@ -70,8 +70,9 @@ def run(
             with steps.or_go_back():
                 steps.open(train, found)  # 3, 4, 5
                 steps.run_train(argv)  # 6
-                steps.check_left(train.config)
                 steps.succeed(train.config)
+        elif found.phase is Phase.SUCCEEDED:
+            steps.succeed(read(found.config))
         return _seal(steps)  # 7 to 12
 
     return _aboard(settings, report, story)
@@ -83,7 +84,7 @@ def pre_run(settings: Settings, report: Report) -> Outcome:
     def story(steps: Steps) -> Outcome:
         found = _find(steps, report)
         if isinstance(found, Journal):
-            raise _wrong_half("the train has already run", "use post-run to finish the sealing")
+            raise _wrong_half("the train has already run", "use post-run to seal its results")
         train = steps.verify(found)
         _refuse_second_visit(steps, train)
         with steps.or_go_back():
@@ -102,11 +103,9 @@ def post_run(settings: Settings, report: Report) -> Outcome:
         match steps.load():
             case Journal(phase=Phase.SEALING):
                 pass
-            case Journal(phase=Phase.WAITING) as journal:
+            case Journal(phase=Phase.WAITING | Phase.SUCCEEDED) as journal:
                 steps.check_own(journal)
-                config = read(journal.config)
-                steps.check_left(config)
-                steps.succeed(config)
+                steps.succeed(read(journal.config))
             case _:
                 raise _wrong_half("no pre-run of this station has opened it", "use pre-run first")
         return _seal(steps)
@@ -205,6 +204,9 @@ def _find(steps: Steps, report: Report) -> bytes | Journal:
             raise _wrong_half("a pre-run has opened it", "use post-run to seal it, or undo")
         case Phase.SPENT:
             raise _spent()
+        case Phase.SUCCEEDED:
+            report.info("the train has run already: its results have waited for room to be sealed")
+            return found
         case Phase.SEALING:
             report.info("the train has run already: sealing goes on where it was interrupted")
             return found

@@ -14,7 +14,7 @@ from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.mounts import is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
-from entrypoint.tree import Entry, Kind, drop_special_bits
+from entrypoint.tree import Entry, Kind, allocated_bytes, drop_special_bits
 
 
 class WorkFolder:
@@ -41,6 +41,11 @@ class WorkFolder:
     def kept(self) -> Path:
         """What is kept of the old, encrypted tree."""
         return self.path / "kept"
+
+    def kept_bytes(self) -> int:
+        """Return how many bytes become free when the old tree is kept no longer."""
+        has_kept = is_folder(self.path) and os.path.lexists(self.kept)
+        return allocated_bytes(self.kept.lstat()) if has_kept else 0
 
     @property
     def small(self) -> Path:

@@ -33,6 +33,11 @@ def generate_key() -> bytes:
     return os.urandom(_KEY_BYTES)
 
 
+def sealed_bytes(size: int) -> int:
+    """Return how long a file of `size` bytes is once it is encrypted."""
+    return HEAD_BYTES + size // BLOCK_BYTES * BLOCK_BYTES + BLOCK_BYTES
+
+
 def peek_iv(head: bytes) -> bytes | None:
     """Return the IV in the first `HEAD_BYTES` of a file, None if it is shorter."""
     return head[:HEAD_BYTES] if len(head) >= HEAD_BYTES else None

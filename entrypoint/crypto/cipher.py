@@ -55,6 +55,7 @@ class Cipher(Record):
         decrypts_ahead: whether a large file is decrypted by the process that reads it, since
             hashing is as much work as all the rest; otherwise by the one that hashes it. Then alone
             the stream may share work.
+        sealed_bytes: returns how long a file of a length is once it is encrypted.
         peek_iv: returns the IV of an encrypted file from its head, or None if it is no such file.
         head_bytes: how long the head is that `peek_iv` needs.
     """
@@ -63,5 +64,6 @@ class Cipher(Record):
     encryptor: Callable[[bytes, bytes], tuple[Stream, Stream]]
     decryptor: Callable[[bytes], Stream]
     decrypts_ahead: bool
+    sealed_bytes: Callable[[int], int]
     peek_iv: Callable[[bytes], bytes | None]
     head_bytes: int

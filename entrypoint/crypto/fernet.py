@@ -46,6 +46,12 @@ def generate_key() -> bytes:
     return _encode(os.urandom(32))
 
 
+def sealed_bytes(size: int) -> int:
+    """Return how long the token of `size` bytes is."""
+    raw = _PREFIX_BYTES + size // BLOCK_BYTES * BLOCK_BYTES + _TAIL_BYTES
+    return -(-raw // _STEP) * _QUANTUM
+
+
 def peek_iv(head: bytes) -> bytes | None:
     """Return the IV (16 bytes, unauthenticated) in the first `HEAD_BYTES` of a token, else None."""
     try:

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import sys
 from pathlib import Path
 
 from entrypoint.tree import Kind, walk
@@ -84,8 +85,20 @@ def _fsync(path: Path, flags: int) -> None:
 def free_bytes(folder: Path) -> int:
     """Return how many bytes this process may still write to the file system of `folder`.
 
+    One that has no bounds of its own, such as ramfs, names no blocks at all.
+
     Raises:
         OSError: `folder` is not there.
     """
     facts = os.statvfs(folder)
-    return facts.f_bavail * facts.f_frsize
+    return facts.f_bavail * facts.f_frsize if facts.f_blocks else sys.maxsize
+
+
+def total_bytes(folder: Path) -> int:
+    """Return how many bytes the file system of `folder` can hold.
+
+    Raises:
+        OSError: `folder` is not there.
+    """
+    facts = os.statvfs(folder)
+    return facts.f_blocks * facts.f_frsize if facts.f_blocks else sys.maxsize

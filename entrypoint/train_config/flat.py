@@ -30,6 +30,7 @@ _CIPHER = Cipher(
     encryptor=fernet.encryptor,
     decryptor=fernet.decryptor,
     decrypts_ahead=False,
+    sealed_bytes=fernet.sealed_bytes,
     peek_iv=fernet.peek_iv,
     head_bytes=fernet.HEAD_BYTES,
 )

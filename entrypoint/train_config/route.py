@@ -32,6 +32,7 @@ _CIPHER = Cipher(
     encryptor=cbc.encryptor,
     decryptor=cbc.decryptor,
     decrypts_ahead=True,
+    sealed_bytes=cbc.sealed_bytes,
     peek_iv=cbc.peek_iv,
     head_bytes=cbc.HEAD_BYTES,
 )

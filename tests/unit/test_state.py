@@ -31,7 +31,7 @@ JOURNAL = Journal(
     public={"user_he_key": "he"},
 )
 FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
-BEFORE_SEALING = [Phase.OPENING, Phase.OPEN, Phase.WAITING]
+BEFORE_SEALING = [Phase.OPENING, Phase.OPEN, Phase.WAITING, Phase.SUCCEEDED]
 FIELDS: dict[str, Any] = {
     "version": 4,
     "phase": "sealing",
@@ -72,8 +72,8 @@ def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> Visi
         return state
     state.open({"pht_results": tag})
     (state.results.large / "tool").replace(paths.results / "tool")
-    if phase is Phase.WAITING:
-        state.enter(Phase.WAITING)
+    if phase in (Phase.WAITING, Phase.SUCCEEDED):
+        state.enter(phase)
     if phase is Phase.SEALING:
         state.start_sealing(b"envelope")
     return state
@@ -466,6 +466,7 @@ def test_what_the_train_has_planted_is_gone_before_a_kill_could_have_it_taken_up
     path = state.results.path / planted
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"planted")
+    state.settle()
 
     def kill(work: WorkFolder) -> None:
         raise Killed

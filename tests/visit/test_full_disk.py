@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from tests import reference
+from tests import reference, reference_route
 from tests.station import (
+    Done,
     assert_explained,
     journal,
+    new_route_train,
     new_train,
     opened,
     pht,
@@ -20,6 +23,7 @@ from tests.station import (
 from tests.visit.conftest import Mount
 
 MIB = 2**20
+PAGE = 4096
 IMPORTS = """
 import errno, os, pathlib, sys
 results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
@@ -48,12 +52,15 @@ class Small:
         self.root = mount(folder / "root", "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
         self.env = {"TRAIN_DATA_PATH": str(self.data)}
 
-    def second_stop(self, script: str, size: int) -> Path:
+    def second_stop(self, script: str, size: int, *, has_route: bool = False) -> Path:
         """Lay out a train with sealed results whose plaintext has `size` bytes."""
-        opt = new_train(self.root, IMPORTS + script)
-        (opt / "pht_results" / "large").write_bytes(os.urandom(size))
         key = reference.vector_key("station_1", private=True)
-        reference.published_post_run(opt, "station_1", key)
+        opt = (new_route_train if has_route else new_train)(self.root, IMPORTS + script)
+        wire = reference_route if has_route else reference
+        if has_route:
+            reference_route.published_pre_run(opt, "station_1", key)
+        (opt / "pht_results" / "large").write_bytes(os.urandom(size))
+        wire.published_post_run(opt, "station_1", key)
         settle(self.root, "station_2")
         return opt
 
@@ -150,24 +157,119 @@ def test_a_train_that_fills_the_disk_and_fails(small: Small) -> None:
     assert snapshot(small.root) == before
 
 
-def test_a_train_that_leaves_no_room_to_seal(small: Small) -> None:
-    """Its results are kept, and sealed by the next start, without a second run."""
-    opt = small.second_stop(f"(results / 'new').write_bytes(bytes({4 * MIB}))", 10)
-    filler = small.fill(left=6 * MIB)
+# --- no room to seal -----------------------------------------------------------------------------
+
+LEAVES_4_MIB = f"(results / 'new').write_bytes(bytes({4 * MIB}))"
+FILLS_THE_REST = FILL.replace('results / "fill"', 'results.parents[1] / "full"')
+
+
+def missing(done: Done) -> int:
+    """Return how many bytes are missing to seal, as a refusal says that left the train as it is."""
+    assert_explained(done, 74, "disk-full")
+    facts = {name: done.facts[name] for name in ("stage", "by", "retry", "state")}
+    assert facts == {"stage": "seal", "by": "station", "retry": "yes", "state": "unfinished"}
+    found = re.search(r"sealing .* needs (\d+) bytes and (\d+) are free: (\d+) are", done.stderr)
+    assert found
+    needed, free, said = map(int, found.groups())
+    assert needed - free == said > 0
+    return said
+
+
+@pytest.fixture(params=["flat", "route"])
+def crowded(request: pytest.FixtureRequest, small: Small) -> Small:
+    """A train that has succeeded where its results cannot be sealed, `filler` in their way."""
+    small.second_stop(LEAVES_4_MIB, 10, has_route=request.param == "route")
+    small.fill(left=6 * MIB)
+    return small
+
+
+def test_results_wait_for_room_and_are_sealed_without_a_second_run(crowded: Small) -> None:
+    missing(visit(crowded.root, env=crowded.env))
+    assert journal(crowded.root)["phase"] == "succeeded"
+    before = snapshot(crowded.root)
+    needs = missing(visit(crowded.root, env=crowded.env))
+    assert missing(pht("post-run", root=crowded.root)) == needs
+    for command in ("pre-run", "check"):
+        assert_explained(pht(command, root=crowded.root), 76, "wrong-half")
+    assert snapshot(crowded.root) == before
+
+    os.truncate(crowded.root / "filler", (crowded.root / "filler").stat().st_size - needs - PAGE)
+    again = visit(crowded.root, env=crowded.env)
+
+    assert (again.status, again.facts["state"]) == (0, "sealed"), again.stderr
+    assert opened(crowded.root / "opt")["new"] == bytes(4 * MIB)
+    assert crowded.runs == 1
+
+
+def test_results_that_wait_for_room_are_sealed_by_post_run_too(crowded: Small) -> None:
+    missing(visit(crowded.root, env=crowded.env))
+    (crowded.root / "filler").unlink()
+
+    assert pht("post-run", root=crowded.root).facts["state"] == "sealed"
+    assert crowded.runs == 1
+
+
+def test_results_that_wait_for_room_can_be_given_up(crowded: Small) -> None:
+    before = snapshot(crowded.root)
+    missing(visit(crowded.root, env=crowded.env))
+
+    done = pht("undo", root=crowded.root)
+
+    assert (done.status, done.facts["state"]) == (0, "unchanged"), done.stderr
+    assert snapshot(crowded.root) == before
+
+
+def test_a_train_that_succeeds_when_it_has_filled_the_disk(small: Small) -> None:
+    """Not even how it has ended could be written, had there been no room for that before."""
+    opt = small.second_stop(FILLS_THE_REST, MIB)
+
+    missing(visit(small.root, env=small.env))
+    assert journal(small.root)["phase"] == "succeeded"
+    (small.root / "full").unlink()
+    done = visit(small.root, env=small.env)
+
+    assert (done.status, small.runs) == (0, 1), done.stderr
+    assert len(opened(opt)["large"]) == MIB
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"os.truncate(os.open(results / 'new', os.O_CREAT | os.O_WRONLY), {2**40})",
+        f"(results / 'new').write_bytes(bytes({9 * MIB}))",
+    ],
+    ids=["with a hole of 1 TiB", "as large as half of the disk"],
+)
+def test_results_that_can_never_be_sealed_go_back_at_once(script: str, small: Small) -> None:
+    small.second_stop(script, 10)
+    before = snapshot(small.root)
 
     done = visit(small.root, env=small.env)
 
-    assert (done.status, done.facts["state"], done.facts["retry"]) == (74, "unfinished", "yes")
-    assert_explained(done, 74, "storage-failed")
-    assert "no space left on device" in done.stderr
-    assert journal(small.root)["phase"] == "sealing"
-    assert_explained(visit(small.root, env=small.env), 74, "storage-failed")
-    filler.unlink()
-    again = visit(small.root, env=small.env)
+    assert_explained(done, 65, "results-too-large")
+    assert (done.facts["by"], done.facts["retry"]) == ("author", "no")
+    assert done.facts["state"] == "unchanged"
+    assert snapshot(small.root) == before
 
-    assert (again.status, again.facts["state"]) == (0, "sealed")
-    assert opened(opt)["new"] == bytes(4 * MIB)
-    assert small.runs == 1
+
+def test_plaintext_that_post_run_cannot_seal_waits_on(small: Small) -> None:
+    opt = small.second_stop("", 10)
+    before = snapshot(small.root)
+    assert pht("pre-run", root=small.root).status == 0
+    (opt / "pht_results" / "new").write_bytes(bytes(4 * MIB))
+    filler = small.fill(left=MIB)
+
+    done = pht("post-run", root=small.root)
+    assert_explained(done, 74, "disk-full")
+    assert (done.facts["state"], journal(small.root)["phase"]) == ("waiting", "waiting")
+    filler.unlink()
+    os.truncate(opt / "pht_results" / "new", 2**40)
+    done = pht("post-run", root=small.root)
+    assert_explained(done, 65, "results-too-large")
+    assert (done.facts["state"], journal(small.root)["phase"]) == ("waiting", "waiting")
+
+    assert pht("undo", root=small.root).status == 0
+    assert snapshot(small.root) == before
 
 
 def test_a_disk_too_full_for_the_first_note(small: Small) -> None:
