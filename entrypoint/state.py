@@ -214,6 +214,8 @@ class VisitState:
             removed instead and the journal says `spent`.
         """
         journal = self._begun()
+        if journal.phase in (Phase.WAITING, Phase.SUCCEEDED):
+            self.enter(Phase.OPEN)  # in which nobody seals what is put back only in part
         if journal.phase is not Phase.OPENING and not self._restore(journal.kept):
             self._scrub()
             return False

@@ -49,6 +49,7 @@ ln added/deep/model.json added/same.json
 ln -s ../counts.csv added/link
 : > added/empty
 echo once >> "$RUNS"
+[ -z "${{FILL-}}" ] || cat /dev/zero > "$FILL" 2> /dev/null || true
 """
 FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
 ALREADY_DONE = 76
@@ -64,12 +65,14 @@ class SecondStop:
         old: what `opt` holds before the visit.
         new: the plaintext results after it.
         has_route: whether it is of the route generation.
+        fills: whether it fills its disk when it has succeeded.
     """
 
     folder: Path
     old: Snapshot
     new: Snapshot
     has_route: bool = False
+    fills: bool = False
 
     @property
     def root(self) -> Path:
@@ -90,7 +93,13 @@ class SecondStop:
     @property
     def environment(self) -> dict[str, str]:
         """What the runner is started with."""
-        return {"PATH": os.environ["PATH"], "RUNS": str(self.folder / "runs")}
+        fill = {"FILL": str(self.folder / "fill")} if self.fills else {}
+        return {"PATH": os.environ["PATH"], "RUNS": str(self.folder / "runs"), **fill}
+
+    def with_room(self) -> "SecondStop":
+        """Free what it has filled of its disk, and return the same train, which fills no more."""
+        (self.folder / "fill").unlink(missing_ok=True)
+        return replace(self, fills=False)
 
     def copy_to(self, folder: Path) -> "SecondStop":
         """Return a copy of all this in a folder that does not exist yet; hard links stay."""
@@ -143,7 +152,7 @@ class SecondStop:
         runs = self.runs
         done = self.start("run")
         assert done.status == (ALREADY_DONE if state == "new" else 0), done.stderr
-        assert self.runs - runs == (0 if state in ("sealing", "new") else 1)
+        assert self.runs - runs == (0 if state in ("succeeded", "sealing", "new") else 1)
         self.require_end()
 
     def require_end(self) -> None:

@@ -96,7 +96,7 @@ def test_a_killed_pre_run_is_repeated(
     ("command", "states", "require"),
     [
         ("post-run", ("waiting", "sealing", "new"), SecondStop.require_end),
-        ("undo", ("waiting", "old"), SecondStop.require_beginning),
+        ("undo", ("waiting", "open", "old"), SecondStop.require_beginning),
     ],
     ids=["post-run", "undo"],
 )
@@ -117,6 +117,20 @@ def test_a_killed_second_half_is_repeated(
     again = train.start(command)
     assert again.status == (ALREADY_DONE if state == states[-1] else 0), again.stderr
     require(train)
+
+
+@pytest.mark.parametrize("number", range(HALF_KILLS))
+def test_after_a_killed_undo_nothing_is_sealed_that_is_half_put_back(
+    number: int, waiting: SecondStop, strace: Strace, trace: Trace, tmp_path: Path
+) -> None:
+    call = spread(trace(waiting, "undo"), HALF_KILLS)[number]
+    train = waiting.copy_to(tmp_path / "train")
+    state = kill(train, "undo", call, strace)
+    if train.start("post-run").status == 0:
+        assert state == "waiting"
+        train.require_end()
+    else:
+        assert train.state() == state in ("open", "old")
 
 
 def kill(train: SecondStop, command: str, call: Call, strace: Strace) -> str:
