@@ -411,6 +411,11 @@ class Steps(KeylessSteps):
         """Put the old state back if the block fails before the train is recorded as successful."""
         try:
             yield
+        except child.TrainStillRunning:
+            self.state = (
+                "unfinished"  # what is put back now it could change, or fill with plaintext
+            )
+            raise
         except BaseException:
             journal = self.disk.journal
             if journal is not None and journal.phase not in (Phase.SUCCEEDED, Phase.SEALING):
@@ -425,8 +430,7 @@ class Steps(KeylessSteps):
         if journal is not None and journal.phase is not Phase.OPENING:  # the train may have run
             config = read(journal.config)
             if not config.encrypts_definition:  # else the old files come back as the results do
-                self.remove_unlisted(config)
-                as_signed = self._is_as_signed(config)
+                as_signed = self._tidy_definition(config)
         back = self.disk.go_back()
         self.state = "unchanged" if back and as_signed else "spent"
         if not back:
@@ -435,9 +439,17 @@ class Steps(KeylessSteps):
             self._report.warning("the signed files are changed: start from the image again")
         return back
 
-    def _is_as_signed(self, config: TrainConfig) -> bool:
-        """Return whether the train has let its own files alone."""
-        return is_as_signed(config, self._paths.train, self._leave_out(config))
+    def _tidy_definition(self, config: TrainConfig) -> bool:
+        """Remove what the train has left beside its own files; return whether only those are there.
+
+        What it has left so that it cannot even be looked at must not keep the results from coming
+        back.
+        """
+        try:
+            self.remove_unlisted(config)
+        except OSError:
+            return False
+        return is_as_signed(config, self._paths.train, "")
 
     def _leave_out(self, config: TrainConfig) -> str:
         """Return the name that walks of the immutable files pass over, or nothing."""

@@ -44,6 +44,10 @@ _REAP_BATCH = 1000  # processes; a train that forks without end must not hold up
 _KILL_ROUND_S = 0.01  # longest sleep between two rounds of killing
 
 
+class TrainStillRunning(SystemFailure):
+    """A process of the train cannot be ended, and can go on writing to the train's files."""
+
+
 class Reason(Enum):
     """Why the train's command ended."""
 
@@ -89,7 +93,8 @@ def run(
 
     Raises:
         Stopped: a stop was requested before the start; nothing was run.
-        SystemFailure: no process can be started or supervised, or one survives SIGKILL.
+        SystemFailure: no process can be started or supervised.
+        TrainStillRunning: one survives SIGKILL.
     """
     forwarded = _forwarded()
     with _held(forwarded | {signal.SIGCHLD}):
@@ -275,10 +280,12 @@ def _end_all(train: _Train) -> None:
     deadline = time.monotonic() + REAP_LIMIT_S
     while not _reap(train):
         if time.monotonic() > deadline:
-            raise SystemFailure(
+            raise TrainStillRunning(
                 "train-still-running",
                 f"processes of the train survive SIGKILL for {REAP_LIMIT_S:g} seconds",
-                hint="look with ps for what blocks them, such as a file system that hangs",
+                hint="look with ps for what blocks them, such as a file system that hangs; when "
+                "they are gone, start this same container again: it puts the old state back",
+                retry=True,
             )
         _kill_children()
         signals.wait({signal.SIGCHLD}, _KILL_ROUND_S)

@@ -6,6 +6,7 @@ most users have no number.
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.station import (
     Snapshot,
     assert_explained,
     check,
+    journal,
     new_train,
     opened,
     settle,
@@ -148,6 +150,58 @@ def test_small_results_that_a_train_has_given_away_are_refused(tmp_path: Path) -
     assert_explained(done, 65, "results-unsafe")
     assert str(opt / "pht_results" / "f") in done.stderr
     assert snapshot(tmp_path) == before
+
+
+def test_what_a_train_has_given_away_beside_its_own_files(tmp_path: Path) -> None:
+    """The results come back; that the rest cannot be tidied up is said."""
+    under = without("fowner", "dac_override", "dac_read_search")
+    script = """
+folder = results.parent / "pht_train" / "folder"
+folder.mkdir(mode=0o700)
+(folder / "file").touch()
+os.chown(folder, 1, 1)
+sys.exit(3)
+"""
+    opt = new_train(tmp_path, SCRIPT + script)
+    (opt / "pht_results" / "old").write_bytes(b"x")
+    reference.published_post_run(opt, "station_1", FIRST_KEY)
+    settle(tmp_path, "station_2")
+    before = snapshot(opt / "pht_results")
+
+    done = visit(tmp_path, under=under)
+
+    assert (done.status, done.facts["state"]) == (3, "spent"), done.stderr
+    assert "pht: warning: the signed files are changed: start from the image again" in done.lines
+    assert snapshot(opt / "pht_results") == before
+    assert_explained(check(tmp_path), 65, "train-files-differ")
+
+
+def test_nothing_is_put_back_while_a_process_of_the_train_survives(tmp_path: Path) -> None:
+    """It could change what is back, or write plaintext beside a configuration that looks sealed."""
+    under = without("kill")
+    survives = """
+import time
+survivor = results.parents[1] / "survivor"
+if not survivor.exists():
+    pid = os.fork()
+    if pid == 0:
+        os.setuid(1000)
+        os.closerange(0, 3)
+        time.sleep(600)
+    survivor.write_text(str(pid))
+    time.sleep(0.5)
+"""
+    opt = second_stop(tmp_path, survives)
+
+    done = visit(tmp_path, under=under)
+    os.kill(int((tmp_path / "survivor").read_text()), signal.SIGKILL)
+
+    assert_explained(done, 71, "train-still-running")
+    assert (done.facts["retry"], done.facts["state"]) == ("yes", "unfinished")
+    assert journal(tmp_path)["phase"] == "open"
+    again = visit(tmp_path)
+    assert again.status == 0, again.stderr
+    assert opened(opt) == {**FILES, "again": b"x"}
 
 
 # --- a user namespace ----------------------------------------------------------------------------
