@@ -105,8 +105,9 @@ def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path
         files: paths with their users and groups.
         probe: a path where a file is made to try it, and removed.
     """
-    tried = set()
     probe.touch()
+    own = probe.stat()
+    tried = {(own.st_uid, own.st_gid)}
     try:
         for path, uid, gid in files:
             if (uid, gid) not in tried:
