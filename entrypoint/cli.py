@@ -28,12 +28,25 @@ _IFF_UP = 1
 _Command = Callable[[SimpleNamespace, Report], int]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status (README, "Exit statuses")."""
+_AS_ENTRYPOINT = "--as-entrypoint"
+"""Stands in the ENTRYPOINT of the master images, where no CMD can take it away."""
+
+
+def main(
+    arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
+) -> int:
+    """Run one command and return its exit status (README, "Exit statuses").
+
+    Args:
+        arguments: by default those of this process.
+        environment: with which the program was started; by default that of this process.
+    """
     complete_streams()
-    report = Report(as_json=os.environ.get("PHT_LOG") == "json")
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    environment = os.environ if environment is None else environment
+    report = Report(as_json=environment.get("PHT_LOG") == "json")
     try:
-        options = parse(sys.argv[1:] if arguments is None else arguments)
+        options = _parse(words, environment)
         if options.name != "run" and hasattr(signal, "pthread_sigmask"):
             # A visit lets those through that `__main__` has blocked when it can note them.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
@@ -47,6 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         return _refuse(report, unexpected(error))
+
+
+def _parse(words: list[str], environment: Mapping[str, str]) -> SimpleNamespace:
+    """Return the name and the options of a command, and the environment that it is for."""
+    if words[:1] == [_AS_ENTRYPOINT]:
+        from entrypoint import container_rules
+
+        options = parse(words[1:])
+        container_rules.check_command(options, environment)
+    else:
+        options = parse(words)
+    options.environment = environment
+    return options
 
 
 def _refuse(report: Report, error: PhtError) -> int:
@@ -113,7 +139,7 @@ def _help(_options: SimpleNamespace, _report: Report) -> int:
 def _run(options: SimpleNamespace, report: Report) -> int:
     from entrypoint import hosted, settings, visit
 
-    loaded = settings.load(options.root, os.environ)
+    loaded = settings.load(options.root, options.environment)
     report.as_json = loaded.log_json
     if not options.command:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
@@ -174,7 +200,7 @@ def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:
 def _half(options: SimpleNamespace, report: Report) -> int:
     from entrypoint import settings, visit
 
-    loaded = settings.load(options.root, os.environ)
+    loaded = settings.load(options.root, options.environment)
     report.as_json = loaded.log_json
     stories = {"pre-run": visit.pre_run, "post-run": visit.post_run}
     stories |= {"undo": visit.undo, "check": visit.check}
@@ -191,7 +217,7 @@ def _inspect(options: SimpleNamespace, _report: Report) -> int:
 def _query(options: SimpleNamespace, report: Report) -> int:
     from entrypoint import settings, visit
 
-    loaded = settings.load(options.root, os.environ)
+    loaded = settings.load(options.root, options.environment)
     report.as_json = loaded.log_json
     outcome = visit.query(loaded, report, write_out)
     return _conclude(outcome, loaded, report)

@@ -3,7 +3,6 @@
 import stat
 from pathlib import Path
 
-from entrypoint.container import is_container_command
 from entrypoint.errors import IntegrityError, MissingInput
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
@@ -37,20 +36,11 @@ def read_bytes(paths: Paths) -> bytes:
 
 def no_train(paths: Paths) -> MissingInput:
     """Return the error for a place without a train."""
-    if is_container_command():  # which may neither simulate nor take a root
-        hint = (
-            "build an image FROM the master image; to try a train first, on a desk with this "
-            "program installed: pht simulate TRAIN --data DATA --image IMAGE -- COMMAND"
-        )
-    else:
-        hint = (
-            "build an image FROM the master image, try a train first with pht simulate, "
-            "or give --root the folder that holds opt; pht help lists the commands"
-        )
     return MissingInput(
         "no-train",
         f"there is no train here: {paths.config} does not exist",
-        hint=hint,
+        hint="build an image FROM the master image, try a train first with pht simulate, or, "
+        "outside of containers, give --root the folder that holds opt; pht help lists the commands",
         by="author",
     )
 

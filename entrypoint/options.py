@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from entrypoint import __version__
-from entrypoint.container import is_container_command
 from entrypoint.errors import UsageError, usage_error
 from entrypoint.model import GENERATIONS
 
@@ -31,9 +30,6 @@ _AUTHOR_COMMANDS = {
 }
 _COMMANDS = {**_STATION_COMMANDS, **_AUTHOR_COMMANDS, "help": "show this text"}
 _NOT_BUILT = ("doctor", "validate-image", "describe-image")
-_HALVES = ("pre-run", "post-run", "undo")
-# With the station's key in reach these run an unsigned train on its data, sign, or leave plaintext.
-_AT_A_DESK = ("create", "simulate", "decrypt-results")
 _Add = Callable[..., object]
 _DESCRIPTION = """Runs a Personal Health Train: verifies it, decrypts the results, runs the train's
 command, signs and encrypts the new results. Arguments that begin with none of these commands are
@@ -47,7 +43,7 @@ def parse(arguments: Sequence[str]) -> SimpleNamespace:
     `--` is the train's command too.
 
     Raises:
-        UsageError: the arguments make no sense, or this may not be asked for in a container.
+        UsageError: the arguments make no sense.
     """
     options, command = _split(_with_command(arguments))
     if options == ["run"]:  # as in every image: it does not wait for a parser
@@ -58,7 +54,6 @@ def parse(arguments: Sequence[str]) -> SimpleNamespace:
         parsed.command = [*parsed.command, *command]
     elif command:
         raise usage_error(f"{parsed.name} takes no command")
-    _refuse_in_container(parsed)
     return parsed
 
 
@@ -97,17 +92,6 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     words = list(arguments)
     position = words.index("--") if "--" in words else len(words)
     return words[:position], words[position + 1 :]
-
-
-def _refuse_in_container(options: SimpleNamespace) -> None:
-    """Refuse what the CMD of a hostile image could use to weaken a visit."""
-    root = getattr(options, "root", None) is not None
-    if (root or options.name in (*_HALVES, *_AT_A_DESK)) and is_container_command():
-        raise UsageError(
-            "not-in-a-container",
-            f"{'--root' if root else options.name} is not for the command of a container",
-            hint="give the container the train's command; the rest is for a shell, as on the host",
-        )
 
 
 def _parser(names: Iterable[str]) -> "Parser":

@@ -128,10 +128,7 @@ class Settings(Record):
         """Return the variables and files that a key could be read from, each file once."""
         sources = [name for name in _KEY_VALUES if name in self._secrets]
         files = [self._secrets[name] for name in _KEY_FILES if name in self._secrets]
-        usual = [
-            self.paths.station / "private_key.pem",
-            self.paths.secrets / "rsa_station_private_key",
-        ]
+        usual = [self.paths.station / "private_key.pem", _secret(self.paths)]
         files += [str(path) for path in usual if _is_there(path)][:1]
         return [*sources, *_distinct(files)]
 
@@ -204,6 +201,20 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
     )
 
 
+def in_reach(paths: Paths, environment: Mapping[str, str]) -> list[str]:
+    """Return the variables and paths that show a train here, or a station's settings, key or data.
+
+    Raises:
+        SettingsError: the station folder cannot be read.
+    """
+    of_station = {*_SECRET, *_KNOWN, "STATION_ID", "TRAIN_DATA_PATH"} - {"PHT_LOG"}
+    names = [name for name in sorted(of_station) if environment.get(name)]
+    parts = (paths.config, paths.user_key, paths.train, paths.results, paths.data, _secret(paths))
+    found = [path for path in parts if _is_there(path)]
+    found += [paths.station] if _is_filled(paths.station) else []
+    return [*names, *map(str, found)]
+
+
 def _set(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables without settings that are empty, which count as not set."""
     return {
@@ -218,6 +229,11 @@ def _refuse_links(paths: Paths) -> None:
     for place in (paths.station, paths.secrets):
         if _is_there(place):
             refuse_links(place.parent, place)
+
+
+def _secret(paths: Paths) -> Path:
+    """Return where engines mount the key if it is given as a secret."""
+    return paths.secrets / "rsa_station_private_key"
 
 
 def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:

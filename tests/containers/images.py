@@ -9,6 +9,12 @@ from tests.containers.engine import Engine, Unavailable
 
 REPOSITORY = Path(__file__).parents[2]
 
+HOME = "/usr/local/lib/pht"
+"""Where the runner is in an image."""
+PYTHON = [f"{HOME}/python", "-I", "-S", "-B"]
+START = [*PYTHON, f"{HOME}/entrypoint/__main__.py", "--as-entrypoint"]
+"""How a master image starts its interpreter, and its ENTRYPOINT."""
+
 
 def make_master(engine: Engine, image: str, base: str, **more: str) -> str:
     """Build a master image as `make image` does, and return its tag.

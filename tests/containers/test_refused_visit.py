@@ -1,5 +1,6 @@
 """What the image of a train, or its place, may not bring about in a container."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -23,15 +24,13 @@ def refuse(container: Container, status: int, code: str) -> None:
     assert not [path for path in container.changes() if path.startswith("/opt")]
 
 
-@pytest.mark.parametrize("init", [[], ["--init"]], ids=["PID 1", "under an init"])
-def test_an_image_without_a_train_names_what_works_outside_of_a_container(
-    init: list[str], engine: Engine, train_image: str, station: list[str]
+def test_an_image_without_a_train_names_what_works(
+    engine: Engine, train_image: str, station: list[str]
 ) -> None:
-    container = Container(engine, engine.create(train_image, options=[*station, *init]))
-    done = container.run()
+    done = Container(engine, engine.create(train_image, options=station)).run()
     assert_explained(done, 66, "no-train")
-    assert "on a desk with this program installed: pht simulate TRAIN --data DATA" in done.stderr
-    assert "--root" not in done.stderr
+    assert "build an image FROM the master image" in done.stderr
+    assert "pht simulate" in done.stderr
 
 
 def test_a_station_folder_that_the_image_could_have_filled_is_refused(
@@ -77,23 +76,46 @@ def test_a_command_that_runs_no_signed_file_is_refused(
     refuse(container, 77, "command-not-signed")
 
 
-@pytest.mark.parametrize("init", [[], ["--init"]], ids=["PID 1", "under an init"])
-@pytest.mark.parametrize(
-    "command",
-    [["pre-run"], ["post-run"], ["undo"], ["run", "--root", "/opt", "--", *RUNS_TRAIN]],
-    ids=lambda command: command[0],
-)
+DESK = ["--output", "/opt/pht_results/x"]
+WEAKENING = [
+    ["pre-run"],
+    ["post-run"],
+    ["undo"],
+    ["run", "--root", "/", "--", *RUNS_TRAIN],
+    ["simulate", "/opt/pht_train", "--data", "/opt", *DESK, "--", *RUNS_TRAIN],
+    ["decrypt-results", "/", "--key", "/run/pht/private_key.pem", "--station", SECOND, *DESK],
+]
+PLACES = {
+    "PID 1": [],
+    "under an init": ["--init"],
+    "under an unknown init": ["--entrypoint", "sh"],
+    "among the processes of the host": ["--pid", "host"],
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("command", WEAKENING, ids=lambda command: command[0])
 def test_what_could_weaken_a_visit_is_no_command_of_a_container(
     command: list[str],
-    init: list[str],
+    place: str,
     engine: Engine,
     train_image: str,
     station: list[str],
     tmp_path: Path,
 ) -> None:
+    if place == "under an unknown init":  # which stands in front of the ENTRYPOINT
+        command = ["-c", '"$@"; exit "$?"', "init", *entrypoint(engine, train_image), *command]
     opt = arrived(tmp_path, COUNTS)
-    container = Container.create(engine, train_image, opt, [*station, *init], *command)
+    options = [*station, *PLACES[place]]
+    container = Container.create(engine, train_image, opt, options, *command)
     refuse(container, 64, "not-in-a-container")
+
+
+def entrypoint(engine: Engine, image: str) -> list[str]:
+    """Return the ENTRYPOINT of an image."""
+    form = "{{json .Config.Entrypoint}}"
+    words: list[str] = json.loads(engine.must("image", "inspect", "--format", form, image))
+    return words
 
 
 @pytest.mark.parametrize(

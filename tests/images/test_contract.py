@@ -7,7 +7,7 @@ from typing import Any
 
 from entrypoint import __version__
 from tests.containers.engine import Engine, Finished
-from tests.containers.images import make
+from tests.containers.images import HOME, PYTHON, START, make
 from tests.containers.visitor import (
     COUNTS,
     SECOND,
@@ -20,8 +20,6 @@ from tests.containers.visitor import (
 from tests.images.conftest import Master
 from tests.station import opened, settle
 
-HOME = "/usr/local/lib/pht"
-START = [f"{HOME}/python", "-I", "-S", "-B", f"{HOME}/entrypoint/__main__.py"]
 LABEL = "org.opencontainers.image."
 
 
@@ -139,8 +137,8 @@ def test_without_a_train_it_says_how_to_try_one(engine: Engine, master: Master) 
 
 def said_of_imports(engine: Engine, tag: str) -> str:
     """Return what Python says of the imports of a visit, up to where that finds no train."""
-    verbose = [*START[1:4], "-v", START[4], "python", "/opt/pht_train/train.py"]
-    done = engine.run(tag, *verbose, options=["--entrypoint", START[0]])
+    verbose = [*PYTHON[1:], "-v", *START[4:], "python", "/opt/pht_train/train.py"]
+    done = engine.run(tag, *verbose, options=["--entrypoint", PYTHON[0]])
     assert b"[no-train]" in done.stderr
     return done.stderr.decode()
 
@@ -170,7 +168,7 @@ use('{HOME}')
 from entrypoint.errors import storage_error
 print(storage_error.__code__.co_filename)
 """
-    done = engine.run(master.tag, *START[1:4], "-c", code, options=["--entrypoint", START[0]])
+    done = engine.run(master.tag, *PYTHON[1:], "-c", code, options=["--entrypoint", PYTHON[0]])
     assert done.stdout.decode() == f"{HOME}/entrypoint/errors.py\n", done.stderr.decode()
 
 

@@ -1,9 +1,5 @@
 """The words of the command line, and where the train's command begins."""
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +8,6 @@ import pytest
 from entrypoint import __version__
 from entrypoint.errors import UsageError
 from entrypoint.options import help_text, parse
-from tests.station import REPOSITORY
 
 ROOT = Path("/somewhere")
 
@@ -143,56 +138,6 @@ def test_a_planned_command_is_not_taken_for_the_trains(name: str) -> None:
 
 def test_an_image_without_command() -> None:
     assert refused("no-command").by == "author"
-
-
-# --- as the command of a container ---------------------------------------------------------------
-
-
-def as_pid_1(*arguments: str) -> str:
-    """Return the name of the command that is parsed, or the code of the refusal, as PID 1."""
-    command = ["unshare", "--pid", "--fork"]
-    command += [] if os.geteuid() == 0 else ["--map-root-user"]
-    if not shutil.which("unshare") or subprocess.run([*command, "true"], check=False).returncode:
-        pytest.skip("needs unshare, and root or user namespaces, to become PID 1")
-    done = subprocess.run(
-        [*command, sys.executable, "-c", AS_PID_1, *arguments],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return done.stdout
-
-
-AS_PID_1 = """
-import os, sys
-from entrypoint.errors import UsageError
-from entrypoint.options import parse
-assert os.getpid() == 1
-try:
-    print(parse(sys.argv[1:]).name, end="")
-except UsageError as error:
-    print(error.code, end="")
-"""
-WEAKENING = [["pre-run"], ["post-run"], ["undo"], ["run", "--root", "/a", "--", "x"]]
-WEAKENING += [["check", "--root=/"], ["export", "--root", "/", "--output", "-"]]
-KEY = "/run/pht/private_key.pem"
-WEAKENING += [["simulate", "/unsigned", "--data", "/opt", "--", "python", "/opt/pht_train/x"]]
-WEAKENING += [["decrypt-results", "/opt", "--key", KEY, "--station", "a", "--output", "/opt/x"]]
-WEAKENING += [
-    f"create /x --output /y --user-key {KEY} --user u --train-id t --station a=a.pem".split()
-]
-
-
-@pytest.mark.parametrize("arguments", WEAKENING, ids=" ".join)
-def test_what_would_weaken_a_visit_is_not_for_the_command_of_an_image(arguments: list[str]) -> None:
-    assert parse(arguments)
-    assert as_pid_1(*arguments) == "not-in-a-container"
-
-
-@pytest.mark.parametrize("arguments", [["x"], ["run", "--", "x"], ["check"], ["inspect"]])
-def test_the_rest_is_for_containers_too(arguments: list[str]) -> None:
-    assert as_pid_1(*arguments) == parse(arguments).name
 
 
 # --- help ----------------------------------------------------------------------------------------

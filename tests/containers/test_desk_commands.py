@@ -1,0 +1,86 @@
+"""What an author does at a desk works in a container too, unless a station could be hurt by it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.containers.engine import Engine
+from tests.containers.fixtures import on_each_libc
+from tests.containers.visitor import COUNTS, SECOND, station_folder
+from tests.desk import plant
+from tests.station import Done, assert_explained, settle
+
+SIMULATE = ["simulate", "train", "--data", "data", "--output", "results"]
+SIMULATE += ["--", "python", "/opt/pht_train/count.py"]
+PROCESSES = [[], ["--init"], ["--pid", "host"]]
+"""Options that decide which process of the container the program is."""
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A folder with a train and the data of two stations."""
+    files = {"train/count.py": COUNTS, "data/a/rows": "1\n", "data/b/rows": "2\n"}
+    return plant(tmp_path / "desk", files)
+
+
+def at_desk(
+    engine: Engine, image: str, desk: Path, *command: str, options: Sequence[str] = ()
+) -> Done:
+    """Run a command of the program in a container that has the desk as its working folder."""
+    mounts = ["--volume", f"{desk}:/desk", "--workdir", "/desk"]
+    status, stdout, stderr = vars(engine.run(image, *command, options=[*mounts, *options])).values()
+    return Done(status, stdout, stderr.decode())
+
+
+@on_each_libc
+@pytest.mark.parametrize("options", PROCESSES, ids=" ".join)
+def test_a_route_is_simulated_in_a_container(
+    options: list[str], engine: Engine, runner_image: str, desk: Path
+) -> None:
+    done = at_desk(engine, runner_image, desk, *SIMULATE, options=options)
+    assert done.status == 0, done.stderr
+    assert (desk / "results" / "visits").read_text() == "2"
+
+
+@on_each_libc
+def test_a_train_is_built_and_opened_in_containers(
+    engine: Engine, runner_image: str, desk: Path
+) -> None:
+    create = "create train --output built --user-key user.private.pem --builder-key "
+    create += "user.private.pem --user u --train-id t --station a=user.public.pem"
+    for command in ("keygen user --no-password", create):
+        done = at_desk(engine, runner_image, desk, *command.split())
+        assert done.status == 0, done.stderr
+    opens = "decrypt-results built --key user.private.pem --output opened"
+    done = at_desk(engine, runner_image, desk, *opens.split())
+    assert_explained(done, 76, "no-results-yet")
+
+
+@pytest.mark.parametrize("shows", ["key", "secret", "station folder", "data", "train"])
+def test_a_station_is_no_desk(
+    shows: str,
+    engine: Engine,
+    runner_image: str,
+    train_image: str,
+    desk: Path,
+    tmp_path: Path,
+) -> None:
+    settle(tmp_path, SECOND)
+    key = tmp_path / "run/pht/private_key.pem"
+    more = {
+        "key": [
+            "--env",
+            f"RSA_STATION_PRIVATE_KEY={reference.vector_key(SECOND, private=True).hex()}",
+        ],
+        "secret": ["--volume", f"{key}:/run/secrets/rsa_station_private_key:ro"],
+        "station folder": station_folder(tmp_path),
+        "data": ["--volume", f"{desk}/data:/opt/train_data:ro"],
+        "train": [],
+    }
+    image = train_image if shows == "train" else runner_image
+    for command in (SIMULATE, ["keygen", "user", "--no-password"]):
+        done = at_desk(engine, image, desk, *command, options=more[shows])
+        assert_explained(done, 64, "not-in-a-container")
+    assert sorted(path.name for path in desk.iterdir()) == ["data", "train"]

@@ -1,0 +1,94 @@
+"""What is refused to the program as the ENTRYPOINT of an image, whatever process it is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from entrypoint import settings
+from entrypoint.model import Paths
+from tests import reference
+from tests.station import assert_explained, pht
+
+PEM = reference.vector_key("station_1", private=True)
+KEY = "/run/pht/private_key.pem"
+OUTSIDE = [
+    ["pre-run"],
+    ["post-run"],
+    ["undo"],
+    ["run", "--root", "/a", "--", "x"],
+    ["check", "--root=/"],
+    ["export", "--root", "/", "--output", "-"],
+]
+"""What no container may do."""
+DESK = [
+    ["keygen", "/x", "--no-password"],
+    ["simulate", "/unsigned", "--data", "/opt", "--", "python", "/opt/pht_train/x"],
+    ["decrypt-results", "/opt", "--key", KEY, "--station", "a", "--output", "/opt/x"],
+    f"create /x --output /y --user-key {KEY} --user u --train-id t --station a=a.pem".split(),
+]
+"""What no container of a station may do."""
+
+
+def refused(arguments: Sequence[str], **environment: str) -> str:
+    """Return what is said of arguments that are refused to the ENTRYPOINT."""
+    done = pht("--as-entrypoint", *arguments, env=environment)
+    assert_explained(done, 64, "not-in-a-container")
+    return done.stderr
+
+
+@pytest.mark.parametrize("arguments", OUTSIDE, ids=" ".join)
+def test_what_would_weaken_a_visit_is_not_for_the_cmd_of_an_image(arguments: list[str]) -> None:
+    refused(arguments)
+    assert "not-in-a-container" not in pht(*arguments).stderr
+
+
+@pytest.mark.parametrize("arguments", DESK, ids=lambda words: words[0])
+def test_a_desk_is_no_place_for_the_key_of_a_station(arguments: list[str]) -> None:
+    said = refused(arguments, RSA_STATION_PRIVATE_KEY=PEM.hex())
+    assert "RSA_STATION_PRIVATE_KEY" in said
+    assert PEM.hex() not in said
+
+
+@pytest.mark.parametrize("arguments", [["x"], ["run", "--", "x"], ["check"], ["inspect"]])
+def test_the_rest_is_for_containers_too(arguments: list[str]) -> None:
+    assert_explained(pht("--as-entrypoint", *arguments), 66, "no-train")
+
+
+@pytest.mark.parametrize("arguments", [["--as-entrypoint", "check"], ["check", "--as-entrypoint"]])
+def test_a_cmd_cannot_say_it_again(arguments: list[str]) -> None:
+    assert_explained(pht("--as-entrypoint", *arguments), 64, "usage")
+
+
+def test_without_cmd_it_says_what_to_build() -> None:
+    assert_explained(pht("--as-entrypoint"), 64, "no-command")
+
+
+# --- what shows a station ------------------------------------------------------------------------
+
+PLACES = ["opt/train_config.json", "opt/pht_train/x", "opt/pht_results/x", "opt/train_data/x"]
+PLACES += ["opt/user_sym_key.key", "run/secrets/rsa_station_private_key", "run/pht/anything"]
+VARIABLES = ["RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY", "RSA_STATION_PRIVATE_KEY_FILE"]
+VARIABLES += ["PRIVATE_KEY_PATH", "PRIVATE_KEY_PASSWORD", "PRIVATE_KEY_PASSWORD_FILE"]
+VARIABLES += ["STATION_ID", "TRAIN_DATA_PATH", "PHT_HOST_PROTOCOL"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_train_or_a_station_is_found_by_its_places(place: str, tmp_path: Path) -> None:
+    path = tmp_path / place
+    path.parent.mkdir(parents=True)
+    path.touch()
+    [found] = settings.in_reach(Paths(tmp_path), {})
+    assert path.is_relative_to(found)
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_station_is_found_by_its_variables(name: str, tmp_path: Path) -> None:
+    assert settings.in_reach(Paths(tmp_path), {name: "x", "PHT_LOG": "json"}) == [name]
+
+
+def test_an_empty_place_is_no_station(tmp_path: Path) -> None:
+    (tmp_path / "opt").mkdir()
+    (tmp_path / "run/pht").mkdir(parents=True)
+    environment = dict.fromkeys(VARIABLES, "") | {"PATH": "/bin", "PHT_LOG": "json"}
+    assert settings.in_reach(Paths(tmp_path), environment) == []
