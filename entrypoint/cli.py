@@ -67,6 +67,7 @@ def _parse(words: list[str], environment: Mapping[str, str]) -> SimpleNamespace:
     if words[:1] == [_AS_ENTRYPOINT]:
         from entrypoint import container_rules
 
+        container_rules.check_environment()
         options = parse(words[1:])
         container_rules.check_command(options, environment)
     else:

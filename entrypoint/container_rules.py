@@ -1,21 +1,63 @@
-"""Rules for the program as the ENTRYPOINT of an image, whose CMD may be hostile.
+"""Rules for the program as the ENTRYPOINT of an image, whose ENV and CMD may be hostile.
 
 Whoever chooses another entrypoint (`docker run --entrypoint`, `docker exec`, a shell) has made the
 choice himself, and no rule of these applies.
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 from entrypoint import settings
-from entrypoint.errors import UsageError
+from entrypoint.errors import SettingsError, UsageError
 from entrypoint.model import Paths
 
 _NEVER = ("pre-run", "post-run", "undo")
 """Sign, or leave plaintext behind, for somebody who works in a shell."""
 _AT_A_DESK = ("keygen", "create", "simulate", "decrypt-results")
 """With a station's key or data in reach these sign, open results, or run what nobody has signed."""
+
+_ENVIRONMENT = Path("/proc/self/environ")
+_BUILT_WITH = Path(__file__).parents[1] / "ld_library_path"
+_OF_APPTAINER = "/.singularity.d/libs"
+"""Apptainer adds this folder. It is safe to accept from an image too: it holds nothing that could
+not as well be put in the place of the system's libraries."""
+
+
+def check_environment() -> None:
+    """Refuse variables by which an image runs code of its own in this process.
+
+    The loader and the interpreter have obeyed them already. Still nothing has been read of the key,
+    and an image that sets them for a reason of its own is found.
+
+    Raises:
+        SettingsError: one of them is set.
+    """
+    # Python removes one of them from its own copy.
+    for variable in os.fsdecode(_ENVIRONMENT.read_bytes()).split("\0"):
+        name, _, value = variable.partition("=")
+        if value:
+            check_variable(name, value)
+
+
+def check_variable(name: str, value: str) -> None:
+    """Refuse one variable; see `check_environment`."""
+    if name in settings.LOADING_CODE:
+        raise _refused(
+            f"{name} is set, which loads code into this process",
+            f"empty it with the option --env {name}= of docker run; what the train itself "
+            "needs goes into station.env",
+        )
+    if name == "LD_LIBRARY_PATH":
+        built_with = _BUILT_WITH.read_text() if _BUILT_WITH.exists() else ""
+        known = {*built_with.split(":"), _OF_APPTAINER} - {""}  # an empty one: the working folder
+        if not known.issuperset(value.split(":")):
+            raise _refused(
+                f"{name}, which loads code into this process, names folders that it did not name "
+                "when the master image was built",
+                f"set it back with the option --env {name}={built_with} of docker run",
+            )
 
 
 def check_command(options: SimpleNamespace, environment: Mapping[str, str]) -> None:
@@ -41,3 +83,7 @@ def check_command(options: SimpleNamespace, environment: Mapping[str, str]) -> N
             hint="start a container of the master image without them, or install the program and "
             "run it outside of containers",
         )
+
+
+def _refused(problem: str, hint: str) -> SettingsError:
+    return SettingsError("environment-loads-code", problem, hint=hint)

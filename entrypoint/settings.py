@@ -24,6 +24,11 @@ _KEY_FILES = ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH")
 _PASSWORDS = ("PRIVATE_KEY_PASSWORD", "PRIVATE_KEY_PASSWORD_FILE")
 _SECRET = frozenset({*_KEY_VALUES, *_KEY_FILES, *_PASSWORDS})
 
+LOADING_CODE = ("LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
+"""Variables that make the system's loader, C library or Python run code before any program."""
+_FINDING_LIBRARIES = ("LD_LIBRARY_PATH", "OPENSSL_CONF", "OPENSSL_MODULES")
+_EMPTY_IS_UNSET = _SECRET | {"STATION_ID", *LOADING_CODE, *_FINDING_LIBRARIES}
+
 _LOWERS_PROTECTION = frozenset({"PHT_COMMAND"})
 _KNOWN = _LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
 _AS_MEANT = _KNOWN | {"STATION_ID", "TRAIN_DATA_PATH", "PRIVATE_KEY_PASSWORD_FILE", *_KEY_FILES}
@@ -216,11 +221,11 @@ def in_reach(paths: Paths, environment: Mapping[str, str]) -> list[str]:
 
 
 def _set(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables without settings that are empty, which count as not set."""
+    """Return the variables without those that are empty and then count as not set."""
     return {
         name: value
         for name, value in variables.items()
-        if value or not (name.startswith("PHT_") or name in _SECRET or name == "STATION_ID")
+        if value or not (name.startswith("PHT_") or name in _EMPTY_IS_UNSET)
     }
 
 

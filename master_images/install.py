@@ -9,6 +9,7 @@ import compileall
 import importlib.util
 import os
 import py_compile
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 INPUT = Path(__file__).parent
 IMAGE = Path("/image")
+LIBRARIES = os.environ.get("LD_LIBRARY_PATH", "")
 HOME = Path("/usr/local/lib/pht")
 INTERPRETER = Path(sys.executable).resolve()
 
@@ -47,6 +49,9 @@ def _check_base() -> None:
     for name in ("pht_train", "pht_results"):
         if Path("/opt", name).exists():
             sys.exit(f"the base image has /opt/{name}, which is a train's")
+    if LIBRARIES and not all(path.startswith("/") for path in re.split("[:;]", LIBRARIES)):
+        # Of an image built on top, that could be a folder of a train.
+        sys.exit("LD_LIBRARY_PATH of the base image names the working directory, or a path from it")
 
 
 def _add_account() -> None:
@@ -74,6 +79,9 @@ def _install_runner() -> None:
     for pattern in UNUSED:
         for path in (home / "site").glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if LIBRARIES:
+        # What a base brings may stay; what an image built on top makes of it is refused.
+        (home / "ld_library_path").write_text(LIBRARIES)
     _run("strip.py", *(home / "site").rglob("*.so"))
 
 

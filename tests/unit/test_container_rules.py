@@ -1,11 +1,13 @@
 """What is refused to the program as the ENTRYPOINT of an image, whatever process it is."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from entrypoint import settings
+from entrypoint import container_rules, settings
+from entrypoint.errors import SettingsError
 from entrypoint.model import Paths
 from tests import reference
 from tests.station import assert_explained, pht
@@ -92,3 +94,69 @@ def test_an_empty_place_is_no_station(tmp_path: Path) -> None:
     (tmp_path / "run/pht").mkdir(parents=True)
     environment = dict.fromkeys(VARIABLES, "") | {"PATH": "/bin", "PHT_LOG": "json"}
     assert settings.in_reach(Paths(tmp_path), environment) == []
+
+
+# --- the environment -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["LD_AUDIT", "GCONV_PATH", "PYTHONEXECUTABLE"])
+def test_a_variable_that_loads_code_is_refused(name: str) -> None:
+    done = pht("--as-entrypoint", "check", env={name: sys.executable})
+    assert (done.status, done.code) == (78, "environment-loads-code")
+    assert f"--env {name}= of docker run" in done.stderr
+    assert sys.executable not in done.lines[-1]
+    assert_explained(pht("--as-entrypoint", "check", env={name: ""}), 66, "no-train")
+    assert pht("check", env={name: sys.executable}).code == "no-train"
+
+
+@pytest.mark.parametrize(
+    ("value", "built_with"),
+    [
+        ("/.singularity.d/libs", None),
+        ("/cuda/lib:/cuda/lib64", "/cuda/lib:/cuda/lib64"),
+        ("/cuda/lib64", "/cuda/lib:/cuda/lib64"),
+        ("/cuda/lib:/cuda/lib64:/.singularity.d/libs", "/cuda/lib:/cuda/lib64"),
+    ],
+)
+def test_libraries_come_from_where_the_master_image_has_them(
+    value: str, built_with: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(built_with, tmp_path, monkeypatch)
+    container_rules.check_variable("LD_LIBRARY_PATH", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "built_with"),
+    [
+        ("/opt", None),
+        (":", None),
+        ("/.singularity.d/libs:", None),
+        ("/cuda/lib:/opt", "/cuda/lib"),
+        ("/cuda/lib::/cuda/lib", "/cuda/lib"),
+        ("/opt:/cuda/lib", "/cuda/lib"),
+        ("/cuda/lib:", "/cuda/lib"),
+        ("/cuda/lib/", "/cuda/lib"),
+        ("/cuda/lib;/opt", "/cuda/lib"),
+    ],
+)
+def test_libraries_from_elsewhere_are_refused(
+    value: str, built_with: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(built_with, tmp_path, monkeypatch)
+    with pytest.raises(SettingsError) as caught:
+        container_rules.check_variable("LD_LIBRARY_PATH", value)
+    assert caught.value.code == "environment-loads-code"
+    assert f"--env LD_LIBRARY_PATH={built_with or ''} " in caught.value.hint
+
+
+def record(built_with: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the master image have been built with a value of LD_LIBRARY_PATH."""
+    file = folder / "ld_library_path"
+    if built_with is not None:
+        file.write_text(built_with)
+    monkeypatch.setattr(container_rules, "_BUILT_WITH", file)
+
+
+def test_a_variable_of_the_train_alone_is_not_refused() -> None:
+    done = pht("--as-entrypoint", "check", env={"OPENSSL_CONF": "/x", "OPENSSL_MODULES": "/x"})
+    assert_explained(done, 66, "no-train")
