@@ -1,12 +1,20 @@
 """Fixtures of the container tests, beside those of `fixtures`: a train's image, a station."""
 
+import itertools
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.visitor import SECOND, build_image, station_folder
-from tests.station import settle
+from tests.containers.site import RENAMES, Arrive, Client, Site
+from tests.containers.visitor import SECOND, Container, build_image, station_folder
+from tests.station import REPOSITORY, new_train, settle
+
+_NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +36,51 @@ def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def pht_program(tmp_path: Path) -> Path:
+    """A folder with the command `pht`, as on the host of a station."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    command = f'#!/bin/sh\nPYTHONPATH={REPOSITORY} exec {sys.executable} -m entrypoint "$@"\n'
+    (folder / "pht").write_text(command)
+    (folder / "pht").chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Client:
+    """A function that makes a `docker` of a text and gives its folder."""
+
+    def make(text: str, **values: object) -> Path:
+        folder = tmp_path / "client"
+        folder.mkdir(exist_ok=True)
+        docker = folder / "docker"
+        docker.write_text(text.format(docker=shutil.which("docker"), **values))
+        docker.chmod(0o755)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def arrive(engine: Engine, train_image: str, tmp_path: Path) -> Arrive:
+    """A function that lets a new train arrive in a repository of its own."""
+
+    def build(
+        script: str = RENAMES,
+        registry: str = "",
+        author: Callable[[Path, str], Path] = new_train,
+        change: Callable[[Path], object] = lambda opt: None,
+    ) -> Site:
+        repository = f"{registry}pht-test-{engine.session}/script-{next(_NUMBERS)}"
+        container = Container(engine, engine.create(train_image))
+        opt = author(Path(tempfile.mkdtemp(dir=tmp_path)), script)
+        change(opt)
+        container.put(opt)
+        site = Site(engine, repository, tmp_path)
+        site.build(container)
+        return site
+
+    return build
