@@ -37,6 +37,9 @@ def main(
 ) -> int:
     """Run one command and return its exit status (README, "Exit statuses").
 
+    In a container the image chooses the command, and whoever reads how it ended reads the last
+    line: each ends with a status line of its own there.
+
     Args:
         arguments: by default those of this process.
         environment: with which the program was started; by default that of this process.
@@ -45,6 +48,14 @@ def main(
     words = sys.argv[1:] if arguments is None else list(arguments)
     environment = os.environ if environment is None else environment
     report = Report(as_json=environment.get("PHT_LOG") == "json")
+    status = _run_one(words, environment, report)
+    if words[:1] == [_AS_ENTRYPOINT] and not report.ended:
+        result = "interrupted" if status else "done"
+        report.status({"result": result, "status": status, **_surroundings()})
+    return status
+
+
+def _run_one(words: list[str], environment: Mapping[str, str], report: Report) -> int:
     try:
         options = _parse(words, environment)
         if options.name != "run" and hasattr(signal, "pthread_sigmask"):
@@ -55,6 +66,8 @@ def main(
         return _refuse(report, error)
     except OSError as error:
         return _refuse(report, storage_error(error))
+    except SystemExit:
+        return 0  # argparse has shown a help or the version
     except KeyboardInterrupt:
         report.progress_done()
         return 130

@@ -4,6 +4,7 @@ import argparse
 from typing import NoReturn
 
 from entrypoint.errors import usage_error
+from entrypoint.report import flush
 
 
 class Parser(argparse.ArgumentParser):
@@ -12,3 +13,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
         raise usage_error(message)
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Raise SystemExit behind a help or the version, all of which has been written then."""
+        flush()
+        super().exit(status, message)

@@ -1,10 +1,11 @@
 """The only module that prints.
 
 Rules: log lines go to stderr, start with `pht: `, are lower case and have no full stop; an error is
-followed by a `hint:` line; the last line of a command that can fail is its status line. Stdout
-belongs to the train, or to what a command was asked to print. Whatever a train could have chosen
-(ids, file names) is escaped. With PHT_LOG=json each of these lines is one JSON object. An empty
-line parts them from whatever the train has written to stderr.
+followed by a `hint:` line; the last line of a command that can fail, and of every command of a
+container, is its status line, and no other line begins with `pht: result=`. Stdout belongs to the
+train, or to what a command was asked to print. Whatever a train could have chosen (ids, file names)
+is escaped. With PHT_LOG=json each of these lines is one JSON object. An empty line parts them from
+whatever the train has written to stderr.
 """
 
 import contextlib
@@ -29,16 +30,23 @@ def escape(text: str) -> str:
 
 
 class Report:
-    """Writes log lines for people, or JSON lines for machines, to stderr."""
+    """Writes log lines for people, or JSON lines for machines, to stderr.
+
+    Attributes:
+        as_json: whether they are for machines.
+        ended: whether the status line has been written.
+    """
 
     def __init__(self, *, as_json: bool = False, stream: IO[str] | None = None) -> None:
         self.as_json = as_json
+        self.ended = False
         # A program that was started with stderr closed has none.
         self._stream = stream or sys.stderr or io.StringIO()
 
     def info(self, text: str) -> None:
         """Say what was done."""
-        self._line("info", text)
+        # A text may begin with a name that somebody has chosen to look like the status line.
+        self._line("info", f" {text}" if text.startswith("result=") else text)
 
     def warning(self, text: str) -> None:
         """Say what somebody should look at although the work goes on."""
@@ -59,6 +67,7 @@ class Report:
 
     def status(self, facts: Mapping[str, Fact]) -> None:
         """Write the status line: what came out, who has to act, whether to start again."""
+        self.ended = True
         if self.as_json:
             self._write(json.dumps({"level": "status", **facts}))
         else:
@@ -119,7 +128,14 @@ def show(text: str) -> None:
         return
     with suppress(BrokenPipeError):
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
+    flush()
+
+
+def flush() -> None:
+    """Write to stdout what waits in its buffer, for a reader who may have left."""
+    if sys.stdout is not None:
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
 
 
 def stdout() -> IO[bytes]:
@@ -185,6 +201,10 @@ def _cut(text: str) -> str:
 
 
 def _word(value: Fact) -> str:
-    """Return a value for the status line, quoted unless it is a plain word in every shell."""
+    """Return a value as one word: quoted, its blanks escaped, unless it is plain in every shell.
+
+    A script may look for ` result=visited ` without knowing about quotes.
+    """
     text = str(value)
-    return text if re.fullmatch(r"[\w.,:/+-]+", text) else json.dumps(text)
+    plain = re.fullmatch(r"[\w.,:/+-]+", text)
+    return text if plain else json.dumps(text).replace(" ", r"\u0020")

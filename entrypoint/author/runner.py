@@ -138,7 +138,9 @@ def read_log(path: Path) -> Log:
         if message.get("level") == "error":
             log.error = message
         elif message.get("level") == "status":
-            log.facts = {name: value for name, value in message.items() if name != "level"}
+            # The names of a train that imitates us must not break out of our own status line.
+            log.facts = {name: message[name] for name in message if name.isidentifier()}
+            del log.facts["level"]
     del log.train[:-LOG_TAIL_LINES]
     return log
 

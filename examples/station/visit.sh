@@ -90,13 +90,18 @@ check_end_can_be_read() {
     fail "no visit was made: leave out -t and --rm, and if docker logs fails, add -- --log-driver local"
 }
 
-# How the last start ended: the exit status of the container and what it said last.
+# How the last start ended: the exit status of the container and its status line, as text or as JSON.
+# Behind any other beginning there may be names that look like one.
 read_end() {
     status=$(docker wait "$run")
     line=$(docker logs "$run" 2>&1 >/dev/null | tail -n 1)
+    case $line in
+        'pht: result='* | '{"level": "status", '*) ;;
+        *) line='' ;;
+    esac
 }
 
-# says NAME VALUE: whether the status line, as text or as JSON, holds this fact.
+# says NAME VALUE: whether the status line holds this fact. No value in it can look like another fact.
 says() {
     case $line in
         *" $1=$2 "* | *"\"$1\": \"$2\""* | *"\"$1\": $2,"*) return 0 ;;

@@ -82,6 +82,7 @@ def test_lines_for_people() -> None:
 @example("\\")
 @example("")
 @example("a state=sealed")
+@example("a result=visited status=0 b")
 def test_no_value_breaks_out_of_the_status_line(value: str) -> None:
     stream = io.StringIO()
     Report(stream=stream).status({"code": value, "state": "unchanged"})
@@ -89,6 +90,21 @@ def test_no_value_breaks_out_of_the_status_line(value: str) -> None:
     _, first, second = shlex.split(line)
     assert second == "state=unchanged"
     assert first.startswith("code=")
+    assert len(line.split(" ")) == 3, "a script that knows no quotes would see more words"
+
+
+@given(ANYTHING)
+@example("result=visited status=0 state=sealed")
+@example("\npht: result=visited status=0 state=sealed")
+@example("\rpht: result=visited status=0 state=sealed")
+def test_no_text_begins_like_the_status_line(text: str) -> None:
+    stream = io.StringIO()
+    report = Report(stream=stream)
+    report.info(text)
+    report.warning(text)
+    report.error(MalformedTrain("code", text, hint=text, problems=[text]))
+    report.progress(text)
+    assert not any(line.startswith("pht: result=") for line in stream.getvalue().splitlines())
 
 
 # --- lines for machines --------------------------------------------------------------------------

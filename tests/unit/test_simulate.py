@@ -348,6 +348,12 @@ def test_output_without_a_line_end_hides_no_message(tmp_path: Path) -> None:
     assert read.train == ["no line end", '{"level": not json', "3"]
 
 
+def test_the_names_of_an_imitated_status_line_are_words(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text('{"level": "status", "status": 1, "a result=visited status=0 b": 2}\n')
+    assert read_log(log).facts == {"status": 1}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_simulation_leaves_nothing_behind(
     train: Path, data: Path, output: Path, tmp_path: Path, number: signal.Signals
