@@ -18,7 +18,8 @@
 # else with the status of the visit. Where there is flock(1), a second run beside the first is refused.
 set -eu
 
-say() { printf 'visit.sh: %s\n' "$1" >&2; }
+# An image may have names with control characters, which would write elsewhere on a terminal.
+say() { printf 'visit.sh: %s\n' "$(printf '%s' "$1" | LC_ALL=C tr -c '[:print:]' '?')" >&2; }
 
 fail() {
     say "$1"
@@ -64,13 +65,24 @@ check_train() {
     fail "to visit the new train, give the old visit up with docker rm --volumes $run"
 }
 
-# What was handed over without -p is nowhere else: a pull would put the old train in its place.
+# What was handed over without -p is nowhere else: a pull would put the old train in its place. Its
+# digests prove no push, since some engines give them to every image: a tag marks it until then.
 check_pushed() {
-    [ -n "$(of_image latest 'index .Config.Labels "pht.visit"' 2>/dev/null)" ] || return 0
-    [ "$(of_image latest 'len .RepoDigests')" = 0 ] || return 0
-    say "$repository:latest was handed over here, but no registry has it. To hand it on:"
-    say "  docker push $repository:latest"
-    fail "to give it up and pull another train: docker image rm $repository:latest"
+    docker image inspect "$unpushed" >/dev/null 2>&1 || return 0
+    say "$unpushed was handed over here and not pushed. To hand it on:"
+    say "  docker tag $unpushed $repository:latest && docker push $repository:latest"
+    fail "then, or to give it up and pull another train: docker image rm $unpushed"
+}
+
+# Also one of `latest`: it would lie over what the visit mounts.
+check_volumes() {
+    for tag in base latest; do
+        volumes=$(of_image $tag 'json .Config.Volumes')
+        case $volumes in
+            null | '{}') ;;
+            *) fail "a volume is in no image: have $repository:$tag built without VOLUME $volumes" ;;
+        esac
+    done
 }
 
 # A container keeps the options it was made with. They are not printed: there may be secrets in them.
@@ -131,7 +143,8 @@ is_sealed() {
 
 # A visit changes the configuration before anything else.
 is_as_arrived() {
-    renew "$old" "$(of_run .Image)" &&
+    discard "$old"
+    create --name "$old" --network none "$(of_run .Image)" &&
         docker cp "$old:/opt/train_config.json" "$work/before" &&
         docker cp "$run:/opt/train_config.json" "$work/now" &&
         cmp -s "$work/before" "$work/now"
@@ -155,22 +168,38 @@ create() {
         done
     fi
     context=$(docker context inspect --format '{{.Name}}')
-    docker --config "$work/client" --context "$context" create --pull never "$@" >/dev/null
+    set -- --config "$work/client" --context "$context" create --pull never "$@"
+    said=$(docker "$@" 2>&1 >/dev/null) || {
+        say "$said"
+        return 1
+    }
+    [ -z "$said" ] || say "$said"
 }
 
-# renew NAME IMAGE: a container to copy from or to; it is never started.
-renew() {
-    docker rm --force --volumes "$1" >/dev/null 2>&1 || true
-    create --network none --name "$1" "$2"
-}
+discard() { docker rm --force --volumes "$1" >/dev/null 2>&1 || true; }
 
-# Onto the image as it was built, never onto the one that has arrived: copying deletes nothing, so
-# results that the train has removed would travel on and break its hash at the next station.
+# The image as it was built, never the one that has arrived, and without what lies where the train goes:
+# copying deletes nothing, so it would travel on and break the train's hashes at the next station. No
+# engine removes files of a container. The image's own rm does, which gets no key and no data to see;
+# what else that may have changed stays here.
 create_next() {
-    renew "$next" "$repository:base"
-    volumes=$(docker container inspect --format '{{range .Mounts}}{{.Destination}} {{end}}' "$next")
-    [ -z "$volumes" ] ||
-        fail "what lies in a volume is in no image: have $repository built without VOLUME $volumes"
+    entrypoint=$(of_image base 'json .Config.Entrypoint') command=$(of_image base 'json .Config.Cmd')
+    user=$(of_image base .Config.User)
+    case "$entrypoint $command" in
+        null* | *' null' | '[]'* | *' []') fail "$repository:base has no ENTRYPOINT, or no CMD" ;;
+    esac
+    set --
+    for path in $paths; do set -- "$@" "/opt/$path"; done
+    discard "$next"
+    create --name "$next" --network none --cap-drop ALL --cap-add DAC_OVERRIDE --cap-add FOWNER \
+        --security-opt no-new-privileges --pids-limit 1000 ${user:+--user 0} \
+        --entrypoint rm "$repository:base" -rf "$@"
+    docker start --attach "$next" >/dev/null 2>&1 ||
+        fail "the rm of $repository:base cannot make room for the sealed train"
+    docker diff "$next" >"$work/changes"
+    { echo 'C /opt' && printf 'D %s\n' "$@"; } >"$work/expected"
+    ! grep -q -v -x -F -f "$work/expected" "$work/changes" ||
+        fail "the rm of $repository:base does more than make room for the sealed train"
 }
 
 # field NAME PATH: one of --mount, whose value is a line of CSV: a path may hold a comma.
@@ -231,19 +260,39 @@ show_results() {
     say "to hand the train over, start this again without -r"
 }
 
+# pack CONTAINER PATH: a tar, in which its names, types, rights, owners and contents are.
+pack() { docker cp "$1:/opt/$2" - || : >"$work/failed"; }
+
+# Any file too many makes the tar longer, which this sum tells.
+sum() { pack "$1" "$2" | cksum; }
+
 put_on_board() {
     for path in $paths; do
         # With --archive all of it would belong to the user of the image.
-        { docker cp "$run:/opt/$path" - || : >"$work/failed"; } | docker cp - "$next:/opt"
-        [ ! -e "$work/failed" ] || fail "cannot copy $path out of $run: start this again"
+        pack "$run" "$path" | docker cp - "$next:/opt"
+        [ "$(sum "$run" "$path")" = "$(sum "$next" "$path")" ] || : >"$work/failed"
+        [ ! -e "$work/failed" ] || fail "$path did not get on board as it is in $run: start this again"
     done
-    docker commit --change "LABEL pht.visit=$(of_run .Id)" "$next" "$repository:latest" >/dev/null
+    commit_next
+}
+
+# With the configuration of `base`, of which create_next has replaced a part.
+commit_next() {
+    image=$(
+        docker commit --change "ENTRYPOINT $entrypoint" --change "CMD $command" \
+            ${user:+--change "USER $user"} --change "LABEL pht.visit=$(of_run .Id)" "$next"
+    )
+    docker tag "$image" "$unpushed"
+    docker tag "$image" "$repository:latest"
 }
 
 hand_over() {
     check_train # another may have come during the visit
     is_committed || put_on_board
-    [ -z "$remote" ] || docker push "$repository:latest"
+    if [ -n "$remote" ]; then
+        docker push "$repository:latest"
+        docker image rm "$unpushed" >/dev/null 2>&1 || true # an interrupted run has done it
+    fi
     docker rm --volumes "$run" >/dev/null
     say "handed over as $repository:latest"
 }
@@ -276,6 +325,7 @@ run=pht-$(printf '%s' "$repository" | tr -c 'A-Za-z0-9_.-' -)
 run=$run-$(printf '%s' "$repository" | cksum | cut -d ' ' -f 1)
 next=$run-next
 old=$run-old
+unpushed=$repository:pht-unpushed
 paths='pht_train pht_results train_config.json user_sym_key.key'
 
 # Held by this process alone: a client that outlives a killed script must not keep the lock.
@@ -299,6 +349,7 @@ if [ -n "$remote" ] && ! exists "$run"; then
     docker pull "$repository:base"
     docker pull "$repository:latest"
 fi
+check_volumes
 create_next
 exists "$run" || create_run "$@"
 check_train

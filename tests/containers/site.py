@@ -43,7 +43,7 @@ CLIENT = """\
 #!/bin/sh
 "{docker}" "$@"
 status=$?
-case "$1 $*" in create* | *" create "* | start* | commit* | rm*)
+case "$*" in create* | *" create "* | start* | commit* | tag* | "image rm"* | rm*)
     echo "$1" >>"{calls}"
     [ "$(wc -l <"{calls}")" != {number} ] || kill -9 0
 esac
@@ -53,9 +53,10 @@ exit $status
 
 FAILS_ONCE = """\
 #!/bin/sh
-case $1 in
-    start) touch "{mark}" ;;
-    {command}) if [ -e "{mark}" ]; then rm "{mark}"; exit {status}; fi ;;
+case $1-$3 in
+    start-*-next) ;;
+    start-*) touch "{mark}" ;;
+    {command}-*) if [ -e "{mark}" ]; then rm "{mark}"; exit {status}; fi ;;
 esac
 exec "{docker}" "$@"
 """

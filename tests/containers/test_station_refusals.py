@@ -180,22 +180,6 @@ def test_options_that_hide_the_end_are_refused_before_the_visit(
     assert site.visit().status == 0
 
 
-def test_an_image_that_keeps_the_results_in_a_volume_is_refused_before_the_visit(
-    arrive: Arrive,
-) -> None:
-    site = arrive()
-    for tag in ("base", "latest"):
-        change = ["--change", "VOLUME /opt/pht_results"]
-        site.engine.must("commit", *change, site.image(tag).id, f"{site.repository}:{tag}")
-    before = site.ids()
-
-    done = site.visit()
-
-    assert (done.status, done.stdout, site.ids()) == (1, b"", before), done.stderr
-    assert "built without VOLUME /opt/pht_results" in done.stderr
-    assert site.containers() == []
-
-
 # --- another line, another train ----------------------------------------------------------------
 
 
