@@ -1,7 +1,8 @@
 """One stop of a simulated route in a container, driven through the `docker` client.
 
-The train is copied in and out, so that nothing but data and settings is shared with the container,
-whoever its user is.
+The container has the protections of a visit at a station, so that a train which does not work with
+them is noticed here. The train is copied in and out, so that nothing but data and settings is
+shared with the container, whoever its user is.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from entrypoint.author.runner import Ended, data_path, read_log, wait
+from entrypoint.container_options import OPTIONS
 from entrypoint.errors import MissingInput, SystemFailure
 from entrypoint.model import Paths
 
@@ -62,7 +64,7 @@ def visit_in_container(image: str, paths: Paths, command: Sequence[str], log: Pa
 def _container(image: str, paths: Paths, command: Sequence[str]) -> Iterator[str]:
     """Make a container with the station's data and settings, and remove it in the end."""
     data = "/" + data_path(paths).relative_to(paths.root).as_posix()
-    options = ["--pull", "never", "--network", "none", "--no-healthcheck"]
+    options = ["--pull", "never", *OPTIONS]
     options += ["--mount", _mount(paths.data, "/opt/train_data")]
     options += ["--mount", _mount(paths.station, "/run/pht")]
     options += ["--env", f"TRAIN_DATA_PATH={data}", "--env", "PHT_LOG=json"]

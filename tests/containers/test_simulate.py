@@ -71,6 +71,23 @@ def test_code_with_fixed_paths_visits_every_station(runner_image: str, desk: Pat
     ]
 
 
+def test_every_stop_has_the_protections_of_a_visit(runner_image: str, desk: Path) -> None:
+    script = """
+import errno, json, os
+try:
+    open("/usr/written", "w")
+except OSError as error:
+    assert error.errno == errno.EROFS
+lines = dict(line.split(":\\t") for line in open("/proc/self/status").read().splitlines())
+assert lines["NoNewPrivs"] == "1"
+assert int(lines["CapBnd"], 16) == 0b1011, lines["CapBnd"]  # CHOWN, DAC_OVERRIDE, FOWNER
+assert os.environ["LD_PRELOAD"] == ""
+"""
+    plant(desk, {"train/train.py": script})
+
+    assert simulate(desk, runner_image).status == 0
+
+
 def test_a_train_that_fails_is_explained(runner_image: str, desk: Path) -> None:
     script = "import os\nif os.environ['STATION_ID'] == 's-2': raise SystemExit('bad data')"
     plant(desk, {"train/train.py": script})

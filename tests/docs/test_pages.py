@@ -122,9 +122,11 @@ def wheel_of(name: str, folder: Path) -> None:
 def options(engine: Engine, container: str) -> dict[str, object]:
     """Return with which options a container was made, but for the folders that it shares."""
     [made] = json.loads(engine.must("container", "inspect", container))
-    shown = {key: made["Config"].get(key) for key in ("Healthcheck", "StopTimeout", "Volumes")}
+    names = ("Healthcheck", "StopSignal", "StopTimeout", "Volumes")
+    shown = {key: made["Config"].get(key) for key in names}
     kept = made["HostConfig"].keys() - {"Binds", "Mounts"}
-    return shown | {key: made["HostConfig"][key] for key in kept}
+    environment = {"Env": sorted(made["Config"]["Env"])}
+    return shown | environment | {key: made["HostConfig"][key] for key in kept}
 
 
 def results(engine: Engine, image: str, reader: Reader, name: str) -> str:
@@ -141,7 +143,8 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
 ) -> None:
     page = blocks("clone", "desk", "docker")
     install, write, simulate, create, master, in_containers, build, settle, *page = page
-    query, visit, hand_over, remove, script, on_a_folder, open_results, look = page
+    fetch, start, query, visit, hand_over, remove, script, *page = page
+    on_a_folder, open_results, look = page
     repository = reader.environment["REPOSITORY"]
     tags = [f"{repository}:base", f"{repository}:latest"]
 
@@ -155,9 +158,10 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     engine.must("rmi", "--force", *tags)  # the station is another machine
 
     reader.run(settle)
-    reader.run(query)
+    reader.run(fetch)
+    reader.run(start + query)
     assert reader.read("query.json") == reader.read("train/query.json")
-    *_, line, status = reader.run(visit).splitlines()
+    *_, line, status = reader.run(start + visit).splitlines()
     assert line.startswith("pht: result=visited status=0 ")
     assert status == "0"
     by_hand = options(engine, VISIT)

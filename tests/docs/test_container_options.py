@@ -1,0 +1,43 @@
+"""Whatever line starts a container that sees a station's key has the protections of a visit."""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from entrypoint.container_options import OPTIONS
+
+ROOT = Path(__file__).parents[2]
+SHOWN = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+    *(path for path in (ROOT / "examples").rglob("*") if path.suffix in (".md", ".sh")),
+    ROOT / "Makefile",
+]
+"""All files with lines that somebody may copy."""
+
+HANDS_OVER_A_KEY = re.compile(
+    r"(--mount|--volume|-v|--env|-e|--env-file|--secret)\b.*"
+    r"(/run/pht|/run/secrets|STATON|STATION_PRIVATE_KEY|PRIVATE_KEY_P)"
+)
+
+
+def lines_with_a_key(text: str) -> Iterator[str]:
+    """Yield the lines of commands, those that are continued as one, that give a container a key."""
+    for line in re.sub(r"\\\n\s*", " ", text).splitlines():
+        if HANDS_OVER_A_KEY.search(line) and not line.lstrip().startswith(("#", "|")):
+            yield line
+
+
+def holds(words: Sequence[str], part: Sequence[str]) -> bool:
+    starts = range(len(words) - len(part) + 1)
+    return any(tuple(words[start : start + len(part)]) == tuple(part) for start in starts)
+
+
+def test_every_line_that_gives_a_container_the_key_has_the_same_protections() -> None:
+    found = []
+    for path in SHOWN:
+        for line in lines_with_a_key(path.read_text()):
+            assert holds(shlex.split(line), OPTIONS), f"{path.name}: {line}"
+            found.append(path.name)
+    assert sorted(found) == ["README.md", "visit.sh"]
