@@ -24,7 +24,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.containers.bases import make_base
-from tests.containers.engine import Engine
+from tests.containers.engine import Engine, pack
 from tests.containers.fixtures import or_skip
 from tests.containers.images import make_master
 from tests.containers.visitor import Container
@@ -32,7 +32,10 @@ from tests.docs.test_readme import ROOT, blocks
 from tests.station import pht
 
 MASTER, VISIT = "pht-master:slim", "visit"
-"""The names that the page itself gives: to an image, and to a container."""
+"""The names that the page itself gives: to an image, and to the container of a visit."""
+
+CONTAINERS = (VISIT, "next", "leaves")
+"""All containers of the page."""
 
 
 @dataclass(frozen=True)
@@ -64,22 +67,24 @@ class Reader:
 def names(engine: Engine) -> Iterator[None]:
     """Nobody but this test uses the names of the page, and they are again as they were.
 
-    Other sessions wait; a container `visit` of somebody else makes the test fail, and stays.
+    Other sessions wait; such a container of somebody else makes the test fail, and stays.
     """
     with Path(tempfile.gettempdir(), f"pht-test-names-{os.getuid()}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = engine.call("image", "inspect", "--format", "{{.Id}}", MASTER)
-        remove_visit(engine)  # of a session that was killed
+        remove_containers(engine)  # of a session that was killed
         yield
-        remove_visit(engine)
+        remove_containers(engine)
         engine.call("rmi", "--force", MASTER)
         if found.status == 0:
             engine.must("tag", found.stdout.decode().strip(), MASTER)
 
 
-def remove_visit(engine: Engine) -> None:
-    """Remove the container `visit`, if it is one of a test."""
-    ours = ["--filter", f"name=^/{VISIT}$", "--filter", f"label={engine.label.partition('=')[0]}"]
+def remove_containers(engine: Engine) -> None:
+    """Remove the containers of the page, if they are of a test."""
+    name = f"name=^/({'|'.join(CONTAINERS)})$"
+    label = f"label={engine.label.partition('=')[0]}"
+    ours = ["--filter", name, "--filter", label]
     for container in engine.must("ps", "--all", "--quiet", *ours).decode().split():
         engine.must("rm", "--force", "--volumes", container)
 
@@ -143,7 +148,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
 ) -> None:
     page = blocks("clone", "desk", "docker")
     install, write, simulate, create, master, in_containers, build, settle, *page = page
-    fetch, start, query, visit, hand_over, remove, script, *page = page
+    fetch, start, query, visit, copy, compare, push, remove, script, *page = page
     on_a_folder, open_results, look = page
     repository = reader.environment["REPOSITORY"]
     tags = [f"{repository}:base", f"{repository}:latest"]
@@ -165,9 +170,13 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     assert line.startswith("pht: result=visited status=0 ")
     assert status == "0"
     by_hand = options(engine, VISIT)
-    reader.run(hand_over)
+    reader.run(copy)
+    _, *different = reader.run(compare).splitlines()
+    assert different == []
+    reader.run(push)
     reader.run(remove)
-    assert not engine.must("ps", "--all", "--quiet", "--filter", f"name=^/{VISIT}$")
+    left = [f"name=^/({'|'.join(CONTAINERS)})$", "--quiet"]
+    assert not engine.must("ps", "--all", "--filter", *left)
     engine.must("rmi", "--force", *tags)
     engine.must("pull", "--quiet", tags[1])
     assert results(engine, tags[1], reader, "by-hand") == "2"
@@ -203,9 +212,7 @@ USER 1000
     built = engine.build("owned", {"Dockerfile": dockerfile.encode()})
     engine.must("tag", built, f"{repository}:base")
     engine.create(built, options=["--name", VISIT])
-    [hand_over] = [block for block in blocks("docker") if "docker commit" in block]
-
-    Reader(tmp_path, {**os.environ, "REPOSITORY": repository}).run(hand_over)
+    Reader(tmp_path, {**os.environ, "REPOSITORY": repository}).run(block_with("docker commit"))
 
     stat = ["-euc", "cd /opt; stat -c '%u %n' *_* pht_*/*"]
     found = engine.run(f"{repository}:latest", *stat, options=["--entrypoint", "sh"]).stdout
@@ -218,3 +225,39 @@ USER 1000
         "0 pht_train/root",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN touch /opt/pht_train/more",
+        "RUN mkdir /opt/pht_results/more",
+        "VOLUME /opt/pht_results",
+        "",
+    ],
+)
+def test_what_would_not_arrive_as_it_was_sealed_is_noticed_by_hand(
+    line: str, engine: Engine, runner_image: str, names: None, tmp_path: Path
+) -> None:
+    dockerfile = f"""\
+FROM {runner_image}
+RUN cd /opt && mkdir pht_train pht_results && touch train_config.json user_sym_key.key
+"""
+    sealed = engine.build("sealed", {"Dockerfile": dockerfile.encode()})
+    changed = engine.build("changed", {"Dockerfile": f"FROM {sealed}\n{line}\n".encode()})
+    repository = f"pht-test-{engine.session}/changed"
+    engine.must("tag", changed, f"{repository}:base")
+    visit = Container(engine, engine.create(sealed, options=["--name", VISIT]))
+    engine.copy_in(visit.id, "/opt", pack({"pht_results/sealed": b"by this station"}))
+    reader = Reader(tmp_path, {**os.environ, "REPOSITORY": repository})
+    reader.run(block_with("docker commit"))
+
+    _, *different = reader.run(block_with("uniq -u")).splitlines()
+
+    assert bool(different) == bool(line)
+
+
+def block_with(command: str) -> str:
+    """Return the one block of the page that has a command."""
+    [block] = [block for block in blocks("docker") if command in block]
+    return block
