@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from entrypoint import settings
+from entrypoint.container_options import LOADING_CODE
 from entrypoint.errors import SettingsError, UsageError
 from entrypoint.model import Paths
 
@@ -43,7 +44,7 @@ def check_environment() -> None:
 
 def check_variable(name: str, value: str) -> None:
     """Refuse one variable; see `check_environment`."""
-    if name in settings.LOADING_CODE:
+    if name in LOADING_CODE:
         raise _refused(
             f"{name} is set, which loads code into this process",
             f"empty it with the option --env {name}= of docker run; what the train itself "

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from entrypoint import station_env
 from entrypoint.config_file import refuse_links
+from entrypoint.container_options import LOADING_CODE
 from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
@@ -24,8 +25,6 @@ _KEY_FILES = ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH")
 _PASSWORDS = ("PRIVATE_KEY_PASSWORD", "PRIVATE_KEY_PASSWORD_FILE")
 _SECRET = frozenset({*_KEY_VALUES, *_KEY_FILES, *_PASSWORDS})
 
-LOADING_CODE = ("LD_PRELOAD", "LD_AUDIT", "GCONV_PATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__")
-"""Variables that make the system's loader, C library or Python run code before any program."""
 _FINDING_LIBRARIES = ("LD_LIBRARY_PATH", "OPENSSL_CONF", "OPENSSL_MODULES")
 _EMPTY_IS_UNSET = _SECRET | {"STATION_ID", *LOADING_CODE, *_FINDING_LIBRARIES}
 

@@ -211,8 +211,8 @@ create_run() {
         --no-healthcheck --stop-signal SIGTERM \
         --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
         --security-opt no-new-privileges --pids-limit 1000 --stop-timeout 60 \
-        --env LD_PRELOAD= --env LD_AUDIT= --env PYTHONEXECUTABLE= --env __PYVENV_LAUNCHER__= \
-        --env OPENSSL_CONF= \
+        --env LD_PRELOAD= --env LD_AUDIT= --env GCONV_PATH= \
+        --env PYTHONEXECUTABLE= --env __PYVENV_LAUNCHER__= --env OPENSSL_CONF= \
         --mount "type=bind,$(field source "$station"),target=/run/pht,readonly" "$@"
     if [ -n "$data" ]; then
         target=/opt/train_data

@@ -58,6 +58,17 @@ def test_a_train_is_built_and_opened_in_containers(
     assert_explained(done, 76, "no-results-yet")
 
 
+@pytest.mark.parametrize(
+    ("more", "status", "code"),
+    [([], 64, "password-needed"), (["--password-file", "/dev/null"], 78, "password-unusable")],
+    ids=["no password", "an empty one"],
+)
+def test_a_desk_without_a_terminal_is_told_how_to_give_a_password(
+    more: list[str], status: int, code: str, engine: Engine, runner_image: str, desk: Path
+) -> None:
+    assert_explained(at_desk(engine, runner_image, desk, "keygen", "user", *more), status, code)
+
+
 @pytest.mark.parametrize("shows", ["key", "secret", "station folder", "data", "train"])
 def test_a_station_is_no_desk(
     shows: str,

@@ -192,12 +192,6 @@ REFUSED: dict[str, Refused] = {
     "journal-of-other-version": Refused(71, half_way_of_an_older_version),
     "no-query": Refused(66, as_built, ("query",)),
     "not-this-stops-turn": Refused(76, lambda root: new_route_train(root, COUNTS)),
-    "password-needed": Refused(64, as_built, ("keygen", "/tmp/key")),
-    "password-unusable": Refused(
-        78,
-        as_built,
-        ("keygen", "/tmp/key", "--password-file", "/dev/null"),
-    ),
     "results-before-first-stop": Refused(76, flat(no_results_yet)),
     "results-missing": Refused(
         65, lambda root: arrived(root, "import shutil\nshutil.rmtree('/opt/pht_results')")

@@ -64,11 +64,9 @@ def test_for_machines_it_is_an_object_of_its_level(
     assert done.stderr.splitlines()[-1].startswith('{"level": "status", "result": ')
 
 
-def test_a_command_that_is_interrupted_says_so(
-    engine: Engine, runner_image: str, station: list[str], tmp_path: Path
-) -> None:
+def test_a_command_that_is_interrupted_says_so(engine: Engine, runner_image: str) -> None:
     command = ["keygen", "/tmp/key", "--no-password", "--bits", "6144"]  # takes seconds
-    container = Container.create(engine, runner_image, arrived(tmp_path, ""), station, *command)
+    container = Container(engine, engine.create(runner_image, *command))
     container.start()
     wait_until(lambda: b"making a key" in engine.call("logs", container.id).stderr)
 

@@ -1,7 +1,6 @@
 """What is kept of a tree comes back exactly, and any change to it is noticed."""
 
 import io
-import os
 import stat
 from collections.abc import Callable
 from pathlib import Path

@@ -283,7 +283,7 @@ ODD_KEYS: dict[str, Callable[[], bytes]] = {
     "e = 3": lambda: with_numbers(3, 2048),
     "e = 17": lambda: with_numbers(17, 2048),
     "elliptic curve": lambda: public_pem(ec.generate_private_key(ec.SECP256R1()).public_key()),
-    "PKCS#1": lambda: pkcs1("user"),
+    "PKCS#1, cut short": lambda: pkcs1("user")[:-60],
     "private PEM": lambda: USER_KEY,
     "no PEM": lambda: b"not a key",
     "a PEM of nothing": lambda: b"-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n",
