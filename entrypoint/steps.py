@@ -350,7 +350,8 @@ class Steps(KeylessSteps):
         self.disk.start_sealing(wrap(self._signer.key.public_key(), key))
 
     def _check_room_to_seal(self, config: TrainConfig) -> None:
-        size = self._paths.config.stat().st_size
+        journal = self.disk.journal
+        size = len(journal.config) if journal else 0
         for folder, works in _by_file_system(self._works(config)).items():
             try:
                 check_room_to_seal(folder, works, config.cipher.sealed_bytes, size)
