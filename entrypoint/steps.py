@@ -413,9 +413,8 @@ class Steps(KeylessSteps):
         try:
             yield
         except child.TrainStillRunning:
-            self.state = (
-                "unfinished"  # what is put back now it could change, or fill with plaintext
-            )
+            # It could change what is put back now, or fill it with plaintext.
+            self.state = "unfinished"
             raise
         except BaseException:
             journal = self.disk.journal
@@ -481,7 +480,7 @@ class Steps(KeylessSteps):
             if lost := not_given(files, work.path / "owner"):
                 path, uid, gid = lost
                 self._report.warning(
-                    f"{path} belongs to {uid}:{gid}, but uid {os.getuid()} may not give files to "
+                    f"{path} belongs to {uid}:{gid}, but {this_user()} may not give files to "
                     "this owner here: what takes its place will have another one"
                 )
                 return

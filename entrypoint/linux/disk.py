@@ -10,11 +10,8 @@ from entrypoint.tree import Kind, walk
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
-_LOST = {
-    errno.EIO,
-    errno.ENOSPC,
-    errno.EDQUOT,
-}  # how the kernel says that something was not written
+_LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
+"""How the kernel says that something could not be written."""
 
 
 def flush(*folders: Path) -> None:
