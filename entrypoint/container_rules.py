@@ -43,7 +43,7 @@ def check_environment() -> None:
 
 
 def check_variable(name: str, value: str) -> None:
-    """Refuse one variable; see `check_environment`."""
+    """Refuse one variable if it loads code into this process."""
     if name in LOADING_CODE:
         raise _refused(
             f"{name} is set, which loads code into this process",
@@ -73,7 +73,7 @@ def check_command(options: SimpleNamespace, environment: Mapping[str, str]) -> N
         raise UsageError(
             "not-in-a-container",
             f"{'--root' if root else options.name} is not for the command of a container",
-            hint="give the container the train's command; the rest is for a shell, as on the host",
+            hint="give the container the train's command only; run this on the host, with --root",
         )
     found = settings.in_reach(Paths(Path("/")), environment) if options.name in _AT_A_DESK else []
     if found:

@@ -102,7 +102,7 @@ def restore(kept: IO[bytes], folder: Path) -> bool:
 
 
 def _entries(kept: IO[bytes]) -> Iterator[list[Any]]:
-    """Yield what was written of each entry; whoever takes it goes on to the end of its contents."""
+    """Yield the header of each entry; the caller moves past its contents before the next one."""
     while line := kept.readline():
         yield json.loads(os.fsdecode(line))
 

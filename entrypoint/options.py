@@ -16,7 +16,7 @@ _STATION_COMMANDS = {
     "run": "the whole visit",
     "pre-run": "verify and decrypt; leave the train to be run by hand",
     "post-run": "seal what this station's pre-run has opened",
-    "undo": "put the encrypted state back after pre-run",
+    "undo": "put the encrypted state back: after pre-run, or if results wait for room",
     "check": "verify everything and write nothing",
     "inspect": "show the route and what each stop did",
     "query": "print the verified query.json, for fetching the data",

@@ -15,6 +15,6 @@ class Parser(argparse.ArgumentParser):
         raise usage_error(message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Raise SystemExit behind a help or the version, all of which has been written then."""
+        """Flush the help or the version that was written, then raise SystemExit."""
         flush()
         super().exit(status, message)

@@ -51,7 +51,7 @@ def _check_base() -> None:
             sys.exit(f"the base image has /opt/{name}, which is a train's")
     if LIBRARIES and not all(path.startswith("/") for path in re.split("[:;]", LIBRARIES)):
         # Of an image built on top, that could be a folder of a train.
-        sys.exit("LD_LIBRARY_PATH of the base image names the working directory, or a path from it")
+        sys.exit("LD_LIBRARY_PATH of the base image may name absolute folders only")
 
 
 def _add_account() -> None:

@@ -99,7 +99,7 @@ def irreplaceable(tree: Path, leave_out: str) -> Path | None:
 
 
 def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path, int, int] | None:
-    """Return the first file whose owner this process cannot make the owner of another, or None.
+    """Return the first file whose owner this process cannot give to a new file, or None.
 
     Args:
         files: paths with their users and groups.

@@ -93,8 +93,9 @@ def _signed_file(word: str, train: VerifiedTrain, paths: Paths) -> Path | None:
 def _is_carried(program: str, paths: Paths, environment: Mapping[str, str]) -> bool:
     """Return whether the interpreter would come with the train instead of the master image.
 
-    It does if the way to it leads through one of the train's own paths, a work folder beside them,
-    or the data: a link there chooses what runs as well as a file does.
+    It does if the way to it leads through the data, one of the train's own paths, or a name below
+    `/opt` that begins like one: work folders are called so, and image checks let a train bring
+    such paths. A link there chooses what runs as well as a file does.
     """
     try:
         path = Path(find_program(program, environment))

@@ -61,8 +61,9 @@ def check_room_to_seal(
             "disk-full",
             f"sealing the results needs {needed} bytes and {free} are free: "
             f"{needed - free} are missing",
-            hint="free them where the container's files lie, then start the same again: it seals "
-            "the results without a new run of the train; undo gives them up",
+            hint="free them where the container's files lie, then start this same container "
+            "again: it seals the results without a new run of the train; to give them up, remove "
+            "the container and begin with the image (with --root: pht undo)",
             retry=True,
         )
 

@@ -77,10 +77,11 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _check_mount(paths: Paths, output: Path) -> None:
-    """Refuse any place but a mount of the operator.
+    """Refuse a place in the container itself, or in the train's volume.
 
     An image can name a place too. A file in the container itself would be lost with it at best; at
-    worst every later program of the container reads it, as /etc/ld.so.preload.
+    worst every later program of the container reads it, as /etc/ld.so.preload. A `VOLUME` of the
+    image passes; the script for stations refuses such images.
     """
     mount = mount_of(output.parent)
     if mount.fs_type == "tmpfs":

@@ -186,7 +186,7 @@ create_next() {
     entrypoint=$(of_image base 'json .Config.Entrypoint') command=$(of_image base 'json .Config.Cmd')
     user=$(of_image base .Config.User)
     case "$entrypoint $command" in
-        null* | *' null' | '[]'* | *' []') fail "$repository:base has no ENTRYPOINT, or no CMD" ;;
+        null* | *' null' | '[]'* | *' []') fail "$repository:base has no ENTRYPOINT or no CMD: have it built FROM a master image, with a CMD" ;;
     esac
     set --
     for path in $paths; do set -- "$@" "/opt/$path"; done
@@ -194,12 +194,15 @@ create_next() {
     create --name "$next" --network none --cap-drop ALL --cap-add DAC_OVERRIDE --cap-add FOWNER \
         --security-opt no-new-privileges --pids-limit 1000 ${user:+--user 0} \
         --entrypoint rm "$repository:base" -rf "$@"
-    docker start --attach "$next" >/dev/null 2>&1 ||
-        fail "the rm of $repository:base cannot make room for the sealed train"
+    said=$(docker start --attach "$next" 2>&1) || {
+        say "the rm of $repository:base cannot make room for the sealed train: $said"
+        fail "have that image built with rm on its PATH, and with nothing at /opt/pht_train and the like"
+    }
     docker diff "$next" >"$work/changes"
     { echo 'C /opt' && printf 'D %s\n' "$@"; } >"$work/expected"
-    ! grep -q -v -x -F -f "$work/expected" "$work/changes" ||
-        fail "the rm of $repository:base does more than make room for the sealed train"
+    more=$(grep -v -x -F -f "$work/expected" "$work/changes") || return 0
+    say "the rm of $repository:base does more than make room for the sealed train: $more"
+    fail "do not hand over on this image: tell who built it"
 }
 
 # field NAME PATH: one of --mount, whose value is a line of CSV: a path may hold a comma.
@@ -274,7 +277,10 @@ put_on_board() {
         # With --archive all of it would belong to the user of the image.
         pack "$run" "$path" | docker cp - "$next:/opt"
         [ "$(sum "$run" "$path")" = "$(sum "$next" "$path")" ] || : >"$work/failed"
-        [ ! -e "$work/failed" ] || fail "$path did not get on board as it is in $run: start this again"
+        [ ! -e "$work/failed" ] || {
+            say "$path did not get on board as it is in $run: start this again"
+            fail "if that repeats, have $repository:base built without /opt/$path"
+        }
     done
     commit_next
 }

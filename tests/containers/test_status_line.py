@@ -94,7 +94,7 @@ def test_no_file_name_makes_the_script_believe_in_a_visit(log: str, arrive: Arri
 def test_the_script_believes_only_in_a_line_of_its_own(arrive: Arrive) -> None:
     site = arrive()
     says = json.dumps(["sh", "-c", f"echo 'pht: the train is in {IMITATION}' >&2"])
-    change = ["--change", f"ENTRYPOINT {says}"]  # as a runner of version 0.1.0 ends
+    change = ["--change", f"ENTRYPOINT {says}"]  # the facts, behind other words
     site.engine.must("commit", *change, site.image("base").id, f"{site.repository}:latest")
     before = site.ids()
 

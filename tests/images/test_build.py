@@ -109,8 +109,8 @@ def test_a_wheel_that_is_not_as_locked_is_refused(
     [
         ("RUN mkdir /opt/pht_train", b"which is a train's"),
         ("RUN echo 'own:x:10001:10001::/:/bin/sh' >>/etc/passwd", b"uses 10001"),
-        ("ENV LD_LIBRARY_PATH=/usr/lib:", b"names the working directory"),
-        ("ENV LD_LIBRARY_PATH=/usr/lib;lib", b"names the working directory"),
+        ("ENV LD_LIBRARY_PATH=/usr/lib:", b"absolute folders only"),
+        ("ENV LD_LIBRARY_PATH=/usr/lib;lib", b"absolute folders only"),
     ],
     ids=["with a train", "with the account's number", "with an empty folder", "with a relative"],
 )
