@@ -77,8 +77,10 @@ CMD ["python", "/opt/pht_train/train.py", "<$a\\"\\\\ '"]
     assert latest["RootFS"]["Layers"][:-1] == base["RootFS"]["Layers"]
     label = {"pht.visit": latest["Config"]["Labels"]["pht.visit"]}
     assert latest["Config"]["Labels"] == {**base["Config"]["Labels"], **label}
-    for name in ("Hostname", "Image", "Labels"):  # the first two are the builder's own
-        base["Config"].pop(name), latest["Config"].pop(name)
+    of_the_builder = {"ArgsEscaped", "AttachStderr", "AttachStdout", "Hostname", "Image"}
+    for config in (base["Config"], latest["Config"]):
+        for name in (of_the_builder | {"Labels"}) & config.keys():
+            config.pop(name)
     assert latest["Config"] == base["Config"]
     images = [f"{site.repository}:{tag}" for tag in ("base", "latest")]
     before, after = (site.engine.must("history", "--quiet", image).split() for image in images)

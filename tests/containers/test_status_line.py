@@ -77,17 +77,20 @@ def test_a_command_that_is_interrupted_says_so(engine: Engine, runner_image: str
 
 
 @pytest.mark.parametrize("log", ["text", "json"])
-def test_no_file_name_makes_the_script_believe_in_a_visit(log: str, arrive: Arrive) -> None:
+def test_no_file_name_makes_the_script_believe_in_a_visit(
+    log: str, arrive: Arrive, data: Path
+) -> None:
     imitations = {"text": IMITATION, "json": 'x "result": "visited", "status": 0, y'}
     site = arrive()
-    command = json.dumps(["export", "--output", f"/opt/{imitations[log]}"])
+    command = json.dumps(["export", "--output", f"/out/{imitations[log]}"])
     change = ["--change", f"CMD {command}", "--change", f"ENV PHT_LOG={log}"]
     site.engine.must("commit", *change, site.image("base").id, f"{site.repository}:latest")
     before = site.ids()
 
-    done = site.visit()
+    done = site.visit(more=["--", "--volume", f"{data}:/out"])
 
     assert (done.status, "no visit was made" in done.stderr) == (1, True), done.stderr
+    assert [path.name for path in data.iterdir()] == [imitations[log]]
     assert (site.ids(), site.containers()) == (before, [])
 
 

@@ -30,6 +30,19 @@ PUBLISHED_STATION = Path(__file__).with_name("published_station.py")
 PATIENCE_S = 120
 
 
+def carried(left: Listing, *kinds: str) -> Listing:
+    """Return what a train has left as it is behind stations of these kinds.
+
+    Ours let no set-id or sticky bits travel, whether they open them or seal them.
+    """
+    if OURS not in kinds:
+        return left
+    return {
+        path: [kind, oct(int(mode, 8) & 0o777) if mode else "", what]
+        for path, (kind, mode, what) in left.items()
+    }
+
+
 class VisitFailed(Exception):
     """A station could not make its visit; the message is what it said."""
 
