@@ -18,9 +18,11 @@ from entrypoint.limits import PASSWORD_BYTES, RSA_EXPONENT, SETTINGS_BYTES
 def read(path: Path, password_file: Path | None) -> PrivateKey:
     """Read a private key, in PEM or as hex of it; its password is in a file or asked for.
 
+    An empty password file counts as none.
+
     Raises:
         MissingInput: a file cannot be read.
-        UsageError: a password is needed, there is no file with it and no terminal to ask on.
+        UsageError: a password is needed, no file holds it and there is no terminal to ask on.
         SettingsError: it is not an acceptable private key, or the password is not the right one.
     """
     pem = pem_of_file(_read_file(path, SETTINGS_BYTES))
@@ -31,11 +33,12 @@ def read(path: Path, password_file: Path | None) -> PrivateKey:
             hint="give the private key that belongs to it: NAME.private.pem, if keygen made it",
             by="user",
         )
-    if b"ENCRYPTED" in pem:  # in the first line of PKCS#8, in the second of older files
-        password: bytes | None = _password_of(path, password_file)
-    else:  # an empty file is none
-        password = None if password_file is None else _line_of(password_file) or None
-    return load_private_key(pem, password, str(path))
+    password = b"" if password_file is None else _password_in(password_file, may_be_empty=True)
+    encrypted = b"ENCRYPTED" in pem  # in the first line of PKCS#8, in the second of older files
+    if encrypted and not password:
+        _need_terminal(f"the key {path} has a password", hint="give it with --password-file FILE")
+        password = _ask(f"password of {path}: ")
+    return load_private_key(pem, password or None, str(path))
 
 
 def new_password(path: Path, password_file: Path | None) -> bytes:
@@ -47,7 +50,7 @@ def new_password(path: Path, password_file: Path | None) -> bytes:
         SettingsError: it is empty, too long, or was not typed twice the same.
     """
     if password_file is not None:
-        return _password_from(password_file)
+        return _password_in(password_file, may_be_empty=False)
     _need_terminal(
         f"a password for {path} is needed and there is no terminal to ask on",
         hint="give --password-file FILE, or --no-password for a key without one",
@@ -78,21 +81,12 @@ def new_file(path: Path) -> IO[bytes]:
     return open(path, "xb", opener=partial(os.open, mode=0o600))
 
 
-def _password_of(key: Path, password_file: Path | None) -> bytes:
-    """Return the password of an encrypted key, from the file or asked for on the terminal."""
-    if password_file is not None:
-        return _password_from(password_file)
-    _need_terminal(f"the key {key} has a password", hint="give it with --password-file FILE")
-    return _ask(f"password of {key}: ")
-
-
-def _password_from(path: Path) -> bytes:
-    return _usable(_line_of(path), hint=f"put the password into {path} as its only line")
-
-
-def _line_of(path: Path) -> bytes:
+def _password_in(path: Path, *, may_be_empty: bool) -> bytes:
     # One byte more than the limit, and a line's end.
-    return _read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
+    password = _read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
+    if may_be_empty and not password:
+        return b""
+    return _usable(password, hint=f"put the password into {path} as its only line")
 
 
 def _ask(prompt: str) -> bytes:

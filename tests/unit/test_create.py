@@ -349,6 +349,9 @@ def test_a_wrong_password_is_refused(
     )
 
 
+NO_PASSWORD: list[list[str]] = [[], ["--password-file", os.devnull]]
+
+
 def command(train: Path, output: Path, key: Path) -> list[str | Path]:
     words: list[str | Path] = ["create", train, "--output", output, "--user-key", key]
     words += ["--generation", "flat"]
@@ -356,19 +359,23 @@ def command(train: Path, output: Path, key: Path) -> list[str | Path]:
     return [*words, *(word for name, pem in STATIONS for word in ("--station", f"{name}={pem}"))]
 
 
-def test_the_password_is_asked_for_on_a_terminal(train: Path, output: Path, locked: Path) -> None:
-    status, shown = pht_on_terminal(command(train, output, locked), [b"secret"])
+@pytest.mark.parametrize("more", NO_PASSWORD, ids=["none given", "empty file"])
+def test_the_password_is_asked_for_on_a_terminal(
+    more: list[str], train: Path, output: Path, locked: Path
+) -> None:
+    status, shown = pht_on_terminal([*command(train, output, locked), *more], [b"secret"])
     assert status == 0
     assert "secret" not in shown
     opt = output / "opt"
     reference.verify_definition(reference.load_config(opt), opt / "pht_train")
 
 
+@pytest.mark.parametrize("more", NO_PASSWORD, ids=["none given", "empty file"])
 def test_without_a_terminal_the_password_has_to_be_in_a_file(
-    train: Path, output: Path, locked: Path
+    more: list[str], train: Path, output: Path, locked: Path
 ) -> None:
-    done = pht(*command(train, output, locked))
-    assert done.status == 64
+    done = pht(*command(train, output, locked), *more)
+    assert (done.status, done.code) == (64, "password-needed")
     assert "--password-file" in done.stderr
     assert not output.exists()
 
