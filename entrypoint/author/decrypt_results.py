@@ -10,13 +10,13 @@ from entrypoint.author import private_keys
 from entrypoint.author.output import new_folder, private_folder
 from entrypoint.config_file import read_bytes, refuse_links
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, open_envelope, same_key
-from entrypoint.errors import MissingInput, RouteError, SettingsError, UsageError
+from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
 from entrypoint.model import Paths
 from entrypoint.protocol.decrypt import Target, decrypt
 from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import Report, show, table
 from entrypoint.stages import OpenedTrain, VerifiedTrain
-from entrypoint.train_config import TrainConfig, read
+from entrypoint.train_config import ResultsUnverified, TrainConfig, read
 from entrypoint.tree import Kind, walk
 
 
@@ -91,13 +91,38 @@ def open_results(
             hint="give the key of the user, or with --station ID that of a station",
             by="user",
         )
-    train = _verified(config, open_envelope(key, recipient.envelope, config.cipher), paths, report)
-    if not paths.results.is_dir():
-        raise _missing("the results are not in the source")
-    target = Target(plain=folder, small=None, kept=None)
-    opened = decrypt(train, paths.results, target=target, names_files=True)
+    symmetric_key = open_envelope(key, recipient.envelope, config.cipher)
+    with _files_named():
+        train = _verified(config, symmetric_key, paths, report)
+        if not paths.results.is_dir():
+            raise _missing("the results are not in the source")
+        target = Target(plain=folder, small=None, kept=None)
+        opened = decrypt(train, paths.results, target=target)
     _name_links(folder, report)
     return opened
+
+
+@contextmanager
+def _files_named() -> Iterator[None]:
+    """Name the files that do not decrypt, which a visit never does; no forger reads it here.
+
+    A change inside a file of the route generation, or of the list of files, shows only in the hash
+    of all of them.
+    """
+    try:
+        yield
+    except ResultsUnverified as error:
+        if error.folder is None:
+            raise
+        problems = [f"{error.folder}/{path} does not decrypt" for path in error.undecryptable]
+        raise IntegrityError(
+            error.code,
+            f"the files of {error.folder} are not what was sealed",
+            hint="get the train again, and change nothing in its folder; if no file decrypts, the "
+            "key in its envelope is another one: tell the last station",
+            problems=problems
+            or ["every file decrypts by itself: one was changed, added, removed or renamed"],
+        ) from None
 
 
 @contextmanager
@@ -144,7 +169,7 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
 def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> VerifiedTrain:
     """Verify the definition and the chain, the files of the definition if they are there."""
     if paths.train.is_dir():
-        train = verify(config, paths.train, key, names_files=True)
+        train = verify(config, paths.train, key)
         report.info(f"the {len(config.files)} immutable files are what the user signed")
     else:
         verify_signatures(config)

@@ -24,12 +24,7 @@ from entrypoint.model import Record
 from entrypoint.pack import PackWriter, apply
 from entrypoint.relay import Handed
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.train_config import (
-    TrainConfig,
-    files_unverified,
-    immutable_files,
-    results_unverified,
-)
+from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
 from entrypoint.tree import (
     Entry,
     Kind,
@@ -63,7 +58,6 @@ def decrypt(
     *,
     target: Target | None,
     leave_out: str = "",
-    names_files: bool = False,
     proceed: Callable[[], None] = lambda: None,
 ) -> OpenedTrain:
     """Decrypt and verify the results of the last stop.
@@ -73,7 +67,6 @@ def decrypt(
         results: the folder with the encrypted files.
         target: where to write, or None to verify only.
         leave_out: a name in `results` that is not part of them.
-        names_files: whether the error names the files that do not decrypt; never in a visit.
         proceed: called between two chunks; raises to stop.
 
     Raises:
@@ -84,16 +77,14 @@ def decrypt(
     if config.result_hash is None:
         return OpenedTrain(train=train, contents=_nothing(results, leave_out, target))
     if train.key is None:
-        raise results_unverified()
+        raise ResultsUnverified
     run = _Run(config, train.key, target, proceed)
     try:
         contents = run.decrypt_all(results, leave_out)
         if not is_same(run.result_hash(), config.result_hash):
             raise InvalidCiphertext
     except InvalidCiphertext:
-        if names_files:
-            raise files_unverified(results.name, run.forged) from None
-        raise results_unverified() from None
+        raise ResultsUnverified(results.name, run.forged) from None
     config.verify_result_signature()
     return OpenedTrain(train=train, contents=contents)
 
@@ -114,12 +105,12 @@ def decrypt_definition(
         IntegrityError: they do not decrypt; see `decrypt`.
     """
     if train.key is None:
-        raise results_unverified()
+        raise ResultsUnverified
     run = _Run(train.config, train.key, target, proceed)
     try:
         run.decrypt_all(folder, leave_out, immutable_files(train.config, folder))
     except InvalidCiphertext:
-        raise results_unverified() from None
+        raise ResultsUnverified(folder.name, run.forged) from None
 
 
 def publish(plain: Path, small: Path, tree: Path) -> None:

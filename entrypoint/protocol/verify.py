@@ -16,12 +16,7 @@ from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteErr
 from entrypoint.limits import CONFIG_BYTES, CONFIG_PROBLEMS
 from entrypoint.model import QUERY
 from entrypoint.stages import VerifiedTrain
-from entrypoint.train_config import (
-    TrainConfig,
-    files_unverified,
-    immutable_files,
-    results_unverified,
-)
+from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
 from entrypoint.tree import Kind, walk
 
 _LINK_BYTES = 400  # what a stop adds beside its envelope and its signature
@@ -40,7 +35,6 @@ def verify(
     key: bytes | None,
     *,
     leave_out: str = "",
-    names_files: bool = False,
     proceed: _Proceed = _go_on,
 ) -> VerifiedTrain:
     """Verify the immutable files in the folder `train`, all signatures of them, and the chain.
@@ -50,7 +44,6 @@ def verify(
         train: the folder, as it travels.
         key: the symmetric key, which nothing has proven right yet; None if there is none.
         leave_out: a name in `train` that is not part of it.
-        names_files: whether the error names the files that do not decrypt; never in a visit.
         proceed: called between two chunks; raises to stop.
 
     Raises:
@@ -58,9 +51,7 @@ def verify(
         IntegrityError: the definition hash is not signed by all who have to.
         RouteError: the chain of station signatures is not valid.
     """
-    check_definition(
-        config, train, key, leave_out=leave_out, names_files=names_files, proceed=proceed
-    )
+    check_definition(config, train, key, leave_out=leave_out, proceed=proceed)
     verify_signatures(config)
     return VerifiedTrain(config=config, key=key)
 
@@ -71,7 +62,6 @@ def check_definition(
     key: bytes | None,
     *,
     leave_out: str,
-    names_files: bool = False,
     proceed: _Proceed,
 ) -> None:
     """Check only that the immutable files have the hash of the configuration; as `verify`.
@@ -82,7 +72,7 @@ def check_definition(
     """
     _check_entries(config, train, leave_out)
     if config.encrypts_definition:
-        _check_sealed(config, train, key, names_files, proceed)
+        _check_sealed(config, train, key, proceed)
     else:
         _check_plain(config, train, proceed)
 
@@ -186,9 +176,7 @@ def _check_plain(config: TrainConfig, train: Path, proceed: _Proceed) -> None:
         )
 
 
-def _check_sealed(
-    config: TrainConfig, train: Path, key: bytes | None, names_files: bool, proceed: _Proceed
-) -> None:
+def _check_sealed(config: TrainConfig, train: Path, key: bytes | None, proceed: _Proceed) -> None:
     """Check encrypted files; a wrong key and forged files look alike, and take as long."""
     forged: list[str] = []
 
@@ -199,9 +187,7 @@ def _check_sealed(
             forged.append(path.relative_to(train).as_posix())
 
     if not _has_signed_hash(config, train, read, proceed) or forged:
-        if names_files:
-            raise files_unverified(train.name, forged[:CONFIG_PROBLEMS])
-        raise results_unverified()
+        raise ResultsUnverified(train.name, forged[:CONFIG_PROBLEMS])
 
 
 def _has_signed_hash(config: TrainConfig, train: Path, read: _Read, proceed: _Proceed) -> bool:

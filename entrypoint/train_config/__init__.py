@@ -7,24 +7,22 @@ from entrypoint.errors import MalformedTrain
 from entrypoint.train_config.fields import Document, encode, parse_json
 from entrypoint.train_config.interface import (
     Draft,
+    ResultsUnverified,
     Seal,
     TrainConfig,
-    files_unverified,
     immutable_files,
-    results_unverified,
 )
 
 __all__ = [
     "UNFINISHED",
     "Draft",
+    "ResultsUnverified",
     "Seal",
     "TrainConfig",
     "encode",
-    "files_unverified",
     "immutable_files",
     "new_train",
     "read",
-    "results_unverified",
 ]
 
 

@@ -11,6 +11,28 @@ from entrypoint.errors import IntegrityError, RouteError
 from entrypoint.model import QUERY, Record, Visit
 
 
+class ResultsUnverified(IntegrityError):
+    """The one refusal of unwrapping, decrypting and checking encrypted files.
+
+    These steps share its code and its message, so that a forger who tries variants learns nothing
+    about which of them failed (docs/security.md, "No oracle"). No report prints the attributes.
+
+    Attributes:
+        folder: the name of the folder whose files failed; None if another step did.
+        undecryptable: the first paths in it of files that do not decrypt.
+    """
+
+    def __init__(self, folder: str | None = None, undecryptable: Sequence[str] = ()) -> None:
+        super().__init__(
+            "results-unverified",
+            "the encrypted files are not what was sealed for this station",
+            hint="do not run this train; get the image again, or tell the last station and the "
+            "user",
+        )
+        self.folder = folder
+        self.undecryptable = tuple(undecryptable)
+
+
 class Draft(Record):
     """A new train that nobody has signed yet.
 
@@ -148,7 +170,7 @@ def verify_pss_result_signature(config: TrainConfig) -> None:
         return
     last = config.stations[config.visits[-1].station]
     if not is_pss_signature(last, config.result_signature, config.result_hash):
-        raise results_unverified()
+        raise ResultsUnverified
 
 
 def user_signature_wrong() -> IntegrityError:
@@ -180,34 +202,4 @@ def first_stop_contradiction() -> RouteError:
         "train_config.json is before its first stop in some fields and after it in others",
         hint="do not run this train; get the image again, or tell the user",
         by="user",
-    )
-
-
-def results_unverified() -> IntegrityError:
-    """Return the one error of unwrapping, decrypting and checking encrypted files.
-
-    These steps share a code and a message, so that a forger who tries variants learns nothing
-    about which of them failed (docs/security.md, "No oracle").
-    """
-    return IntegrityError(
-        "results-unverified",
-        "the encrypted files are not what was sealed for this station",
-        hint="do not run this train; get the image again, or tell the last station and the user",
-    )
-
-
-def files_unverified(folder: str, undecryptable: Sequence[str]) -> IntegrityError:
-    """Return the same error with the files that do not decrypt, for a reader at a desk only.
-
-    A change inside a file of the route generation, or of the list of files, shows only in the hash
-    of all of them.
-    """
-    problems = [f"{folder}/{path} does not decrypt" for path in undecryptable]
-    return IntegrityError(
-        "results-unverified",
-        f"the files of {folder} are not what was sealed",
-        hint="get the train again, and change nothing in its folder; if no file decrypts, the "
-        "key in its envelope is another one: tell the last station",
-        problems=problems
-        or ["every file decrypts by itself: one was changed, added, removed or renamed"],
     )

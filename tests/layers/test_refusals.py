@@ -20,9 +20,18 @@ PACKAGE = read_package(Path(__file__).parents[2] / "entrypoint")
 def refusals() -> Iterator[tuple[str, list[str]]]:
     """Yield where an error is made, and its code and message as far as they are literal."""
     for name, module in PACKAGE.items():
-        for node in ast.walk(module):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in CLASSES:
-                yield f"{name}:{node.lineno}", [_text(argument) for argument in node.args]
+        for call in _makings(module):
+            yield f"{name}:{call.lineno}", [_text(argument) for argument in call.args]
+
+
+def _makings(module: ast.Module) -> Iterator[ast.Call]:
+    """Yield the calls that make an error, and those by which a subclass says its own code."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in CLASSES:
+            yield node
+        elif isinstance(node, ast.ClassDef) and CLASSES & set(map(ast.unparse, node.bases)):
+            calls = (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
+            yield from (call for call in calls if ast.unparse(call.func) == "super().__init__")
 
 
 def _text(node: ast.expr) -> str:

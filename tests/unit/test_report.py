@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from entrypoint.errors import MalformedTrain
 from entrypoint.report import Report, escape, table
+from entrypoint.train_config import ResultsUnverified
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
 """Also surrogates, which stand for undecodable bytes of a file name."""
@@ -51,6 +52,15 @@ def test_what_is_escaped_is_one_printable_line(text: str) -> None:
 )
 def test_what_cannot_be_seen_is_made_visible(text: str, escaped: str) -> None:
     assert escape(text) == escaped
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_files_that_do_not_decrypt_are_not_printed(as_json: bool) -> None:
+    stream = io.StringIO()
+    error = ResultsUnverified("pht_results", ["model.bin"])
+    Report(stream=stream, as_json=as_json).error(error)
+    assert "results-unverified" in stream.getvalue()
+    assert "model.bin" not in stream.getvalue()
 
 
 # --- lines for people ----------------------------------------------------------------------------
