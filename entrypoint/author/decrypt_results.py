@@ -16,7 +16,7 @@ from entrypoint.protocol.decrypt import Target, decrypt
 from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import Report, show, table
 from entrypoint.stages import OpenedTrain, VerifiedTrain
-from entrypoint.train_config import ResultsUnverified, TrainConfig, read
+from entrypoint.train_config import ResultsUnverified, TrainConfig, not_on_route, read
 from entrypoint.tree import Kind, walk
 
 
@@ -147,12 +147,9 @@ def _paths(folder: Path) -> Paths:
 
 def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
     if station is not None and station not in config.stations:
-        raise UsageError(
-            "station-not-on-route",
-            f'the train does not stop at station "{station}"',
-            hint="the ids on this train are: " + ", ".join(f'"{name}"' for name in config.stations),
-            by="user",
-        )
+        problem, ids = not_on_route(config, station)
+        hint = f"check --station; {ids}"
+        raise UsageError("station-not-on-route", problem, hint=hint, by="user")
     envelope = config.user_envelope if station is None else config.envelope(station)
     if config.result_hash is None or envelope is None:
         raise RouteError(

@@ -16,7 +16,12 @@ from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteErr
 from entrypoint.limits import CONFIG_BYTES, CONFIG_PROBLEMS
 from entrypoint.model import QUERY
 from entrypoint.stages import VerifiedTrain
-from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
+from entrypoint.train_config import (
+    ResultsUnverified,
+    TrainConfig,
+    immutable_files,
+    not_on_route,
+)
 from entrypoint.tree import Kind, walk
 
 _LINK_BYTES = 400  # what a stop adds beside its envelope and its signature
@@ -212,12 +217,8 @@ def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
         SettingsError: the private key is not the one that the train was built for.
     """
     if station not in config.stations:
-        raise RouteError(
-            "station-not-on-route",
-            f'the train does not stop at station "{station}"',
-            hint="check STATION_ID; the ids on this train are: "
-            + ", ".join(f'"{name}"' for name in config.stations),
-        )
+        problem, ids = not_on_route(config, station)
+        raise RouteError("station-not-on-route", problem, hint=f"check STATION_ID; {ids}")
     if not same_key(config.stations[station], key):
         raise SettingsError(
             "own-key-mismatch",

@@ -11,6 +11,7 @@ from entrypoint.train_config.interface import (
     Seal,
     TrainConfig,
     immutable_files,
+    not_on_route,
 )
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "encode",
     "immutable_files",
     "new_train",
+    "not_on_route",
     "read",
 ]
 

@@ -173,6 +173,12 @@ def verify_pss_result_signature(config: TrainConfig) -> None:
         raise ResultsUnverified
 
 
+def not_on_route(config: TrainConfig, station: str) -> tuple[str, str]:
+    """Return in words that the train does not stop at a station, and at which it does."""
+    ids = ", ".join(f'"{name}"' for name in config.stations)
+    return f'the train does not stop at station "{station}"', f"the ids on this train are: {ids}"
+
+
 def user_signature_wrong() -> IntegrityError:
     """Return the error of a definition hash that the user has not signed."""
     return IntegrityError(

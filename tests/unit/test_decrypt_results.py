@@ -331,6 +331,7 @@ def test_a_station_that_is_not_on_the_route_is_refused(opt: Path, output: Path) 
     error = refuse(
         UsageError, "station-not-on-route", opt, output, key=key_of(None), station="station_9"
     )
+    assert error.hint.startswith("check --station; ")
     assert '"station_1", "station_2", "station_3"' in error.hint
 
 
