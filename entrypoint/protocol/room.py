@@ -1,14 +1,15 @@
 """Whether sealing fits on the disk, asked while the old state can still come back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from entrypoint.batch import BatchSize
 from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.limits import SEAL_BATCH_BYTES
 from entrypoint.linux.disk import free_bytes, total_bytes
 from entrypoint.pack import record_bytes
-from entrypoint.tree import Kind, allocated_bytes, is_small, walk
+from entrypoint.tree import Entry, Kind, allocated_bytes, is_small, walk
 from entrypoint.work import WorkFolder
 
 _BLOCK_BYTES = 4096  # in which file systems allocate, mostly
@@ -75,25 +76,50 @@ def room_to_seal(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Room:
     then written in place from their pack, which stays until the next batch is complete.
     """
     now = peak = grown = pack_before = 0
-    counted = files = freed = small_grow = 0
-    pack = _BLOCK_BYTES
-    for entry in walk(tree, leave_out=leave_out):
-        if entry.kind not in (Kind.FILE, Kind.HARD_LINK):
-            continue
-        if counted >= SEAL_BATCH_BYTES:
-            grown, pack_before = grown + files - freed + small_grow, pack
-            counted = files = freed = small_grow = 0
-            pack = _BLOCK_BYTES
-        sealed, before = sealed_bytes(entry.stat.st_size), allocated_bytes(entry.stat)
-        after = -(-sealed // _BLOCK_BYTES) * _BLOCK_BYTES
-        now += before
-        if is_small(entry):
-            counted += sealed
-            pack += record_bytes(entry.path, sealed)
-            small_grow += after - before
-        else:
-            counted += entry.stat.st_size
-            files += after
-            freed += before
-        peak = max(peak, grown + files + pack + max(pack_before, small_grow))
+    for batch in _batches(tree, leave_out, sealed_bytes):
+        now += batch.before
+        peak = max(peak, grown + batch.files + batch.pack + max(pack_before, batch.small_growth))
+        grown += batch.files - batch.freed + batch.small_growth
+        pack_before = batch.pack
     return Room(now, peak)
+
+
+class _Batch:
+    """What a batch of `seal` takes on the disk, in bytes.
+
+    Attributes:
+        before: its files, as the train has left them.
+        files: its large files, encrypted.
+        freed: what these replace.
+        pack: the pack of its small files.
+        small_growth: how much more these take in place than before.
+    """
+
+    def __init__(self) -> None:
+        self.before = self.files = self.freed = self.small_growth = 0
+        self.pack = _BLOCK_BYTES
+
+    def add(self, entry: Entry, sealed: int) -> None:
+        """Add a file that will have a length of `sealed`."""
+        before = allocated_bytes(entry.stat)
+        after = -(-sealed // _BLOCK_BYTES) * _BLOCK_BYTES
+        self.before += before
+        if is_small(entry):
+            self.pack += record_bytes(entry.path, sealed)
+            self.small_growth += after - before
+        else:
+            self.files += after
+            self.freed += before
+
+
+def _batches(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Iterator[_Batch]:
+    """Yield the batches in which `seal` goes through a tree."""
+    size, batch = BatchSize(SEAL_BATCH_BYTES), _Batch()
+    for entry in walk(tree, leave_out=leave_out):
+        if entry.kind in (Kind.FILE, Kind.HARD_LINK):
+            sealed = sealed_bytes(entry.stat.st_size)
+            if size.begins_next(sealed if is_small(entry) else entry.stat.st_size):
+                yield batch
+                batch = _Batch()
+            batch.add(entry, sealed)
+    yield batch

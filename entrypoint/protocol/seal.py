@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from entrypoint import passing, relay
+from entrypoint.batch import BatchSize
 from entrypoint.crypto.cipher import IV_BYTES, InvalidCiphertext, through
 from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.keys import PrivateKey, wrap
@@ -246,7 +247,7 @@ class _Batch:
         self._pack = ExitStack()
         self._writer: PackWriter | None = None
         self._files: list[tuple[Path, str]] = []
-        self._bytes = 0
+        self._size = BatchSize(SEAL_BATCH_BYTES)
 
     def __enter__(self) -> None:
         pass
@@ -299,12 +300,10 @@ class _Batch:
         self._number += 1
         self._writer = None
         self._files.clear()
-        self._bytes = 0
 
     def _make_room(self, size: int) -> None:
-        if self._bytes >= SEAL_BATCH_BYTES:
+        if self._size.begins_next(size):
             self.put_in_place()
-        self._bytes += size
 
     def _name(self, number: int) -> Path:
         return self._folder / f"{number}.pack"

@@ -29,7 +29,7 @@ FLOORS = [
     {"train_config", "work"},
     {"report", "archive", "kept", "config_file", "station_env"},
     {"crypto", "linux"},
-    {"tree", "pack", "relay"},
+    {"tree", "pack", "batch", "relay"},
     {"model", "passing"},
     {"limits", "errors", "bytecode", "container_options"},
 ]
