@@ -172,9 +172,15 @@ class VisitState:
         for work in self._opened():
             work.make()
 
+    def begun(self) -> Journal:
+        """Return the journal of the unfinished visit; there has to be one."""
+        if self.journal is None:
+            raise ValueError("no visit has begun")
+        return self.journal
+
     def enter(self, phase: Phase) -> None:
         """Record the next phase."""
-        self._record(self._begun()._replace(phase=phase))
+        self._record(self.begun()._replace(phase=phase))
 
     def keeping(self, work: WorkFolder) -> AbstractContextManager[KeptWriter]:
         """Give what keeps the old tree; its tag is for `open`."""
@@ -186,7 +192,7 @@ class VisitState:
         Args:
             kept: for each of them the tag of what is kept of the old one, durable, or None.
         """
-        self._record(self._begun()._replace(phase=Phase.OPEN, kept=kept))
+        self._record(self.begun()._replace(phase=Phase.OPEN, kept=kept))
         _reserve(self._paths.config)  # the train may leave no room to write how it has ended
 
     def wait(self) -> None:
@@ -202,7 +208,7 @@ class VisitState:
 
     def start_sealing(self, key: bytes) -> None:
         """Record the wrapped new key, and give up the old state: → sealing."""
-        self._record(self._begun()._replace(phase=Phase.SEALING, key=key))
+        self._record(self.begun()._replace(phase=Phase.SEALING, key=key))
         for work in self._opened():
             work.remove()
 
@@ -213,7 +219,7 @@ class VisitState:
             Whether the old state is back. If an old tree could not be kept, the plaintext is
             removed instead and the journal says `spent`.
         """
-        journal = self._begun()
+        journal = self.begun()
         if journal.phase in (Phase.WAITING, Phase.SUCCEEDED):
             self.enter(Phase.OPEN)  # in which nobody seals what is put back only in part
         if journal.phase is not Phase.OPENING and not self._restore(journal.kept):
@@ -229,7 +235,7 @@ class VisitState:
     def finish(self, config: bytes, user_envelope: bytes) -> None:
         """Commit: sealing → new. The configuration is renamed last."""
         self._flush()
-        attributes = self._begun().attributes
+        attributes = self.begun().attributes
         _replace(self._paths.user_key, user_envelope, attributes)
         for work in self._opened():
             work.remove()
@@ -257,17 +263,12 @@ class VisitState:
 
     def _opened(self) -> list[WorkFolder]:
         """Return the work folders of the trees that the unfinished visit opens."""
-        kept = self._begun().kept
+        kept = self.begun().kept
         return [work for work in (self.results, self.train) if work.name in kept]
 
     def _flush(self) -> None:
         for work in self._opened():
             flush(work.tree)
-
-    def _begun(self) -> Journal:
-        if self.journal is None:
-            raise ValueError("no visit has begun")
-        return self.journal
 
     def _record(self, journal: Journal) -> None:
         """Write the journal in place of the configuration.

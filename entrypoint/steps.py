@@ -350,19 +350,17 @@ class Steps(KeylessSteps):
         self.disk.start_sealing(wrap(self._signer.key.public_key(), key))
 
     def _check_room_to_seal(self, config: TrainConfig) -> None:
-        journal = self.disk.journal
-        size = len(journal.config) if journal else 0
+        config_bytes = len(self.disk.begun().config)
         for folder, works in _by_file_system(self._works(config)).items():
             try:
-                check_room_to_seal(folder, works, config.cipher.sealed_bytes, size)
+                check_room_to_seal(folder, works, config.cipher.sealed_bytes, config_bytes)
             except StorageError:
                 self._wait_for_room()
                 raise
 
     def _wait_for_room(self) -> None:
         """Record that the train has succeeded, unless a phase says that already."""
-        journal = self.disk.journal
-        if journal is not None and journal.phase is Phase.OPEN:
+        if self.disk.begun().phase is Phase.OPEN:
             self.disk.enter(Phase.SUCCEEDED)
             self.state = "unfinished"
 
@@ -425,9 +423,9 @@ class Steps(KeylessSteps):
     def go_back(self) -> bool:
         """Put the old state back; return False if it could not be kept."""
         self.state = "unfinished"
-        journal = self.disk.journal
+        journal = self.disk.begun()
         as_signed = True
-        if journal is not None and journal.phase is not Phase.OPENING:  # the train may have run
+        if journal.phase is not Phase.OPENING:  # the train may have run
             config = read(journal.config)
             if not config.encrypts_definition:  # else the old files come back as the results do
                 as_signed = self._tidy_definition(config)

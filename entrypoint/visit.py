@@ -227,9 +227,7 @@ def _refuse_second_visit(steps: Steps, train: VerifiedTrain) -> None:
 
 def _seal(steps: Steps) -> Outcome:
     """Steps 7 to 12; whatever interrupts them, the next start goes on."""
-    journal = steps.disk.journal
-    if journal is None:
-        raise ValueError("sealing needs a journal")
+    journal = steps.disk.begun()
     steps.check_own(journal)
     try:
         contents = steps.seal_and_commit(journal)
