@@ -333,14 +333,15 @@ class Steps(KeylessSteps):
             for path in check_sealable(work.tree, work.leave_out):
                 self._report.warning(f"the link {path} travels without a signature")
 
-    def succeed(self, config: TrainConfig) -> None:
-        """Record that the train has succeeded; its results are never thrown away from here on.
+    def start_sealing(self, config: TrainConfig) -> None:
+        """Check that the results can be sealed, and record that sealing begins.
+
+        From then on they are never given up.
 
         Raises:
-            MalformedTrain: they can never be sealed, so that they are given up.
+            MalformedTrain: they can never be sealed.
             StorageError: there is no room to seal them yet; they wait, and so does the old state.
         """
-        self.check_left(config)
         self._stop.check()
         self.stage = "seal"
         self.disk.settle()

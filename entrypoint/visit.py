@@ -70,9 +70,12 @@ def run(
             with steps.or_go_back():
                 steps.open(train, found)  # 3, 4, 5
                 steps.run_train(argv)  # 6
-                steps.succeed(train.config)
+                steps.check_left(train.config)
+                steps.start_sealing(train.config)
         elif found.phase is Phase.SUCCEEDED:
-            steps.succeed(read(found.config))
+            config = read(found.config)
+            steps.check_left(config)
+            steps.start_sealing(config)
         return _seal(steps)  # 7 to 12
 
     return _aboard(settings, report, story)
@@ -105,7 +108,9 @@ def post_run(settings: Settings, report: Report) -> Outcome:
                 pass
             case Journal(phase=Phase.WAITING | Phase.SUCCEEDED) as journal:
                 steps.check_own(journal)
-                steps.succeed(read(journal.config))
+                config = read(journal.config)
+                steps.check_left(config)
+                steps.start_sealing(config)
             case _:
                 raise _wrong_half("no pre-run of this station has opened it", "use pre-run first")
         return _seal(steps)
