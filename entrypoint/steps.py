@@ -411,10 +411,16 @@ class Steps(KeylessSteps):
         """Put the old state back if the block fails before the train is recorded as successful."""
         try:
             yield
-        except child.TrainStillRunning:
+        except child.TrainStillRunning as error:
             # It could change what is put back now, or fill it with plaintext.
             self.state = "unfinished"
-            raise
+            raise child.TrainStillRunning(
+                error.code,
+                error.message,
+                hint=f"{error.hint}; when they are gone, start this same container again: "
+                "it puts the old state back",
+                retry=True,
+            ) from error
         except BaseException:
             journal = self.disk.journal
             if journal is not None and journal.phase not in (Phase.SUCCEEDED, Phase.SEALING):

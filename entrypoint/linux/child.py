@@ -283,9 +283,7 @@ def _end_all(train: _Train) -> None:
             raise TrainStillRunning(
                 "train-still-running",
                 f"processes of the train survive SIGKILL for {REAP_LIMIT_S:g} seconds",
-                hint="look with ps for what blocks them, such as a file system that hangs; when "
-                "they are gone, start this same container again: it puts the old state back",
-                retry=True,
+                hint="look with ps for what blocks them, such as a file system that hangs",
             )
         _kill_children()
         signals.wait({signal.SIGCHLD}, _KILL_ROUND_S)

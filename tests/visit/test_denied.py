@@ -176,10 +176,7 @@ sys.exit(3)
     assert_explained(check(tmp_path), 65, "train-files-differ")
 
 
-def test_nothing_is_put_back_while_a_process_of_the_train_survives(tmp_path: Path) -> None:
-    """It could change what is back, or write plaintext beside a configuration that looks sealed."""
-    under = without("kill")
-    survives = """
+SURVIVES = """
 import time
 survivor = results.parents[1] / "survivor"
 if not survivor.exists():
@@ -191,17 +188,38 @@ if not survivor.exists():
     survivor.write_text(str(pid))
     time.sleep(0.5)
 """
-    opt = second_stop(tmp_path, survives)
 
-    done = visit(tmp_path, under=under)
-    os.kill(int((tmp_path / "survivor").read_text()), signal.SIGKILL)
+
+def end_survivor(root: Path) -> None:
+    os.kill(int((root / "survivor").read_text()), signal.SIGKILL)
+
+
+def test_nothing_is_put_back_while_a_process_of_the_train_survives(tmp_path: Path) -> None:
+    """It could change what is back, or write plaintext beside a configuration that looks sealed."""
+    opt = second_stop(tmp_path, SURVIVES)
+
+    done = visit(tmp_path, under=without("kill"))
+    end_survivor(tmp_path)
 
     assert_explained(done, 71, "train-still-running")
+    assert "when they are gone, start this same container again" in done.stderr
     assert (done.facts["retry"], done.facts["state"]) == ("yes", "unfinished")
     assert journal(tmp_path)["phase"] == "open"
     again = visit(tmp_path)
     assert again.status == 0, again.stderr
     assert opened(opt) == {**FILES, "again": b"x"}
+
+
+def test_nothing_is_promised_to_come_back_in_a_host_driven_visit(tmp_path: Path) -> None:
+    new_train(tmp_path, SCRIPT + SURVIVES)
+
+    done = visit(tmp_path, env={"PHT_HOST_PROTOCOL": "1"}, under=without("kill"))
+    end_survivor(tmp_path)
+
+    assert_explained(done, 71, "train-still-running")
+    assert "look with ps for what blocks them" in done.stderr
+    assert "start this same container again" not in done.stderr
+    assert (done.facts["retry"], done.facts["state"]) == ("no", "unsealed")
 
 
 # --- a user namespace ----------------------------------------------------------------------------
