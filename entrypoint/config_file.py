@@ -46,11 +46,13 @@ def no_train(paths: Paths) -> MissingInput:
 
 
 def refuse_links(*places: Path) -> None:
-    """Raise IntegrityError if a part of the train is a link: it could lead to the station's key."""
+    """Raise IntegrityError if one of these places is a link: it could lead to the station's key."""
     for path in places:
         if path.is_symlink():
             raise IntegrityError(
                 "link-in-place",
                 f"{path} is a symbolic link",
-                hint="do not use this train; no honest builder or station makes this a link",
+                hint="do not use this train if the link came with it or its image: no honest "
+                "builder makes one here; with --root, replace a link of your own by the folder "
+                "that it leads to",
             )

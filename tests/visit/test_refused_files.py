@@ -9,7 +9,16 @@ import pytest
 
 from tests import reference
 from tests.reference import VECTORS
-from tests.station import assert_refused, edit, new_train, pht, settle, snapshot, visit
+from tests.station import (
+    assert_explained,
+    assert_refused,
+    edit,
+    new_train,
+    pht,
+    settle,
+    snapshot,
+    visit,
+)
 
 COMMAND = ("sh", "/opt/pht_train/entrypoint.sh")
 DIFFER = (65, "train-files-differ")
@@ -286,6 +295,17 @@ def test_a_link_in_place_of(name: str, root: Path) -> None:
     path.symlink_to(root / "elsewhere")
 
     assert_refused(root, *LINKED, COMMAND)
+
+
+def test_a_link_of_the_operators_own_is_not_blamed_on_the_train_alone(root: Path) -> None:
+    (root / "opt").rename(root / "elsewhere")
+    (root / "opt").symlink_to("elsewhere")
+
+    done = pht("check", root=root)
+
+    assert_explained(done, *LINKED)
+    assert f"{root / 'opt'} is a symbolic link" in done.stderr
+    assert "replace a link of your own by the folder that it leads to" in done.stderr
 
 
 def test_no_config(root: Path) -> None:
