@@ -145,22 +145,6 @@ def test_another_user_visits_a_train_that_is_its_own(
     assert opened(visitor.take(tmp_path / "after")) == {"visits": b"2"}
 
 
-def test_a_train_that_needs_more_memory_than_it_may_have_fails_and_is_taken_back(
-    engine: Engine, train_image: str, tmp_path: Path
-) -> None:
-    opt = arrived(tmp_path, COUNTS + "bytearray(b'x') * 400_000_000")
-    limits = ["--memory", "200m", "--memory-swap", "200m"]
-    visitor = Container.create(engine, train_image, opt, [*ID, *KEY, *limits])
-
-    done = visitor.run()
-
-    assert done.status == 137, done.stderr
-    assert (done.facts["result"], done.facts["reason"]) == ("train-failed", "out-of-memory")
-    assert done.facts["by"] == "station"
-    assert "pht: hint: make a new container with a larger --memory" in done.stderr
-    assert_taken_back(visitor, opt, tmp_path / "after")
-
-
 @pytest.mark.parametrize(
     ("runner_image", "signals"),
     [("bookworm", SIGNALS), ("musl", SIGNALS[1:])],  # musl keeps 34 for itself
