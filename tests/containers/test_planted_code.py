@@ -72,6 +72,9 @@ def test_a_configuration_that_a_train_has_planted_is_not_read(
         done = container.run()
         assert (done.status, done.facts["result"]) == (3, "train-failed"), done.stderr
     assert f"{folder}/openssl.cnf" in container.changes()
+    planted_image = engine.must("commit", container.id).decode().strip()
+    loaded = engine.run(planted_image, *asks, options=["--entrypoint", PYTHON[0]])
+    assert loaded.status == STATUS, "the trap of this test does not work"
 
 
 @on_each_libc
