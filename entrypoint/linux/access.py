@@ -17,6 +17,8 @@ _STATUS = Path("/proc/self/status")
 _CAP_FOWNER = 1 << 3
 _FOLDER = os.R_OK | os.W_OK | os.X_OK
 _OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
+_MAY_HOLD_PASSWORD = r"://|@|(password|passwd|pwd|secret|token|key)\s*="
+"""Is in URLs, in `user/password@host`, and in the settings of a connection."""
 
 
 def check_readable(name: str) -> None:
@@ -122,11 +124,12 @@ def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path
 
 
 def _nothing_there(name: str, why: str) -> MissingInput:
-    """Return the refusal of data that are not there; an address can hold a password."""
-    if not name.startswith("/") and re.search("://|[=@;]", name):
+    """Return the refusal of data that are not there."""
+    if not name.startswith("/") and re.search(_MAY_HOLD_PASSWORD, name, re.IGNORECASE):
         return MissingInput(
             "data-missing",
-            "TRAIN_DATA_PATH is no path but an address, which is not shown here",
+            "TRAIN_DATA_PATH leads to nothing; it is not shown, since it looks like an address "
+            "that may hold a password",
             hint="mount the data and set it to their path in the container; an address for the "
             "train goes into a variable of another name",
         )

@@ -76,18 +76,22 @@ def test_only_so_many_entries_are_looked_at(data: Path) -> None:
         "fhirs://db?token=SECRET",
         "host=db user=reader password=SECRET",
         "reader/SECRET@db:1521",
-        "Server=db;Password=SECRET",
+        "Server=db;Password = SECRET",
+        "AccountName=ward;AccountKey=SECRET",
     ],
 )
 def test_a_password_in_an_address_is_not_shown(address: str) -> None:
     with pytest.raises(MissingInput) as raised:
         check_readable(address)
     assert raised.value.code == "data-missing"
-    assert "no path but an address" in raised.value.message
+    assert "looks like an address" in raised.value.message
     assert "SECRET" not in raised.value.message + raised.value.hint
 
 
-@pytest.mark.parametrize("path", ["/nowhere/year=2024", "data/ward.csv", "/nowhere/a@b;c://d"])
+@pytest.mark.parametrize(
+    "path",
+    ["/nowhere/year=2024", "/nowhere/a@b;c://d", "data/ward.csv", "data/a=b.csv", "year=2024;1"],
+)
 def test_a_path_that_leads_to_nothing_is_shown(path: str) -> None:
     with pytest.raises(MissingInput) as raised:
         check_readable(path)
