@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _IFF_UP = 1
 """The flag of netdevice(7) that says that a network device is switched on."""
 
-_Command = Callable[[SimpleNamespace, Report], int]
-
+_Command = Callable[[SimpleNamespace, Mapping[str, str], Report], int]
+"""Takes the options, the environment with which the program was started, and the log."""
 
 _AS_ENTRYPOINT = "--as-entrypoint"
 """Stands in the ENTRYPOINT of the master images, where no CMD can take it away."""
@@ -48,20 +48,25 @@ def main(
     words = sys.argv[1:] if arguments is None else list(arguments)
     environment = os.environ if environment is None else environment
     report = Report(as_json=environment.get("PHT_LOG") == "json")
-    status = _run_one(words, environment, report)
-    if words[:1] == [_AS_ENTRYPOINT] and not report.ended:
+    as_entrypoint = words[:1] == [_AS_ENTRYPOINT]
+    if as_entrypoint:
+        del words[0]
+    status = _run_one(words, environment, report, as_entrypoint=as_entrypoint)
+    if as_entrypoint and not report.ended:
         result = "interrupted" if status else "done"
         report.status({"result": result, "status": status, **_surroundings()})
     return status
 
 
-def _run_one(words: list[str], environment: Mapping[str, str], report: Report) -> int:
+def _run_one(
+    words: list[str], environment: Mapping[str, str], report: Report, *, as_entrypoint: bool
+) -> int:
     try:
-        options = _parse(words, environment)
+        options = _parse_as_entrypoint(words, environment) if as_entrypoint else parse(words)
         if options.name != "run" and hasattr(signal, "pthread_sigmask"):
             # A visit lets those through that `__main__` has blocked when it can note them.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
-        return _COMMANDS[options.name](options, report)
+        return _COMMANDS[options.name](options, environment, report)
     except PhtError as error:
         return _refuse(report, error)
     except OSError as error:
@@ -75,17 +80,13 @@ def _run_one(words: list[str], environment: Mapping[str, str], report: Report) -
         return _refuse(report, unexpected(error))
 
 
-def _parse(words: list[str], environment: Mapping[str, str]) -> SimpleNamespace:
-    """Return the name and the options of a command, and the environment that it is for."""
-    if words[:1] == [_AS_ENTRYPOINT]:
-        from entrypoint import container_rules
+def _parse_as_entrypoint(words: list[str], environment: Mapping[str, str]) -> SimpleNamespace:
+    """Return the options of a command that the image may have chosen, if it may choose this one."""
+    from entrypoint import container_rules
 
-        container_rules.check_environment()
-        options = parse(words[1:])
-        container_rules.check_command(options, environment)
-    else:
-        options = parse(words)
-    options.environment = environment
+    container_rules.check_environment()
+    options = parse(words)
+    container_rules.check_command(options, environment)
     return options
 
 
@@ -136,24 +137,24 @@ def _is_up(device: bytes) -> bool:
 def _interruptible(command: _Command) -> _Command:
     """Let a command at the desk take its plaintext away however it is told to end."""
 
-    def run(options: SimpleNamespace, report: Report) -> int:
+    def run(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
         from entrypoint.author.interrupt import interruptible
 
         with interruptible():
-            return command(options, report)
+            return command(options, environment, report)
 
     return run
 
 
-def _help(_options: SimpleNamespace, _report: Report) -> int:
+def _help(_options: SimpleNamespace, _environment: Mapping[str, str], _report: Report) -> int:
     show(help_text())
     return 0
 
 
-def _run(options: SimpleNamespace, report: Report) -> int:
+def _run(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
     from entrypoint import hosted, settings, visit
 
-    loaded = settings.load(options.root, options.environment)
+    loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
     if not options.command:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
@@ -211,33 +212,33 @@ def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:
     report.info(f"the sealed train is in {output}")
 
 
-def _half(options: SimpleNamespace, report: Report) -> int:
+def _half(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
     from entrypoint import settings, visit
 
-    loaded = settings.load(options.root, options.environment)
+    loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
     stories = {"pre-run": visit.pre_run, "post-run": visit.post_run}
     stories |= {"undo": visit.undo, "check": visit.check}
     return _conclude(stories[options.name](loaded, report), loaded, report)
 
 
-def _inspect(options: SimpleNamespace, _report: Report) -> int:
+def _inspect(options: SimpleNamespace, _environment: Mapping[str, str], _report: Report) -> int:
     from entrypoint.station.inspect import inspect
 
     show(inspect(Paths(options.root or Path("/")), as_json=options.json))
     return 0
 
 
-def _query(options: SimpleNamespace, report: Report) -> int:
+def _query(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
     from entrypoint import settings, visit
 
-    loaded = settings.load(options.root, options.environment)
+    loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
     outcome = visit.query(loaded, report, write_out)
     return _conclude(outcome, loaded, report)
 
 
-def _export(options: SimpleNamespace, report: Report) -> int:
+def _export(options: SimpleNamespace, _environment: Mapping[str, str], report: Report) -> int:
     from entrypoint.station.export import export, write
 
     paths = Paths(options.root or Path("/"))
@@ -252,7 +253,7 @@ def _export(options: SimpleNamespace, report: Report) -> int:
 
 
 @_interruptible
-def _keygen(options: SimpleNamespace, report: Report) -> int:
+def _keygen(options: SimpleNamespace, _environment: Mapping[str, str], report: Report) -> int:
     from entrypoint.author.keygen import keygen
 
     keygen(
@@ -266,7 +267,7 @@ def _keygen(options: SimpleNamespace, report: Report) -> int:
 
 
 @_interruptible
-def _create(options: SimpleNamespace, report: Report) -> int:
+def _create(options: SimpleNamespace, _environment: Mapping[str, str], report: Report) -> int:
     from entrypoint.author.create import create
 
     create(
@@ -288,7 +289,9 @@ def _create(options: SimpleNamespace, report: Report) -> int:
 
 
 @_interruptible
-def _decrypt_results(options: SimpleNamespace, report: Report) -> int:
+def _decrypt_results(
+    options: SimpleNamespace, _environment: Mapping[str, str], report: Report
+) -> int:
     from entrypoint.author.decrypt_results import decrypt_results
 
     decrypt_results(
@@ -303,7 +306,7 @@ def _decrypt_results(options: SimpleNamespace, report: Report) -> int:
 
 
 @_interruptible
-def _simulate(options: SimpleNamespace, report: Report) -> int:
+def _simulate(options: SimpleNamespace, _environment: Mapping[str, str], report: Report) -> int:
     from entrypoint.author.simulate import simulate
 
     if not options.command:
