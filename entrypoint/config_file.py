@@ -42,6 +42,7 @@ def no_train(paths: Paths) -> MissingInput:
         hint="build an image FROM the master image, try a train first with pht simulate, or, "
         "outside of containers, give --root the folder that holds opt; pht help lists the commands",
         by="author",
+        files_differ=True,
     )
 
 

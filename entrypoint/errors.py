@@ -25,6 +25,8 @@ class PhtError(Exception):
         problems: further findings, one line each, when all of them are reported at once.
         by: who has to act: "station", "author", "user" or "runner".
         retry: whether starting the same thing again can help.
+        files_differ: whether it says that files are missing or not the expected ones, as it also
+            looks where a mount hides those.
     """
 
     status: ClassVar[int] = 70
@@ -39,6 +41,7 @@ class PhtError(Exception):
         problems: Sequence[str] = (),
         by: str | None = None,
         retry: bool = False,
+        files_differ: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -47,6 +50,7 @@ class PhtError(Exception):
         self.problems = tuple(problems)
         self.by = by or self.default_by
         self.retry = retry
+        self.files_differ = files_differ
         self.stage = "start"
         self.state = "unchanged"
 

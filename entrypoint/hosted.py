@@ -13,6 +13,7 @@ from entrypoint.config_file import read_config
 from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.crypto.mac import is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
+from entrypoint.hiding import mount_named
 from entrypoint.model import Paths
 from entrypoint.report import Report
 from entrypoint.settings import Settings
@@ -104,7 +105,8 @@ def _verified(steps: KeylessSteps, settings: Settings) -> VerifiedTrain:
     if opened:
         return train
     if config.encrypts_definition:  # which lies here in plaintext: a host has opened this train
-        raise _has_run(config)
+        with mount_named(settings.paths.results):
+            raise _has_run(config)
     if settings.host_protocol:
         raise IntegrityError(
             "results-not-opened",
@@ -127,6 +129,7 @@ def _has_run(config: TrainConfig) -> PhtError:
             "results-before-first-stop",
             "there are results before the first stop: this image has run before",
             hint=hint,
+            files_differ=True,
         )
     return IntegrityError(
         "results-not-opened",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
+from entrypoint.hiding import mount_named
 from entrypoint.linux import child
 from entrypoint.linux.access import (
     can_replace,
@@ -90,7 +91,9 @@ class KeylessSteps:
     def verify_open(self, config: TrainConfig) -> VerifiedTrain:
         """Steps 1 and 2 where the definition lies in plaintext."""
         self.stage = "verify"
-        return self._verified(verify_open(config, self._paths.train, self._stop.check))
+        with mount_named(self._paths.train):
+            train = verify_open(config, self._paths.train, self._stop.check)
+        return self._verified(train)
 
     def _verified(self, train: VerifiedTrain) -> VerifiedTrain:
         files, visits = len(train.config.files), len(train.config.visits)
@@ -223,13 +226,14 @@ class Steps(KeylessSteps):
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
         envelope = config.envelope(self._signer.station)
         key = open_envelope(self._signer.key, envelope, config.cipher) if envelope else None
-        train = verify(
-            config,
-            self._paths.train,
-            key,
-            leave_out=self._leave_out(config),
-            proceed=self._stop.check,
-        )
+        with mount_named(self._paths.train):
+            train = verify(
+                config,
+                self._paths.train,
+                key,
+                leave_out=self._leave_out(config),
+                proceed=self._stop.check,
+            )
         return self._verified(train)
 
     def has_visited(self, train: VerifiedTrain) -> bool:
@@ -303,13 +307,14 @@ class Steps(KeylessSteps):
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:
         """Steps 3, 4 and 5; without a target nothing is written."""
         self.stage = "decrypt"
-        opened = decrypt(
-            train,
-            self._paths.results,
-            target=target,
-            leave_out=self.disk.results.leave_out,
-            proceed=self._stop.check,
-        )
+        with mount_named(self._paths.results):
+            opened = decrypt(
+                train,
+                self._paths.results,
+                target=target,
+                leave_out=self.disk.results.leave_out,
+                proceed=self._stop.check,
+            )
         if train.config.result_hash is None:
             self._report.info("steps 3 to 5: no results to decrypt, this is the first stop")
         else:

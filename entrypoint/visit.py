@@ -30,7 +30,7 @@ from entrypoint.errors import (
     storage_error,
     unexpected,
 )
-from entrypoint.hiding import mounts_named
+from entrypoint.hiding import mount_named
 from entrypoint.linux.child import Reason
 from entrypoint.linux.stop import Stopped, StopRequest
 from entrypoint.report import Fact, Report
@@ -169,7 +169,7 @@ def aboard(
     kind: type[AnySteps], settings: Settings, report: Report, story: Callable[[AnySteps], Outcome]
 ) -> Outcome:
     """Tell a story alone with the train; what goes wrong is placed in it."""
-    with mounts_named(settings.paths), lock(settings.paths), StopRequest() as stop:
+    with mount_named(settings.paths.opt), lock(settings.paths), StopRequest() as stop:
         steps = kind(settings, report, stop)
         try:
             return story(steps)

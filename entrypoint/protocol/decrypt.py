@@ -147,6 +147,7 @@ def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
                 f"there are results before the first stop: {entry.path}",
                 hint="do not run this train; a new train comes with an empty pht_results",
                 by="author",
+                files_differ=True,
             )
         if target and target.kept:
             target.kept.add(entry)

@@ -178,6 +178,7 @@ def _check_plain(config: TrainConfig, train: Path, proceed: _Proceed) -> None:
             "the immutable files are not the ones that the user signed",
             hint="do not run this train; get the image again, or ask the user to submit it again"
             + ("; a host has to decrypt them before the run" if config.encrypts_definition else ""),
+            files_differ=True,
         )
 
 
@@ -266,6 +267,7 @@ def _check_entries(config: TrainConfig, train: Path, leave_out: str) -> None:
             "pht_train does not hold exactly the files of the signed list",
             hint="do not run this train; build it again with only the listed files",
             problems=problems[:CONFIG_PROBLEMS],
+            files_differ=True,
         )
 
 

@@ -28,6 +28,7 @@ class ResultsUnverified(IntegrityError):
             "the encrypted files are not what was sealed for this station",
             hint="do not run this train; get the image again, or tell the last station and the "
             "user",
+            files_differ=True,
         )
         self.folder = folder
         self.undecryptable = tuple(undecryptable)

@@ -3,54 +3,46 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 from tests.mount_namespace import run_python
 
 REFUSES = """
 import subprocess, sys
 from pathlib import Path
-from entrypoint.errors import PhtError
-from entrypoint.hiding import mounts_named
-from entrypoint.model import Paths
-paths = Paths(Path(sys.argv[1]))
-for folder in (paths.train, paths.results):
-    folder.mkdir(parents=True)
-if {mounted!r}:
-    subprocess.run(["mount", "-t", "tmpfs", "none", str(paths.opt / {mounted!r})], check=True)
+from entrypoint.errors import MalformedTrain
+from entrypoint.hiding import mount_named
+folder, mounted, files_differ = Path(sys.argv[1]), {mounted}, {files_differ}
+if mounted:
+    subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
 try:
-    with mounts_named(paths):
-        raise PhtError({code!r}, "", hint="as before", by="user")
-except PhtError as error:
-    print([error.by, error.hint])
+    with mount_named(folder):
+        raise MalformedTrain(
+            "code", "wrong", hint="as before", problems=["one"], files_differ=files_differ
+        )
+except MalformedTrain as error:
+    print([error.code, error.message, error.problems, error.by, error.hint])
 """
-PLACES = {
-    "no-train": ".",
-    "train-files-differ": "pht_train",
-    "results-before-first-stop": "pht_results",
-}
 
 
-def refuse(code: str, mounted: str, folder: Path) -> list[str]:
-    """Return who has to act, and the hint, when a place below `opt` is mounted over."""
-    said: list[str] = ast.literal_eval(
-        run_python(REFUSES.format(code=code, mounted=mounted), folder)
-    )
+def refuse(folder: Path, *, mounted: bool = True, files_differ: bool = True) -> list[object]:
+    """Return all of a refusal of a folder that is mounted over, or not."""
+    script = REFUSES.format(mounted=mounted, files_differ=files_differ)
+    said: list[object] = ast.literal_eval(run_python(script, folder))
     return said
 
 
-@pytest.mark.parametrize(("code", "place"), PLACES.items())
-def test_the_mount_is_named(code: str, place: str, tmp_path: Path) -> None:
-    by, hint = refuse(code, place, tmp_path)
+def test_the_mount_is_named(tmp_path: Path) -> None:
+    *same, by, hint = refuse(tmp_path)
+    assert same == ["code", "wrong", ("one",)]
     assert by == "station"
-    assert hint.startswith(f"{tmp_path / 'opt' / place} is a mount")
-    assert hint.endswith(": as before")
+    assert str(hint).startswith(f"{tmp_path} is a mount")
+    assert str(hint).endswith(": as before")
 
 
-@pytest.mark.parametrize("code", PLACES)
-def test_without_a_mount_nothing_is_said(code: str, tmp_path: Path) -> None:
-    assert refuse(code, "", tmp_path) == ["user", "as before"]
+def test_without_a_mount_nothing_is_said(tmp_path: Path) -> None:
+    said = refuse(tmp_path, mounted=False)
+    assert said == ["code", "wrong", ("one",), "author", "as before"]
 
 
 def test_nor_of_a_refusal_that_no_mount_explains(tmp_path: Path) -> None:
-    assert refuse("chain-broken", "pht_train", tmp_path) == ["user", "as before"]
+    said = refuse(tmp_path, files_differ=False)
+    assert said == ["code", "wrong", ("one",), "author", "as before"]

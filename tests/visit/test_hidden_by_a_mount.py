@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from tests import reference, reference_route
-from tests.station import assert_explained, check, pht, settle, snapshot
+from tests.station import (
+    assert_explained,
+    check,
+    new_route_train,
+    new_train,
+    pht,
+    settle,
+    snapshot,
+    visit,
+)
 from tests.visit.conftest import Mount
 
 LAY_OUT = {"flat": reference.lay_out, "route": reference_route.lay_out}
@@ -43,6 +52,38 @@ def test_the_mount_is_told_and_nobody_is_accused(
         assert f"{opt / place} is a mount, and the files on it" in done.stderr
         assert (done.facts["by"], done.facts["state"]) == ("station", "unchanged")
         assert snapshot(opt) == before
+
+
+def with_results_on_a_mount(opt: Path, mount: Mount) -> Path:
+    """Mount over the empty results of a first stop a folder that is not empty; return it."""
+    mount(opt / "pht_results", "-t", "tmpfs", "none")
+    (opt / "pht_results" / "of-another-train").touch()
+    return opt / "pht_results"
+
+
+def test_a_mount_with_results_before_the_first_stop_is_told(mount: Mount, tmp_path: Path) -> None:
+    opt = new_train(tmp_path, "")
+    settle(tmp_path, "station_1")
+    results = with_results_on_a_mount(opt, mount)
+
+    done = check(tmp_path)
+
+    assert_explained(done, 76, "results-before-first-stop")
+    assert f"pht: hint: {results} is a mount" in done.stderr
+    assert (done.facts["by"], done.facts["stage"]) == ("station", "decrypt")
+
+
+def test_a_mount_with_results_of_an_earlier_run_is_told(mount: Mount, tmp_path: Path) -> None:
+    opt = new_route_train(tmp_path, "")
+    station = reference.STATIONS[0]
+    private_key = reference.vector_key(station, private=True)
+    reference_route.published_pre_run(opt, station, private_key)
+    results = with_results_on_a_mount(opt, mount)
+
+    done = visit(tmp_path)
+
+    assert_explained(done, 76, "results-before-first-stop")
+    assert f"pht: hint: {results} is a mount" in done.stderr
 
 
 @each_generation
