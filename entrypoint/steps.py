@@ -81,7 +81,8 @@ class KeylessSteps:
         self._paths = settings.paths
         self._report = report
         self._stop = stop
-        self._ready: int | None = None
+        # The newest change in pht_train before the train ran; None in a post-run.
+        self._changed_before_run: int | None = None
 
     def placed(self, error: PhtError) -> PhtError:
         """Return the error with what the status line says about the place where it happened."""
@@ -134,7 +135,7 @@ class KeylessSteps:
         """Step 6; raises TrainFailed unless the command ends with status 0."""
         self.stage = "command"
         self._report.info("step 6: the train runs")
-        self._ready = _last_change(self._paths.train)
+        self._changed_before_run = _last_change(self._paths.train)
         kills = self._oom_kills()
         env, timeout = self._settings.train_environment(), self._settings.timeout
         try:
@@ -181,7 +182,7 @@ class KeylessSteps:
         if not is_folder(train):
             return [f"{train.name} is no folder any more"]
         # A pre-run writes the configuration when all files are in place.
-        since = self._ready or self._paths.config.lstat().st_ctime_ns
+        since = self._changed_before_run or self._paths.config.lstat().st_ctime_ns
         return changes(config, train, leave_out, since)
 
 
