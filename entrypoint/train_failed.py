@@ -21,6 +21,8 @@ _UNIX_LINE_ENDS = (
     "the script has the line ends of Windows (CRLF), which Linux takes for a part of names: save "
     "it with those of Unix (LF), for example with dos2unix, and build the train again"
 )
+_NOT_EXECUTABLE = "name its interpreter in CMD, or sign it with the right to execute and a #! line"
+_TIMED_OUT = "set a larger PHT_TIMEOUT if the train may take longer, or the author changes it"
 _OF_THE_PLACE = {
     signal.SIGBUS: "often the shared memory was full, of which Docker gives 64 MB: make a new "
     "container with a larger --shm-size; else the author changes the train",
@@ -59,23 +61,8 @@ class TrainFailed(Exception):
                 if nobody knows.
         """
         super().__init__(ended.reason.value)
+        text, hint = _explain(ended, command, env, timeout, out_of_memory)
         self.ended = ended
-        match ended.reason:
-            case Reason.NOT_FOUND:
-                text, hint = _not_found(command[0], env)
-            case Reason.NOT_EXECUTABLE:
-                text = "is not executable"
-                hint = "name its interpreter in CMD, or sign it with the right to execute and a "
-                hint += "#! line"
-            case Reason.TIMED_OUT:
-                text = f"ran longer than PHT_TIMEOUT={timeout:.0f} seconds and was ended"
-                hint = "set a larger PHT_TIMEOUT if the train may take longer, or the author "
-                hint += "changes it"
-            case _:
-                text, hint = _how(ended), _hint(ended, command, out_of_memory)
-        if out_of_memory:
-            text += ", after memory had run out"
-            hint = f"{_MORE_MEMORY}, or the author lets the train need less"
         self.reason = "out-of-memory" if out_of_memory else ended.reason.value.replace(" ", "-")
         self.error = PhtError(
             "train-failed",
@@ -83,6 +70,29 @@ class TrainFailed(Exception):
             hint=hint,
             by="station" if out_of_memory or _signal_of(ended) in _OF_THE_PLACE else "author",
         )
+
+
+def _explain(
+    ended: Ended,
+    command: Sequence[str],
+    env: Mapping[str, str],
+    timeout: float | None,
+    out_of_memory: bool | None,
+) -> tuple[str, str]:
+    """Return what happened to a command, and a hint."""
+    if out_of_memory:
+        return (
+            f"{_how(ended, timeout)}, after memory had run out",
+            f"{_MORE_MEMORY}, or the author lets the train need less",
+        )
+    match ended.reason:
+        case Reason.NOT_FOUND:
+            return _not_found(command[0], env)
+        case Reason.NOT_EXECUTABLE:
+            return "is not executable", _NOT_EXECUTABLE
+        case Reason.TIMED_OUT:
+            return _how(ended, timeout), _TIMED_OUT
+    return _how(ended, timeout), _hint(ended, command, out_of_memory)
 
 
 def _not_found(program: str, env: Mapping[str, str]) -> tuple[str, str]:
@@ -106,7 +116,9 @@ def _not_found(program: str, env: Mapping[str, str]) -> tuple[str, str]:
     )
 
 
-def _how(ended: Ended) -> str:
+def _how(ended: Ended, timeout: float | None) -> str:
+    if ended.reason is Reason.TIMED_OUT:
+        return f"ran longer than PHT_TIMEOUT={timeout:.0f} seconds and was ended"
     if ended.signal:
         return f"was killed by signal {ended.signal} ({signal.strsignal(ended.signal)})"
     return f"ended with status {ended.status}"
