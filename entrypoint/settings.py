@@ -30,7 +30,12 @@ _EMPTY_IS_UNSET = _SECRET | {"STATION_ID", *LOADING_CODE, *_FINDING_LIBRARIES}
 
 _LOWERS_PROTECTION = frozenset({"PHT_COMMAND"})
 _KNOWN = _LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
-_AS_MEANT = _KNOWN | {"STATION_ID", "TRAIN_DATA_PATH", "PRIVATE_KEY_PASSWORD_FILE", *_KEY_FILES}
+_EXACT_SETTINGS = _KNOWN | {
+    "STATION_ID",
+    "TRAIN_DATA_PATH",
+    "PRIVATE_KEY_PASSWORD_FILE",
+    *_KEY_FILES,
+}
 _NOT_BUILT = frozenset({"PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
 _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
 _ENV_FILE = "station.env"
@@ -190,8 +195,9 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
     different = [name for name in folder if outside.get(name, folder[name]) != folder[name]]
     if different:
         raise _both_set([f"{different[0]} in station.env", f"{different[0]} in the environment"])
+    for place, given in ((_ENV_FILE, folder), ("the environment", outside)):
+        station_env.refuse_decoration(given, _EXACT_SETTINGS, place)
     values = {**outside, **folder}
-    station_env.check_as_meant(values, _AS_MEANT)
     return Settings(
         paths=paths,
         in_container=root is None,

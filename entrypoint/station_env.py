@@ -50,21 +50,22 @@ def parse(path: Path, data: bytes) -> dict[str, str]:
     return values
 
 
-def check_as_meant(values: Mapping[str, str], settings: Collection[str]) -> None:
-    """Refuse values of settings that hold what their writer meant to stand around them.
+def refuse_decoration(values: Mapping[str, str], settings: Collection[str], place: str) -> None:
+    """Refuse settings whose value has quotes, blanks or a comment around it.
 
     Args:
-        values: all variables.
+        values: variables.
         settings: the names of those that count; others are the train's business.
+        place: where they are set, for messages.
 
     Raises:
-        SettingsError: a value is in quotes, or has blanks or a comment behind it.
+        SettingsError: a value has something around it.
     """
     for name in sorted(values.keys() & settings):
         if around := _around(name, values[name]):
             raise SettingsError(
                 "setting-malformed",
-                f"{name} is written with {around}, which would be a part of its value",
+                f"{name}, in {place}, has {around}, which would be a part of its value",
                 hint="as for docker run --env-file, everything behind = counts: remove it there, "
                 "and give a comment a line of its own",
             )

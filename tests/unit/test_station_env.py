@@ -84,13 +84,17 @@ def test_what_stands_around_a_setting_is_named(
         assert write(line.encode()).values[name] == line.partition("=")[2].rstrip("\n")
         return
     error = refused("setting-malformed", lambda: write(line.encode()))
-    assert error.message == f"{name} is written with {around}, which would be a part of its value"
+    assert error.message == (
+        f"{name}, in station.env, has {around}, which would be a part of its value"
+    )
     assert SETTINGS[name] not in error.message + error.hint
 
 
 def test_from_the_environment_it_is_named_too(tmp_path: Path) -> None:
     """For that is where `docker run --env-file` puts it."""
-    refused("setting-malformed", lambda: settings.load(tmp_path, {"STATION_ID": '"ward"'}))
+    environment = {"STATION_ID": '"ward"'}
+    error = refused("setting-malformed", lambda: settings.load(tmp_path, environment))
+    assert error.message.startswith("STATION_ID, in the environment, has quotes")
 
 
 def test_passwords_and_the_trains_own_variables_are_taken_as_they_are(
