@@ -203,12 +203,12 @@ def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:
             export(settings.paths, output, in_container=settings.in_container)
     except (PhtError, OSError) as error:
         failure = storage_error(error) if isinstance(error, OSError) else error
-        failure.stage, failure.state, failure.retry = "export", "sealed", False
-        failure.hint = (
+        after_visit = failure.with_hint(
             "the visit is complete and the train is sealed: mend the cause and start this same "
             "container again, or export it with pht export"
         )
-        raise failure from error
+        after_visit.stage, after_visit.state = "export", "sealed"
+        raise after_visit from error
     report.info(f"the sealed train is in {output}")
 
 

@@ -8,7 +8,7 @@ module that prints.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from entrypoint import __version__
 
@@ -53,6 +53,17 @@ class PhtError(Exception):
         self.files_differ = files_differ
         self.stage = "start"
         self.state = "unchanged"
+
+    def with_hint(self, hint: str, *, by: str | None = None, retry: bool = False) -> Self:
+        """Return the same refusal, but with what to do next in this place."""
+        return type(self)(
+            self.code,
+            self.message,
+            hint=hint,
+            problems=self.problems,
+            by=by or self.by,
+            retry=retry,
+        )
 
 
 class UsageError(PhtError):

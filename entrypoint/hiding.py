@@ -25,13 +25,10 @@ def mount_named(place: Path) -> Iterator[None]:
             raise
         if isinstance(error, IntegrityError):
             raise _others_on_mount(place, error) from error
-        raise type(error)(
-            error.code,
-            error.message,
-            hint=f"{place} is a mount, and a volume, folder or tmpfs hides what the image has "
+        raise error.with_hint(
+            f"{place} is a mount, and a volume, folder or tmpfs hides what the image has "
             "there: start a new container without it; if it is a new, anonymous volume, "
             f"into which the engine has copied that: {error.hint}",
-            problems=error.problems,
             by="station",
         ) from error
 

@@ -420,10 +420,8 @@ class Steps(KeylessSteps):
         except child.TrainStillRunning as error:
             # It could change what is put back now, or fill it with plaintext.
             self.state = "unfinished"
-            raise child.TrainStillRunning(
-                error.code,
-                error.message,
-                hint=f"{error.hint}; when they are gone, start this same container again: "
+            raise error.with_hint(
+                f"{error.hint}; when they are gone, start this same container again: "
                 "it puts the old state back",
                 retry=True,
             ) from error

@@ -244,10 +244,8 @@ def _seal(steps: Steps) -> Outcome:
             retry=True,
         ) from None
     except OSError as error:
-        failure = storage_error(error)
-        failure.retry = True
-        failure.hint = "mend the cause, then start this same container again to finish"
-        raise failure from error
+        hint = "mend the cause, then start this same container again to finish"
+        raise storage_error(error).with_hint(hint, retry=True) from error
     changed = ",".join([*journal.kept, "train_config.json", "user_sym_key.key"])
     return outcome(steps, "visited", files=contents.files, bytes=contents.size, changed=changed)
 
