@@ -106,7 +106,7 @@ class _Batch:
         self.before += before
         if is_small(entry):
             self.pack += record_bytes(entry.path, sealed)
-            self.small_growth += after - before
+            self.small_growth += max(after - before, 0)  # its blocks may be larger than ours
         else:
             self.files += after
             self.freed += before

@@ -110,8 +110,8 @@ def test_what_does_not_get_on_board_as_it_was_sealed_is_kept(
     [
         (DOES_MORE, "does more than make room"),
         ('RUN ["ln", "-sf", "false", "/bin/rm"]', "cannot make room"),
-        ("ENTRYPOINT []", "has no ENTRYPOINT, or no CMD"),
-        ("CMD []", "has no ENTRYPOINT, or no CMD"),
+        ("ENTRYPOINT []", "has no ENTRYPOINT or no CMD"),
+        ("CMD []", "has no ENTRYPOINT or no CMD"),
     ],
     ids=["changes more", "fails", "no entrypoint", "no command"],
 )
@@ -125,7 +125,7 @@ def test_a_base_that_nothing_can_be_handed_over_on_is_refused_before_the_visit(
     done = site.visit()
 
     assert (done.status, done.stdout, site.ids()) == (1, b"", before), done.stderr
-    assert reason in done.stderr.splitlines()[-1]
+    assert reason in done.stderr
     assert site.containers() == []
 
 
