@@ -93,13 +93,17 @@ check_options() {
     fail "for other options, give it up with docker rm --volumes $run, and begin anew"
 }
 
-# What a terminal has mixed up, or no log keeps, does not say how a visit ended; and --rm would remove
-# the sealed train.
+# What a terminal has mixed up, or a log may lose or not keep, does not say how a visit ended; and --rm
+# would remove the sealed train.
 check_end_can_be_read() {
-    [ "$(of_run '.Config.Tty}} {{.HostConfig.AutoRemove')" != "false false" ] ||
-        ! docker logs "$run" >/dev/null || return 0
+    facts=$(of_run '.Config.Tty}} {{.HostConfig.AutoRemove}} {{index .HostConfig.LogConfig.Config "mode"')
+    case $facts in
+        'false false non-blocking') ;;
+        'false false '*) ! docker logs "$run" >/dev/null || return 0 ;;
+    esac
     docker rm --volumes "$run" >/dev/null
-    fail "no visit was made: leave out -t and --rm, and if docker logs fails, add -- --log-driver local"
+    say "no visit was made: leave out -t, --rm and --log-opt mode=non-blocking"
+    fail "if the engine logs so by default, or docker logs fails, add -- --log-driver local"
 }
 
 # How the last start ended: the exit status of the container and its status line, as text or as JSON.
@@ -125,10 +129,11 @@ says() {
 # killed behind it. So it counts with the container's own exit status, never behind SIGKILL (137).
 is_true_line() { says status "$status" && [ "$status" != 137 ]; }
 
-# The configuration itself says so; an engine that was killed may tell a wrong exit status.
+# The configuration itself says so; an engine that was killed may tell a wrong exit status. The mark
+# stands at the beginning of a line, where no text of an author can.
 is_finished() {
     docker cp "$run:/opt/train_config.json" - >"$work/config.tar" || return 1
-    ! grep -q '"pht_unfinished"' "$work/config.tar"
+    ! grep -q '^  "pht_unfinished": ' "$work/config.tar"
 }
 
 is_sealed() {
@@ -251,14 +256,24 @@ make_visit() {
     fail "not finished: start this again, or give it up with docker rm --volumes $run" "$code"
 }
 
+# As the program reads it: behind a byte order mark or blanks, and from station.env or a variable.
+station_id() {
+    {
+        if [ -e "$station/station.env" ]; then
+            sed "1s/^$(printf '\357\273\277')//" "$station/station.env"
+            echo
+        fi
+        of_run 'range .Config.Env}}{{println .}}{{end'
+    } | tr -d '\r' | sed -n 's/^[[:blank:]]*STATION_ID=//p' | sed -n '/./{p;q;}'
+}
+
 show_results() {
     mkdir "$work/opt"
     for path in $paths; do
         # Some published stations never write this one.
         docker cp "$run:/opt/$path" "$work/opt/" || [ "$path" = user_sym_key.key ]
     done
-    id=$(sed -n 's/^STATION_ID=//p' "$station/station.env")
-    set -- --station "$id" --key "$station/private_key.pem"
+    set -- --station "$(station_id)" --key "$station/private_key.pem"
     if [ -e "$station/private_key.password" ]; then
         set -- "$@" --password-file "$station/private_key.password"
     fi

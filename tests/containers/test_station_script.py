@@ -129,6 +129,47 @@ def test_a_station_without_the_key_file_of_the_user_is_no_obstacle(
     assert site.containers() == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "more"),
+    [
+        (f"\N{BYTE ORDER MARK}STATION_ID={FIRST}\r\n", []),
+        (f"# ours\n  STATION_ID={FIRST}", []),
+        (None, ["--", "--env", f"STATION_ID={FIRST}"]),
+    ],
+    ids=["written on Windows", "blanks in front", "a variable"],
+)
+def test_results_are_looked_at_with_the_id_that_the_program_has_read(
+    settings: str | None, more: list[str], arrive: Arrive, pht_program: Path, tmp_path: Path
+) -> None:
+    site = arrive()
+    station = tmp_path / "station"
+    station.mkdir()
+    (station / "private_key.pem").write_bytes(reference.vector_key(FIRST, private=True))
+    if settings is not None:
+        (station / "station.env").write_bytes(settings.encode())
+    review = tmp_path / "review"
+
+    done = site.visit("-s", station, "-r", review, programs=pht_program, more=more)
+
+    assert done.status == 0, done.stderr
+    assert (review / "1").read_text() == "left here"
+
+
+def test_no_text_of_an_author_looks_like_an_unfinished_visit(arrive: Arrive) -> None:
+    def named(opt: Path) -> None:
+        config = reference.load_config(opt)
+        config["proposal_id"] = "pht_unfinished"  # which nobody signs
+        config["of the author"] = {"pht_unfinished": "a visit is under way"}
+        (opt / "train_config.json").write_text(json.dumps(config))
+
+    site = arrive(change=named)
+
+    done = site.visit()
+
+    assert done.status == 0, done.stderr
+    assert site.containers() == []
+
+
 def test_paths_may_hold_what_parts_the_options_of_docker(arrive: Arrive, tmp_path: Path) -> None:
     site = arrive(RENAMES + 'print(open(os.environ["TRAIN_DATA_PATH"]).read())\n')
     awkward = tmp_path / 'ward,a "new"'
