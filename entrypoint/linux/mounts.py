@@ -14,8 +14,8 @@ from entrypoint.model import Record
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _LINE = re.compile(
-    r"(?P<id>[0-9]{1,19}) (?P<parent>[0-9]{1,19}) [^ ]+ [^ ]+ (?P<point>[^ ]+) (?P<own>[^ ]+) "
-    r"(?:[^ ]* )*?- (?P<fs_type>[^ ]+) [^ ]* (?P<of_fs>[^ ]*)"
+    r"(?P<id>[0-9]{1,19}) (?P<parent>[0-9]{1,19}) [^ ]+ (?P<root>[^ ]+) (?P<point>[^ ]+) "
+    r"(?P<own>[^ ]+) (?:[^ ]* )*?- (?P<fs_type>[^ ]+) [^ ]* (?P<of_fs>[^ ]*)"
 )
 
 
@@ -25,6 +25,7 @@ class Mount(Record):
     Attributes:
         id: what the kernel calls it while it exists.
         parent: the id of the mount that it is mounted on.
+        root: the path within the file system that is mounted; gVisor always says `/`.
         point: the real path where it is mounted, a folder or a file.
         fs_type: for example `overlay`, `ext4`, `tmpfs`.
         read_only: whether the mount, or the whole file system, takes no writes.
@@ -32,6 +33,7 @@ class Mount(Record):
 
     id: int
     parent: int
+    root: str
     point: Path
     fs_type: str
     read_only: bool
@@ -121,6 +123,7 @@ def _mount(line: str) -> Mount:
     return Mount(
         id=int(fields["id"]),
         parent=int(fields["parent"]),
+        root=_unescape(fields["root"]),
         point=Path(_unescape(fields["point"])),
         fs_type=_unescape(fields["fs_type"]),
         read_only="ro" in options,

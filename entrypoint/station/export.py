@@ -5,6 +5,7 @@ leading `./` or `opt/`, as the users' desktop application expects (docs/protocol
 """
 
 import os
+import re
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,12 @@ from entrypoint.linux.user import this_user
 from entrypoint.model import WORK_NAME, Paths
 from entrypoint.train_config import read
 from entrypoint.tree import Entry, Kind, walk
+
+_ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
+"""Where Docker and Podman keep the volumes that nobody has named, as those of an image's VOLUME."""
+
+_SYSTEM_FOLDER = re.compile(r"/(etc|usr|bin|sbin|lib[^/]*|run|dev|proc|sys)/")
+"""Where gVisor, which does not tell the root of a mount, could hide a VOLUME that does harm."""
 
 
 def export(paths: Paths, output: Path, *, in_container: bool) -> None:
@@ -77,11 +84,11 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _check_mount(paths: Paths, output: Path) -> None:
-    """Refuse a place in the container itself, or in the train's volume.
+    """Refuse a place that is not on a mount of the operator's.
 
-    An image can name a place too. A file in the container itself would be lost with it at best; at
-    worst every later program of the container reads it, as /etc/ld.so.preload. A `VOLUME` of the
-    image passes; the script for stations refuses such images.
+    An image can name a place too, and make it a mount by a `VOLUME`. A file in the container or its
+    anonymous volumes would be lost with them at best; at worst every later program of the container
+    reads it, as /etc/ld.so.preload.
     """
     mount = mount_of(output.parent)
     if mount.fs_type == "tmpfs":
@@ -90,13 +97,20 @@ def _check_mount(paths: Paths, output: Path) -> None:
             f"the folder of {output} is in memory and vanishes with the container",
             hint="name a file in a folder that is mounted from the host",
         )
-    if mount.id in {mount_of(paths.root).id, mount_of(paths.opt).id}:
-        raise SettingsError(
-            "output-in-container",
-            f"the folder of {output} is part of the container and would go with it",
-            hint="mount a folder of the host for it, as with --volume /srv/trains:/out, "
-            "and name a file in there",
-        )
+    own = mount.id in {mount_of(paths.root).id, mount_of(paths.opt).id}
+    if own or _ANONYMOUS_VOLUME.search(mount.root):
+        raise _not_for_exports(output, "is part of the container and would go with it")
+    if _SYSTEM_FOLDER.match(f"{output.parent.resolve()}/"):
+        raise _not_for_exports(output, "belongs to the system, whose programs read files there")
+
+
+def _not_for_exports(output: Path, reason: str) -> SettingsError:
+    return SettingsError(
+        "output-in-container",
+        f"the folder of {output} {reason}",
+        hint="mount a folder of the host or a named volume for it, as with "
+        "--volume /srv/trains:/out, and name a file in there",
+    )
 
 
 def _try_to_write(temporary: Path) -> None:

@@ -295,8 +295,8 @@ REFUSED_SETTINGS: dict[str, tuple[list[str], int, str]] = {
     ),
     "an export to proc": (
         [*ID, *KEY, "--env", "PHT_EXPORT=/proc/1/t"],
-        74,
-        "output-folder-unwritable",
+        78,
+        "output-in-container",
     ),
     "a read-only container": ([*ID, *KEY, "--read-only"], 78, "place-unsuitable"),
     "another user": ([*ID, *KEY, "--user", "1000"], 78, "place-unsuitable"),

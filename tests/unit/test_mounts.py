@@ -41,7 +41,8 @@ def only(text: str) -> Mount:
 def test_the_fields_of_a_line() -> None:
     line = "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue"
     found = only(line)
-    assert (found.id, found.parent, found.point) == (36, 35, Path("/mnt2"))
+    assert (found.id, found.parent, found.root) == (36, 35, "/mnt1")
+    assert found.point == Path("/mnt2")
     assert (found.fs_type, found.read_only) == ("ext3", False)
 
 
