@@ -204,8 +204,8 @@ def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:
     except (PhtError, OSError) as error:
         failure = storage_error(error) if isinstance(error, OSError) else error
         after_visit = failure.with_hint(
-            "the visit is complete and the train is sealed: mend the cause and start this same "
-            "container again, or export it with pht export"
+            "the visit is complete and the train is sealed: mend the cause and export it with "
+            "pht export; after run, starting this same container again does that too"
         )
         after_visit.stage, after_visit.state = "export", "sealed"
         raise after_visit from error
@@ -217,9 +217,18 @@ def _half(options: SimpleNamespace, environment: Mapping[str, str], report: Repo
 
     loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
-    stories = {"pre-run": visit.pre_run, "post-run": visit.post_run}
-    stories |= {"undo": visit.undo, "check": visit.check}
-    return _conclude(stories[options.name](loaded, report), loaded, report)
+    half = visit.pre_run if options.name == "pre-run" else visit.post_run
+    outcome = half(loaded, report, before=lambda: _check_export(loaded))
+    return _conclude(outcome, loaded, report)
+
+
+def _undo_or_check(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
+    from entrypoint import settings, visit
+
+    loaded = settings.load(options.root, environment)
+    report.as_json = loaded.log_json
+    story = visit.undo if options.name == "undo" else visit.check
+    return _conclude(story(loaded, report), loaded, report)
 
 
 def _inspect(options: SimpleNamespace, _environment: Mapping[str, str], _report: Report) -> int:
@@ -334,8 +343,8 @@ _COMMANDS: dict[str, _Command] = {
     "run": _run,
     "pre-run": _half,
     "post-run": _half,
-    "undo": _half,
-    "check": _half,
+    "undo": _undo_or_check,
+    "check": _undo_or_check,
     "inspect": _inspect,
     "query": _query,
     "export": _export,

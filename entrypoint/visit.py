@@ -81,8 +81,8 @@ def run(
     return _aboard(settings, report, story)
 
 
-def pre_run(settings: Settings, report: Report) -> Outcome:
-    """Open the train and leave it to the operator to run it."""
+def pre_run(settings: Settings, report: Report, before: Callable[[], None]) -> Outcome:
+    """Open the train and leave it to the operator to run it; for `before` see `run`."""
 
     def story(steps: Steps) -> Outcome:
         found = _find(steps, report)
@@ -90,6 +90,7 @@ def pre_run(settings: Settings, report: Report) -> Outcome:
             raise _wrong_half("the train has already run", "use post-run to seal its results")
         train = steps.verify(found)
         _refuse_second_visit(steps, train)
+        before()
         with steps.or_go_back():
             steps.open(train, found)
             steps.disk.wait()
@@ -99,15 +100,16 @@ def pre_run(settings: Settings, report: Report) -> Outcome:
     return _aboard(settings, report, story)
 
 
-def post_run(settings: Settings, report: Report) -> Outcome:
-    """Seal what this station's own pre-run has opened."""
+def post_run(settings: Settings, report: Report, before: Callable[[], None]) -> Outcome:
+    """Seal what this station's own pre-run has opened; for `before` see `run`."""
 
     def story(steps: Steps) -> Outcome:
         match steps.load():
             case Journal(phase=Phase.SEALING):
-                pass
+                before()
             case Journal(phase=Phase.WAITING | Phase.SUCCEEDED) as journal:
                 steps.check_own(journal)
+                before()
                 config = read(journal.config)
                 steps.check_left(config)
                 steps.start_sealing(config)

@@ -12,6 +12,7 @@ from tests.station import (
     assert_explained,
     new_train,
     opened,
+    pht,
     settle,
     snapshot,
     start,
@@ -105,3 +106,20 @@ def test_nothing_is_left_of_the_trial(out: Path) -> None:
     settle(out.parent / "root", "station_1", SIZE="x", PHT_EXPORT=str(out / "train.tar"))
     assert visit(out.parent / "root").status == 1
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize("half", ["pre-run", "post-run"])
+def test_the_halves_try_the_place_before_they_change_anything(half: str, out: Path) -> None:
+    """After post-run has sealed, no further start of it would make up the export."""
+    root = out.parent / "root"
+    if half == "post-run":
+        assert pht("pre-run", root=root).status == 0
+    out.rmdir()
+    before = snapshot(root)
+
+    done = pht(half, root=root)
+
+    assert_explained(done, 66, "output-folder-missing")
+    assert snapshot(root) == before
+    out.mkdir()
+    assert pht(half, root=root).status == 0
