@@ -189,8 +189,17 @@ def _conclude(outcome: Mapping[str, Fact], settings: "Settings", report: Report)
 
 def _make_up_export(settings: "Settings", report: Report) -> None:
     """Export what an earlier start has sealed, if it was interrupted before it had exported it."""
-    if settings.export and not os.path.lexists(settings.export):
+    from entrypoint.station.export import is_export_of
+
+    if settings.export is None:
+        return
+    if not os.path.lexists(settings.export):
         _export_sealed(settings, settings.export, report)
+    elif not is_export_of(settings.paths, settings.export):
+        report.warning(
+            f"this train is not exported: {settings.export} exists and is not its export, but "
+            "perhaps another train's; give each train a file of its own, or use pht export"
+        )
 
 
 def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:

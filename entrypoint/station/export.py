@@ -4,8 +4,12 @@ The tar holds `train_config.json`, `pht_results/…`, `pht_train/…` and `user_
 leading `./` or `opt/`, as the users' desktop application expects (docs/protocol.md, "Export").
 """
 
+import fcntl
+import io
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -34,20 +38,29 @@ def export(paths: Paths, output: Path, *, in_container: bool) -> None:
         MalformedTrain: the train is unfinished or its configuration is not well formed.
         IntegrityError: a part of the train is a link.
         SettingsError: the output would lie in the train, or go with the container.
-        StorageError: the file exists already, or cannot be written.
+        StorageError: the file exists already, is being written by another export, or cannot be.
     """
     check_place(paths, output, in_container=in_container)
-    temporary = _temporary(output)
-    with temporary.open("xb") as file:
-        try:
-            write(paths, file)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.replace(output)
-        except BaseException:
-            temporary.unlink()
-            raise
+    with _locked_part(output) as file:
+        write(paths, file)
+        file.flush()
+        os.fsync(file.fileno())
+        _give_name(file.fileno(), output)
     flush_folder(output.parent)
+
+
+def is_export_of(paths: Paths, output: Path) -> bool:
+    """Return whether `output` begins with the train's configuration, as its export does."""
+    beginning = io.BytesIO()
+    _add_path(archive.Writer(beginning), paths.config)
+    expected = beginning.getvalue()
+    try:
+        if not output.is_file():
+            return False
+        with output.open("rb") as file:
+            return file.read(len(expected)) == expected
+    except OSError:
+        return False
 
 
 def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
@@ -56,7 +69,8 @@ def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
     Raises:
         MissingInput: there is no folder for it.
         SettingsError: it would lie in the train, or go with the container.
-        StorageError: the file exists already, or this user cannot write there.
+        StorageError: the file exists already, another export is writing it, or this user cannot
+            write there.
     """
     _refuse_existing(output)
     _check_outside(paths, output)
@@ -71,16 +85,20 @@ def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
     temporary = _temporary(output)
     if temporary.is_symlink() or not temporary.is_file():
         _refuse_existing(temporary)
-    _try_to_write(temporary)
+    _try_to_write(output)
 
 
 def _refuse_existing(path: Path) -> None:
     if os.path.lexists(path):  # also a link that leads nowhere yet
-        raise StorageError(
-            "output-exists",
-            f"{path} exists already",
-            hint="remove it or give another name; nothing is overwritten",
-        )
+        raise _exists(path)
+
+
+def _exists(path: Path) -> StorageError:
+    return StorageError(
+        "output-exists",
+        f"{path} exists already",
+        hint="remove it or give another name; nothing is overwritten",
+    )
 
 
 def _check_mount(paths: Paths, output: Path) -> None:
@@ -113,23 +131,20 @@ def _not_for_exports(output: Path, reason: str) -> SettingsError:
     )
 
 
-def _try_to_write(temporary: Path) -> None:
-    """Write a byte durably and take it away again, with what an earlier export has left.
+def _try_to_write(output: Path) -> None:
+    """Write a byte durably and take it away again, with what a killed export has left.
 
     Permissions do not tell all: a share may refuse what they allow, or be full.
     """
     try:
-        temporary.unlink(missing_ok=True)
-        try:
-            with temporary.open("xb", buffering=0) as file:
-                file.write(b"\0")
-                os.fsync(file.fileno())
-        finally:
-            temporary.unlink(missing_ok=True)
+        with _locked_part(output) as file:
+            file.write(b"\0")
+            file.flush()
+            os.fsync(file.fileno())
     except OSError as error:
         raise StorageError(
             "output-folder-unwritable",
-            f"{this_user()} cannot write to the folder of {temporary.stem}, {temporary.parent}: "
+            f"{this_user()} cannot write to the folder of {output.name}, {output.parent}: "
             f"{(error.strerror or 'it refuses').lower()}",
             hint="mount it writable, let this user write there, and free space",
         ) from None
@@ -150,9 +165,99 @@ def _check_outside(paths: Paths, output: Path) -> None:
         )
 
 
+# The file while it is written
+
+
+@contextmanager
+def _locked_part(output: Path) -> Iterator[IO[bytes]]:
+    """Yield the file that is to become `output`, new and locked; its own name is removed after.
+
+    The lock tells the file of a live export from what a killed one has left. Whoever has it on the
+    file that has the name may remove that name, nobody else.
+    """
+    part = _temporary(output)
+    _remove_left_over(part, output)
+    try:
+        file = part.open("xb")
+    except FileExistsError:
+        raise _busy(output) from None
+    with file:
+        _lock(file.fileno(), part, output)
+        try:
+            yield file
+        finally:
+            if _has_name(file.fileno(), part):
+                part.unlink()
+
+
+def _remove_left_over(part: Path, output: Path) -> None:
+    """Remove what a killed export has left; what it is linked to elsewhere stays as it is."""
+    try:
+        # Writable, since a lock on a network share wants that; never waiting for a FIFO.
+        left_over = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        raise _exists(part) from None
+    try:
+        _lock(left_over, part, output)
+        part.unlink()
+    finally:
+        os.close(left_over)
+
+
+def _lock(file: int, part: Path, output: Path) -> None:
+    """Lock an open file that is named `part`, unless another export has locked or removed it.
+
+    On a share that knows no locks the loser of two exports notices only when it is to give the
+    file its name.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _busy(output) from None
+    except OSError:
+        pass
+    if not _has_name(file, part):
+        raise _busy(output)
+
+
+def _has_name(file: int, part: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), part.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _busy(output: Path) -> StorageError:
+    return StorageError(
+        "output-busy",
+        f"another export is writing {output}",
+        hint="wait until it has ended, and give each train a file of its own",
+        retry=True,
+    )
+
+
+def _give_name(file: int, output: Path) -> None:
+    """Give the complete file its name, unless something else has got that meanwhile."""
+    part = _temporary(output)
+    if not _has_name(file, part):  # taken away by hand, or by an older runner
+        raise _busy(output)
+    try:
+        output.hardlink_to(part)
+    except FileExistsError:
+        raise _exists(output) from None
+    except OSError:  # as on a share without hard links
+        _refuse_existing(output)
+        part.rename(output)
+
+
 def _temporary(output: Path) -> Path:
     """Return the name of the file while it is written; what has it is the runner's own."""
     return output.with_name(output.name + ".part")
+
+
+# The tar
 
 
 def write(paths: Paths, file: IO[bytes]) -> None:

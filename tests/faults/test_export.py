@@ -31,8 +31,8 @@ def test_the_file_is_durable_before_it_has_its_name_and_the_name_before_the_end(
     assert run(*strace.tracing(tmp_path / "calls"), *export) == 0
 
     calls = [call for call in read(tmp_path / "calls") if call.change != "write"]
-    written, renamed, flushed = calls[-3:]
-    assert (written.change, renamed.change, flushed.change) == ("fsync", "rename", "fsync")
+    assert [call.change for call in calls[-4:]] == ["fsync", "link", "unlink", "fsync"]
+    written, flushed = calls[-4], calls[-1]
     assert written.text.endswith("/out/train.tar.part>")
     assert flushed.text.endswith("/out>")
 
@@ -50,4 +50,28 @@ def test_whenever_it_was_killed_the_next_one_is_complete(
         had_its_name = output.exists()
         assert run(*export) == (74 if had_its_name else 0)
         assert output.read_bytes() == whole
-        assert [path.name for path in output.parent.iterdir()] == ["train.tar"]
+        # Between the new name and the end of the old one the file has both.
+        left = {"train.tar", "train.tar.part"} if had_its_name else {"train.tar"}
+        assert {path.name for path in output.parent.iterdir()} <= left
+        if had_its_name:
+            output.unlink()
+            assert run(*export) == 0
+            assert [path.name for path in output.parent.iterdir()] == ["train.tar"]
+
+
+@pytest.mark.parametrize("error", ["EPERM", "EOPNOTSUPP"])
+def test_a_share_without_hard_links_takes_exports(
+    error: str, export: list[str], strace: Strace, tmp_path: Path
+) -> None:
+    assert run(*strace.failing("?link,?linkat", error), *export) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["train.tar"]
+    assert run(*strace.failing("?link,?linkat", error), *export) == 74
+
+
+@pytest.mark.parametrize("error", ["ENOLCK", "ENOSYS"])
+def test_a_share_that_knows_no_locks_takes_exports(
+    error: str, export: list[str], strace: Strace, tmp_path: Path
+) -> None:
+    (tmp_path / "out" / "train.tar.part").write_bytes(b"left over")
+    assert run(*strace.failing("flock", error), *export) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["train.tar"]
