@@ -4,9 +4,14 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from entrypoint.errors import StorageError
+from entrypoint.model import Paths
+from entrypoint.station.export import check_place
+from tests.other_user import unprivileged
 from tests.station import (
     RUNS_TRAIN,
     assert_explained,
@@ -85,6 +90,17 @@ def test_what_the_runner_never_leaves_is_not_replaced(
     before = snapshot(out.parent)
     assert_explained(visit(out.parent / "root"), 74, "output-exists")
     assert snapshot(out.parent) == before
+
+
+def test_what_another_users_export_has_left_is_named() -> None:
+    """It cannot be locked, so that nobody knows whether that export still runs."""
+    with TemporaryDirectory() as place:  # where another user may go too
+        part = Path(place) / "train.tar.part"
+        part.touch(mode=0o444)
+        with unprivileged(Path(place)), pytest.raises(StorageError, match="part exists") as refused:
+            check_place(Paths(Path(place)), Path(place) / "train.tar", in_container=False)
+        assert refused.value.code == "output-exists"
+        assert part.exists()
 
 
 def test_a_share_that_takes_names_but_no_contents_is_found_before_the_visit(
