@@ -105,7 +105,7 @@ def _verified(steps: KeylessSteps, settings: Settings) -> VerifiedTrain:
     if opened:
         return train
     if config.encrypts_definition:  # which lies here in plaintext: a host has opened this train
-        with mount_named(settings.paths.results):
+        with mount_named(settings.paths, settings.paths.results):
             raise _has_run(config)
     if settings.host_protocol:
         raise IntegrityError(

@@ -92,7 +92,7 @@ class KeylessSteps:
     def verify_open(self, config: TrainConfig) -> VerifiedTrain:
         """Steps 1 and 2 where the definition lies in plaintext."""
         self.stage = "verify"
-        with mount_named(self._paths.train):
+        with mount_named(self._paths, self._paths.train):
             train = verify_open(config, self._paths.train, self._stop.check)
         return self._verified(train)
 
@@ -227,7 +227,7 @@ class Steps(KeylessSteps):
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
         envelope = config.envelope(self._signer.station)
         key = open_envelope(self._signer.key, envelope, config.cipher) if envelope else None
-        with mount_named(self._paths.train):
+        with mount_named(self._paths, self._paths.train):
             train = verify(
                 config,
                 self._paths.train,
@@ -308,7 +308,7 @@ class Steps(KeylessSteps):
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:
         """Steps 3, 4 and 5; without a target nothing is written."""
         self.stage = "decrypt"
-        with mount_named(self._paths.results):
+        with mount_named(self._paths, self._paths.results):
             opened = decrypt(
                 train,
                 self._paths.results,
@@ -474,8 +474,8 @@ class Steps(KeylessSteps):
 
     def _check_tree(self, work: WorkFolder) -> None:
         tree = work.tree
-        if mounts_below(tree):
-            raise _bad_place(f"there is a mount inside {tree}")
+        if mounts := mounts_below(tree):
+            raise _bad_place(f"there is a mount inside {tree}: {mounts[0]}")
         if self._settings.in_container and mount_of(tree).fs_type == "tmpfs":
             raise _bad_place(f"{tree} is in memory and vanishes with the container")
         if path := irreplaceable(tree, work.leave_out):

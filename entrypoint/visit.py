@@ -171,7 +171,7 @@ def aboard(
     kind: type[AnySteps], settings: Settings, report: Report, story: Callable[[AnySteps], Outcome]
 ) -> Outcome:
     """Tell a story alone with the train; what goes wrong is placed in it."""
-    with mount_named(settings.paths.opt), lock(settings.paths), StopRequest() as stop:
+    with mount_named(settings.paths), lock(settings.paths), StopRequest() as stop:
         steps = kind(settings, report, stop)
         try:
             return story(steps)

@@ -10,11 +10,13 @@ import subprocess, sys
 from pathlib import Path
 from entrypoint.errors import MalformedTrain
 from entrypoint.hiding import mount_named
-folder, mounted, files_differ = Path(sys.argv[1]), {mounted}, {files_differ}
+from entrypoint.model import Paths
+paths, mounted, files_differ = Paths(Path(sys.argv[1])), {mounted}, {files_differ}
+paths.opt.mkdir()
 if mounted:
-    subprocess.run(["mount", "-t", "tmpfs", "none", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", paths.opt], check=True)
 try:
-    with mount_named(folder):
+    with mount_named(paths):
         raise MalformedTrain(
             "code", "wrong", hint="as before", problems=["one"], files_differ=files_differ
         )
@@ -24,7 +26,7 @@ except MalformedTrain as error:
 
 
 def refuse(folder: Path, *, mounted: bool = True, files_differ: bool = True) -> list[object]:
-    """Return all of a refusal of a folder that is mounted over, or not."""
+    """Return all of a refusal of a train that is mounted over, or not."""
     script = REFUSES.format(mounted=mounted, files_differ=files_differ)
     said: list[object] = ast.literal_eval(run_python(script, folder))
     return said
@@ -34,7 +36,7 @@ def test_the_mount_is_named(tmp_path: Path) -> None:
     *same, by, hint = refuse(tmp_path)
     assert same == ["code", "wrong", ("one",)]
     assert by == "station"
-    assert str(hint).startswith(f"{tmp_path} is a mount")
+    assert str(hint).startswith(f"{tmp_path / 'opt'} is a mount")
     assert str(hint).endswith(": as before")
 
 

@@ -54,6 +54,58 @@ def test_the_mount_is_told_and_nobody_is_accused(
         assert snapshot(opt) == before
 
 
+@each_generation
+@pytest.mark.parametrize("tree", ["pht_train", "pht_results"])
+def test_a_mount_over_one_file_is_told(
+    tree: str, lay_out: Callable[..., Path], mount: Mount, tmp_path: Path
+) -> None:
+    opt = lay_out(2, tmp_path)
+    settle(tmp_path, "station_3")
+    file = next(path for path in sorted((opt / tree).rglob("*")) if path.is_file())
+    own = tmp_path / "own"
+    own.write_text("settings of the station")
+    mount(file, "--bind", own)
+    before = snapshot(opt)
+
+    for done in (check(tmp_path), pht("pre-run", root=tmp_path)):
+        assert_explained(done, 78, "place-unsuitable")
+        assert f"{file} " in done.stderr
+        assert (done.facts["by"], done.facts["state"]) == ("station", "unchanged")
+        assert snapshot(opt) == before
+
+
+@each_generation
+def test_a_folder_of_data_among_the_signed_files_is_told(
+    lay_out: Callable[..., Path], mount: Mount, tmp_path: Path
+) -> None:
+    opt = lay_out(2, tmp_path)
+    settle(tmp_path, "station_3")
+    data = opt / "pht_train" / "data"
+    data.mkdir()
+    mount(data, "-t", "tmpfs", "none")
+    (data / "rows").touch()
+
+    done = check(tmp_path)
+
+    assert_explained(done, 65, "train-files-differ")
+    assert f"pht: hint: {data} is a mount" in done.stderr
+    assert done.facts["by"] == "station"
+
+
+@each_generation
+def test_the_configuration_of_another_stage_on_a_mount_is_told(
+    lay_out: Callable[..., Path], mount: Mount, tmp_path: Path
+) -> None:
+    config = lay_out(2, tmp_path) / "train_config.json"
+    settle(tmp_path, "station_2")
+    mount(config, "--bind", lay_out(1, tmp_path / "earlier") / "train_config.json")
+
+    for done in (check(tmp_path), pht("pre-run", root=tmp_path)):
+        assert_explained(done, 78, "place-unsuitable")
+        assert f"{config} is a mount" in done.stderr
+        assert done.facts["by"] == "station"
+
+
 def with_results_on_a_mount(opt: Path, mount: Mount) -> Path:
     """Mount over the empty results of a first stop a folder that is not empty; return it."""
     mount(opt / "pht_results", "-t", "tmpfs", "none")
