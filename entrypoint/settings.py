@@ -16,7 +16,7 @@ from entrypoint.container_options import LOADING_CODE
 from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
-from entrypoint.linux.mounts import is_mount_point, mount_of
+from entrypoint.linux.mounts import is_mount_point, is_mounted_twice, mount_of
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.model import Paths, Record
 
@@ -235,8 +235,8 @@ def _set(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _refuse_links(paths: Paths) -> None:
-    """Refuse an image that leads from a place of the station's own to another mount."""
-    for place in (paths.station, paths.secrets):
+    """Refuse an image that leads what is mounted at a place of the station's own to another."""
+    for place in (paths.station, paths.secrets, paths.data):
         if _is_there(place):
             refuse_links(place.parent, place)
 
@@ -256,6 +256,13 @@ def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
             "station-folder-writable",
             f"{folder} is not a read-only mount, so the image could have filled it",
             hint="mount the station folder with -v /etc/pht:/run/pht:ro",
+        )
+    if in_container and is_mounted_twice(folder):
+        raise SettingsError(
+            "setting-twice",
+            f"more than one mount lies at {folder}, so another one may hide the station folder",
+            hint="mount only the station folder there; if you did, a link in the image leads "
+            "another mount there: do not use this image",
         )
     for name in _FILES_NOT_BUILT:
         if (folder / name).exists():

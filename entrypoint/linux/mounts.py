@@ -81,6 +81,16 @@ def is_mount_point(path: Path) -> bool:
     return mount is not None and mount.point == real
 
 
+def is_mounted_twice(path: Path) -> bool:
+    """Return whether more than one mount lies where `path` leads to, the uppermost hiding others.
+
+    Raises:
+        OSError: nothing is there.
+    """
+    real = path.resolve(strict=True)
+    return [mount.point for mount in _mounts()].count(real) > 1
+
+
 def mounts_below(path: Path) -> list[Path]:
     """Return the mount points below the folder `path`, sorted, itself left out."""
     folder = path.resolve()

@@ -6,7 +6,15 @@ import pytest
 
 from tests import reference
 from tests.containers.engine import Engine
-from tests.containers.visitor import COUNTS, SECOND, Container, arrived, assert_visited, build_image
+from tests.containers.visitor import (
+    COUNTS,
+    SECOND,
+    Container,
+    arrived,
+    assert_visited,
+    build_image,
+    station_folder,
+)
 from tests.station import assert_explained, settle
 
 LINKS = {
@@ -14,6 +22,7 @@ LINKS = {
     "/run": "rm -r /run && ln -s /srv /run",
     "/run/secrets": "ln -s /srv/secrets /run/secrets",
     "/opt": "mv /opt /srv/opt && ln -s /srv/opt /opt",
+    "/opt/train_data": "ln -s /run/pht /opt/train_data",
 }
 
 
@@ -36,6 +45,8 @@ def test_a_link_in_the_place_of_a_trusted_folder_is_refused(
     image = build_image(engine, runner_image, name=f"link{[*LINKS].index(place)}", more=more)
     if place == "/opt":
         mounts = [f"--volume={tmp_path}/run/pht:/run/pht:ro"]
+    elif place == "/opt/train_data":
+        mounts = [f"--volume={tmp_path}/run/pht:/opt/train_data:ro"]
     elif place == "/run/secrets":
         mounts = [*mounts[1:], f"--env=STATION_ID={SECOND}"]
     opt = arrived(tmp_path, COUNTS)
@@ -46,6 +57,21 @@ def test_a_link_in_the_place_of_a_trusted_folder_is_refused(
 
     assert_explained(done, 77, "link-in-place")
     assert f"pht: error: {place} is a symbolic link" in done.stderr
+    assert done.facts["state"] == "unchanged"
+
+
+def test_a_link_that_leads_another_mount_over_the_station_folder_is_refused(
+    engine: Engine, runner_image: str, tmp_path: Path
+) -> None:
+    image = build_image(engine, runner_image, name="link-data", more="RUN ln -s /run/pht /data\n")
+    settle(tmp_path, SECOND)
+    (tmp_path / "data").mkdir()
+    mounts = [*station_folder(tmp_path), f"--volume={tmp_path}/data:/data:ro"]
+
+    done = Container.create(engine, image, arrived(tmp_path, COUNTS), mounts).run()
+
+    assert_explained(done, 78, "setting-twice")
+    assert "pht: error: more than one mount lies at /run/pht" in done.stderr
     assert done.facts["state"] == "unchanged"
 
 
