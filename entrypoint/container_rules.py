@@ -5,6 +5,7 @@ choice himself, and no rule of these applies.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,14 +52,25 @@ def check_variable(name: str, value: str) -> None:
             "needs goes into station.env",
         )
     if name == "LD_LIBRARY_PATH":
-        built_with = _BUILT_WITH.read_text() if _BUILT_WITH.exists() else ""
-        known = {*built_with.split(":"), _OF_APPTAINER} - {""}  # an empty one: the working folder
-        if not known.issuperset(value.split(":")):
+        folders = _libraries_of_the_base()
+        named = re.split("[:;]", value)
+        if not {*folders, _OF_APPTAINER}.issuperset(named) or any(map(_is_below_opt, named)):
             raise _refused(
                 f"{name}, which loads code into this process, names folders that it did not name "
-                "when the master image was built",
-                f"set it back with the option --env {name}={built_with} of docker run",
+                "when the master image was built, or that lie below /opt",
+                f"set it with the option --env {name}={':'.join(folders)} of docker run",
             )
+
+
+def _libraries_of_the_base() -> list[str]:
+    """Return what LD_LIBRARY_PATH named at the build, without what a train could have filled."""
+    built_with = _BUILT_WITH.read_text() if _BUILT_WITH.exists() else ""
+    return [path for path in re.split("[:;]", built_with) if path and not _is_below_opt(path)]
+
+
+def _is_below_opt(path: str) -> bool:
+    opt = Paths(Path("/")).opt
+    return any(place.is_relative_to(opt) for place in (Path(path), Path(path).resolve()))
 
 
 def check_command(options: SimpleNamespace, environment: Mapping[str, str]) -> None:

@@ -49,9 +49,15 @@ def _check_base() -> None:
     for name in ("pht_train", "pht_results"):
         if Path("/opt", name).exists():
             sys.exit(f"the base image has /opt/{name}, which is a train's")
-    if LIBRARIES and not all(path.startswith("/") for path in re.split("[:;]", LIBRARIES)):
-        # Of an image built on top, that could be a folder of a train.
-        sys.exit("LD_LIBRARY_PATH of the base image may name absolute folders only")
+    for path in re.split("[:;\n]", LIBRARIES) if LIBRARIES else []:
+        if not path.startswith("/"):
+            # Of an image built on top, that could be a folder of a train.
+            sys.exit("LD_LIBRARY_PATH of the base image may name absolute folders only")
+        if any(place.is_relative_to("/opt") for place in (Path(path), Path(path).resolve())):
+            sys.exit(
+                f"LD_LIBRARY_PATH of the base image names {path}, but below /opt trains can change "
+                "what the runner loads: name it in /etc/ld.so.conf.d instead, and run ldconfig"
+            )
 
 
 def _add_account() -> None:
@@ -125,9 +131,15 @@ def _compile() -> None:
 
 
 def _run(program: str, *arguments: str | Path) -> str:
-    """Return what a program beside this one prints, started like the runner itself."""
-    command = [sys.executable, "-I", "-S", "-B", INPUT / program, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    """Return what a program beside this one prints, started like the runner itself.
+
+    If it fails it has said why.
+    """
+    command = [INTERPRETER, "-I", "-S", "-B", INPUT / program, *arguments]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(done.returncode)
+    return done.stdout
 
 
 def _compile_module(source: str) -> None:

@@ -23,6 +23,10 @@ of_slim = pytest.mark.parametrize("master", [("slim", "musl")], indirect=True, i
 of_slim_and_buster = pytest.mark.parametrize(
     "master", [("slim", "musl"), ("buster", "bookworm")], indirect=True, ids=["slim", "buster"]
 )
+LIKE_CONDA = """\
+RUN mkdir /opt/conda && mv /usr/local/bin /usr/local/lib /opt/conda/
+ENV PATH=/opt/conda/bin:/bin
+"""
 YEAR_1980, EPOCH = 315_532_800, 1_000_000_000
 
 
@@ -111,8 +115,21 @@ def test_a_wheel_that_is_not_as_locked_is_refused(
         ("RUN echo 'own:x:10001:10001::/:/bin/sh' >>/etc/passwd", b"uses 10001"),
         ("ENV LD_LIBRARY_PATH=/usr/lib:", b"absolute folders only"),
         ("ENV LD_LIBRARY_PATH=/usr/lib;lib", b"absolute folders only"),
+        ("ENV LD_LIBRARY_PATH=/usr/lib:/opt/rocm/lib", b"names /opt/rocm/lib, but"),
+        ("RUN ln -s /opt/rocm /rocm\nENV LD_LIBRARY_PATH=/rocm/lib", b"names /rocm/lib, but"),
+        (LIKE_CONDA, b"uses /opt/conda/"),
+        ("RUN mv /usr/local/lib /opt/lib && ln -s /opt/lib /usr/local/lib", b"uses /opt/lib/"),
     ],
-    ids=["with a train", "with the account's number", "with an empty folder", "with a relative"],
+    ids=[
+        "with a train",
+        "with the account's number",
+        "with an empty folder",
+        "with a relative",
+        "with libraries below opt",
+        "with libraries below opt by a link",
+        "with Python below opt",
+        "with the library of Python below opt",
+    ],
 )
 def test_a_base_that_does_not_suit_is_refused(
     line: str, reason: bytes, engine: Engine, tree: Path, master: Master
@@ -122,6 +139,16 @@ def test_a_base_that_does_not_suit_is_refused(
     done = build(engine, tree, Master(master.name, "", base))
     assert done.status != 0
     assert reason in done.stdout + done.stderr
+
+
+@of_slim
+def test_a_base_may_have_another_python_below_opt(
+    engine: Engine, tree: Path, master: Master
+) -> None:
+    lines = "RUN python3 -m venv --without-pip /opt/venv\nENV PATH=/opt/venv/bin:$PATH\n"
+    base = engine.build("venv", {"Dockerfile": f"FROM {master.base}\n{lines}".encode()})
+    done = build(engine, tree, Master(master.name, "", base))
+    assert done.status == 0, done.stdout + done.stderr
 
 
 def test_the_bill_of_materials_lists_what_is_locked_for_the_runner() -> None:

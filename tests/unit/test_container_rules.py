@@ -149,6 +149,30 @@ def test_libraries_from_elsewhere_are_refused(
     assert f"--env LD_LIBRARY_PATH={built_with or ''} " in caught.value.hint
 
 
+@pytest.mark.parametrize("folder", ["/opt/rocm/lib", "/usr/../opt/rocm/lib", "{link}/lib"])
+def test_not_even_the_master_image_has_libraries_where_trains_write(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "rocm"
+    link.symlink_to("/opt/rocm")
+    value = f"/cuda/lib:{folder.format(link=link)}"
+    record(value, tmp_path, monkeypatch)
+    with pytest.raises(SettingsError) as caught:
+        container_rules.check_variable("LD_LIBRARY_PATH", value)
+    assert caught.value.code == "environment-loads-code"
+    assert "--env LD_LIBRARY_PATH=/cuda/lib of" in caught.value.hint
+
+
+def test_nor_does_the_folder_of_apptainer_lead_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "libs"
+    link.symlink_to("/opt/libs")
+    monkeypatch.setattr(container_rules, "_OF_APPTAINER", str(link))
+    with pytest.raises(SettingsError):
+        container_rules.check_variable("LD_LIBRARY_PATH", str(link))
+
+
 def record(built_with: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the master image have been built with a value of LD_LIBRARY_PATH."""
     file = folder / "ld_library_path"
