@@ -138,13 +138,15 @@ class VisitState:
             MissingInput: there is no train.
             MalformedTrain: the file is not JSON.
             IntegrityError: the journal was not written with this station's key, or there is a link
-                where going back will not put the train's own folder.
+                where going back will not put what is the train's own.
         """
         refuse_links(self._paths.config)
         data = read_bytes(self._paths)
         document = parse_json(data)
         if UNFINISHED in document:
             self.journal = self._decode(document)
+        else:
+            refuse_links(self._paths.user_key)
         if self.journal is None or self.journal.phase is Phase.SEALING:
             refuse_links(self._paths.train, self._paths.results)
         return self.journal or data

@@ -207,8 +207,9 @@ class Steps(KeylessSteps):
 
     def check_writable(self) -> None:
         """Refuse a place where this user could not commit, before anything is written."""
-        if not can_replace(self._paths.config):
-            raise _bad_place(f"{this_user()} cannot replace {self._paths.config}")
+        for path in (self._paths.config, self._paths.user_key):
+            if os.path.lexists(path) and not can_replace(path):
+                raise _bad_place(f"{this_user()} cannot replace {path}")
 
     def check_own(self, journal: Journal) -> None:
         """Raise SettingsError unless an unfinished visit was begun under this station's id."""
@@ -466,8 +467,11 @@ class Steps(KeylessSteps):
         return definition.leave_out if definition else ""
 
     def _check_place(self, works: Sequence[WorkFolder]) -> None:
-        if is_mount_point(self._paths.config):
-            raise _bad_place(f"{self._paths.config} is a mount of its own and cannot be replaced")
+        for path in (self._paths.config, self._paths.user_key):
+            if path.exists() and is_mount_point(path):
+                raise _bad_place(f"{path} is a mount of its own and cannot be replaced")
+            if path.exists() and not path.is_file():
+                raise _bad_place(f"{path} is no file")
         for work in works:
             if work.tree.is_dir():
                 self._check_tree(work)

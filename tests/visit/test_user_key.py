@@ -1,0 +1,88 @@
+"""The user's envelope, `user_sym_key.key`: it can be replaced, and it comes back."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.station import Done, assert_explained, new_train, pht, settle, snapshot, visit
+from tests.visit.conftest import Mount
+
+SOMEBODY = 1000
+IMPORTS = """
+import os, pathlib, shutil, sys
+results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+key = results.parent / "user_sym_key.key"
+"""
+
+
+def second_stop(root: Path, script: str) -> Path:
+    """Lay out a train at its second stop and return the path of the user's envelope."""
+    opt = new_train(root, IMPORTS + script)
+    (opt / "pht_results" / "old").write_bytes(b"x")
+    reference.published_post_run(opt, "station_1", reference.vector_key("station_1", private=True))
+    settle(root, "station_2")
+    return opt / "user_sym_key.key"
+
+
+def assert_refused(done: Done, key: Path) -> None:
+    assert_explained(done, 78, "place-unsuitable")
+    assert str(key) in done.stderr
+    assert done.facts["state"] == "unchanged"
+
+
+# --- where it cannot be replaced, nothing is opened ----------------------------------------------
+
+
+def test_an_envelope_of_somebody_else_in_a_folder_as_tmp(tmp_path: Path) -> None:
+    """So is /opt of every master image; only its owner may replace a file there."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("needs root and the setpriv command")
+    key = second_stop(tmp_path, "")
+    key.parent.chmod(0o1777)
+    for path in (key.parent, key):
+        os.chown(path, SOMEBODY, SOMEBODY)
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path, under=["setpriv", "--bounding-set", "-fowner", "--inh-caps", "-fowner"])
+
+    assert_refused(done, key)
+    assert snapshot(tmp_path) == before
+
+
+def test_an_envelope_that_is_mounted_alone(tmp_path: Path, mount: Mount) -> None:
+    key = second_stop(tmp_path, "")
+    mount(key, "--bind", key)
+    before = snapshot(tmp_path)
+
+    for done in (visit(tmp_path), pht("pre-run", root=tmp_path)):
+        assert_refused(done, key)
+        assert snapshot(tmp_path) == before
+
+
+def test_a_folder_in_the_place_of_the_envelope(tmp_path: Path) -> None:
+    key = second_stop(tmp_path, "")
+    key.unlink()
+    key.mkdir()
+    (key / "file").touch()
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert_refused(done, key)
+    assert snapshot(tmp_path) == before
+
+
+def test_a_link_in_the_place_of_the_envelope(tmp_path: Path) -> None:
+    key = second_stop(tmp_path, "")
+    key.unlink()
+    key.symlink_to(tmp_path / "run" / "pht" / "private_key.pem")
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert_explained(done, 77, "link-in-place")
+    assert str(key) in done.stderr
+    assert snapshot(tmp_path) == before
