@@ -1,10 +1,10 @@
-"""`train_config.json` in its place: read without following any link that a train has left."""
+"""The files beside the folders of a train, read without following any link that it has left."""
 
 import stat
 from pathlib import Path
 
-from entrypoint.errors import IntegrityError, MissingInput
-from entrypoint.limits import CONFIG_BYTES
+from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput
+from entrypoint.limits import CONFIG_BYTES, USER_KEY_BYTES
 from entrypoint.model import Paths
 
 
@@ -32,6 +32,29 @@ def read_bytes(paths: Paths) -> bytes:
             return file.read(CONFIG_BYTES + 1)
     except FileNotFoundError:
         raise no_train(paths) from None
+
+
+def read_user_key(paths: Paths) -> bytes | None:
+    """Return the bytes of the user's envelope, None if no station has made one yet.
+
+    Raises:
+        IntegrityError: it is a link.
+        MalformedTrain: it is larger than any envelope.
+        OSError: it may not be read.
+    """
+    refuse_links(paths.user_key)
+    if not paths.user_key.exists():
+        return None
+    with paths.user_key.open("rb") as file:
+        data = file.read(USER_KEY_BYTES + 1)
+    if len(data) > USER_KEY_BYTES:
+        raise MalformedTrain(
+            "user-key-malformed",
+            f"{paths.user_key} is larger than {USER_KEY_BYTES} bytes: it holds no encrypted key",
+            hint="fetch the train's image anew; if the file is in it, ask the station before, or "
+            "have the train built again",
+        )
+    return data
 
 
 def no_train(paths: Paths) -> MissingInput:

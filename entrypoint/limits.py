@@ -3,6 +3,9 @@
 CONFIG_BYTES = 16 * 1024 * 1024
 """Largest train_config.json that is read, in bytes: 1,000 stops need about 3 MB."""
 
+USER_KEY_BYTES = 4 * 1024
+"""Largest user_sym_key.key that is read, in bytes: for the longest RSA key it has 1 KiB."""
+
 CONFIG_DEPTH = 32
 """Deepest nesting of arrays and objects in train_config.json; published peers write 4."""
 

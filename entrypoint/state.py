@@ -44,7 +44,7 @@ class Phase(StrEnum):
 
 
 class Attributes(NamedTuple):
-    """Permissions and owner of `train_config.json` as it has arrived."""
+    """Permissions and owner of a file as it has arrived."""
 
     mode: int
     uid: int
@@ -55,6 +55,13 @@ class Attributes(NamedTuple):
         """Return those of a file."""
         info = path.lstat()
         return cls(info.st_mode & 0o777, info.st_uid, info.st_gid)
+
+
+class KeptFile(NamedTuple):
+    """A small file as it has arrived."""
+
+    contents: bytes
+    attributes: Attributes
 
 
 class Journal(NamedTuple):
@@ -68,6 +75,7 @@ class Journal(NamedTuple):
         attributes: of it; the train may change those of the file that it finds.
         kept: the trees that the visit opens, by name, and from `open` on the tag of what is
             kept of the old tree; None if there was no room to keep it.
+        user_key: the old `user_sym_key.key`; None if there was none.
         key: the fresh symmetric key, wrapped for this station; from `sealing` on.
         public: fields of the configuration that a running train may read.
     """
@@ -78,6 +86,7 @@ class Journal(NamedTuple):
     config: bytes
     attributes: Attributes
     kept: Mapping[str, bytes | None]
+    user_key: KeptFile | None = None
     key: bytes | None = None
     public: Mapping[str, Any] = MappingProxyType({})
 
@@ -229,6 +238,8 @@ class VisitState:
             return False
         for work in self._opened():
             work.clear()
+        if journal.phase is not Phase.OPENING:  # the train may have run
+            self._restore_user_key(journal.user_key)
         _replace(self._paths.config, journal.config, journal.attributes)
         self.clear_waste()
         self.journal = None
@@ -255,6 +266,12 @@ class VisitState:
             for work, kept in found:
                 work.restore(kept)
         return True
+
+    def _restore_user_key(self, kept: KeptFile | None) -> None:
+        """Put the old envelope of the user back, whatever the train has put in its place."""
+        remove(self._paths.user_key)  # first: the train may have filled the disk
+        if kept:
+            _put(self._paths.user_key, *kept)
 
     def _scrub(self) -> None:
         """Leave no plaintext where the old state cannot come back: → spent."""
@@ -318,6 +335,7 @@ class VisitState:
             config=visit["config"].encode(),
             attributes=Attributes(*visit["attributes"]),
             kept={name: _from_hex(tag) for name, tag in visit["kept"].items()},
+            user_key=_to_file(visit["user_key"]),
             key=_from_hex(visit["key"]),
             public={name: value for name, value in document.items() if name not in known},
         )
@@ -332,8 +350,17 @@ def _fields(journal: Journal) -> dict[str, Any]:
         "config": journal.config.decode(),
         "attributes": journal.attributes,
         "kept": {name: _hex(tag) for name, tag in journal.kept.items()},
+        "user_key": _from_file(journal.user_key),
         "key": _hex(journal.key),
     }
+
+
+def _from_file(file: KeptFile | None) -> list[Any] | None:
+    return [file.contents.hex(), *file.attributes] if file else None
+
+
+def _to_file(fields: list[Any] | None) -> KeptFile | None:
+    return KeptFile(bytes.fromhex(fields[0]), Attributes(*fields[1:])) if fields else None
 
 
 def _hex(data: bytes | None) -> str | None:

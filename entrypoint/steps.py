@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
+from entrypoint.config_file import read_user_key
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
 from entrypoint.hiding import mount_named
@@ -52,7 +53,7 @@ from entrypoint.protocol.verify import (
 from entrypoint.report import Report
 from entrypoint.settings import Settings
 from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.state import Attributes, Journal, Phase, VisitState
+from entrypoint.state import Attributes, Journal, KeptFile, Phase, VisitState
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_failed import TrainFailed
 from entrypoint.tree import walk
@@ -267,6 +268,7 @@ class Steps(KeylessSteps):
             session_id=train.config.session_id.hex(),
             config=data,
             attributes=Attributes.of(self._paths.config),
+            user_key=self._kept_user_key(),
             kept={work.name: None for work in works},
             public=train.config.public_fields(),
         )
@@ -484,6 +486,15 @@ class Steps(KeylessSteps):
             raise _bad_place(f"{tree} is in memory and vanishes with the container")
         if path := irreplaceable(tree, work.leave_out):
             raise _bad_place(f"{this_user()} may not read and replace {path}")
+
+    def _kept_user_key(self) -> KeptFile | None:
+        """Return the user's envelope as it has arrived, None without one."""
+        path = self._paths.user_key
+        try:
+            contents = read_user_key(self._paths)
+        except PermissionError:
+            raise _bad_place(f"{this_user()} may not read {path}") from None
+        return None if contents is None else KeptFile(contents, Attributes.of(path))
 
     def _warn_of_owners(self, journal: Journal, works: Sequence[WorkFolder]) -> None:
         """Say whose file will have another owner, since this user may not give files away."""

@@ -13,7 +13,7 @@ import pytest
 from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput, SystemFailure
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
-from entrypoint.state import Attributes, Journal, Phase, VisitState, lock
+from entrypoint.state import Attributes, Journal, KeptFile, Phase, VisitState, lock
 from entrypoint.tree import Kind, walk
 from entrypoint.work import WorkFolder
 from tests.station import snapshot
@@ -40,6 +40,7 @@ FIELDS: dict[str, Any] = {
     "config": '{"train_id": "other"}',
     "attributes": [0o666, 1, 1],
     "kept": {"pht_results": "00" * 32},
+    "user_key": ["00", 0o666, 1, 1],
     "key": "00",
 }
 """Every field of a journal, with a value that nobody has recorded."""
@@ -62,10 +63,16 @@ def paths(tmp_path: Path) -> Paths:
     return paths
 
 
+def user_key_of(paths: Paths) -> KeptFile:
+    """Return what a journal keeps of the user's envelope."""
+    return KeptFile(paths.user_key.read_bytes(), Attributes.of(paths.user_key))
+
+
 def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> VisitState:
     """Bring a visit into a phase."""
     state = VisitState(paths, KEY)
-    state.begin(JOURNAL._replace(attributes=Attributes.of(paths.config)))
+    attributes = Attributes.of(paths.config)
+    state.begin(JOURNAL._replace(attributes=attributes, user_key=user_key_of(paths)))
     (state.results.large / "tool").write_bytes(b"plain tool")
     tag = keep(state, state.results) if kept else None
     if phase is Phase.OPENING:
@@ -224,7 +231,8 @@ def begin_both(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) ->
     """Bring a visit that opens the definition too into a phase."""
     (paths.train / "code.py").write_bytes(b"sealed code")
     state = VisitState(paths, KEY)
-    state.begin(JOURNAL._replace(kept={"pht_results": None, "pht_train": None}))
+    both = {"pht_results": None, "pht_train": None}
+    state.begin(JOURNAL._replace(kept=both, user_key=user_key_of(paths)))
     works = (state.results, state.train)
     tags = {work.name: keep(state, work) if kept else None for work in works}
     if phase is Phase.OPENING:

@@ -279,11 +279,9 @@ def test_what_root_of_a_namespace_may_not_replace_is_named_before_anything_is_op
 NAMES = ("train_config.json", "user_sym_key.key")
 
 
-@pytest.mark.parametrize(
-    ("status", "names"), [(0, NAMES), (3, NAMES[:1])], ids=["succeeds", "fails"]
-)
+@pytest.mark.parametrize("status", [0, 3], ids=["succeeds", "fails"])
 def test_the_configuration_has_the_mode_and_owner_that_it_came_with_when_a_train(
-    status: int, names: Sequence[str], tmp_path: Path
+    status: int, tmp_path: Path
 ) -> None:
     script = f"""
 for name in {NAMES}:
@@ -302,5 +300,5 @@ sys.exit({status})
     assert visit(tmp_path).status == status
 
     after = snapshot(opt)
-    for name in names:
+    for name in NAMES:
         assert (after[name].mode, after[name].owner) == (before[name].mode, before[name].owner)

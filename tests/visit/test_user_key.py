@@ -86,3 +86,87 @@ def test_a_link_in_the_place_of_the_envelope(tmp_path: Path) -> None:
     assert_explained(done, 77, "link-in-place")
     assert str(key) in done.stderr
     assert snapshot(tmp_path) == before
+
+
+# --- when a visit goes back, it is there as it has arrived ---------------------------------------
+
+CHANGES = {
+    "removes it": "key.unlink()",
+    "overwrites it": "key.write_bytes(b'x')",
+    "appends to it": "key.open('ab').write(b'x')",
+    "links it": "key.unlink(); key.symlink_to(results.parent / 'train_config.json')",
+    "puts a folder there": "key.unlink(); (key / 'folder').mkdir(parents=True)",
+    "opens it to everybody": "key.chmod(0o666)",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_an_envelope_comes_back_when_a_train_fails_that(change: str, tmp_path: Path) -> None:
+    key = second_stop(tmp_path, f"{change}\nsys.exit(3)")
+    key.chmod(0o640)
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
+    assert snapshot(tmp_path) == before
+
+
+def test_an_envelope_comes_back_with_undo(tmp_path: Path) -> None:
+    key = second_stop(tmp_path, "")
+    before = snapshot(tmp_path)
+    assert pht("pre-run", root=tmp_path).status == 0
+    key.unlink()
+
+    done = pht("undo", root=tmp_path)
+
+    assert (done.status, done.facts["state"]) == (0, "unchanged"), done.stderr
+    assert snapshot(tmp_path) == before
+
+
+def test_no_envelope_is_left_where_there_was_none(tmp_path: Path) -> None:
+    new_train(tmp_path, f"{IMPORTS}\nkey.touch(); sys.exit(3)")
+    settle(tmp_path, "station_1")
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
+    assert snapshot(tmp_path) == before
+
+
+def test_an_envelope_comes_back_on_a_disk_that_the_train_has_filled(
+    tmp_path: Path, mount: Mount
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    mount(root, "-t", "tmpfs", "-o", "size=2m", "tmpfs")
+    fill = """
+try:
+    with (results / "fill").open("wb") as file:
+        while True:
+            file.write(bytes(4096))
+            file.flush()
+except OSError:
+    key.write_bytes(b"")
+    sys.exit(3)
+"""
+    second_stop(root, fill)
+    before = snapshot(root)
+
+    done = visit(root)
+
+    assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
+    assert snapshot(root) == before
+
+
+def test_an_envelope_that_is_too_large_to_be_one(tmp_path: Path) -> None:
+    key = second_stop(tmp_path, "")
+    key.write_bytes(bytes(4097))
+    before = snapshot(tmp_path)
+
+    done = visit(tmp_path)
+
+    assert_explained(done, 65, "user-key-malformed")
+    assert done.facts["state"] == "unchanged"
+    assert snapshot(tmp_path) == before
