@@ -339,8 +339,18 @@ class Steps(KeylessSteps):
                 hint="a train may empty this folder, but not remove it; change the train",
             )
         for work in self._works(config):
-            for path in check_sealable(work.tree, work.leave_out):
+            for path in self._check_sealable(work):
                 self._report.warning(f"the link {path} travels without a signature")
+
+    def _check_sealable(self, work: WorkFolder) -> tuple[str, ...]:
+        try:
+            return check_sealable(work.tree, work.leave_out)
+        except PermissionError:  # which the train has taken away
+            raise
+        except OSError:  # the disk does not tell: no fault of the results
+            self.disk.settle()
+            self._wait_to_seal()
+            raise
 
     def start_sealing(self, config: TrainConfig) -> None:
         """Check that the results can be sealed, and record that sealing begins.
@@ -365,10 +375,10 @@ class Steps(KeylessSteps):
             try:
                 check_room_to_seal(folder, works, config.cipher.sealed_bytes, config_bytes)
             except StorageError:
-                self._wait_for_room()
+                self._wait_to_seal()
                 raise
 
-    def _wait_for_room(self) -> None:
+    def _wait_to_seal(self) -> None:
         """Record that the train has succeeded, unless a phase says that already."""
         if self.disk.begun().phase is Phase.OPEN:
             self.disk.enter(Phase.SUCCEEDED)

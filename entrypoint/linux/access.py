@@ -1,5 +1,7 @@
 """What this process's user may read and replace."""
 
+import ctypes
+import errno
 import os
 import re
 import stat
@@ -13,6 +15,7 @@ from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.tree import Entry, Kind, is_small, walk
 
+_libc = ctypes.CDLL(None, use_errno=True)
 _STATUS = Path("/proc/self/status")
 _CAP_FOWNER = 1 << 3
 _FOLDER = os.R_OK | os.W_OK | os.X_OK
@@ -69,10 +72,14 @@ def is_empty_folder(path: Path) -> bool:
 
 
 def can_replace(path: Path) -> bool:
-    """Return whether this user may put another file in the place of the existing file `path`."""
+    """Return whether this user may put another file in the place of the existing file `path`.
+
+    Raises:
+        OSError: the disk does not tell.
+    """
     if _is_guarded(path.parent.stat()) and path.lstat().st_uid != os.geteuid():
         return False
-    return os.access(path.parent, os.W_OK | os.X_OK)
+    return _may(path.parent, os.W_OK | os.X_OK)
 
 
 def irreplaceable(tree: Path, leave_out: str) -> Path | None:
@@ -84,14 +91,17 @@ def irreplaceable(tree: Path, leave_out: str) -> Path | None:
     Args:
         tree: the folder.
         leave_out: a name in it that does not count.
+
+    Raises:
+        OSError: the disk does not tell.
     """
-    if not os.access(tree, _FOLDER):
+    if not _may(tree, _FOLDER):
         return tree
     guarded = {""} if _is_guarded(tree.stat()) else set()
     for entry in walk(tree, leave_out=leave_out):
         path = f"{tree}/{entry.path}"
         is_asked = entry.kind not in (Kind.SYMLINK, Kind.SPECIAL)
-        if is_asked and not os.access(path, _needed(entry)):
+        if is_asked and not _may(path, _needed(entry)):
             return Path(path)
         if os.path.dirname(entry.path) in guarded and entry.stat.st_uid != os.geteuid():
             return Path(path)
@@ -166,7 +176,32 @@ def _may_read(path: Path) -> bool:
     except PermissionError:
         return False
     # Asked, not tried: opening could wait for ever, as for the writer of a pipe.
-    return os.access(path, os.R_OK | os.X_OK if is_folder else os.R_OK)
+    return _may(path, os.R_OK | os.X_OK if is_folder else os.R_OK)
+
+
+def _may(path: str | Path, mode: int) -> bool:
+    """Return whether access(2) allows what `mode` says.
+
+    A kernel or a profile of seccomp that does not have this call has not said no. `os.access` would
+    hide why the answer is not yes.
+
+    Raises:
+        OSError: the disk does not tell.
+    """
+    if _access(path, mode) == 0:
+        return True
+    match number := ctypes.get_errno():
+        case errno.EACCES | errno.EROFS:
+            return False
+        case errno.EPERM:  # of a file that is immutable, unless every question is forbidden
+            return _access("/", os.F_OK) != 0
+        case errno.ENOSYS:
+            return True
+    raise OSError(number, os.strerror(number), os.fspath(path))
+
+
+def _access(path: str | Path, mode: int) -> int:
+    return int(_libc.access(os.fsencode(path), mode))
 
 
 def _directly_in(data: Path) -> list[Path]:

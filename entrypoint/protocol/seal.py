@@ -59,6 +59,7 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
     Raises:
         MalformedTrain: a device, FIFO, socket, too deep folder, a link that leaves the tree, or
             what this user may not read and replace.
+        OSError: the disk does not tell.
     """
     if path := irreplaceable(results, leave_out):
         raise MalformedTrain(

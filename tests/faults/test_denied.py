@@ -27,6 +27,67 @@ def test_a_forbidden_faccessat2_does_not_mean_that_files_may_not_be_replaced(
     train.require_end()
 
 
+ACCESS = "?access,faccessat,?faccessat2"
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_a_kernel_that_does_not_answer_has_not_forbidden_anything(
+    error: str, arrived: SecondStop, strace: Strace, tmp_path: Path
+) -> None:
+    train = arrived.copy_to(tmp_path / "train")
+
+    done = train.start("run", under=strace.failing(ACCESS, error))
+
+    assert done.status == 0, done.stderr
+    train.require_end()
+
+
+def test_a_file_that_nobody_may_change_is_named_before_anything_is_opened(
+    arrived: SecondStop, strace: Strace, tmp_path: Path
+) -> None:
+    """The answer of the kernel for an immutable file is the one of a forbidden call."""
+    train = arrived.copy_to(tmp_path / "train")
+    path = train.opt / "pht_results" / "counts.csv"
+
+    done = train.start("run", under=strace.failing(ACCESS, "EPERM", at=[path]))
+
+    assert (done.status, done.code, done.facts["state"]) == (78, "place-unsuitable", "unchanged")
+    assert str(path) in done.stderr
+    train.require_beginning()
+
+
+@pytest.mark.parametrize("error", ["EIO", "ESTALE"])
+def test_an_error_of_the_disk_is_not_taken_for_a_missing_permission(
+    error: str, arrived: SecondStop, strace: Strace, tmp_path: Path
+) -> None:
+    train = arrived.copy_to(tmp_path / "train")
+    path = train.opt / "pht_results" / "counts.csv"
+
+    done = train.start("run", under=strace.failing(ACCESS, error, at=[path]))
+
+    assert (done.status, done.code, done.facts["state"]) == (74, "storage-failed", "unchanged")
+    assert str(path) in done.stderr
+    train.require_beginning()
+
+
+@pytest.mark.parametrize("name", ["arrived", "arrived_by_route"])
+def test_results_are_not_given_up_for_an_error_of_the_disk(
+    name: str, strace: Strace, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    arrived: SecondStop = request.getfixturevalue(name)
+    train = arrived.copy_to(tmp_path / "train")
+    path = train.opt / "pht_results" / "counts.csv"
+    under = strace.failing(ACCESS, "EIO:when=2", at=[path])  # before it is opened it may be asked
+
+    done = train.start("run", under=under)
+
+    assert (done.status, done.code, done.facts["state"]) == (74, "storage-failed", "unfinished")
+    assert str(path) in done.stderr
+    assert (train.state(), train.runs) == ("succeeded", 1)
+    train.finish("succeeded")
+    assert train.runs == 1
+
+
 def test_a_folder_that_cannot_be_flushed_by_itself_is_flushed_with_its_file_system(
     arrived: SecondStop, strace: Strace, tmp_path: Path
 ) -> None:
