@@ -36,7 +36,7 @@ from entrypoint.protocol.decrypt import (
     publish,
     space_needed,
 )
-from entrypoint.protocol.room import check_room_to_seal
+from entrypoint.protocol.room import check_room_to_seal, room_to_commit, room_to_seal
 from entrypoint.protocol.seal import Signer, check_sealable, seal
 from entrypoint.protocol.verify import (
     changes,
@@ -370,10 +370,12 @@ class Steps(KeylessSteps):
         self.disk.start_sealing(wrap(self._signer.key.public_key(), key))
 
     def _check_room_to_seal(self, config: TrainConfig) -> None:
-        config_bytes = len(self.disk.begun().config)
-        for folder, works in _by_file_system(self._works(config)).items():
+        opt, sealed_bytes = self._paths.opt, config.cipher.sealed_bytes
+        to_commit = room_to_commit(len(self.disk.begun().config))
+        for folder, works in _by_file_system(self._works(config), opt).items():
+            rooms = [room_to_seal(work.tree, work.leave_out, sealed_bytes) for work in works]
             try:
-                check_room_to_seal(folder, works, config.cipher.sealed_bytes, config_bytes)
+                check_room_to_seal(folder, works, [*rooms, to_commit] if folder == opt else rooms)
             except StorageError:
                 self._wait_to_seal()
                 raise
@@ -554,10 +556,15 @@ def _owners(work: WorkFolder) -> Iterator[tuple[Path, int, int]]:
             yield work.tree / entry.path, entry.stat.st_uid, entry.stat.st_gid
 
 
-def _by_file_system(works: Sequence[WorkFolder]) -> dict[Path, list[WorkFolder]]:
-    """Return the work folders by one folder of each file system that their trees lie on."""
-    folders: dict[int, Path] = {}
-    found: dict[Path, list[WorkFolder]] = {}
+def _by_file_system(works: Sequence[WorkFolder], *more: Path) -> dict[Path, list[WorkFolder]]:
+    """Return the work folders by one folder of each file system that their trees lie on.
+
+    Args:
+        works: the work folders.
+        more: folders of which each stands for its file system, even if no tree lies there.
+    """
+    folders = {folder.stat().st_dev: folder for folder in more}
+    found: dict[Path, list[WorkFolder]] = {folder: [] for folder in more}
     for work in works:
         place = work.tree if work.tree.is_dir() else work.tree.parent
         folder = folders.setdefault(place.stat().st_dev, place)

@@ -47,6 +47,10 @@ class WorkFolder:
         has_kept = is_folder(self.path) and os.path.lexists(self.kept)
         return allocated_bytes(self.kept.lstat()) if has_kept else 0
 
+    def kept_files(self) -> int:
+        """Return how many files and folders become free when the old tree is kept no longer."""
+        return 1 + os.path.lexists(self.kept) if is_folder(self.path) else 0
+
     @property
     def small(self) -> Path:
         """Where decrypted small files stay until they are verified, in one pack."""

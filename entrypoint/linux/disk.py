@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -99,3 +100,21 @@ def total_bytes(folder: Path) -> int:
     """
     facts = os.statvfs(folder)
     return facts.f_blocks * facts.f_frsize if facts.f_blocks else sys.maxsize
+
+
+def free_files(folder: Path) -> int:
+    """Return how many files this process may still make on the file system of `folder`.
+
+    Many file systems do not count them.
+
+    Raises:
+        OSError: `folder` is not there.
+    """
+    facts = os.statvfs(folder)
+    return facts.f_favail if facts.f_files else sys.maxsize
+
+
+def longest_file() -> int:
+    """Return how many bytes this process may write to one file (`ulimit -f`)."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit

@@ -7,66 +7,86 @@ from typing import NamedTuple
 from entrypoint.batch import BatchSize
 from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.limits import SEAL_BATCH_BYTES
-from entrypoint.linux.disk import free_bytes, total_bytes
+from entrypoint.linux.disk import free_bytes, free_files, longest_file, total_bytes
 from entrypoint.pack import record_bytes
 from entrypoint.tree import Entry, Kind, allocated_bytes, is_small, walk
 from entrypoint.work import WorkFolder
 
 _BLOCK_BYTES = 4096  # in which file systems allocate, mostly
 _COMMIT_BYTES = 64 * 1024  # the user's envelope, and what a stop adds to the configuration
+_WORK_FILES = 4  # two packs, in a folder of the work folder
 
 SealedBytes = Callable[[int], int]
 """Returns how long a file of a length is once it is sealed."""
 
 
 class Room(NamedTuple):
-    """What a tree takes on its disk, in bytes.
+    """What a tree takes on its disk.
 
     Attributes:
-        now: as the train has left it.
-        more: at most beside that while it is sealed.
+        now: as the train has left it, in bytes.
+        more: at most beside that while it is sealed, in bytes.
+        files: at most so many more files and folders there are while it is sealed.
+        longest: the longest file that is written, in bytes.
     """
 
     now: int
     more: int
+    files: int
+    longest: int = 0
 
 
-def check_room_to_seal(
-    folder: Path, works: Sequence[WorkFolder], sealed_bytes: SealedBytes, config_bytes: int
-) -> None:
+def check_room_to_seal(folder: Path, works: Sequence[WorkFolder], rooms: Sequence[Room]) -> None:
     """Check that trees of one file system can be sealed there once their old state is dropped.
 
     Args:
         folder: on that file system.
         works: the work folders of the trees.
-        sealed_bytes: of the cipher.
-        config_bytes: length of the configuration, which is written anew too.
+        rooms: what these take, and whatever else is written there.
 
     Raises:
         MalformedTrain: it can never fit, however much is freed.
         StorageError: it does not fit now.
     """
-    rooms = [room_to_seal(work.tree, work.leave_out, sealed_bytes) for work in works]
-    needed = sum(room.more for room in rooms) + 2 * config_bytes + _COMMIT_BYTES
+    longest, limit = max((room.longest for room in rooms), default=0), longest_file()
+    if longest > limit:
+        raise _too_large(f"writes a file of {longest} bytes, and {limit} are allowed (ulimit -f)")
+    needed = sum(room.more for room in rooms)
     at_peak, total = needed + sum(room.now for room in rooms), total_bytes(folder)
     if at_peak > total:
-        raise MalformedTrain(
-            "results-too-large",
-            f"sealing the results takes {at_peak} bytes, and their whole disk has {total}",
-            hint="let the train leave less (the holes of a sparse file count too), or give the "
-            "container a larger disk; the train has to run again",
-        )
+        raise _too_large(f"takes {at_peak} bytes, and their whole disk has {total}")
     free = free_bytes(folder) + sum(work.kept_bytes() for work in works)
     if needed > free:
-        raise StorageError(
-            "disk-full",
-            f"sealing the results needs {needed} bytes and {free} are free: "
-            f"{needed - free} are missing",
-            hint="free them where the container's files lie, then start this same container "
-            "again: it seals the results without a new run of the train; to give them up, remove "
-            "the container and begin with the image (with --root: pht undo)",
-            retry=True,
-        )
+        raise _full(f"needs {needed} bytes and {free} are free: {needed - free} are missing")
+    files = sum(room.files for room in rooms)
+    free = free_files(folder) + sum(work.kept_files() for work in works)
+    if files > free:
+        raise _full(f"needs {files} new files and {free} can be made: {files - free} are missing")
+
+
+def _too_large(why: str) -> MalformedTrain:
+    return MalformedTrain(
+        "results-too-large",
+        f"sealing the results {why}",
+        hint="let the train leave less (the holes of a sparse file count too), or give the "
+        "container a larger disk, or limit; the train has to run again",
+    )
+
+
+def _full(why: str) -> StorageError:
+    return StorageError(
+        "disk-full",
+        f"sealing the results {why}",
+        hint="free them where the container's files lie, then start this same container "
+        "again: it seals the results without a new run of the train; to give them up, remove "
+        "the container and begin with the image (with --root: pht undo)",
+        retry=True,
+    )
+
+
+def room_to_commit(config_bytes: int) -> Room:
+    """Return what the user's envelope takes, and a configuration of this length, written anew."""
+    return Room(now=0, more=2 * config_bytes + _COMMIT_BYTES, files=2)
 
 
 def room_to_seal(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Room:
@@ -75,13 +95,16 @@ def room_to_seal(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Room:
     What is encrypted lies beside what it replaces, until its batch is complete. Small files are
     then written in place from their pack, which stays until the next batch is complete.
     """
-    now = peak = grown = pack_before = 0
+    now = peak = grown = pack_before = files_peak = files_grown = longest = 0
     for batch in _batches(tree, leave_out, sealed_bytes):
         now += batch.before
         peak = max(peak, grown + batch.files + batch.pack + max(pack_before, batch.small_growth))
         grown += batch.files - batch.freed + batch.small_growth
         pack_before = batch.pack
-    return Room(now, peak)
+        files_peak = max(files_peak, files_grown + batch.new_files)
+        files_grown += batch.new_files - batch.freed_files
+        longest = max(longest, batch.longest, batch.pack)
+    return Room(now, peak, files_peak + _WORK_FILES, longest)
 
 
 class _Batch:
@@ -93,10 +116,14 @@ class _Batch:
         freed: what these replace.
         pack: the pack of its small files.
         small_growth: how much more these take in place than before.
+        new_files: how many of its files are large.
+        freed_files: how many files these replace.
+        longest: the longest of them, encrypted.
     """
 
     def __init__(self) -> None:
         self.before = self.files = self.freed = self.small_growth = 0
+        self.new_files = self.freed_files = self.longest = 0
         self.pack = _BLOCK_BYTES
 
     def add(self, entry: Entry, sealed: int) -> None:
@@ -110,6 +137,9 @@ class _Batch:
         else:
             self.files += after
             self.freed += before
+            self.new_files += 1
+            self.freed_files += entry.stat.st_nlink == 1
+            self.longest = max(self.longest, sealed)
 
 
 def _batches(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Iterator[_Batch]:
