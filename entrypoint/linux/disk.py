@@ -25,17 +25,15 @@ def flush(*folders: Path) -> None:
     Raises:
         OSError: a folder cannot be read, or something in it could not be written.
     """
-    try:
-        syncfs(folders[0])
-    except OSError as error:
-        if error.errno not in _LOST:
-            raise
+    if not _sync_all(folders[0]):
         for folder in folders:
             _flush_each(folder)
 
 
 def flush_folder(folder: Path) -> None:
     """Make the names in a folder durable.
+
+    Some file systems cannot flush one folder; their syncfs(2) may report what others have lost.
 
     Raises:
         OSError: `folder` cannot be opened, or something could not be written.
@@ -45,7 +43,7 @@ def flush_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        syncfs(folder)  # some file systems cannot flush one folder
+        _sync_all(folder)
 
 
 def syncfs(folder: Path) -> None:
@@ -61,6 +59,17 @@ def syncfs(folder: Path) -> None:
             raise OSError(number, os.strerror(number), os.fspath(folder))
     finally:
         os.close(handle)
+
+
+def _sync_all(folder: Path) -> bool:
+    """Call `syncfs`; return False if something could not be written, be it of others."""
+    try:
+        syncfs(folder)
+    except OSError as error:
+        if error.errno not in _LOST:
+            raise
+        return False
+    return True
 
 
 def _flush_each(folder: Path) -> None:

@@ -100,6 +100,20 @@ def test_a_folder_that_cannot_be_flushed_by_itself_is_flushed_with_its_file_syst
     train.require_end()
 
 
+def test_what_others_have_lost_does_not_count_where_a_folder_cannot_be_flushed_by_itself(
+    arrived: SecondStop, strace: Strace, tmp_path: Path
+) -> None:
+    train = arrived.copy_to(tmp_path / "train")
+    places = [train.opt, train.opt / "pht_results"]
+    *options, _, end = strace.failing("fsync,syncfs", "EINVAL", at=places)
+    faults = ["--inject=fsync:error=EINVAL", "--inject=syncfs:error=EIO"]
+
+    done = train.start("run", under=[*options, *faults, end])
+
+    assert done.status == 0, done.stderr
+    train.require_end()
+
+
 # --- syncfs(2) reports what was lost of anybody's files ------------------------------------------
 
 
