@@ -16,6 +16,7 @@ from entrypoint.linux.access import (
     check_readable,
     irreplaceable,
     is_empty_folder,
+    is_unmapped,
     not_given,
     unreadable_in,
 )
@@ -486,6 +487,8 @@ class Steps(KeylessSteps):
                 raise _bad_place(f"{path} is a mount of its own and cannot be replaced")
             if path.exists() and not path.is_file():
                 raise _bad_place(f"{path} is no file")
+            if path.exists() and mount_of(path).idmapped and is_unmapped(path):
+                raise _unmapped(path)
         for work in works:
             if work.tree.is_dir():
                 self._check_tree(work)
@@ -494,8 +497,13 @@ class Steps(KeylessSteps):
         tree = work.tree
         if mounts := mounts_below(tree):
             raise _bad_place(f"there is a mount inside {tree}: {mounts[0]}")
-        if self._settings.in_container and mount_of(tree).fs_type == "tmpfs":
+        mount = mount_of(tree)
+        if self._settings.in_container and mount.fs_type == "tmpfs":
             raise _bad_place(f"{tree} is in memory and vanishes with the container")
+        if mount.idmapped:
+            for owned, _, _ in _owners(work):
+                if is_unmapped(owned):
+                    raise _unmapped(owned)
         if path := irreplaceable(tree, work.leave_out):
             raise _bad_place(f"{this_user()} may not read and replace {path}")
 
@@ -570,6 +578,10 @@ def _by_file_system(works: Sequence[WorkFolder], *more: Path) -> dict[Path, list
         folder = folders.setdefault(place.stat().st_dev, place)
         found.setdefault(folder, []).append(work)
     return found
+
+
+def _unmapped(path: Path) -> SettingsError:
+    return _bad_place(f"the owner of {path} has no number on this mount: nobody may replace it")
 
 
 def _bad_place(problem: str) -> SettingsError:

@@ -19,6 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _STATUS = Path("/proc/self/status")
 _CAP_FOWNER = 1 << 3
 _FOLDER = os.R_OK | os.W_OK | os.X_OK
+_NO_OWNER = 65534  # what stat(2) says of an owner without a number here
 _OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
 _MAY_HOLD_PASSWORD = r"://|@|(password|passwd|pwd|secret|token|key)\s*="
 """Is in URLs, in `user/password@host`, and in the settings of a connection."""
@@ -108,6 +109,20 @@ def irreplaceable(tree: Path, leave_out: str) -> Path | None:
         if entry.kind is Kind.DIRECTORY and _is_guarded(entry.stat):
             guarded.add(entry.path)
     return None
+
+
+def is_unmapped(path: Path) -> bool:
+    """Return whether a file on an idmapped mount has an owner whom the mount does not map.
+
+    Nobody may write to it, remove or replace it there, root neither.
+
+    Raises:
+        OSError: nothing is there, or the disk does not tell.
+    """
+    info = path.lstat()
+    if _NO_OWNER not in (info.st_uid, info.st_gid):
+        return False
+    return stat.S_ISLNK(info.st_mode) or not _may(path, os.W_OK)
 
 
 def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path, int, int] | None:

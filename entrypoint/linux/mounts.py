@@ -29,6 +29,7 @@ class Mount(Record):
         point: the real path where it is mounted, a folder or a file.
         fs_type: for example `overlay`, `ext4`, `tmpfs`.
         read_only: whether the mount, or the whole file system, takes no writes.
+        idmapped: whether it shows other owners than the file system has, mount_setattr(2).
     """
 
     id: int
@@ -37,6 +38,7 @@ class Mount(Record):
     point: Path
     fs_type: str
     read_only: bool
+    idmapped: bool = False
 
 
 def parse(text: str) -> list[Mount]:
@@ -137,6 +139,7 @@ def _mount(line: str) -> Mount:
         point=Path(_unescape(fields["point"])),
         fs_type=_unescape(fields["fs_type"]),
         read_only="ro" in options,
+        idmapped="idmapped" in options,
     )
 
 
