@@ -7,7 +7,7 @@ operator's own environment counts. Contradictions are errors, never guesses.
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from entrypoint import station_env
@@ -19,11 +19,13 @@ from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import is_mount_point, is_mounted_twice, mount_of
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.model import Paths, Record
+from entrypoint.path_settings import described, looks_like_address
 
 _KEY_VALUES = ("RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY")
 _KEY_FILES = ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH")
-_PASSWORDS = ("PRIVATE_KEY_PASSWORD", "PRIVATE_KEY_PASSWORD_FILE")
-_SECRET = frozenset({*_KEY_VALUES, *_KEY_FILES, *_PASSWORDS})
+_PASSWORD = "PRIVATE_KEY_PASSWORD"
+_PASSWORD_FILES = ("PRIVATE_KEY_PASSWORD_FILE",)
+_SECRET = frozenset({*_KEY_VALUES, *_KEY_FILES, _PASSWORD, *_PASSWORD_FILES})
 
 _FINDING_LIBRARIES = ("LD_LIBRARY_PATH", "OPENSSL_CONF", "OPENSSL_MODULES")
 _EMPTY_IS_UNSET = _SECRET | {"STATION_ID", *LOADING_CODE, *_FINDING_LIBRARIES}
@@ -33,8 +35,9 @@ _KNOWN = _LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST
 _EXACT_SETTINGS = _KNOWN | {
     "STATION_ID",
     "TRAIN_DATA_PATH",
-    "PRIVATE_KEY_PASSWORD_FILE",
+    *_KEY_VALUES,
     *_KEY_FILES,
+    *_PASSWORD_FILES,
 }
 _NOT_BUILT = frozenset({"PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
 _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
@@ -98,7 +101,7 @@ class Settings(Record):
         """
         station_id = ["STATION_ID"] if "STATION_ID" in self.values else []
         files = [str(path) for path in _files(self.paths.station) if path.name != _ENV_FILE]
-        return [*station_id, *dict.fromkeys([*self._secrets, *self._key_sources(), *files])]
+        return [*station_id, *dict.fromkeys([*self._secrets, *self._usual_key(), *files])]
 
     def private_key(self) -> PrivateKey:
         """Read the station's private key from the one place that is set.
@@ -106,14 +109,16 @@ class Settings(Record):
         Raises:
             SettingsError: none or several are set, or what is there is no usable key.
         """
-        sources = self._key_sources()
+        values = [name for name in _KEY_VALUES if name in self._secrets]
+        files = self._files_named(_KEY_FILES, self._usual_key())
+        sources = [*values, *files]
         if len(sources) != 1:
             raise self._which_key(sources)
         source = sources[0]
-        if source in _KEY_VALUES:
+        if values:
             pem = _from_hex(source, self._secrets[source])
         else:
-            pem = pem_of_file(_read(Path(source)))
+            pem = pem_of_file(_read(files[source], source))
         password = self._password()
         if not password and b"ENCRYPTED" in pem:
             raise SettingsError(
@@ -133,25 +138,27 @@ class Settings(Record):
             "PYTHONDONTWRITEBYTECODE": "1",  # a cache beside the signed files would be unsigned
         }
 
-    def _key_sources(self) -> list[str]:
-        """Return the variables and files that a key could be read from, each file once."""
-        sources = [name for name in _KEY_VALUES if name in self._secrets]
-        files = [self._secrets[name] for name in _KEY_FILES if name in self._secrets]
+    def _usual_key(self) -> list[str]:
+        """Return the path of the file where a key lies without being named, if there is one."""
         usual = [self.paths.station / "private_key.pem", _secret(self.paths)]
-        files += [str(path) for path in usual if _is_there(path)][:1]
-        return [*sources, *_distinct(files)]
+        return [str(path) for path in usual if _is_there(path)][:1]
+
+    def _files_named(self, names: Sequence[str], usual: Iterable[str]) -> dict[str, Path]:
+        """Return the files that settings name and the usual ones, each once, by their description.
+
+        A description does not hold the value of a setting that may be no path but a secret.
+        """
+        given = {name: self._secrets[name] for name in names if name in self._secrets}
+        files = {described(name, path): path for name, path in given.items()}
+        return _distinct({**files, **{path: path for path in usual}})
 
     def _password(self) -> bytes | None:
         """Return the password of the key, or None; an empty file has none."""
-        given = [name for name in _PASSWORDS if name in self._secrets]
-        if len(given) > 1:
-            raise _both_set(given)
         usual = self.paths.station / _PASSWORD_FILE
-        files = [self._secrets[name] for name in given if name.endswith("_FILE")]
-        files += [str(usual)] if _is_there(usual) else []
-        found = {file: _read(Path(file)).rstrip(b"\r\n") for file in _distinct(files)}
-        if value := self._secrets.get("PRIVATE_KEY_PASSWORD"):
-            found["PRIVATE_KEY_PASSWORD"] = os.fsencode(value)
+        files = self._files_named(_PASSWORD_FILES, [str(usual)] if _is_there(usual) else [])
+        found = {name: _read(path, name).rstrip(b"\r\n") for name, path in files.items()}
+        if value := self._secrets.get(_PASSWORD):
+            found[_PASSWORD] = os.fsencode(value)
         passwords = {source: password for source, password in found.items() if password}
         if len(passwords) > 1:
             raise _both_set([*passwords])
@@ -203,7 +210,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
         in_container=root is None,
         log_json=_choice(values, "PHT_LOG", ("text", "json")) == "json",
         timeout=_seconds(values, "PHT_TIMEOUT"),
-        export=Path(values["PHT_EXPORT"]) if "PHT_EXPORT" in values else None,
+        export=_file_path(values, "PHT_EXPORT"),
         any_command=_choice(values, "PHT_COMMAND", ("signed", "any")) == "any",
         host_protocol=_HOST_PROTOCOL[_choice(values, "PHT_HOST_PROTOCOL", (*_HOST_PROTOCOL,))],
         values={name: value for name, value in values.items() if name not in _SECRET},
@@ -268,7 +275,7 @@ def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
         if (folder / name).exists():
             raise _not_built(f"{folder / name}")
     path = folder / _ENV_FILE
-    return station_env.parse(path, _read(path)) if _is_there(path) else {}
+    return station_env.parse(path, _read(path, str(path))) if _is_there(path) else {}
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -292,6 +299,18 @@ def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
             hint=f"set it to one of these, or leave it out for {choices[0]}",
         )
     return value
+
+
+def _file_path(values: Mapping[str, str], name: str) -> Path | None:
+    text = values.get(name)
+    if text is not None and ("://" in text or looks_like_address(text)):
+        raise SettingsError(
+            "setting-malformed",
+            f"{name} is an address and not the path of a file; it may hold a password and is not "
+            "shown",
+            hint="set it to the path of a file that is to be made, as /out/train.tar",
+        )
+    return None if text is None else Path(text)
 
 
 def _seconds(values: Mapping[str, str], name: str) -> float | None:
@@ -329,7 +348,7 @@ def _files(folder: Path) -> list[Path]:
     try:
         found = sorted(folder.iterdir()) if folder.is_dir() else []
     except PermissionError:
-        raise _denied(folder) from None
+        raise _denied(str(folder)) from None
     return [path for path in found if not path.name.startswith("..")]
 
 
@@ -342,25 +361,26 @@ def _is_there(path: Path) -> bool:
     return os.path.lexists(path)
 
 
-def _distinct(paths: Iterable[str]) -> list[str]:
-    """Return the paths without those that lead to the same file as one before."""
+def _distinct(paths: Mapping[str, str]) -> dict[str, Path]:
+    """Return the described paths without those that lead to the same file as one before."""
     found: dict[str | tuple[int, int], str] = {}
-    for path in paths:
+    for description, path in paths.items():
         try:
             info = os.stat(path)
         except OSError:  # who reads it says what is wrong with it
-            found.setdefault(path, path)
+            found.setdefault(path, description)
         else:
-            found.setdefault((info.st_dev, info.st_ino), path)
-    return [*found.values()]
+            found.setdefault((info.st_dev, info.st_ino), description)
+    return {description: Path(paths[description]) for description in found.values()}
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, description: str) -> bytes:
+    """Return the contents of a small file, which messages name by its description."""
     try:
         with path.open("rb") as file:
             data = file.read(SETTINGS_BYTES + 1)
     except PermissionError:
-        raise _denied(path) from None
+        raise _denied(description) from None
     except OSError as error:
         problem = (error.strerror or "it is unreadable").lower()
     else:
@@ -369,15 +389,16 @@ def _read(path: Path) -> bytes:
         problem = f"it is larger than {SETTINGS_BYTES // 1024} KiB"
     raise SettingsError(
         "setting-unreadable",
-        f"cannot read {path}: {problem}",
+        f"cannot read {description}: {problem}",
         hint="check the path, and that a file of the station lies there",
     )
 
 
-def _denied(path: Path) -> SettingsError:
+def _denied(description: str) -> SettingsError:
     return SettingsError(
         "setting-unreadable",
-        f"{this_user()}, gid {os.getgid()}, as whom the runner was started, may not read {path}",
+        f"{this_user()}, gid {os.getgid()}, as whom the runner was started, may not read "
+        f"{description}",
         hint=f"on the host give uid {host_uid()} access to it and to the folders above it, for "
         f"example with setfacl -m u:{host_uid()}:rX PATH{selinux_hint()}",
     )

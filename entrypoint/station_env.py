@@ -15,6 +15,8 @@ from entrypoint.errors import SettingsError
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FREE_TEXT = frozenset({"STATION_ID", "TRAIN_DATA_PATH"})
 """What may hold a `#` behind a blank, as an id of one's own choice does."""
+_HEX = frozenset({"RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY"})
+"""Where blanks do not count."""
 
 
 def parse(path: Path, data: bytes) -> dict[str, str]:
@@ -79,6 +81,8 @@ def _problem(name: str, equals: str, value: str, before: Collection[str]) -> str
 
 
 def _around(name: str, value: str) -> str:
+    if name in _HEX:
+        value = value.strip()
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         return "quotes"
     if value != value.strip():

@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from entrypoint.errors import MissingInput
 from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
+from entrypoint.path_settings import can_be_shown, described
 from entrypoint.tree import Entry, Kind, is_small, walk
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -21,8 +21,6 @@ _CAP_FOWNER = 1 << 3
 _FOLDER = os.R_OK | os.W_OK | os.X_OK
 _NO_OWNER = 65534  # what stat(2) says of an owner without a number here
 _OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
-_MAY_HOLD_PASSWORD = r"://|@|(password|passwd|pwd|secret|token|key)\s*="
-"""Is in URLs, in `user/password@host`, and in the settings of a connection."""
 
 
 def check_readable(name: str) -> None:
@@ -49,7 +47,7 @@ def check_readable(name: str) -> None:
         raise MissingInput(
             "data-unreadable",
             f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read "
-            f"TRAIN_DATA_PATH: {data}",
+            + described("TRAIN_DATA_PATH", name),
             hint=f"on the host give uid {host_uid()} access to the data and the folders above it, "
             f"for example with setfacl -R -m u:{host_uid()}:rX FOLDER{selinux_hint()}",
         )
@@ -150,13 +148,13 @@ def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path
 
 def _nothing_there(name: str, why: str) -> MissingInput:
     """Return the refusal of data that are not there."""
-    if not name.startswith("/") and re.search(_MAY_HOLD_PASSWORD, name, re.IGNORECASE):
+    if not can_be_shown(name):
         return MissingInput(
             "data-missing",
-            "TRAIN_DATA_PATH leads to nothing; it is not shown, since it looks like an address "
-            "that may hold a password",
-            hint="mount the data and set it to their path in the container; an address for the "
-            "train goes into a variable of another name",
+            "TRAIN_DATA_PATH leads to nothing; it is not shown, since it is not plainly a path "
+            "and may hold a password",
+            hint="mount the data and set it to their path in the container, which begins with /; "
+            "an address for the train goes into a variable of another name",
         )
     return MissingInput(
         "data-missing",

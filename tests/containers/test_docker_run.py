@@ -403,7 +403,7 @@ def test_data_that_the_train_cannot_read_are_told_with_the_user_who_needs_them(
 
     said = refuse(container(engine, request.getfixturevalue(of), given), 66, "data-unreadable")
 
-    assert f"cannot read TRAIN_DATA_PATH: {path} [" in said
+    assert f"cannot read TRAIN_DATA_PATH ({path}) [" in said
     assert f"give {user} access" in said
 
 

@@ -31,7 +31,7 @@ FLOORS = [
     {"crypto", "linux"},
     {"tree", "pack", "batch", "relay"},
     {"model", "passing"},
-    {"limits", "errors", "bytecode", "container_options"},
+    {"limits", "errors", "bytecode", "container_options", "path_settings"},
 ]
 """The rooms from top to bottom. A module imports only from the floors below its own, so that a
 change is felt upwards only; and within its own room, so that a room can have parts."""

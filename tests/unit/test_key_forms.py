@@ -215,6 +215,13 @@ def test_an_empty_password_file_does_not_contradict_a_password(tmp_path: Path) -
     assert same_key(station.private_key().public_key(), PUBLIC)
 
 
+def test_an_empty_password_file_that_is_named_is_no_second_password(tmp_path: Path) -> None:
+    put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
+    both = {"PRIVATE_KEY_PASSWORD": PASSWORD.decode(), "PRIVATE_KEY_PASSWORD_FILE": "/dev/null"}
+    station = of_the_station(tmp_path, **both)
+    assert same_key(station.private_key().public_key(), PUBLIC)
+
+
 def test_an_empty_password_file_does_not_open_an_encrypted_key(tmp_path: Path) -> None:
     put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
     put(tmp_path / "run" / "pht" / "private_key.password", b"\n")

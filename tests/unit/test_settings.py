@@ -215,7 +215,8 @@ def test_the_password_in_the_station_folder(encrypted: Path) -> None:
 
 
 def test_two_passwords(encrypted: Path) -> None:
-    both = {"PRIVATE_KEY_PASSWORD": "x", "PRIVATE_KEY_PASSWORD_FILE": "/a"}
+    file = put(encrypted, "elsewhere", b"y")
+    both = {"PRIVATE_KEY_PASSWORD": "x", "PRIVATE_KEY_PASSWORD_FILE": str(file)}
     refused("setting-twice", load(encrypted, both).private_key)
     put(encrypted, "run/pht/private_key.password", PASSWORD)
     refused("setting-twice", load(encrypted, {"PRIVATE_KEY_PASSWORD": "x"}).private_key)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from entrypoint import settings
 from entrypoint.errors import SettingsError
 from entrypoint.station_env import parse
+from tests import reference
 
 FILE = Path("station.env")
 
@@ -88,6 +89,27 @@ def test_what_stands_around_a_setting_is_named(
         f"{name}, in station.env, has {around}, which would be a part of its value"
     )
     assert SETTINGS[name] not in error.message + error.hint
+
+
+@pytest.mark.parametrize("name", ["RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY"])
+@pytest.mark.parametrize(
+    ("form", "around"),
+    [('"{}"', "quotes"), (" '{}' ", "quotes"), ("{} # ours", "a comment behind it")],
+)
+def test_what_stands_around_the_hex_of_a_key_is_named(
+    form: str, around: str, name: str, tmp_path: Path
+) -> None:
+    environment = {name: form.format("2d2d2d2d2d42")}
+    error = refused("setting-malformed", lambda: settings.load(tmp_path, environment))
+    assert error.message.startswith(f"{name}, in the environment, has {around}, ")
+    assert "2d2d" not in error.message + error.hint
+
+
+def test_blanks_around_the_hex_of_a_key_do_not_count(tmp_path: Path) -> None:
+    environment = {
+        "RSA_STATION_PRIVATE_KEY": f" {reference.vector_key('user', private=True).hex()}\n"
+    }
+    assert settings.load(tmp_path, environment).private_key().key_size >= 2048
 
 
 def test_from_the_environment_it_is_named_too(tmp_path: Path) -> None:

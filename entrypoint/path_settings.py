@@ -1,0 +1,24 @@
+"""Naming settings that hold paths, without showing a secret that was set in the place of a path."""
+
+import os
+import re
+
+_MAY_HOLD_PASSWORD = r"://|@|(password|passwd|pwd|secret|token|key)\s*="
+"""Is in URLs, in `user/password@host`, and in the settings of a connection."""
+
+
+def described(name: str, value: str) -> str:
+    """Return the name of a setting, with its value where that cannot be taken for a secret."""
+    return f"{name} ({value})" if can_be_shown(value) else name
+
+
+def can_be_shown(value: str) -> bool:
+    """Return whether a value leads to something, or is plainly a path and not a key or password."""
+    is_path = value.startswith(("/", "./", "../")) and not looks_like_address(value)
+    return is_path or os.path.lexists(value)
+
+
+def looks_like_address(value: str) -> bool:
+    """Return whether a value looks like an address that may hold a password."""
+    is_absolute = re.match(r"/(?!/)", value)
+    return not is_absolute and bool(re.search(_MAY_HOLD_PASSWORD, value, re.IGNORECASE))
