@@ -80,3 +80,6 @@ LOG_TAIL_LINES = 20
 FOLDER_PATH_BYTES = 1024
 """Longest path of a folder within a train's tree, in bytes. What lies deeper is not walked: the
 kernel takes whole paths of up to 4096, and Python 1,000 calls within each other."""
+
+IMAGE_ADDRESS = 255
+"""Longest name of an image, without its tag, that Docker reads, in characters."""

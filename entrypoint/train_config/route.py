@@ -15,7 +15,7 @@ from entrypoint.crypto.digests import sha512
 from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem, wrap
 from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
 from entrypoint.errors import IntegrityError, RouteError, UsageError
-from entrypoint.limits import ROUTE_STOPS, SESSION_ID_BYTES, SHA512_BYTES
+from entrypoint.limits import IMAGE_ADDRESS, ROUTE_STOPS, SESSION_ID_BYTES, SHA512_BYTES
 from entrypoint.model import QUERY, Record, Visit
 from entrypoint.train_config.fields import Document, Fields
 from entrypoint.train_config.interface import (
@@ -37,8 +37,12 @@ _CIPHER = Cipher(
     head_bytes=cbc.HEAD_BYTES,
 )
 
-_ADDRESS = re.compile(r"[^\s:@/]+(?::\d+(?=/))?(?:/[^\s:@/]+)*")
-_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+# As Docker reads references (distribution/reference): HOST[:PORT]/PATH, and the tag.
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_ADDRESS = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_ID = re.compile(r"(?:sha256:)?[a-f0-9]{64}")
 
 
 class _Stop(Record):
@@ -236,15 +240,23 @@ def _split_reference(image: str) -> tuple[str, str]:
     address, tag = image, "latest"
     if ":" in image.rpartition("/")[2]:
         address, _, tag = image.rpartition(":")
-    if "@" in image or not (_ADDRESS.fullmatch(address) and _TAG.fullmatch(tag)):
-        raise UsageError(
-            "master-image-unsuitable",
-            f"{image!r} " + ("has a digest" if "@" in image else "is not the name of an image"),
-            hint="give it as REGISTRY/NAME:VERSION; published stations pull the master image by "
-            "its name and tag, and can neither use a digest nor a URL",
-            by="author",
-        )
+    if "@" in image:
+        raise _unsuitable(image, "has a digest")
+    if _ID.fullmatch(image):
+        raise _unsuitable(image, "is the id of an image, not its name")
+    if not (_ADDRESS.fullmatch(address) and len(address) <= IMAGE_ADDRESS and _TAG.fullmatch(tag)):
+        raise _unsuitable(image, "is not the name of an image")
     return address, tag
+
+
+def _unsuitable(image: str, problem: str) -> UsageError:
+    return UsageError(
+        "master-image-unsuitable",
+        f"{image!r} {problem}",
+        hint="give it as REGISTRY/NAME:VERSION, with a NAME in lower case; published stations pull "
+        "the master image by its name and tag, and can neither use a digest nor a URL",
+        by="author",
+    )
 
 
 def _new_route(draft: Draft, key: bytes) -> list[Document]:

@@ -39,6 +39,9 @@ def created(folder: Path, *options: str | Path) -> tuple[dict[str, Any], str]:
         ("localhost:5000/a/b/c:v1.0_x-y", "localhost:5000/a/b/c", "v1.0_x-y"),
         ("python:slim", "python", "slim"),
         ("python", "python", "latest"),
+        ("Registry.Example/name:V1", "Registry.Example/name", "V1"),
+        ("a__b/c-d--e/f.g_h:1", "a__b/c-d--e/f.g_h", "1"),
+        ("a" * 255, "a" * 255, "latest"),
     ],
 )
 def test_a_published_station_joins_address_and_tag_to_the_image(
@@ -64,12 +67,31 @@ def test_a_published_station_joins_address_and_tag_to_the_image(
         ("master: 1.0", "is not the name of an image"),
         ("master:" + "1" * 129, "is not the name of an image"),
         (" ", "is not the name of an image"),
+        ("sha256:" + "0" * 64, "is the id of an image"),
+        ("0" * 64, "is the id of an image"),
+        ("a" * 256, "is not the name of an image"),
+        ("a:٣", "is not the name of an image"),
+        ("a:1\n", "is not the name of an image"),
+        ("a:5000:1", "is not the name of an image"),
+        ("Name:1", "is not the name of an image"),
+        ("Registry.Example/Name:1", "is not the name of an image"),
+        ("é/x:1", "is not the name of an image"),
+        ("-x:1", "is not the name of an image"),
+        ("a/../b:1", "is not the name of an image"),
+        ("a/./b:1", "is not the name of an image"),
+        ("a//b:1", "is not the name of an image"),
+        ("/a:1", "is not the name of an image"),
+        ("a/:1", "is not the name of an image"),
+        ("a/b-:1", "is not the name of an image"),
+        ("a/_b:1", "is not the name of an image"),
+        ("a/b..c:1", "is not the name of an image"),
+        ("a/b___c:1", "is not the name of an image"),
     ],
 )
 def test_what_a_published_station_could_not_pull_is_refused(
     image: str, problem: str, tmp_path: Path
 ) -> None:
-    done = create(tmp_path, "--builder-key", BUILDER_KEY, "--master-image", image)
+    done = create(tmp_path, "--builder-key", BUILDER_KEY, f"--master-image={image}")
     assert_explained(done, 64, "master-image-unsuitable")
     assert problem in done.stderr
     assert not (tmp_path / "built").exists()
