@@ -268,7 +268,7 @@ def test_an_id_or_a_key_in_sight_contradicts_the_variable(tmp_path: Path) -> Non
 
     refuse("STATION_ID", STATION_ID="station_2")
     refuse("RSA_STATON_PRIVATE_KEY", RSA_STATON_PRIVATE_KEY=pem.read_bytes().hex())
-    refuse(str(pem), PRIVATE_KEY_PATH=str(pem))
+    refuse("PRIVATE_KEY_PATH", PRIVATE_KEY_PATH=str(pem))
     usual.parent.mkdir(parents=True)
     pem.rename(usual)
     refuse(str(usual))
