@@ -178,7 +178,7 @@ def check_unique(stations: Sequence[str]) -> None:
     if twice or not stations:
         raise UsageError(
             "stations-unsuitable",
-            f"station {twice[0]} is named twice" if twice else "the train has no station",
+            f'station "{twice[0]}" is named twice' if twice else "the train has no station",
             hint="name every station once; a train visits a station one time only",
             by="author",
         )

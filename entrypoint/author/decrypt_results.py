@@ -160,7 +160,7 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
         )
     if station is None:
         return _Recipient("the user", config.user_key, envelope)
-    return _Recipient(f"station {station}", config.stations[station], envelope)
+    return _Recipient(f'station "{station}"', config.stations[station], envelope)
 
 
 def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> VerifiedTrain:

@@ -51,7 +51,7 @@ def find_stations(data: Path, route: Sequence[str] | None) -> list[str]:
         raise _no_data(f"there is no folder with a station's data in {data}")
     for station in route or ():
         if station not in found:
-            raise _no_data(f"there is no folder with the data of {station} in {data}")
+            raise _no_data(f'there is no folder with the data of station "{station}" in {data}')
     stations = found if route is None else list(route)
     check_unique(stations)
     return stations

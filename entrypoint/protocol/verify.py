@@ -223,7 +223,8 @@ def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
     if not same_key(config.stations[station], key):
         raise SettingsError(
             "own-key-mismatch",
-            f"the private key does not belong to the public key of {station} on this train",
+            "the private key does not belong to the public key "
+            f'of station "{station}" on this train',
             hint="use the key that the station registered, or have the train built again",
         )
     if not (config.awaits(station) or has_visited(config, station)):

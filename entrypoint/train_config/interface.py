@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from unicodedata import normalize
 
 from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.keys import PublicKey
@@ -177,7 +178,10 @@ def verify_pss_result_signature(config: TrainConfig) -> None:
 def not_on_route(config: TrainConfig, station: str) -> tuple[str, str]:
     """Return in words that the train does not stop at a station, and at which it does."""
     ids = ", ".join(f'"{name}"' for name in config.stations)
-    return f'the train does not stop at station "{station}"', f"the ids on this train are: {ids}"
+    problem = f'the train does not stop at station "{station}"'
+    if any(normalize("NFC", name) == normalize("NFC", station) for name in config.stations):
+        problem += ", but at one whose id looks the same and has another Unicode form (NFC or NFD)"
+    return problem, f"the ids on this train are: {ids}"
 
 
 def user_signature_wrong() -> IntegrityError:

@@ -391,7 +391,7 @@ def refuse(
 
 def test_a_station_without_data_is_refused(train: Path, data: Path) -> None:
     error = refuse(MissingInput, "station-data-missing", train, data, route=["s-1", "s-3"])
-    assert "the data of s-3" in error.message
+    assert 'the data of station "s-3"' in error.message
 
 
 @pytest.mark.parametrize("files", [None, {"README.md": ""}])
