@@ -10,7 +10,12 @@ from typing import IO
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
+from entrypoint.crypto.keys import (
+    PrivateKey,
+    encoding_of_password,
+    load_private_key,
+    pem_of_file,
+)
 from entrypoint.errors import MissingInput, SettingsError, UsageError
 from entrypoint.limits import PASSWORD_BYTES, RSA_EXPONENT, SETTINGS_BYTES
 
@@ -26,7 +31,7 @@ def read(path: Path, password_file: Path | None) -> PrivateKey:
         SettingsError: it is not an acceptable private key, or the password is not the right one.
     """
     pem = pem_of_file(_read_file(path, SETTINGS_BYTES))
-    if b" PUBLIC KEY-----" in pem:
+    if b" PUBLIC KEY-----" in pem and b"PRIVATE KEY-----" not in pem:
         raise SettingsError(
             "private-key-unusable",
             f"{path} is a public key",
@@ -47,10 +52,14 @@ def new_password(path: Path, password_file: Path | None) -> bytes:
     Raises:
         MissingInput: the file cannot be read.
         UsageError: there is no file and no terminal.
-        SettingsError: it is empty, too long, or was not typed twice the same.
+        SettingsError: it is empty, too long, in another encoding, or was not typed twice the same.
     """
     if password_file is not None:
-        return _password_in(password_file, may_be_empty=False)
+        password = _password_in(password_file, may_be_empty=False)
+        if encoding := encoding_of_password(password):
+            hint = f"save {password_file} as UTF-8 without such a mark"
+            raise _bad_password(f"the password {encoding}", hint=hint)
+        return password
     _need_terminal(
         f"a password for {path} is needed and there is no terminal to ask on",
         hint="give --password-file FILE, or --no-password for a key without one",

@@ -23,6 +23,7 @@ PrivateKey = rsa.RSAPrivateKey
 PublicKey = rsa.RSAPublicKey
 
 _PUBLIC_HEADS = (b"-----BEGIN PUBLIC KEY-----", b"-----BEGIN RSA PUBLIC KEY-----")
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _JOURNAL_CONTEXT = b"pht visit journal, HMAC-SHA256, version 1"
 
 
@@ -55,9 +56,43 @@ _UTF_16 = _Form(
 )
 
 
+def _problem_of_form(data: bytes, *, private: bool) -> tuple[str, str] | None:
+    """Return what is wrong with the form of a key file, and what to do; None if it may be PEM."""
+    raw = _unhexed(data)
+    contents = data if raw is None else raw
+    form = _other_form(contents)
+    if form is None:
+        return None
+    name = form.name if raw is None else f"hex of {form.name}"
+    if not _may_be_of_kind(contents, form, private=private):
+        kind = "private" if private else "public"
+        return f"is in {name}, and is no {kind} key", f"give the {kind} key, in PEM"
+    command = form.convert_private if private else form.convert_public
+    first = "" if raw is None else "turn the hex into bytes, as xxd -r -p does, and "
+    return f"is in {name}, not in PEM", f"{first}convert it to PEM: {command}"
+
+
+def _may_be_of_kind(data: bytes, form: _Form, *, private: bool) -> bool:
+    """Return whether the command that converts a key to PEM can work on these contents."""
+    if form is _SSH:
+        return not (private and data.startswith(b"ssh-rsa "))
+    if form is not _DER:
+        return True
+    try:
+        if private:
+            openssl.keys.load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True)
+        else:
+            openssl.keys.load_der_public_key(data)
+    except TypeError:  # it is encrypted
+        return True
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
+
+
 def _other_form(data: bytes) -> _Form | None:
     """Return which of the forms that are not read the contents of a key file have."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"-\0-\0-\0" in data:
+    if data.startswith(_UTF_16_MARKS) or b"-\0-\0-\0" in data:
         return _UTF_16
     if b"-----BEGIN OPENSSH PRIVATE KEY-----" in data or data.startswith(b"ssh-rsa "):
         return _SSH
@@ -68,11 +103,16 @@ def _other_form(data: bytes) -> _Form | None:
 
 def pem_of_file(data: bytes) -> bytes:
     """Return the PEM in the contents of a key file, which may be the hex of it."""
+    raw = _unhexed(data)
+    return raw if raw and b"-----BEGIN " in raw and not _other_form(raw) else data
+
+
+def _unhexed(data: bytes) -> bytes | None:
+    """Return the bytes whose hex a file holds, or None if it holds something else."""
     try:
-        pem = bytes.fromhex(data.decode("ascii"))
+        return bytes.fromhex(data.removeprefix(codecs.BOM_UTF8).decode("ascii"))
     except ValueError:
-        return data
-    return pem if pem.startswith(b"-----BEGIN ") else data
+        return None
 
 
 def load_public_key(pem: bytes) -> PublicKey:
@@ -115,9 +155,9 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
     Raises:
         SettingsError: unreadable, wrong or missing password, not RSA, or out of bounds.
     """
-    if form := _other_form(pem):
-        hint = f"convert it to PEM: {form.convert_private}"
-        raise _bad_private_key(source, f"is in {form.name}, not in PEM", hint=hint)
+    if problem_of_form := _problem_of_form(pem, private=True):
+        problem, hint = problem_of_form
+        raise _bad_private_key(source, problem, hint=hint)
     try:
         key = openssl.keys.load_pem_private_key(pem, password, unsafe_skip_rsa_key_validation=True)
         if not isinstance(key, rsa.RSAPrivateKey):
@@ -130,10 +170,21 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
         raise _bad_private_key(source, problem) from None
     except (ValueError, UnsupportedAlgorithm):
         problem = "is not a PEM private key" + (", or the password is wrong" if password else "")
+        if password and (encoding := encoding_of_password(password)):
+            problem += f": it {encoding}; save its file as UTF-8 without such a mark"
         raise _bad_private_key(source, problem) from None
     except BadKey as problem:
         raise _bad_private_key(source, str(problem)) from None
     return key
+
+
+def encoding_of_password(password: bytes) -> str:
+    """Return in words what an editor has done to a password when it saved it, or nothing."""
+    if password.startswith(_UTF_16_MARKS) or b"\0" in password[:2]:
+        return "is in UTF-16, as Windows writes it"
+    if password.startswith(codecs.BOM_UTF8):
+        return "begins with a byte order mark, as Windows writes it"
+    return ""
 
 
 def _belong_together(key: rsa.RSAPrivateNumbers) -> bool:
@@ -178,20 +229,29 @@ def read_public_key(path: Path) -> PublicKey:
             f"cannot read the public key {path}: {(error.strerror or '').lower()}",
             hint="give the path of a PEM file that `pht keygen` or the station made",
         ) from None
-    if form := _other_form(data):
-        raise SettingsError(
-            "public-key-unusable",
-            f"the public key {path} is in {form.name}, not in PEM",
-            hint=f"convert it to PEM: {form.convert_public}",
-        )
+    if problem_of_form := _problem_of_form(data, private=False):
+        what, hint = problem_of_form
+        raise SettingsError("public-key-unusable", f"the public key {path} {what}", hint=hint)
     try:
-        return load_public_key(pem_of_file(data))
+        return load_public_key(_public_part(pem_of_file(data)))
     except BadKey as problem:
         raise SettingsError(
             "public-key-unusable",
             f"the public key {path} {problem}",
             hint="give an RSA public key in PEM; a private key does not belong here",
         ) from None
+
+
+def _public_part(pem: bytes) -> bytes:
+    """Return a PEM file from its public key on: OpenSSL writes attributes in front of it.
+
+    Raises:
+        BadKey: there is a private key in it too, or instead.
+    """
+    if b"PRIVATE KEY-----" in pem:
+        raise BadKey("holds a private key")
+    starts = [pem.find(head) for head in _PUBLIC_HEADS if head in pem]
+    return pem[min(starts) :] if starts else pem
 
 
 def public_pem(key: PublicKey) -> bytes:

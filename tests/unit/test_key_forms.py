@@ -3,6 +3,7 @@
 import codecs
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,10 @@ PUBLIC_FILES = {
     "PKCS#1 with other line ends": PKCS1_PUBLIC.replace(b"\n", b"\r\n"),
     "hex": PUBLIC_PEM.hex().encode(),
     "hex of PKCS#1 and a line's end": PKCS1_PUBLIC.hex().encode() + b"\n",
+    "with a byte order mark": codecs.BOM_UTF8 + PUBLIC_PEM,
+    "hex with a byte order mark": codecs.BOM_UTF8 + PUBLIC_PEM.hex().encode(),
+    "behind its attributes": b"Bag Attributes\n    friendlyName: ward\n" + PUBLIC_PEM,
+    "PKCS#1 behind its attributes": b"Bag Attributes\n    friendlyName: ward\n" + PKCS1_PUBLIC,
     "upper-case hex in lines": "\n".join(PUBLIC_PEM.hex(" ", 32).upper().split()).encode(),
 }
 
@@ -62,6 +67,12 @@ PRIVATE_FILES = {
     "PKCS#8": KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, PLAIN),
     "with a byte order mark": codecs.BOM_UTF8 + PEM,
     "hex": PEM.hex().encode() + b"\n",
+    "hex with a byte order mark": codecs.BOM_UTF8 + PEM.hex().encode(),
+    "behind its attributes": b"Bag Attributes\n    friendlyName: ward\n" + PEM,
+    "with its public key": PEM + PUBLIC_PEM,
+    "behind its public key": PUBLIC_PEM + PEM,
+    "hex of one behind its attributes": (b"Bag Attributes\n" + PEM).hex().encode(),
+    "hex of both": (PUBLIC_PEM + PEM).hex().encode(),
 }
 
 
@@ -156,6 +167,58 @@ def test_a_public_key_in_another_form_is_named_and_can_be_converted(
     assert same_key(read_public_key(converted(caught.value, file)), PUBLIC)
 
 
+@pytest.mark.parametrize("form", ["the form of OpenSSH", "DER", "DER, PKCS#1"])
+def test_hex_of_another_form_is_named(form: str, tmp_path: Path) -> None:
+    hex_of = f"hex of {form}"
+    private = put(tmp_path / "run" / "pht" / "private_key.pem", PRIVATE_OTHERS[form].hex().encode())
+    with pytest.raises(SettingsError) as of_station:
+        of_the_station(tmp_path).private_key()
+    with pytest.raises(SettingsError) as at_desk:
+        private_keys.read(private, None)
+    for refusal in (of_station.value, at_desk.value):
+        assert_named(refusal, hex_of, "private-key-unusable")
+        assert refusal.hint.startswith("turn the hex into bytes, as xxd -r -p does, and convert")
+    if form in PUBLIC_OTHERS:
+        with pytest.raises(SettingsError) as caught:
+            read_public_key(put(tmp_path / "key", PUBLIC_OTHERS[form].hex().encode()))
+        assert_named(caught.value, hex_of, "public-key-unusable")
+
+
+@pytest.mark.parametrize("make", [bytes, lambda data: data.hex().encode()], ids=["bytes", "hex"])
+@pytest.mark.parametrize("form", ["the form of OpenSSH", "DER"])
+def test_no_command_is_given_that_cannot_make_a_private_key(
+    form: str, make: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    data = make(PUBLIC_OTHERS[form])
+    file = put(tmp_path / "run" / "pht" / "private_key.pem", data)
+    for read in (of_the_station(tmp_path).private_key, lambda: private_keys.read(file, None)):
+        with pytest.raises(SettingsError, match=f"{form}, and is no private key$") as caught:
+            read()
+        assert caught.value.hint == "give the private key, in PEM"
+
+
+def test_no_command_is_given_that_cannot_make_a_public_key(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"is in DER, and is no public key$") as caught:
+        read_public_key(put(tmp_path / "key", PRIVATE_OTHERS["DER"]))
+    assert caught.value.hint == "give the public key, in PEM"
+
+
+def test_an_encrypted_key_in_der_is_a_private_key(tmp_path: Path) -> None:
+    encryption = serialization.BestAvailableEncryption(PASSWORD)
+    data = KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, encryption)
+    with pytest.raises(SettingsError) as caught:
+        private_keys.read(put(tmp_path / "key", data), None)
+    assert_named(caught.value, "DER", "private-key-unusable")
+
+
+@pytest.mark.parametrize("data", [PEM, PEM + PUBLIC_PEM, PUBLIC_PEM + PEM, PEM.hex().encode()])
+def test_a_private_key_in_the_place_of_a_public_one_is_called_so(
+    data: bytes, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match=r"holds a private key$"):
+        read_public_key(put(tmp_path / "key", data))
+
+
 @pytest.mark.parametrize("form", ["the form of OpenSSH", "DER"])
 def test_another_form_in_a_variable_is_named_too(form: str, tmp_path: Path) -> None:
     variables = {"RSA_STATION_PRIVATE_KEY": PRIVATE_OTHERS[form].hex()}
@@ -195,6 +258,31 @@ def test_a_password_behind_two_paths_is_one_password(tmp_path: Path) -> None:
     for path in (usual, tmp_path / "link"):
         station = of_the_station(tmp_path, PRIVATE_KEY_PASSWORD_FILE=str(path))
         assert same_key(station.private_key().public_key(), PUBLIC)
+
+
+# --- passwords in another encoding ---------------------------------------------------------------
+
+
+ENCODED = {
+    "is in UTF-16": PASSWORD.decode().encode("utf-16"),
+    "is in UTF-16, as Windows": PASSWORD.decode().encode("utf-16-le"),
+    "is in UTF-16, as Windows writes it": PASSWORD.decode().encode("utf-16-be"),
+    "begins with a byte order mark": codecs.BOM_UTF8 + PASSWORD,
+}
+
+
+@pytest.mark.parametrize(("encoding", "data"), ENCODED.items())
+def test_a_password_file_in_another_encoding_is_named(
+    encoding: str, data: bytes, tmp_path: Path
+) -> None:
+    key = put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
+    file = put(tmp_path / "run" / "pht" / "private_key.password", data)
+    for read in (of_the_station(tmp_path).private_key, lambda: private_keys.read(key, file)):
+        with pytest.raises(SettingsError, match=f"or the password is wrong: it {encoding}"):
+            read()
+    with pytest.raises(SettingsError, match=f"the password {encoding}") as caught:
+        private_keys.new_password(tmp_path / "new", file)
+    assert caught.value.code == "password-unusable"
 
 
 # --- passwords that are empty --------------------------------------------------------------------

@@ -17,7 +17,15 @@ Form = Literal["NFC", "NFD"]
 def create(folder: Path, *stations: str) -> Done:
     train = plant(folder / "train", {"run.py": "print()"})
     named = [f"--station={station}={KEYS / 'station_1.pk.pem'}" for station in stations]
-    words = ["create", train, "--output", folder / "built", "--generation", "flat", *named]
+    words: list[str | Path] = [
+        "create",
+        train,
+        "--output",
+        folder / "built",
+        "--generation",
+        "flat",
+        *named,
+    ]
     words += ["--user-key", KEYS / "user.sk.pem", "--user", "u", "--train-id", "t"]
     return pht(*words)
 
