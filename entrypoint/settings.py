@@ -19,7 +19,7 @@ from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import is_mount_point, is_mounted_twice, mount_of
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.model import Paths, Record
-from entrypoint.path_settings import described, looks_like_address
+from entrypoint.path_settings import described, distinct, looks_like_address
 
 _KEY_VALUES = ("RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY")
 _KEY_FILES = ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH")
@@ -150,7 +150,7 @@ class Settings(Record):
         """
         given = {name: self._secrets[name] for name in names if name in self._secrets}
         files = {described(name, path): path for name, path in given.items()}
-        return _distinct({**files, **{path: path for path in usual}})
+        return distinct({**files, **{path: path for path in usual}})
 
     def _password(self) -> bytes | None:
         """Return the password of the key, or None; an empty file has none."""
@@ -359,19 +359,6 @@ def _is_there(path: Path) -> bool:
     refused as unreadable and not passed over.
     """
     return os.path.lexists(path)
-
-
-def _distinct(paths: Mapping[str, str]) -> dict[str, Path]:
-    """Return the described paths without those that lead to the same file as one before."""
-    found: dict[str | tuple[int, int], str] = {}
-    for description, path in paths.items():
-        try:
-            info = os.stat(path)
-        except OSError:  # who reads it says what is wrong with it
-            found.setdefault(path, description)
-        else:
-            found.setdefault((info.st_dev, info.st_ino), description)
-    return {description: Path(paths[description]) for description in found.values()}
 
 
 def _read(path: Path, description: str) -> bytes:
