@@ -61,7 +61,7 @@ def refuse_what_trains_can_change(files: Iterable[str]) -> None:
         if place.is_relative_to("/opt"):
             sys.exit(
                 f"the Python of the base image uses {place}, but below /opt trains can change what "
-                "the runner loads: put another Python, which lies elsewhere, first on the PATH; "
+                "the runner loads: put a Python that uses nothing there first on the PATH; "
                 "the commands of trains may still name the one below /opt"
             )
 

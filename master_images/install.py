@@ -49,14 +49,16 @@ def _check_base() -> None:
     for name in ("pht_train", "pht_results"):
         if Path("/opt", name).exists():
             sys.exit(f"the base image has /opt/{name}, which is a train's")
-    for path in re.split("[:;\n]", LIBRARIES) if LIBRARIES else []:
-        if not path.startswith("/"):
-            # Of an image built on top, that could be a folder of a train.
-            sys.exit("LD_LIBRARY_PATH of the base image may name absolute folders only")
+    if LIBRARIES and not all(path.startswith("/") for path in re.split("[:;\n]", LIBRARIES)):
+        # Of an image built on top, that could be a folder of a train.
+        sys.exit("LD_LIBRARY_PATH of the base image may name absolute folders only")
+    musl = [file.read_text() for file in Path("/etc").glob("ld-musl-*.path")]
+    for path in re.findall("[^:;\n]+", ":".join([LIBRARIES, *musl])):
         if any(place.is_relative_to("/opt") for place in (Path(path), Path(path).resolve())):
             sys.exit(
-                f"LD_LIBRARY_PATH of the base image names {path}, but below /opt trains can change "
-                "what the runner loads: name it in /etc/ld.so.conf.d instead, and run ldconfig"
+                f"LD_LIBRARY_PATH or musl's list of the base image names {path}, but below /opt "
+                "trains can change what the runner loads: keep those libraries elsewhere, or, with "
+                "glibc, name the folder in /etc/ld.so.conf.d instead and run ldconfig"
             )
 
 
