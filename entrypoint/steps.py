@@ -1,5 +1,6 @@
 """The numbered steps of a visit, each as one method; `visit.py` tells in which order they go."""
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -57,7 +58,7 @@ from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.state import Attributes, Journal, KeptFile, Phase, VisitState
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_failed import TrainFailed
-from entrypoint.tree import walk
+from entrypoint.tree import Kind, allocated_bytes, walk
 from entrypoint.work import WorkFolder
 
 _STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
@@ -441,10 +442,20 @@ class Steps(KeylessSteps):
                 "it puts the old state back",
                 retry=True,
             ) from error
-        except BaseException:
+        except BaseException as error:
             journal = self.disk.journal
             if journal is not None and journal.phase not in (Phase.SUCCEEDED, Phase.SEALING):
-                self.go_back()
+                self._go_back_after(error)
+            raise
+
+    def _go_back_after(self, error: BaseException) -> None:
+        """Put the old state back; if that fails, say why it had to come back first."""
+        try:
+            self.go_back()
+        except (OSError, PhtError):
+            first = error.error if isinstance(error, TrainFailed) else error
+            if isinstance(first, PhtError):
+                self._report.error(first)
             raise
 
     def go_back(self) -> bool:
@@ -456,13 +467,36 @@ class Steps(KeylessSteps):
             config = read(journal.config)
             if not config.encrypts_definition:  # else the old files come back as the results do
                 as_signed = self._tidy_definition(config)
-        back = self.disk.go_back()
+        try:
+            back = self.disk.go_back()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise self._no_room_to_go_back() from error
         self.state = "unchanged" if back and as_signed else "spent"
         if not back:
             self._report.warning("the encrypted files are gone: start from the image again")
         elif not as_signed:
             self._report.warning("the signed files are changed: start from the image again")
         return back
+
+    def _no_room_to_go_back(self) -> StorageError:
+        """Return the refusal of a start that could put only a part of the old state back."""
+        named = self.disk.begun().kept
+        works = [work for work in (self.disk.results, self.disk.train) if work.name in named]
+        missing = 0
+        for folder, there in _by_file_system(works).items():
+            needed = sum(work.kept_bytes() for work in there)
+            missing += max(needed - free_bytes(folder) - sum(map(_taken, there)), 0)
+        what = f"at least {missing} bytes are missing" if missing else "a little is missing"
+        return StorageError(
+            "disk-full",
+            f"the disk has no room for the old state that is put back: {what}",
+            hint="free them where the container's files lie, which the train may have filled, and "
+            "start this same container again: it puts the old state back first; or remove the "
+            "container and begin with the image",
+            retry=True,
+        )
 
     def _tidy_definition(self, config: TrainConfig) -> bool:
         """Remove what the train has left beside its own files; return whether only those are there.
@@ -562,6 +596,12 @@ def _owners(work: WorkFolder) -> Iterator[tuple[Path, int, int]]:
     if work.tree.is_dir():
         for entry in chain([work.folder()], walk(work.tree, leave_out=work.leave_out)):
             yield work.tree / entry.path, entry.stat.st_uid, entry.stat.st_gid
+
+
+def _taken(work: WorkFolder) -> int:
+    """Return how many bytes become free when a tree is emptied, to be put back."""
+    entries = walk(work.tree, leave_out=work.leave_out) if is_folder(work.tree) else ()
+    return sum(allocated_bytes(entry.stat) for entry in entries if entry.kind is Kind.FILE)
 
 
 def _by_file_system(works: Sequence[WorkFolder], *more: Path) -> dict[Path, list[WorkFolder]]:

@@ -40,6 +40,7 @@ try:
 except OSError as error:
     assert error.errno == errno.ENOSPC
 """
+FILLS_THE_REST = FILL.replace('results / "fill"', 'results.parents[1] / "full"')
 
 
 class Small:
@@ -157,10 +158,36 @@ def test_a_train_that_fills_the_disk_and_fails(small: Small) -> None:
     assert snapshot(small.root) == before
 
 
+def test_a_failed_train_that_has_filled_the_disk_outside_of_its_results(small: Small) -> None:
+    """`kept` and what it is restored to do not fit beside that, and somebody has to know."""
+    opt = small.second_stop(f"(results / 'large').unlink()\n{FILLS_THE_REST}sys.exit(3)", 3 * MIB)
+    before = snapshot(opt)
+
+    done = visit(small.root, env=small.env)
+
+    assert (done.status, done.code) == (74, "disk-full"), done.stderr
+    assert (done.facts["retry"], done.facts["state"]) == ("yes", "unfinished")
+    [failed] = [line for line in done.lines if "[train-failed]" in line]
+    [full] = [line for line in done.lines if "[disk-full]" in line]
+    assert "ended with status 3" in failed
+    assert done.lines.index(failed) < done.lines.index(full)
+    needs = re.search(r"at least (\d+) bytes are missing", full)
+    assert needs
+    again = pht("undo", root=small.root)
+    assert_explained(again, 74, "disk-full")
+    assert needs[0] in again.stderr
+
+    full_file = small.root / "full"
+    os.truncate(full_file, full_file.stat().st_size - int(needs[1]) - 4 * PAGE)
+    done = pht("undo", root=small.root)
+
+    assert (done.status, done.facts["state"]) == (0, "unchanged"), done.stderr
+    assert snapshot(opt) == before
+
+
 # --- no room to seal -----------------------------------------------------------------------------
 
 LEAVES_4_MIB = f"(results / 'new').write_bytes(bytes({4 * MIB}))"
-FILLS_THE_REST = FILL.replace('results / "fill"', 'results.parents[1] / "full"')
 
 
 def missing(done: Done) -> int:
