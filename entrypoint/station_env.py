@@ -14,9 +14,9 @@ from entrypoint.errors import SettingsError
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _FREE_TEXT = frozenset({"STATION_ID", "TRAIN_DATA_PATH"})
-"""What may hold a `#` behind a blank, as an id of one's own choice does."""
+"""Settings that may hold a `#` behind a blank, such as an id of one's own choice."""
 _HEX = frozenset({"RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY"})
-"""Where blanks do not count."""
+"""Settings in which blanks do not count."""
 
 
 def parse(path: Path, data: bytes) -> dict[str, str]:

@@ -559,7 +559,8 @@ class Steps(KeylessSteps):
                 path, uid, gid = lost
                 self._report.warning(
                     f"{path} belongs to {uid}:{gid}, but {this_user()} may not give files to "
-                    "this owner here: what takes its place will have another one"
+                    "this owner here: what takes its place will have another one; if that matters, "
+                    "give the container the right to (--cap-add CHOWN)"
                 )
                 return
 

@@ -12,7 +12,7 @@ _NOT_FOUND = 127
 """The status of a shell that has not found a command of its script."""
 
 _SIGNAL = 128
-"""What a shell adds to the signal that has ended its command, to make a status of it."""
+"""The exit status of a shell whose command was ended by a signal is this and the signal."""
 
 _MORE_MEMORY = (
     "make a new container with a larger --memory (docker inspect says OOMKilled of the old one)"

@@ -1,4 +1,4 @@
-"""Whether sealing fits on the disk, asked while the old state can still come back."""
+"""Checks that sealing fits on the disk, while the old state can still come back."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ SealedBytes = Callable[[int], int]
 
 
 class Room(NamedTuple):
-    """What a tree takes on its disk.
+    """The disk space of a tree.
 
     Attributes:
         now: as the train has left it, in bytes.
@@ -108,7 +108,7 @@ def room_to_seal(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Room:
 
 
 class _Batch:
-    """What a batch of `seal` takes on the disk, in bytes.
+    """The disk space of one batch of `seal`, in bytes.
 
     Attributes:
         before: its files, as the train has left them.

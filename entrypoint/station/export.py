@@ -24,10 +24,10 @@ from entrypoint.train_config import read
 from entrypoint.tree import Entry, Kind, walk
 
 _ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
-"""Where Docker and Podman keep the volumes that nobody has named, as those of an image's VOLUME."""
+"""The place of an anonymous volume of Docker or Podman, as of an image's VOLUME."""
 
 _SYSTEM_FOLDER = re.compile(r"/(etc|usr|bin|sbin|lib[^/]*|run|dev|proc|sys)/")
-"""Where gVisor, which does not tell the root of a mount, could hide a VOLUME that does harm."""
+"""Folders in which an image's VOLUME could do harm; gVisor does not tell the root of a mount."""
 
 
 def export(paths: Paths, output: Path, *, in_container: bool) -> None:
