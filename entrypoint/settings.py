@@ -16,7 +16,7 @@ from entrypoint.container_options import LOADING_CODE
 from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
-from entrypoint.linux.mounts import is_mount_point, is_mounted_twice, mount_of
+from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.model import Paths, Record
 from entrypoint.path_settings import described, distinct, looks_like_address
@@ -264,10 +264,10 @@ def _station_folder(paths: Paths, *, in_container: bool) -> dict[str, str]:
             f"{folder} is not a read-only mount, so the image could have filled it",
             hint="mount the station folder with -v /etc/pht:/run/pht:ro",
         )
-    if in_container and is_mounted_twice(folder):
+    if in_container and hides_another(folder):
         raise SettingsError(
             "setting-twice",
-            f"more than one mount lies at {folder}, so another one may hide the station folder",
+            f"more than one folder is mounted at {folder}: another one may hide the station folder",
             hint="mount only the station folder there; if you did, a link in the image leads "
             "another mount there: do not use this image",
         )

@@ -14,7 +14,8 @@ from entrypoint.model import Record
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _LINE = re.compile(
-    r"(?P<id>[0-9]{1,19}) (?P<parent>[0-9]{1,19}) [^ ]+ (?P<root>[^ ]+) (?P<point>[^ ]+) "
+    r"(?P<id>[0-9]{1,19}) (?P<parent>[0-9]{1,19}) (?P<device>[^ ]+) (?P<root>[^ ]+) "
+    r"(?P<point>[^ ]+) "
     r"(?P<own>[^ ]+) (?:[^ ]* )*?- (?P<fs_type>[^ ]+) [^ ]* (?P<of_fs>[^ ]*)"
 )
 
@@ -25,6 +26,7 @@ class Mount(Record):
     Attributes:
         id: what the kernel calls it while it exists.
         parent: the id of the mount that it is mounted on.
+        device: of the file system, as `major:minor`.
         root: the path within the file system that is mounted; gVisor always says `/`.
         point: the real path where it is mounted, a folder or a file.
         fs_type: for example `overlay`, `ext4`, `tmpfs`.
@@ -34,6 +36,7 @@ class Mount(Record):
 
     id: int
     parent: int
+    device: str
     root: str
     point: Path
     fs_type: str
@@ -83,14 +86,16 @@ def is_mount_point(path: Path) -> bool:
     return mount is not None and mount.point == real
 
 
-def is_mounted_twice(path: Path) -> bool:
-    """Return whether more than one mount lies where `path` leads to, the uppermost hiding others.
+def hides_another(path: Path) -> bool:
+    """Return whether different folders are mounted where `path` leads to, the uppermost visible.
+
+    The same one twice is none: some engines mount everything once more while `docker cp` copies.
 
     Raises:
         OSError: nothing is there.
     """
     real = path.resolve(strict=True)
-    return [mount.point for mount in _mounts()].count(real) > 1
+    return len({(mount.device, mount.root) for mount in _mounts() if mount.point == real}) > 1
 
 
 def mounts_below(path: Path) -> list[Path]:
@@ -135,6 +140,7 @@ def _mount(line: str) -> Mount:
     return Mount(
         id=int(fields["id"]),
         parent=int(fields["parent"]),
+        device=fields["device"],
         root=_unescape(fields["root"]),
         point=Path(_unescape(fields["point"])),
         fs_type=_unescape(fields["fs_type"]),

@@ -71,7 +71,7 @@ def test_a_link_that_leads_another_mount_over_the_station_folder_is_refused(
     done = Container.create(engine, image, arrived(tmp_path, COUNTS), mounts).run()
 
     assert_explained(done, 78, "setting-twice")
-    assert "pht: error: more than one mount lies at /run/pht" in done.stderr
+    assert "pht: error: more than one folder is mounted at /run/pht" in done.stderr
     assert done.facts["state"] == "unchanged"
 
 
