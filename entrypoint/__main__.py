@@ -34,7 +34,7 @@ if not __package__:
         signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
     )
 
-from entrypoint.cli import main  # noqa: E402 - it finds the environment as set above
+from entrypoint.cli.main import main  # noqa: E402 - it finds the environment as set above
 
 
 def start() -> None:

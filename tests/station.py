@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from entrypoint import cli
+from entrypoint.cli import main
 from tests import reference, reference_route
 from tests.reference import STATIONS, Config
 
@@ -167,7 +167,7 @@ def in_process(command: str, root: Path) -> Done:
     out, err = io.StringIO(), io.StringIO()
     environment = patch.dict(os.environ, {"PATH": os.environ["PATH"]}, clear=True)
     with environment, redirect_stdout(out), redirect_stderr(err):
-        status = cli.main([command, "--root", str(root)])
+        status = main.main([command, "--root", str(root)])
     return Done(status, out.getvalue().encode(), err.getvalue())
 
 

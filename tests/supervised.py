@@ -14,8 +14,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from entrypoint.errors import SystemFailure
-from entrypoint.linux import child
-from entrypoint.linux.stop import STOP_SIGNALS, Stopped, StopRequest
+from entrypoint.process import child
+from entrypoint.process.stop import STOP_SIGNALS, Stopped, StopRequest
 
 MARK = "PHT_TEST_MARK"
 """A variable of the train's environment by which all its descendants are found."""

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from entrypoint.author.runner import Ended, data_path, read_log, wait
-from entrypoint.container_options import OPTIONS
 from entrypoint.errors import MissingInput, SystemFailure
 from entrypoint.model import Paths
+from entrypoint.settings.container_options import OPTIONS
 
 
 def check_image(image: str) -> None:

@@ -18,12 +18,12 @@ from entrypoint.crypto.keys import (
     read_public_key,
 )
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
+from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.limits import CONFIG_PROBLEMS, SESSION_ID_BYTES
 from entrypoint.model import COMPARED_WITH_MASTER, QUERY, Paths
 from entrypoint.protocol.verify import check_room, verify
 from entrypoint.report import Report, show, table
 from entrypoint.train_config import Draft, TrainConfig, encode, immutable_files, new_train, read
-from entrypoint.tree import Entry, Kind, walk
 
 LEFT_OUT = frozenset(
     {".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}

@@ -5,19 +5,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from entrypoint import archive
 from entrypoint.author import private_keys
 from entrypoint.author.output import new_folder, private_folder
-from entrypoint.config_file import read_bytes, refuse_links
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, open_envelope, same_key
 from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
+from entrypoint.files.tar_reader import unpack
+from entrypoint.files.tree import Kind, walk
 from entrypoint.model import Paths
 from entrypoint.protocol.decrypt import Target, decrypt
+from entrypoint.protocol.stages import OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import Report, show, table
-from entrypoint.stages import OpenedTrain, VerifiedTrain
 from entrypoint.train_config import ResultsUnverified, TrainConfig, not_on_route, read
-from entrypoint.tree import Kind, walk
+from entrypoint.train_config.file import read_bytes, refuse_links
 
 
 class _Exported(Paths):
@@ -134,7 +134,7 @@ def _opened(source: Path, output: Path) -> Iterator[Paths]:
         with private_folder(output) as folder:
             unpacked = folder / "train"  # the archive may set the mode of what it fills
             unpacked.mkdir()
-            archive.unpack(source, unpacked)
+            unpack(source, unpacked)
             yield _paths(unpacked)
     else:
         raise _missing(f"there is no file or folder {source}")

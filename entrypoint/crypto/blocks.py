@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from entrypoint.crypto.cipher import Stream
-from entrypoint.passing import Piece
+from entrypoint.files.page_cache import Piece
 
 BLOCK_BYTES = 16
 

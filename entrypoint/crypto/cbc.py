@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
 from entrypoint.crypto.cipher import InvalidCiphertext, Stream
-from entrypoint.passing import Piece
+from entrypoint.files.page_cache import Piece
 
 HEAD_BYTES = 16
 """How much of an encrypted file `peek_iv` needs, in bytes."""

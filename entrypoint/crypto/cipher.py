@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from entrypoint.files.page_cache import Piece
 from entrypoint.model import Record
-from entrypoint.passing import Piece
 
 IV_BYTES = 16
 """Length of every IV, in bytes."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA512, Hash
 
-from entrypoint import passing
+from entrypoint.files import page_cache
 from entrypoint.limits import CHUNK_BYTES
 
 
@@ -65,4 +65,4 @@ def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
 def chunks(path: Path) -> Iterator[bytes]:
     """Yield the contents of a file piece by piece."""
     with path.open("rb", buffering=0) as file:
-        yield from passing.chunks(file, CHUNK_BYTES)
+        yield from page_cache.chunks(file, CHUNK_BYTES)

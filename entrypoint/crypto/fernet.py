@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
 from entrypoint.crypto.cipher import InvalidCiphertext, Stream
-from entrypoint.passing import Piece
+from entrypoint.files.page_cache import Piece
 
 HEAD_BYTES = 36
 """How much of a token `peek_iv` needs, in bytes (characters)."""

@@ -5,69 +5,25 @@ import errno
 import os
 import stat
 from collections.abc import Iterable
-from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 
-from entrypoint.errors import MissingInput
-from entrypoint.limits import DATA_ENTRIES
-from entrypoint.linux.user import host_uid, selinux_hint, this_user
-from entrypoint.path_settings import can_be_shown, described
-from entrypoint.tree import Entry, Kind, is_small, walk
+from entrypoint.files.tree import Entry, Kind, is_small, walk
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _STATUS = Path("/proc/self/status")
 _CAP_FOWNER = 1 << 3
 _FOLDER = os.R_OK | os.W_OK | os.X_OK
 _NO_OWNER = 65534  # what stat(2) says of an owner without a number here
-_OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
 
 
-def check_readable(name: str) -> None:
-    """Check that this process's user can read a file, or list and enter a folder.
-
-    Args:
-        name: the path, as TRAIN_DATA_PATH gives it.
-
-    Raises:
-        MissingInput: it does not exist, or this user may not read it.
-    """
-    if not name:
-        raise MissingInput(
-            "data-missing",
-            "TRAIN_DATA_PATH is set, but empty",
-            hint="set it to the path of the data in the container, or leave it out",
-        )
-    data = Path(name)
+def may_read(path: Path) -> bool:
+    """Return whether this user may read a file, or list and enter a folder; raises OSError."""
     try:
-        readable = _may_read(data)
-    except OSError as error:
-        raise _nothing_there(name, (error.strerror or "").lower()) from None
-    if not readable:
-        raise MissingInput(
-            "data-unreadable",
-            f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read "
-            + described("TRAIN_DATA_PATH", name),
-            hint=f"on the host give uid {host_uid()} access to the data and the folders above it, "
-            f"for example with setfacl -R -m u:{host_uid()}:rX FOLDER{selinux_hint()}",
-        )
-
-
-def unreadable_in(data: Path) -> Path | None:
-    """Return the first entry of a folder that this process's user may not read, None without one.
-
-    No more than DATA_ENTRIES are looked at, and none whose name begins with a dot.
-    """
-    for path in _directly_in(data):
-        with suppress(OSError):  # a link to nowhere
-            if not _may_read(path):
-                return path
-    return None
-
-
-def is_empty_folder(path: Path) -> bool:
-    """Return whether a path, which this user may read, leads to a folder with nothing in it."""
-    return path.is_dir() and not any(path.iterdir())
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except PermissionError:
+        return False
+    # Asked, not tried: opening could wait for ever, as for the writer of a pipe.
+    return _may(path, os.R_OK | os.X_OK if is_folder else os.R_OK)
 
 
 def can_replace(path: Path) -> bool:
@@ -146,23 +102,6 @@ def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path
     return None
 
 
-def _nothing_there(name: str, why: str) -> MissingInput:
-    """Return the refusal of data that are not there."""
-    if not can_be_shown(name):
-        return MissingInput(
-            "data-missing",
-            "TRAIN_DATA_PATH leads to nothing; it is not shown, since it is not plainly a path "
-            "and may hold a password",
-            hint="mount the data and set it to their path in the container, which begins with /; "
-            "an address for the train goes into a variable of another name",
-        )
-    return MissingInput(
-        "data-missing",
-        f"TRAIN_DATA_PATH leads to nothing: {name}: {why}",
-        hint="mount the data at this path, or correct the path",
-    )
-
-
 def _is_guarded(folder: os.stat_result) -> bool:
     """Return whether files of others may not be replaced in a folder, as in /tmp (sticky bit)."""
     is_sticky = bool(folder.st_mode & stat.S_ISVTX)
@@ -180,16 +119,6 @@ def _needed(entry: Entry) -> int:
     if entry.kind is Kind.DIRECTORY:
         return _FOLDER
     return os.R_OK | os.W_OK if is_small(entry) else os.R_OK
-
-
-def _may_read(path: Path) -> bool:
-    """Return whether this user may read a file, or list and enter a folder; raises OSError."""
-    try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except PermissionError:
-        return False
-    # Asked, not tried: opening could wait for ever, as for the writer of a pipe.
-    return _may(path, os.R_OK | os.X_OK if is_folder else os.R_OK)
 
 
 def _may(path: str | Path, mode: int) -> bool:
@@ -215,11 +144,3 @@ def _may(path: str | Path, mode: int) -> bool:
 
 def _access(path: str | Path, mode: int) -> int:
     return int(_libc.access(os.fsencode(path), mode))
-
-
-def _directly_in(data: Path) -> list[Path]:
-    """Return what could be data directly in a folder, sorted; nothing if it is none."""
-    if not data.is_dir():
-        return []
-    found = sorted(islice(data.iterdir(), DATA_ENTRIES))
-    return [path for path in found if path.name[0] != "." and path.name != _OF_FILE_SYSTEM]

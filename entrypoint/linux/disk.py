@@ -7,7 +7,7 @@ import resource
 import sys
 from pathlib import Path
 
-from entrypoint.tree import Kind, walk
+from entrypoint.files.tree import Kind, walk
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from entrypoint.errors import IntegrityError
-from entrypoint.linux.start import find_program
 from entrypoint.model import Paths
-from entrypoint.stages import VerifiedTrain
+from entrypoint.process.start import find_program
+from entrypoint.protocol.stages import VerifiedTrain
 
 # Options that neither run something else nor change where code is loaded from.
 _INTERPRETERS = (

@@ -13,19 +13,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
-from entrypoint import passing, relay
 from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
 from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.mac import is_same
 from entrypoint.errors import RouteError
-from entrypoint.kept import KeptWriter
-from entrypoint.limits import CHUNK_BYTES, CONFIG_PROBLEMS, SEALED_CHUNK_BYTES
-from entrypoint.model import Record
-from entrypoint.pack import PackWriter, apply
-from entrypoint.relay import Handed
-from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
-from entrypoint.tree import (
+from entrypoint.files import page_cache, two_processes
+from entrypoint.files.pack import PackWriter, apply
+from entrypoint.files.tree import (
     Entry,
     Kind,
     check_entry,
@@ -34,6 +28,12 @@ from entrypoint.tree import (
     make_like,
     walk,
 )
+from entrypoint.files.two_processes import Handed
+from entrypoint.limits import CHUNK_BYTES, CONFIG_PROBLEMS, SEALED_CHUNK_BYTES
+from entrypoint.model import Record
+from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
+from entrypoint.recovery.backup import KeptWriter
+from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
 
 _BLOCK_BYTES = 4096  # what a file takes beside its contents, on the disk or where it is kept
 
@@ -205,7 +205,7 @@ class _Run:
     def _keep_file(self, tree: Path, entry: Entry) -> None:
         if self._target and self._target.kept:
             with (tree / entry.path).open("rb", buffering=0) as source:
-                self._target.kept.add(entry, passing.chunks(source, CHUNK_BYTES))
+                self._target.kept.add(entry, page_cache.chunks(source, CHUNK_BYTES))
 
     def _decrypt_file(self, tree: Path, entry: Entry) -> int:
         with open(f"{tree}/{entry.path}", "rb", buffering=0) as source:
@@ -243,7 +243,7 @@ class _Run:
 
             read = _read(source, kept)
             handed = opened(read) if ahead else read
-            with relay.pulling(handed, stream.share, InvalidCiphertext) as received:
+            with two_processes.pulling(handed, stream.share, InvalidCiphertext) as received:
                 for piece, plaintext in received if ahead else opened(received):
                     self._proceed()
                     if kept:
@@ -261,24 +261,24 @@ class _Run:
             return
         with kept.adding(entry):
             kept.file.flush()  # another process writes what follows
-            passing.reserve(kept.file, entry.stat.st_size)
+            page_cache.reserve(kept.file, entry.stat.st_size)
             yield kept
 
     def _new_plain(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
             return nullcontext()
-        plain = passing.new(self._target.plain / entry.path, leaves=False)
-        passing.reserve(plain, entry.stat.st_size // 4 * 3)
+        plain = page_cache.new(self._target.plain / entry.path, leaves=False)
+        page_cache.reserve(plain, entry.stat.st_size // 4 * 3)
         return make_like(plain, entry.stat)
 
 
 def _read(source: IO[bytes], kept: KeptWriter | None) -> Iterator[Handed]:
     """Yield the contents of a file, which are then kept too, but not accounted for."""
-    chunks = passing.chunks(source, SEALED_CHUNK_BYTES)
+    chunks = page_cache.chunks(source, SEALED_CHUNK_BYTES)
     if kept is None:
         yield from map(Handed, chunks)
         return
-    behind = passing.Behind(source)  # it will be replaced
+    behind = page_cache.Behind(source)  # it will be replaced
     for chunk in chunks:
         kept.file.write(chunk)
         yield Handed(chunk)

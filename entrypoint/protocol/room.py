@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from entrypoint.batch import BatchSize
 from entrypoint.errors import MalformedTrain, StorageError
+from entrypoint.files.pack import record_bytes
+from entrypoint.files.tree import Entry, Kind, allocated_bytes, is_small, walk
 from entrypoint.limits import SEAL_BATCH_BYTES
 from entrypoint.linux.disk import free_bytes, free_files, longest_file, total_bytes
-from entrypoint.pack import record_bytes
-from entrypoint.tree import Entry, Kind, allocated_bytes, is_small, walk
-from entrypoint.work import WorkFolder
+from entrypoint.protocol.batch import BatchSize
+from entrypoint.recovery.work_folder import WorkFolder
 
 _BLOCK_BYTES = 4096  # in which file systems allocate, mostly
 _COMMIT_BYTES = 64 * 1024  # the user's envelope, and what a stop adds to the configuration

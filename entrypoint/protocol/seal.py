@@ -18,25 +18,16 @@ from typing import IO, Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from entrypoint import passing, relay
-from entrypoint.batch import BatchSize
 from entrypoint.crypto.cipher import IV_BYTES, InvalidCiphertext, through
 from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.keys import PrivateKey, wrap
 from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
-from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
-from entrypoint.linux.access import irreplaceable
-from entrypoint.linux.disk import flush
-from entrypoint.linux.remove import remove
-from entrypoint.model import Record, Visit
-from entrypoint.pack import PackWriter, apply
-from entrypoint.passing import Piece
-from entrypoint.relay import Handed
-from entrypoint.stages import Contents, SealedTrain
-from entrypoint.train_config import Seal, TrainConfig, encode
-from entrypoint.tree import (
+from entrypoint.files import page_cache, two_processes
+from entrypoint.files.pack import PackWriter, apply
+from entrypoint.files.page_cache import Piece
+from entrypoint.files.tree import (
     Entry,
     Kind,
     check_entry,
@@ -45,7 +36,16 @@ from entrypoint.tree import (
     make_like,
     walk,
 )
-from entrypoint.work import WorkFolder
+from entrypoint.files.two_processes import Handed
+from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
+from entrypoint.linux.access import irreplaceable
+from entrypoint.linux.disk import flush
+from entrypoint.linux.remove import remove
+from entrypoint.model import Record, Visit
+from entrypoint.protocol.batch import BatchSize
+from entrypoint.protocol.stages import Contents, SealedTrain
+from entrypoint.recovery.work_folder import WorkFolder
+from entrypoint.train_config import Seal, TrainConfig, encode
 
 _IV_CONTEXT = b"pht files, IV by path, version 1"
 
@@ -178,7 +178,7 @@ class _Sealing:
 
     def _seal_large(self, source: FileIO, entry: Entry) -> int:
         iv = self._iv(entry)
-        head = next(passing.chunks(source, self._cipher.head_bytes), b"")
+        head = next(page_cache.chunks(source, self._cipher.head_bytes), b"")
         source.seek(0)
         if self._is_sealed(head, iv):
             return self._hash_sealed(self._chunks(source), entry.path)
@@ -193,7 +193,7 @@ class _Sealing:
         return self._cipher.peek_iv(head[: self._cipher.head_bytes]) == iv
 
     def _chunks(self, source: IO[bytes]) -> Iterator[bytes]:
-        for chunk in passing.chunks(source, CHUNK_BYTES):
+        for chunk in page_cache.chunks(source, CHUNK_BYTES):
             self._proceed()
             yield chunk
 
@@ -202,15 +202,15 @@ class _Sealing:
         first, second = self._cipher.encryptor(self._key, iv)
 
         def write(pieces: Iterable[Handed]) -> None:
-            behind = passing.Behind(source)
+            behind = page_cache.Behind(source)
             for piece, shared in pieces:
                 target.write(second.update(piece, shared))
                 behind.passed(len(piece))
             target.write(second.finalize())
             target.flush()
 
-        with relay.pushing(write, second.share) as sender:
-            for piece in passing.pieces(source, CHUNK_BYTES, sender.room):
+        with two_processes.pushing(write, second.share) as sender:
+            for piece in page_cache.pieces(source, CHUNK_BYTES, sender.room):
                 self._proceed()
                 size += self._hash(piece)
                 sender.send(Handed(first.update(piece)))
@@ -281,8 +281,8 @@ class _Batch:
         """Give a new file, with the mode and owner of the one that it will replace."""
         self._make_room(entry.stat.st_size)
         temporary = self._folder / f"{self._number}.{len(self._files)}"
-        with make_like(passing.new(temporary, leaves=True), entry.stat) as file:
-            passing.reserve(file, entry.stat.st_size)
+        with make_like(page_cache.new(temporary, leaves=True), entry.stat) as file:
+            page_cache.reserve(file, entry.stat.st_size)
             yield file
             os.fsync(file.fileno())  # what could not be written, syncfs may tell somebody else
         self._files.append((temporary, entry.path))

@@ -13,16 +13,16 @@ from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.keys import PublicKey, same_key
 from entrypoint.crypto.mac import is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
+from entrypoint.files.tree import Kind, walk
 from entrypoint.limits import CONFIG_BYTES, CONFIG_PROBLEMS
 from entrypoint.model import QUERY
-from entrypoint.stages import VerifiedTrain
+from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.train_config import (
     ResultsUnverified,
     TrainConfig,
     immutable_files,
     not_on_route,
 )
-from entrypoint.tree import Kind, walk
 
 _LINK_BYTES = 400  # what a stop adds beside its envelope and its signature
 

@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from entrypoint import archive
-from entrypoint.config_file import read_config, refuse_links
 from entrypoint.errors import MissingInput, SettingsError, StorageError
+from entrypoint.files.tar_writer import TarWriter, member
+from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.linux.disk import flush_folder
 from entrypoint.linux.mounts import mount_of
 from entrypoint.linux.user import this_user
 from entrypoint.model import WORK_NAME, Paths
 from entrypoint.train_config import read
-from entrypoint.tree import Entry, Kind, walk
+from entrypoint.train_config.file import read_config, refuse_links
 
 _ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
 """The place of an anonymous volume of Docker or Podman, as of an image's VOLUME."""
@@ -52,7 +52,7 @@ def export(paths: Paths, output: Path, *, in_container: bool) -> None:
 def is_export_of(paths: Paths, output: Path) -> bool:
     """Return whether `output` begins with the train's configuration, as its export does."""
     beginning = io.BytesIO()
-    _add_path(archive.Writer(beginning), paths.config)
+    _add_path(TarWriter(beginning), paths.config)
     expected = beginning.getvalue()
     try:
         if not output.is_file():
@@ -270,7 +270,7 @@ def write(paths: Paths, file: IO[bytes]) -> None:
     """
     read(read_config(paths))
     refuse_links(paths.user_key)
-    tar = archive.Writer(file)
+    tar = TarWriter(file)
     _add_path(tar, paths.config)
     for folder in (paths.results, paths.train):
         if folder.is_dir():
@@ -280,7 +280,7 @@ def write(paths: Paths, file: IO[bytes]) -> None:
     tar.close()
 
 
-def _add_folder(tar: archive.Writer, folder: Path) -> None:
+def _add_folder(tar: TarWriter, folder: Path) -> None:
     name = folder.name
     _add(tar, Entry("", Kind.DIRECTORY, folder.stat()), folder, name)
     for entry in walk(folder, leave_out=WORK_NAME):
@@ -289,12 +289,12 @@ def _add_folder(tar: archive.Writer, folder: Path) -> None:
         _add(tar, entry, folder / entry.path, f"{name}/{entry.path}")
 
 
-def _add_path(tar: archive.Writer, path: Path) -> None:
+def _add_path(tar: TarWriter, path: Path) -> None:
     _add(tar, Entry("", Kind.FILE, path.stat()), path, path.name)
 
 
-def _add(tar: archive.Writer, entry: Entry, path: Path, name: str) -> None:
-    info = archive.member(entry, name)
+def _add(tar: TarWriter, entry: Entry, path: Path, name: str) -> None:
+    info = member(entry, name)
     info.uid = info.gid = 0
     info.mtime = 0
     if entry.kind is Kind.FILE:

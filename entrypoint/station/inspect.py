@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from entrypoint.config_file import read_config
 from entrypoint.crypto.keys import fingerprint
 from entrypoint.errors import PhtError
 from entrypoint.model import Paths
 from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import table
 from entrypoint.train_config import TrainConfig, immutable_files, read
+from entrypoint.train_config.file import read_config
 
 
 def inspect(paths: Paths, *, as_json: bool) -> str:

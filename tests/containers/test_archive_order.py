@@ -6,7 +6,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from entrypoint.tree import Kind, walk
+from entrypoint.files.tree import Kind, walk
 from tests.containers.engine import Engine
 
 WRITE_RESULTS = """

@@ -28,7 +28,7 @@ SIGINT, SIGTERM = 2, 15
 @pytest.fixture(scope="module")
 def image(engine: Engine, base_image: str) -> str:
     """The tag of an image that holds what `tests.supervised` needs."""
-    sources = [*REPOSITORY.glob("entrypoint/*.py"), *REPOSITORY.glob("entrypoint/linux/*.py")]
+    sources = [*REPOSITORY.glob("entrypoint/*.py"), *REPOSITORY.glob("entrypoint/process/*.py")]
     sources += [REPOSITORY / "tests/__init__.py", REPOSITORY / "tests/supervised.py"]
     files = {f"pht/{path.relative_to(REPOSITORY)}": path.read_bytes() for path in sources}
     compiled = 'RUN ["python3", "-c", "import tests.supervised"]'  # which not every base is

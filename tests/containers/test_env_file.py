@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from entrypoint.station_env import parse
+from entrypoint.settings.station_env import parse
 from tests.containers.engine import Engine
 
 FILE = """\

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 
 from entrypoint.limits import CONFIG_BYTES
-from entrypoint.state import VisitState
+from entrypoint.recovery.state import VisitState
 from tests import reference
 from tests.containers.engine import Engine
 from tests.containers.visitor import (
@@ -124,7 +124,7 @@ def half_way_of(station: str, key: str) -> LayOut:
 
 
 def half_way_of_an_older_version(root: Path) -> Path:
-    with patch("entrypoint.state._VERSION", 1):
+    with patch("entrypoint.recovery.state._VERSION", 1):
         return half_way(root)
 
 

@@ -16,7 +16,7 @@ def desk(tmp_path: Path) -> Path:
     command = bin_ / "pht"
     command.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "from entrypoint.cli import main\nsys.exit(main())\n"
+        "from entrypoint.cli.main import main\nsys.exit(main())\n"
     )
     command.chmod(0o755)
     (tmp_path / "desk").mkdir()

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint import errors, options, settings
+from entrypoint import errors
+from entrypoint.cli import options
+from entrypoint.settings import settings
 from tests.layers.test_refusals import refusals
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import pytest
 
-from entrypoint import cli
+from entrypoint.cli import main
 from tests import reference, reference_route
 from tests.faults.strace import Call
 from tests.reference import ResultFile
@@ -168,7 +168,7 @@ class SecondStop:
     def ask(self, *command: str) -> int:
         """Return the exit status of a command that only reads; called here, to save its start."""
         with patch.dict(os.environ, self.environment, clear=True):
-            return cli.main([command[0], "--root", str(self.root), *command[1:]])
+            return main.main([command[0], "--root", str(self.root), *command[1:]])
 
     def _require_refusal_by_every_reader(self) -> None:
         assert self.ask("check") == 76

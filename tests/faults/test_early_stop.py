@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.linux.stop import STOP_SIGNALS
+from entrypoint.process.stop import STOP_SIGNALS
 from tests.bench.trains import Runner
 from tests.faults.second_stop import COMMAND, SecondStop
 from tests.faults.strace import Strace

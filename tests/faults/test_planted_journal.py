@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from entrypoint.crypto.keys import PrivateKey, journal_key, wrap
 from entrypoint.model import Paths
-from entrypoint.state import Attributes, Journal, Phase, VisitState
+from entrypoint.recovery.state import Attributes, Journal, Phase, VisitState
 from tests import reference
 from tests.faults.second_stop import COMMAND, FIRST, SECOND, SecondStop
 from tests.station import snapshot

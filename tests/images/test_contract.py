@@ -154,7 +154,7 @@ def test_modules_are_read_from_one_file(engine: Engine, master: Master) -> None:
     # What is read before that file can be found.
     runner = {("entrypoint/", "__init__"), ("entrypoint/", "bytecode")}
     assert {file for file in files if file[0] != "encodings/"} == runner
-    for name in ("entrypoint.cli", "cryptography", "json", "typing"):
+    for name in ("entrypoint.cli.main", "cryptography", "json", "typing"):
         assert f"import '{name}' # <entrypoint.bytecode._Finder" in said
     assert not re.findall(r"^import '(tarfile|shutil|subprocess)'", said, re.M)
 

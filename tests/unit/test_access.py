@@ -10,13 +10,13 @@ import pytest
 
 from entrypoint.errors import MissingInput
 from entrypoint.limits import DATA_ENTRIES
-from entrypoint.linux.access import check_readable
+from entrypoint.visit.data import check_readable
 from tests.station import REPOSITORY
 
 ASKS = """
 import sys
 from pathlib import Path
-from entrypoint.linux.access import unreadable_in
+from entrypoint.visit.data import unreadable_in
 print(unreadable_in(Path(sys.argv[1])) or "")
 """
 

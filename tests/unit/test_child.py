@@ -340,8 +340,8 @@ def test_a_signal_that_was_ignored_from_the_start_stays_ignored(start: Starter) 
 def test_a_stop_just_before_the_start_is_not_lost(tmp_path: Path) -> None:
     code = f"""
 import os, signal
-from entrypoint.linux import child
-from entrypoint.linux.stop import StopRequest, Stopped
+from entrypoint.process import child
+from entrypoint.process.stop import StopRequest, Stopped
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 with StopRequest() as stop:
     os.kill(os.getpid(), signal.SIGTERM)
@@ -358,8 +358,9 @@ with StopRequest() as stop:
 def test_what_fails_before_the_command_is_not_its_fault(tmp_path: Path) -> None:
     code = f"""
 from entrypoint.errors import SystemFailure
-from entrypoint.linux import child, start
-from entrypoint.linux.stop import StopRequest
+from entrypoint.process import child
+from entrypoint.process import start
+from entrypoint.process.stop import StopRequest
 
 def refuse(option, value):
     assert option == start.PR_SET_PDEATHSIG
@@ -463,7 +464,7 @@ def test_the_train_dies_with_a_runner_that_is_killed(start: Starter) -> None:
 def test_the_train_dies_with_a_runner_that_was_killed_before_it_could_ask_for_that() -> None:
     code = """
 import os, signal
-from entrypoint.linux import start
+from entrypoint.process import start
 gone = os.getppid()
 if os.fork() == 0:
     start._prepare(gone, ())
@@ -478,8 +479,8 @@ def test_children_that_are_not_the_trains_are_never_touched() -> None:
     code = """
 import subprocess
 from entrypoint.errors import SystemFailure
-from entrypoint.linux import child
-from entrypoint.linux.stop import StopRequest
+from entrypoint.process import child
+from entrypoint.process.stop import StopRequest
 with StopRequest() as stop, subprocess.Popen(["sleep", "600"]) as other:
     try:
         child.run(["true"], env={"PATH": "/usr/bin:/bin"}, timeout=None, stop=stop)
@@ -495,8 +496,8 @@ def test_a_kernel_that_lists_no_children_is_refused_before_the_train_starts() ->
     code = """
 from pathlib import Path
 from entrypoint.errors import SystemFailure
-from entrypoint.linux import child
-from entrypoint.linux.stop import StopRequest
+from entrypoint.process import child
+from entrypoint.process.stop import StopRequest
 child._CHILDREN = Path("/proc/no-such-file")
 with StopRequest() as stop:
     try:
@@ -588,7 +589,8 @@ def test_job_control_stops_and_continues_runner_and_train(
 
 PREPARES = """
 import os, signal
-from entrypoint.linux import child, start
+from entrypoint.process import child
+from entrypoint.process import start
 
 number = signal.SIGUSR1
 signal.signal(number, lambda *_: None)

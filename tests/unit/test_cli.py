@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint import __version__, cli
-from entrypoint.cli import network_of
+from entrypoint import __version__
+from entrypoint.cli import main
+from entrypoint.cli.main import network_of
 from tests import reference
 from tests.station import (
     REPOSITORY,
@@ -48,7 +49,7 @@ def test_a_bug_is_told_without_its_message_and_without_a_traceback(
 ) -> None:
     monkeypatch.setattr("entrypoint.station.inspect.inspect", fail)
 
-    assert cli.main(["inspect", "--root", str(root)]) == 70
+    assert main.main(["inspect", "--root", str(root)]) == 70
 
     out, said = capsys.readouterr()
     error, hint, status = said.splitlines()
@@ -62,7 +63,7 @@ def test_a_bug_is_told_without_its_message_and_without_a_traceback(
 
 @pytest.mark.parametrize(
     ("place", "stage"),
-    [("entrypoint.steps.verify", "verify"), ("entrypoint.steps.publish", "decrypt")],
+    [("entrypoint.visit.steps.verify", "verify"), ("entrypoint.visit.steps.publish", "decrypt")],
 )
 def test_a_bug_in_a_visit_puts_the_old_state_back_and_says_where_it_was(
     place: str,
@@ -74,7 +75,7 @@ def test_a_bug_in_a_visit_puts_the_old_state_back_and_says_where_it_was(
     before = snapshot(root)
     monkeypatch.setattr(place, fail)
 
-    assert cli.main(["pre-run", "--root", str(root)]) == 70
+    assert main.main(["pre-run", "--root", str(root)]) == 70
 
     status = capsys.readouterr().err.splitlines()[-1]
     assert f" stage={stage} " in status
@@ -85,15 +86,15 @@ def test_a_bug_in_a_visit_puts_the_old_state_back_and_says_where_it_was(
 def test_a_bug_once_the_train_has_succeeded_leaves_its_results(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["pre-run", "--root", str(root)]) == 0
+    assert main.main(["pre-run", "--root", str(root)]) == 0
     with monkeypatch.context() as broken:
         broken.setattr("entrypoint.protocol.seal.sign_pss", fail)
-        assert cli.main(["post-run", "--root", str(root)]) == 70
+        assert main.main(["post-run", "--root", str(root)]) == 70
     status = capsys.readouterr().err.splitlines()[-1]
     assert " stage=seal " in status
     assert " state=unfinished " in status
 
-    assert cli.main(["post-run", "--root", str(root)]) == 0
+    assert main.main(["post-run", "--root", str(root)]) == 0
     key = reference.vector_key("user", private=True)
     assert reference.decrypt_results(root / "opt", key)
 
@@ -106,7 +107,7 @@ def test_a_failed_system_call_is_told_as_such(
 
     monkeypatch.setattr("entrypoint.station.inspect.inspect", broken)
 
-    assert cli.main(["inspect", "--root", str(root)]) == 74
+    assert main.main(["inspect", "--root", str(root)]) == 74
 
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "pht: error: input/output error: /opt/some-file [storage-failed]"
@@ -121,7 +122,7 @@ def test_an_interrupted_command_is_quiet(
 
     monkeypatch.setattr("entrypoint.station.inspect.inspect", interrupted)
 
-    assert cli.main(["inspect", "--root", str(root)]) == 130
+    assert main.main(["inspect", "--root", str(root)]) == 130
     assert capsys.readouterr() == ("", "")
 
 
@@ -145,7 +146,7 @@ def test_every_command_of_the_desk_is_interrupted_by_what_ends_a_program(
     monkeypatch.setattr(f"entrypoint.author.{module}.{module}", be_interrupted)
     before = signal.signal(number, lambda *_: None)  # else, taken by nobody, it ends the tester
     try:
-        assert cli.main([name, *AT_THE_DESK[name]]) == 130
+        assert main.main([name, *AT_THE_DESK[name]]) == 130
     finally:
         signal.signal(number, before)
 

@@ -10,7 +10,7 @@ import pytest
 from entrypoint.errors import IntegrityError
 from entrypoint.model import Paths
 from entrypoint.protocol.command import resolve
-from entrypoint.stages import VerifiedTrain
+from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.train_config import read
 from tests import reference
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint import container_rules, settings
+from entrypoint.cli import container_rules
 from entrypoint.errors import SettingsError
 from entrypoint.model import Paths
+from entrypoint.settings import settings
 from tests import reference
 from tests.station import assert_explained, pht
 

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat
 
-from entrypoint import settings
 from entrypoint.author import private_keys
 from entrypoint.crypto.keys import load_public_key, read_public_key, same_key
 from entrypoint.errors import SettingsError
+from entrypoint.settings import settings
 from tests import reference
 
 PEM = reference.vector_key("station_1", private=True)

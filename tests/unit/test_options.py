@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from entrypoint import __version__
+from entrypoint.cli.options import help_text, parse
 from entrypoint.errors import UsageError
-from entrypoint.options import help_text, parse
 
 ROOT = Path("/somewhere")
 

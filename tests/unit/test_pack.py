@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrypoint.errors import IntegrityError
-from entrypoint.pack import PackWriter, apply
+from entrypoint.files.pack import PackWriter, apply
 
 
 def fill(folder: Path, *names: str) -> None:

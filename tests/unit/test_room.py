@@ -23,7 +23,7 @@ from unittest.mock import patch
 from entrypoint.linux.disk import free_bytes
 from entrypoint.protocol import room, seal
 from entrypoint.train_config import read
-from entrypoint.work import WorkFolder
+from entrypoint.recovery.work_folder import WorkFolder
 
 here = Path(sys.argv[1])
 config = read(Path({config!r}).read_bytes())

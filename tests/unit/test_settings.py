@@ -7,10 +7,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from entrypoint import settings
 from entrypoint.crypto.keys import load_public_key, same_key
 from entrypoint.errors import SettingsError
-from entrypoint.settings import Settings
+from entrypoint.settings import settings
+from entrypoint.settings.settings import Settings
 from tests import reference
 
 PEM = reference.vector_key("station_1", private=True)

@@ -13,7 +13,7 @@ if sys.platform != "linux":
 
 WAITS = """
 import os, signal, time
-from entrypoint.linux import signals
+from entrypoint.process import signals
 blocked = {signal.SIGUSR1, signal.SIGRTMAX}
 signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
 """

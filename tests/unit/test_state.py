@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput, SystemFailure
+from entrypoint.files.tree import Kind, walk
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
-from entrypoint.state import Attributes, Journal, KeptFile, Phase, VisitState, lock
-from entrypoint.tree import Kind, walk
-from entrypoint.work import WorkFolder
+from entrypoint.recovery.state import Attributes, Journal, KeptFile, Phase, VisitState, lock
+from entrypoint.recovery.work_folder import WorkFolder
 from tests.station import snapshot
 
 KEY = b"k" * 32
@@ -379,7 +379,7 @@ def require_forged(paths: Paths, key: bytes = KEY) -> None:
 def test_a_journal_of_another_version_is_left_to_that_version(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entrypoint.state._VERSION", 1)
+    monkeypatch.setattr("entrypoint.recovery.state._VERSION", 1)
     begin(paths)
     monkeypatch.undo()
     before = snapshot(paths.opt, times=True)
@@ -527,7 +527,7 @@ def test_a_link_in_the_place_of_a_part_of_the_train_is_refused(
 def test_only_one_process_at_a_time_visits_a_train(paths: Paths) -> None:
     other = (
         "import sys; from pathlib import Path; from entrypoint.model import Paths;"
-        "from entrypoint.state import lock\n"
+        "from entrypoint.recovery.state import lock\n"
         "with lock(Paths(Path(sys.argv[1]))): print('aboard', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

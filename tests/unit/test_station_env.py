@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoint import settings
 from entrypoint.errors import SettingsError
-from entrypoint.station_env import parse
+from entrypoint.settings import settings
+from entrypoint.settings.station_env import parse
 from tests import reference
 
 FILE = Path("station.env")

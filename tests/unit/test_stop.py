@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from entrypoint.linux.stop import STOP_SIGNALS, Stopped, StopRequest
+from entrypoint.process.stop import STOP_SIGNALS, Stopped, StopRequest
 
 
 @pytest.fixture(autouse=True)

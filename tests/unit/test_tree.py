@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrypoint.errors import MalformedTrain
+from entrypoint.files.tree import Entry, Kind, check_entry, make_like, walk
 from entrypoint.limits import FOLDER_PATH_BYTES
-from entrypoint.tree import Entry, Kind, check_entry, make_like, walk
 
 NAMES = st.text(alphabet="ab-.é", min_size=1, max_size=3).filter(lambda name: name.strip("."))
 TREES = st.sets(st.lists(NAMES, min_size=1, max_size=3).map(tuple), max_size=12)

@@ -14,9 +14,9 @@ from tests.station import REPOSITORY
 MAPPED = """
 import ctypes, os, sys
 from pathlib import Path
-from entrypoint import settings
+from entrypoint.settings import settings
 from entrypoint.errors import PhtError
-from entrypoint.linux.access import check_readable
+from entrypoint.visit.data import check_readable
 
 root, outside = Path(sys.argv[1]), sys.argv[2]
 told, tell = os.pipe()

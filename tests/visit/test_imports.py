@@ -41,7 +41,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 folder, output, *sys.argv[1:] = sys.argv[1:]
 sys.path.insert(0, folder)
-from entrypoint.cli import main
+from entrypoint.cli.main import main
 
 try:
     main()
@@ -101,7 +101,7 @@ LISTS_MODULES = """
 import json, sys
 folder, output, *sys.argv[1:] = sys.argv[1:]
 sys.path[:0] = [folder, *json.loads(sys.argv.pop(1))]
-from entrypoint.cli import main
+from entrypoint.cli.main import main
 
 try:
     main()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrypoint import archive
 from entrypoint.errors import MalformedTrain
+from entrypoint.files.tar_reader import unpack
 
 BLOCK = tarfile.BLOCKSIZE
 END = bytes(2 * BLOCK)
@@ -45,7 +45,7 @@ def refused(members: bytes, folder: Path) -> MalformedTrain:
     (folder / "some.tar").write_bytes(members + END)
     (folder / "back").mkdir()
     with pytest.raises(MalformedTrain) as caught:
-        archive.unpack(folder / "some.tar", folder / "back")
+        unpack(folder / "some.tar", folder / "back")
     assert caught.value.code == "archive-malformed"
     assert {path.name for path in folder.iterdir()} == {"some.tar", "back"}
     return caught.value
@@ -85,7 +85,7 @@ def test_owners_are_not_taken_from_an_archive(tmp_path: Path) -> None:
     (tmp_path / "some.tar").write_bytes(member + END)
     (tmp_path / "back").mkdir()
 
-    archive.unpack(tmp_path / "some.tar", tmp_path / "back")
+    unpack(tmp_path / "some.tar", tmp_path / "back")
 
     assert (tmp_path / "back" / "member").stat().st_uid == tmp_path.stat().st_uid
 
@@ -105,7 +105,7 @@ def test_a_mode_gives_no_rights_of_others_and_lets_the_owner_read(
     (tmp_path / "some.tar").write_bytes(header(kind=kind, mode=mode) + END)
     (tmp_path / "back").mkdir()
 
-    archive.unpack(tmp_path / "some.tar", tmp_path / "back")
+    unpack(tmp_path / "some.tar", tmp_path / "back")
 
     assert stat.S_IMODE((tmp_path / "back" / "member").stat().st_mode) == made
 
@@ -167,5 +167,5 @@ def test_any_archive_is_unpacked_or_refused_as_malformed(data: bytes) -> None:
         (folder / "some.tar").write_bytes(data)
         (folder / "back").mkdir()
         with suppress(MalformedTrain):
-            archive.unpack(folder / "some.tar", folder / "back")
+            unpack(folder / "some.tar", folder / "back")
         assert {path.name for path in folder.iterdir()} == {"some.tar", "back"}

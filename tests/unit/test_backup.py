@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from entrypoint import kept
 from entrypoint.crypto.mac import is_authentic
-from entrypoint.tree import Entry, Kind, walk
+from entrypoint.files.tree import Entry, Kind, walk
+from entrypoint.recovery import backup
 from tests.other_user import unprivileged
 from tests.station import snapshot
 
@@ -19,7 +19,7 @@ KEY = b"k" * 32
 
 def keep(folder: Path, file: io.BytesIO) -> bytes:
     """Keep a folder, itself included, and return the tag."""
-    writer = kept.KeptWriter(file, KEY)
+    writer = backup.KeptWriter(file, KEY)
     writer.add(Entry(".", Kind.DIRECTORY, folder.stat()))
     for entry in walk(folder):
         is_file = entry.kind is Kind.FILE
@@ -31,7 +31,7 @@ def restored(file: io.BytesIO, tmp_path: Path) -> Path:
     """Return a folder that was empty, filled from what was kept."""
     (tmp_path / "back").mkdir()
     file.seek(0)
-    kept.restore(file, tmp_path / "back")
+    backup.restore(file, tmp_path / "back")
     return tmp_path / "back"
 
 
@@ -48,7 +48,7 @@ def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
 
 
 def test_of_a_folder_that_was_not_there_nothing_is_kept(tmp_path: Path) -> None:
-    assert not kept.restore(io.BytesIO(), tmp_path)
+    assert not backup.restore(io.BytesIO(), tmp_path)
 
 
 def test_folders_lose_their_rights_after_those_in_them() -> None:
@@ -63,7 +63,7 @@ def test_folders_lose_their_rights_after_those_in_them() -> None:
         kept_now = file.getvalue().replace(line % 0o40700, line % 0o40600)
         Path(shared).chmod(0o755)
         with unprivileged(back):
-            assert kept.restore(io.BytesIO(kept_now), back)
+            assert backup.restore(io.BytesIO(kept_now), back)
         assert stat.S_IMODE((back / "locked").stat().st_mode) == 0o600
         (back / "locked").chmod(0o700)
         assert (back / "locked" / "inner").is_dir()
@@ -73,7 +73,7 @@ def test_contents_may_be_written_by_somebody_else(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"0123456789")
     [entry] = walk(tmp_path)
     file = io.BytesIO()
-    writer = kept.KeptWriter(file, KEY)
+    writer = backup.KeptWriter(file, KEY)
 
     with writer.adding(entry):
         file.write(b"0123456789")
@@ -91,7 +91,7 @@ def test_a_file_whose_size_changes_while_it_is_read_is_an_error(
     (tmp_path / "changed").write_bytes(b"8 bytes.")
     [entry] = walk(tmp_path)
     with pytest.raises(OSError, match="size changed"):
-        kept.KeptWriter(io.BytesIO(), KEY).add(entry, [contents])
+        backup.KeptWriter(io.BytesIO(), KEY).add(entry, [contents])
 
 
 CHANGES: dict[str, Callable[[bytes], bytes]] = {

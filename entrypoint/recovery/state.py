@@ -14,18 +14,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from entrypoint.config_file import no_train, read_bytes, refuse_links
 from entrypoint.crypto.mac import hmac_sha256, is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
-from entrypoint.kept import KeptWriter
+from entrypoint.files.tree import set_attributes
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.remove import is_folder, remove
 from entrypoint.model import Paths
+from entrypoint.recovery.backup import KeptWriter
+from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.train_config import UNFINISHED
 from entrypoint.train_config.fields import parse_json
-from entrypoint.tree import set_attributes
-from entrypoint.work import WorkFolder
+from entrypoint.train_config.file import no_train, read_bytes, refuse_links
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VERSION = 3

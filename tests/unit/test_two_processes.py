@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entrypoint import relay
 from entrypoint.errors import SystemFailure
+from entrypoint.files import two_processes
+from entrypoint.files.page_cache import Piece
+from entrypoint.files.two_processes import Handed
 from entrypoint.limits import RELAY_SLOT_BYTES, RELAY_SLOTS
-from entrypoint.passing import Piece
-from entrypoint.relay import Handed
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="one process does it all here")
 
@@ -43,17 +43,17 @@ def nothing(piece: Piece) -> bytes:
 def push_all(
     pieces: Iterable[bytes],
     consume: Callable[[Iterable[Handed]], None],
-    share: relay.Share = nothing,
+    share: two_processes.Share = nothing,
 ) -> None:
-    with relay.pushing(consume, share) as sender:
+    with two_processes.pushing(consume, share) as sender:
         for piece in pieces:
             sender.send(Handed(piece))
 
 
 def pull_all(
-    pieces: Iterable[Handed], share: relay.Share = nothing
+    pieces: Iterable[Handed], share: two_processes.Share = nothing
 ) -> Iterator[tuple[bytes, bytes]]:
-    with relay.pulling(pieces, share, Refused) as received:
+    with two_processes.pulling(pieces, share, Refused) as received:
         yield from ((bytes(piece), bytes(made)) for piece, made in received)
 
 
@@ -95,7 +95,7 @@ def test_pieces_may_come_into_being_where_they_are_handed_over(tmp_path: Path) -
             target.writelines(bytes(piece) + b"; " for piece, _ in received)
             target.flush()
 
-        with relay.pushing(write, upper) as sender:
+        with two_processes.pushing(write, upper) as sender:
             for number in range(3 * RELAY_SLOTS):
                 text = b"piece %d" % number
                 place = sender.room()[: len(text)]
@@ -152,7 +152,7 @@ def test_the_work_is_done_by_another_process() -> None:
 
 
 def test_where_a_fork_is_unsafe_one_process_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relay, "_FORKS", False)
+    monkeypatch.setattr(two_processes, "_FORKS", False)
     me = str(os.getpid()).encode()
 
     def pieces() -> Iterator[bytes]:

@@ -9,7 +9,7 @@ REFUSES = """
 import subprocess, sys
 from pathlib import Path
 from entrypoint.errors import MalformedTrain
-from entrypoint.hiding import mount_named
+from entrypoint.visit.hidden_mounts import mount_named
 from entrypoint.model import Paths
 paths, mounted, files_differ = Paths(Path(sys.argv[1])), {mounted}, {files_differ}
 paths.opt.mkdir()

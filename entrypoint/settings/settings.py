@@ -10,16 +10,16 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from entrypoint import station_env
-from entrypoint.config_file import refuse_links
-from entrypoint.container_options import LOADING_CODE
 from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
 from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
 from entrypoint.model import Paths, Record
-from entrypoint.path_settings import described, distinct, looks_like_address
+from entrypoint.settings import station_env
+from entrypoint.settings.container_options import LOADING_CODE
+from entrypoint.settings.path_settings import described, distinct, looks_like_address
+from entrypoint.train_config.file import refuse_links
 
 _KEY_VALUES = ("RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY")
 _KEY_FILES = ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH")

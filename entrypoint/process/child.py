@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
-from entrypoint.linux import signals
-from entrypoint.linux.prctl import PR_SET_CHILD_SUBREAPER, prctl
-from entrypoint.linux.start import start
-from entrypoint.linux.stop import STOP_SIGNALS, StopRequest
+from entrypoint.process import signals
+from entrypoint.process.prctl import PR_SET_CHILD_SUBREAPER, prctl
+from entrypoint.process.start import start
+from entrypoint.process.stop import STOP_SIGNALS, StopRequest
 
 _PROGRAM_ERRORS = {
     signal.SIGABRT,

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from entrypoint.crypto.mac import OneTimeMac
+from entrypoint.files.page_cache import Piece
+from entrypoint.files.tree import SPECIAL_BITS, Entry, Kind, if_allowed
 from entrypoint.limits import CHUNK_BYTES
-from entrypoint.passing import Piece
-from entrypoint.tree import SPECIAL_BITS, Entry, Kind, if_allowed
 
 
 class KeptWriter:

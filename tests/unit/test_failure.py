@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from entrypoint.linux.child import Ended, Reason
-from entrypoint.train_failed import TrainFailed
+from entrypoint.process.child import Ended, Reason
+from entrypoint.process.failure import TrainFailed
 
 ENV = {"PATH": "/nowhere"}
 KILLED = Ended(137, Reason.SIGNALLED, 9)

@@ -1,16 +1,14 @@
-"""Tar archives of a sealed train: written in archive order, unpacked without any escape."""
+"""Unpacks tar archives that somebody else may have made; nothing escapes the folder."""
 
 import errno
 import os
-import stat
 import tarfile
 from pathlib import Path
 from typing import IO
 
-from entrypoint import passing
 from entrypoint.errors import MalformedTrain
+from entrypoint.files import page_cache
 from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
-from entrypoint.tree import Entry, Kind, describe_special
 
 # What reading a damaged or hostile header raises; it can nest until the stack is exhausted.
 _NO_ARCHIVE = (
@@ -21,13 +19,6 @@ _NO_ARCHIVE = (
     MemoryError,
     RecursionError,
 )
-
-_TYPES = {
-    Kind.DIRECTORY: tarfile.DIRTYPE,
-    Kind.FILE: tarfile.REGTYPE,
-    Kind.HARD_LINK: tarfile.LNKTYPE,
-    Kind.SYMLINK: tarfile.SYMTYPE,
-}
 
 _FOLDER_PATH_BYTES = FOLDER_PATH_BYTES + 16  # an export puts `pht_results/` in front
 
@@ -40,65 +31,6 @@ _UNUSABLE_VALUE = {
     errno.ENOENT,
 }
 _LATEST_S = 8**11  # what a plain header has room for; some file systems take more, others fail
-
-
-class Writer:
-    """Writes an archive to a file or a stream, and remembers none of its members.
-
-    `tarfile.TarFile` keeps a list of them, copies every header and reads contents by itself; here
-    contents are handed over chunk by chunk.
-
-    Args:
-        file: what it writes to; it stays open.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def add(self, info: tarfile.TarInfo) -> None:
-        """Append a member without contents."""
-        self._file.write(info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
-
-    def add_file(self, info: tarfile.TarInfo, source: IO[bytes]) -> None:
-        """Append a file whose contents are read from an open one.
-
-        Raises:
-            OSError: they are not as long as the header says.
-        """
-        self.add(info)
-        missing = info.size
-        for chunk in passing.chunks(source, CHUNK_BYTES):
-            missing -= len(chunk)
-            self._file.write(chunk)
-        if missing:
-            raise OSError(errno.EIO, "size changed while it was read", info.name)
-        self._file.write(bytes(-info.size % tarfile.BLOCKSIZE))
-
-    def close(self) -> None:
-        """Write the end of the archive."""
-        self._file.write(bytes(2 * tarfile.BLOCKSIZE))
-
-
-def member(entry: Entry, name: str) -> tarfile.TarInfo:
-    """Return the header of an entry, its owner, mode and time as they are.
-
-    Raises:
-        MalformedTrain: the entry is a device, FIFO or socket, or a folder too deep in others.
-    """
-    if entry.kind not in _TYPES:
-        raise MalformedTrain(
-            "special-file",
-            f"{name} is {describe_special(entry)}",
-            hint="a train carries files, folders and links only; remove it",
-        )
-    info = tarfile.TarInfo(name)
-    info.type = _TYPES[entry.kind]
-    info.mode = stat.S_IMODE(entry.stat.st_mode)
-    info.uid, info.gid = entry.stat.st_uid, entry.stat.st_gid
-    info.mtime = int(entry.stat.st_mtime)
-    info.size = entry.stat.st_size if entry.kind is Kind.FILE else 0
-    info.linkname = entry.link
-    return info
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -174,7 +106,7 @@ def _inside(name: str) -> str:
 
 def _write(source: IO[bytes], path: Path) -> None:
     with path.open("xb") as target:
-        target.writelines(passing.chunks(source, CHUNK_BYTES))
+        target.writelines(page_cache.chunks(source, CHUNK_BYTES))
 
 
 def _set_attributes(info: tarfile.TarInfo, path: Path) -> None:

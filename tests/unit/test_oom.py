@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.linux import memory
+from entrypoint.process import oom
 
 V2 = "low 0\nhigh 0\nmax 31\noom 2\noom_kill 3\noom_group_kill 0\n"
 V1 = "oom_kill_disable 0\nunder_oom 0\noom_kill 4\n"
@@ -32,5 +32,5 @@ def test_the_counter(
     for place, text in zip(places, texts, strict=True):
         if text is not None:
             place.write_text(text)
-    monkeypatch.setattr(memory, "_COUNTERS", places)
-    assert memory.oom_kills() == kills
+    monkeypatch.setattr(oom, "_COUNTERS", places)
+    assert oom.oom_kills() == kills

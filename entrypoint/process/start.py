@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from entrypoint.errors import SystemFailure
-from entrypoint.linux.prctl import PR_SET_PDEATHSIG, prctl
+from entrypoint.process.prctl import PR_SET_PDEATHSIG, prctl
 
 _OPEN_FILES = Path("/proc/self/fd")
 _UNPREPARED = 2**32 - 1  # instead of an errno: it did not come to the command

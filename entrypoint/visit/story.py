@@ -30,16 +30,16 @@ from entrypoint.errors import (
     storage_error,
     unexpected,
 )
-from entrypoint.hiding import mount_named
-from entrypoint.linux.child import Reason
-from entrypoint.linux.stop import Stopped, StopRequest
+from entrypoint.process.child import Reason
+from entrypoint.process.failure import TrainFailed
+from entrypoint.process.stop import Stopped, StopRequest
+from entrypoint.protocol.stages import VerifiedTrain
+from entrypoint.recovery.state import Journal, Phase, lock
 from entrypoint.report import Fact, Report
-from entrypoint.settings import Settings
-from entrypoint.stages import VerifiedTrain
-from entrypoint.state import Journal, Phase, lock
-from entrypoint.steps import KeylessSteps, Steps
+from entrypoint.settings.settings import Settings
 from entrypoint.train_config import read
-from entrypoint.train_failed import TrainFailed
+from entrypoint.visit.hidden_mounts import mount_named
+from entrypoint.visit.steps import KeylessSteps, Steps
 
 Outcome = dict[str, Fact]
 """How a command ended: the facts of its status line; `status` is the exit status."""

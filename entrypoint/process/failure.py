@@ -4,9 +4,9 @@ import signal
 from collections.abc import Mapping, Sequence
 
 from entrypoint.errors import PhtError
-from entrypoint.linux.child import Ended, Reason
-from entrypoint.linux.script import has_windows_line_ends, interpreter
-from entrypoint.linux.start import find_program
+from entrypoint.process.child import Ended, Reason
+from entrypoint.process.script import has_windows_line_ends, interpreter
+from entrypoint.process.start import find_program
 
 _NOT_FOUND = 127
 """The status of a shell that has not found a command of its script."""

@@ -21,8 +21,8 @@ from itertools import cycle
 from typing import NamedTuple, NoReturn
 
 from entrypoint.errors import SystemFailure
+from entrypoint.files.page_cache import Piece
 from entrypoint.limits import RELAY_SLOT_BYTES, RELAY_SLOTS
-from entrypoint.passing import Piece
 
 _LENGTH_BYTES = 4
 _MESSAGE_BYTES = 2 * _LENGTH_BYTES

@@ -14,13 +14,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from entrypoint import __version__
+from entrypoint.cli.options import help_text, parse
 from entrypoint.errors import PhtError, RouteError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
-from entrypoint.options import help_text, parse
 from entrypoint.report import Fact, Report, complete_streams, show, stdout, write_out
 
 if TYPE_CHECKING:
-    from entrypoint.settings import Settings
+    from entrypoint.settings.settings import Settings
 
 _IFF_UP = 1
 """The flag of netdevice(7) that says that a network device is switched on."""
@@ -82,7 +82,7 @@ def _run_one(
 
 def _parse_as_entrypoint(words: list[str], environment: Mapping[str, str]) -> SimpleNamespace:
     """Return the options of a command that the image may have chosen, if it may choose this one."""
-    from entrypoint import container_rules
+    from entrypoint.cli import container_rules
 
     container_rules.check_environment()
     options = parse(words)
@@ -152,7 +152,8 @@ def _help(_options: SimpleNamespace, _environment: Mapping[str, str], _report: R
 
 
 def _run(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
-    from entrypoint import hosted, settings, visit
+    from entrypoint.settings import settings
+    from entrypoint.visit import hosted, story
 
     loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
@@ -163,7 +164,7 @@ def _run(options: SimpleNamespace, environment: Mapping[str, str], report: Repor
         outcome = hosted.run(loaded, report, options.command)
         return _conclude(outcome, loaded, report)
     try:
-        outcome = visit.run(loaded, report, options.command, before=lambda: _check_export(loaded))
+        outcome = story.run(loaded, report, options.command, before=lambda: _check_export(loaded))
     except RouteError as error:
         if error.code == "already-visited":
             _make_up_export(loaded, report)
@@ -204,7 +205,7 @@ def _make_up_export(settings: "Settings", report: Report) -> None:
 
 def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:
     """Export what has been committed; a failure now does not unsay the visit."""
-    from entrypoint.linux.stop import StopRequest
+    from entrypoint.process.stop import StopRequest
     from entrypoint.station.export import export
 
     try:
@@ -222,22 +223,24 @@ def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:
 
 
 def _half(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
-    from entrypoint import settings, visit
+    from entrypoint.settings import settings
+    from entrypoint.visit import story
 
     loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
-    half = visit.pre_run if options.name == "pre-run" else visit.post_run
+    half = story.pre_run if options.name == "pre-run" else story.post_run
     outcome = half(loaded, report, before=lambda: _check_export(loaded))
     return _conclude(outcome, loaded, report)
 
 
 def _undo_or_check(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
-    from entrypoint import settings, visit
+    from entrypoint.settings import settings
+    from entrypoint.visit import story
 
     loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
-    story = visit.undo if options.name == "undo" else visit.check
-    return _conclude(story(loaded, report), loaded, report)
+    command = story.undo if options.name == "undo" else story.check
+    return _conclude(command(loaded, report), loaded, report)
 
 
 def _inspect(options: SimpleNamespace, _environment: Mapping[str, str], _report: Report) -> int:
@@ -248,11 +251,12 @@ def _inspect(options: SimpleNamespace, _environment: Mapping[str, str], _report:
 
 
 def _query(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
-    from entrypoint import settings, visit
+    from entrypoint.settings import settings
+    from entrypoint.visit import story
 
     loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
-    outcome = visit.query(loaded, report, write_out)
+    outcome = story.query(loaded, report, write_out)
     return _conclude(outcome, loaded, report)
 
 

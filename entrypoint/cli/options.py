@@ -10,7 +10,7 @@ from entrypoint.errors import UsageError, usage_error
 from entrypoint.model import GENERATIONS
 
 if TYPE_CHECKING:
-    from entrypoint.parser import Parser
+    from entrypoint.cli.parser import Parser
 
 _STATION_COMMANDS = {
     "run": "the whole visit",
@@ -96,7 +96,7 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _parser(names: Iterable[str]) -> "Parser":
     """Return the parser of these commands."""
-    from entrypoint.parser import Parser
+    from entrypoint.cli.parser import Parser
 
     parser = Parser(prog="pht", add_help=False, allow_abbrev=False, description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"pht {__version__}")

@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from entrypoint import passing
 from entrypoint.crypto.mac import is_authentic
-from entrypoint.kept import KeptWriter, restore
+from entrypoint.files import page_cache
+from entrypoint.files.tree import Entry, Kind, allocated_bytes, drop_special_bits
 from entrypoint.limits import CHUNK_BYTES
 from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.mounts import is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
-from entrypoint.tree import Entry, Kind, allocated_bytes, drop_special_bits
+from entrypoint.recovery.backup import KeptWriter, restore
 
 
 class WorkFolder:
@@ -117,7 +117,7 @@ class WorkFolder:
         Args:
             key: 32 bytes that only this station knows.
         """
-        with passing.new(self.kept, leaves=True) as file:
+        with page_cache.new(self.kept, leaves=True) as file:
             kept = KeptWriter(file, key)
             if self.tree.is_dir():
                 kept.add(self.folder())
@@ -138,7 +138,7 @@ class WorkFolder:
         if tag is None or not is_folder(self.path) or not is_file:
             return None
         file = self.kept.open("rb")
-        if is_authentic(passing.chunks(file, CHUNK_BYTES), tag, key):
+        if is_authentic(page_cache.chunks(file, CHUNK_BYTES), tag, key):
             file.seek(0)
             return file
         file.close()

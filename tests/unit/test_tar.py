@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint import archive
 from entrypoint.errors import MalformedTrain
-from entrypoint.tree import Entry, Kind, walk
+from entrypoint.files.tar_reader import unpack
+from entrypoint.files.tar_writer import TarWriter, member
+from entrypoint.files.tree import Entry, Kind, walk
 from tests.station import snapshot
 
 
 def write(folder: Path, output: Path) -> None:
     """Archive a folder and its own attributes."""
     with output.open("xb") as file:
-        tar = archive.Writer(file)
-        tar.add(archive.member(Entry(".", Kind.DIRECTORY, folder.stat()), "."))
+        tar = TarWriter(file)
+        tar.add(member(Entry(".", Kind.DIRECTORY, folder.stat()), "."))
         for entry in walk(folder):
-            info = archive.member(entry, entry.path)
+            info = member(entry, entry.path)
             if entry.kind is Kind.FILE:
                 with (folder / entry.path).open("rb") as source:
                     tar.add_file(info, source)
@@ -49,7 +50,7 @@ def test_everything_but_owners_and_rights_to_run_as_them_comes_back(
     write(full, tmp_path / "good.tar")
     (tmp_path / "back").mkdir()
 
-    archive.unpack(tmp_path / "good.tar", tmp_path / "back")
+    unpack(tmp_path / "good.tar", tmp_path / "back")
 
     me = os.geteuid(), os.getegid()
     assert snapshot(tmp_path / "back") == {
@@ -64,7 +65,7 @@ def test_folders_need_not_be_described(tmp_path: Path) -> None:
     write_tar(tmp_path / "some.tar", info("a/b/file"), info("c/link", tarfile.SYMTYPE, "x"))
     (tmp_path / "back").mkdir()
 
-    archive.unpack(tmp_path / "some.tar", tmp_path / "back")
+    unpack(tmp_path / "some.tar", tmp_path / "back")
 
     assert (tmp_path / "back" / "a" / "b" / "file").read_bytes() == b"planted"
     assert (tmp_path / "back" / "c" / "link").readlink() == Path("x")
@@ -89,7 +90,7 @@ def test_a_file_whose_size_changes_while_it_is_archived_is_an_error(tmp_path: Pa
     changed = info("a")
     changed.size = 8
     with (tmp_path / "short.tar").open("xb") as file, pytest.raises(OSError, match="size changed"):
-        archive.Writer(file).add_file(changed, io.BytesIO(b"seven b"))
+        TarWriter(file).add_file(changed, io.BytesIO(b"seven b"))
 
 
 HOSTILE: dict[str, list[tarfile.TarInfo]] = {
@@ -130,7 +131,7 @@ def test_hostile_members_are_refused(members: list[tarfile.TarInfo], tmp_path: P
     write_tar(tmp_path / "hostile.tar", *members)
 
     with pytest.raises(MalformedTrain) as caught:
-        archive.unpack(tmp_path / "hostile.tar", tmp_path / "back")
+        unpack(tmp_path / "hostile.tar", tmp_path / "back")
 
     assert caught.value.code == "archive-malformed"
     assert {path.name for path in tmp_path.iterdir()} == {"back", "hostile.tar", "secret"}
@@ -171,7 +172,7 @@ def test_what_is_no_complete_archive_is_refused(
     (tmp_path / "back").mkdir()
 
     with pytest.raises(MalformedTrain) as caught:
-        archive.unpack(damaged, tmp_path / "back")
+        unpack(damaged, tmp_path / "back")
 
     assert caught.value.code == "archive-malformed"
 
@@ -181,7 +182,7 @@ def test_a_special_file_has_no_place_in_an_archive(tmp_path: Path) -> None:
     [entry] = walk(tmp_path)
 
     with pytest.raises(MalformedTrain, match="pipe is a device, FIFO or socket"):
-        archive.member(entry, entry.path)
+        member(entry, entry.path)
 
 
 def test_modes_are_set_after_the_contents(tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_modes_are_set_after_the_contents(tmp_path: Path) -> None:
     )
     (tmp_path / "back").mkdir()
 
-    archive.unpack(tmp_path / "some.tar", tmp_path / "back")
+    unpack(tmp_path / "some.tar", tmp_path / "back")
 
     assert stat.S_IMODE((tmp_path / "back" / "sealed").stat().st_mode) == 0o500
 
@@ -203,7 +204,7 @@ def test_a_header_that_claims_more_than_memory_holds_is_refused(tmp_path: Path) 
     (tmp_path / "huge.tar").write_bytes(huge.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
     (tmp_path / "to").mkdir()
     with pytest.raises(MalformedTrain):
-        archive.unpack(tmp_path / "huge.tar", tmp_path / "to")
+        unpack(tmp_path / "huge.tar", tmp_path / "to")
     assert not os.listdir(tmp_path / "to")
 
 
@@ -218,5 +219,5 @@ def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
     write_tar(tmp_path / "sparse.tar", sparse, data=b"0\n".ljust(512, b"\0"))
     (tmp_path / "to").mkdir()
     with pytest.raises(MalformedTrain):
-        archive.unpack(tmp_path / "sparse.tar", tmp_path / "to")
+        unpack(tmp_path / "sparse.tar", tmp_path / "to")
     assert not os.listdir(tmp_path / "to")

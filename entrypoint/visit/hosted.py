@@ -9,19 +9,19 @@ as it is.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from entrypoint.config_file import read_config
 from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.crypto.mac import is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
-from entrypoint.hiding import mount_named
+from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.model import Paths
+from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.report import Report
-from entrypoint.settings import Settings
-from entrypoint.stages import VerifiedTrain
-from entrypoint.steps import KeylessSteps
+from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig, read
-from entrypoint.tree import Entry, Kind, walk
-from entrypoint.visit import Outcome, aboard, outcome
+from entrypoint.train_config.file import read_config
+from entrypoint.visit.hidden_mounts import mount_named
+from entrypoint.visit.steps import KeylessSteps
+from entrypoint.visit.story import Outcome, aboard, outcome
 
 
 def may_be_host_driven(settings: Settings) -> bool:

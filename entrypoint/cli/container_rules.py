@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
-from entrypoint import settings
-from entrypoint.container_options import LOADING_CODE
 from entrypoint.errors import SettingsError, UsageError
 from entrypoint.model import Paths
+from entrypoint.settings import settings
+from entrypoint.settings.container_options import LOADING_CODE
 
 _NEVER = ("pre-run", "post-run", "undo")
 """Sign, or leave plaintext behind, for somebody who works in a shell."""

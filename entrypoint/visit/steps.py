@@ -1,4 +1,4 @@
-"""The numbered steps of a visit, each as one method; `visit.py` tells in which order they go."""
+"""The numbered steps of a visit, each as one method; `story.py` tells in which order they go."""
 
 import errno
 import os
@@ -7,30 +7,26 @@ from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
-from entrypoint.config_file import read_user_key
 from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
-from entrypoint.hiding import mount_named
-from entrypoint.linux import child
+from entrypoint.files.pack import PackWriter
+from entrypoint.files.tree import Kind, allocated_bytes, walk
 from entrypoint.linux.access import (
     can_replace,
-    check_readable,
     irreplaceable,
-    is_empty_folder,
     is_unmapped,
     not_given,
-    unreadable_in,
 )
 from entrypoint.linux.disk import free_bytes
-from entrypoint.linux.memory import oom_kills
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.remove import is_folder, remove_from
-from entrypoint.linux.stop import StopRequest
 from entrypoint.linux.user import this_user
 from entrypoint.model import QUERY
-from entrypoint.pack import PackWriter
+from entrypoint.process import child
+from entrypoint.process.failure import TrainFailed
+from entrypoint.process.oom import oom_kills
+from entrypoint.process.stop import StopRequest
 from entrypoint.protocol.command import resolve
-from entrypoint.protocol.commit import commit
 from entrypoint.protocol.decrypt import (
     Target,
     decrypt,
@@ -40,6 +36,7 @@ from entrypoint.protocol.decrypt import (
 )
 from entrypoint.protocol.room import check_room_to_seal, room_to_commit, room_to_seal
 from entrypoint.protocol.seal import Signer, check_sealable, seal
+from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import (
     changes,
     check_definition,
@@ -52,14 +49,14 @@ from entrypoint.protocol.verify import (
     verify,
     verify_open,
 )
+from entrypoint.recovery.state import Attributes, Journal, KeptFile, Phase, VisitState
+from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.report import Report
-from entrypoint.settings import Settings
-from entrypoint.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.state import Attributes, Journal, KeptFile, Phase, VisitState
+from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig, read
-from entrypoint.train_failed import TrainFailed
-from entrypoint.tree import Kind, allocated_bytes, walk
-from entrypoint.work import WorkFolder
+from entrypoint.train_config.file import read_user_key
+from entrypoint.visit.data import check_readable, is_empty_folder, unreadable_in
+from entrypoint.visit.hidden_mounts import mount_named
 
 _STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
 """What the status line calls a phase; all others are `unfinished`."""
@@ -407,7 +404,7 @@ class Steps(KeylessSteps):
         contents = sealed.contents
         self._report.info(f"steps 7 to 11: sealed {contents.files} files, {contents.size} bytes")
         self.stage = "commit"
-        commit(self.disk, sealed)
+        self.disk.finish(sealed.document, sealed.user_envelope)
         self.state = "sealed"
         self._report.info(f"step 12: committed stop {len(config.visits) + 1}")
         return contents

@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 
 import pytest
 
-from entrypoint import passing
+from entrypoint.files import page_cache
 from entrypoint.limits import CHUNK_BYTES, PASSING_BYTES, WRITE_BYTES
 from entrypoint.linux.mounts import mount_of
 from tests.faults.strace import Strace, Unavailable
@@ -46,8 +46,8 @@ def read(path: Path) -> bytes:
     """Read a file as the runner does that lets go of what is behind."""
     read = []
     with path.open("rb", buffering=0) as file:
-        behind = passing.Behind(file)
-        for chunk in passing.chunks(file, CHUNK_BYTES):
+        behind = page_cache.Behind(file)
+        for chunk in page_cache.chunks(file, CHUNK_BYTES):
             read.append(chunk)
             behind.passed(len(chunk))
     return b"".join(read)
@@ -83,17 +83,17 @@ class SlowServer(io.RawIOBase):
 
 
 def chunks(file: io.RawIOBase) -> Iterator[bytes]:
-    return passing.chunks(cast(IO[bytes], file), 100)
+    return page_cache.chunks(cast(IO[bytes], file), 100)
 
 
 def pieces(file: io.RawIOBase) -> Iterator[memoryview]:
-    return passing.pieces(cast(io.FileIO, file), 100, lambda: memoryview(bytearray(150)))
+    return page_cache.pieces(cast(io.FileIO, file), 100, lambda: memoryview(bytearray(150)))
 
 
 @pytest.mark.parametrize("read", [chunks, pieces])
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 250])
 def test_pieces_are_of_one_size_whatever_the_file_system_returns(
-    read: Callable[[io.RawIOBase], Iterator[passing.Piece]], size: int
+    read: Callable[[io.RawIOBase], Iterator[page_cache.Piece]], size: int
 ) -> None:
     contents = os.urandom(size)
     found = list(read(SlowServer(contents)))
@@ -106,7 +106,7 @@ def test_what_was_written_leaves_the_cache_if_nobody_reads_it(tmp_path: Path) ->
     if mount_of(tmp_path).fs_type == "tmpfs":
         pytest.skip("tests run in memory here")
     path = tmp_path / "file"
-    with passing.new(path, leaves=True) as file:
+    with page_cache.new(path, leaves=True) as file:
         for _ in range(SIZE // WRITE_BYTES):
             file.write(os.urandom(WRITE_BYTES))
             file.flush()
@@ -117,7 +117,7 @@ def test_what_was_written_leaves_the_cache_if_nobody_reads_it(tmp_path: Path) ->
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
     source, copy = tmp_path / "file", tmp_path / "copy"
     contents = filled(source)
-    with source.open("rb") as file, passing.new(copy, leaves=True) as target:
+    with source.open("rb") as file, page_cache.new(copy, leaves=True) as target:
         while piece := file.read(70_001):
             target.write(piece)
     assert copy.read_bytes() == contents
@@ -126,7 +126,7 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
 def test_no_file_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
-        passing.new(tmp_path / "file", leaves=True)
+        page_cache.new(tmp_path / "file", leaves=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux only")
@@ -138,8 +138,8 @@ def test_the_disk_begins_with_every_piece_at_once(tmp_path: Path) -> None:
     code = """
 import sys
 from pathlib import Path
-from entrypoint import passing
-with passing.new(Path(sys.argv[1]), leaves=True) as file:
+from entrypoint.files import page_cache
+with page_cache.new(Path(sys.argv[1]), leaves=True) as file:
     for _ in range(int(sys.argv[2]) // 4096):
         file.write(bytes(4096))
 """
@@ -160,7 +160,7 @@ def test_a_place_is_found_for_what_follows_and_the_file_is_no_longer(tmp_path: P
         pytest.skip("not every file system can do so")
     with (tmp_path / "file").open("wb", buffering=0) as file:
         file.write(b"head")
-        passing.reserve(file, SIZE)
+        page_cache.reserve(file, SIZE)
         found = os.fstat(file.fileno())
         file.write(b"tail")
     assert found.st_size == len(b"head")
@@ -170,6 +170,6 @@ def test_a_place_is_found_for_what_follows_and_the_file_is_no_longer(tmp_path: P
 
 def test_what_cannot_be_reserved_is_written_all_the_same(tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb", buffering=0) as file:
-        passing.reserve(file, 2**62)
+        page_cache.reserve(file, 2**62)
         file.write(b"contents")
     assert (tmp_path / "file").read_bytes() == b"contents"

@@ -1,0 +1,1 @@
+"""Trees of files: walked, packed, archived and read in large pieces."""

@@ -1,0 +1,1 @@
+"""What the disk holds during a visit, and the way back."""

@@ -1,0 +1,1 @@
+"""What a station sets: station folder and environment become one frozen value."""

@@ -1,0 +1,1 @@
+"""One visit of a train at a station: its story, its steps, and the place where it happens."""

@@ -1,0 +1,86 @@
+"""The station's data, checked before anything of the train is decrypted for them."""
+
+import os
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from entrypoint.errors import MissingInput
+from entrypoint.limits import DATA_ENTRIES
+from entrypoint.linux.access import may_read
+from entrypoint.linux.user import host_uid, selinux_hint, this_user
+from entrypoint.settings.path_settings import can_be_shown, described
+
+_OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
+
+
+def check_readable(name: str) -> None:
+    """Check that this process's user can read a file, or list and enter a folder.
+
+    Args:
+        name: the path, as TRAIN_DATA_PATH gives it.
+
+    Raises:
+        MissingInput: it does not exist, or this user may not read it.
+    """
+    if not name:
+        raise MissingInput(
+            "data-missing",
+            "TRAIN_DATA_PATH is set, but empty",
+            hint="set it to the path of the data in the container, or leave it out",
+        )
+    data = Path(name)
+    try:
+        readable = may_read(data)
+    except OSError as error:
+        raise _nothing_there(name, (error.strerror or "").lower()) from None
+    if not readable:
+        raise MissingInput(
+            "data-unreadable",
+            f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read "
+            + described("TRAIN_DATA_PATH", name),
+            hint=f"on the host give uid {host_uid()} access to the data and the folders above it, "
+            f"for example with setfacl -R -m u:{host_uid()}:rX FOLDER{selinux_hint()}",
+        )
+
+
+def unreadable_in(data: Path) -> Path | None:
+    """Return the first entry of a folder that this process's user may not read, None without one.
+
+    No more than DATA_ENTRIES are looked at, and none whose name begins with a dot.
+    """
+    for path in _directly_in(data):
+        with suppress(OSError):  # a link to nowhere
+            if not may_read(path):
+                return path
+    return None
+
+
+def is_empty_folder(path: Path) -> bool:
+    """Return whether a path, which this user may read, leads to a folder with nothing in it."""
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _nothing_there(name: str, why: str) -> MissingInput:
+    """Return the refusal of data that are not there."""
+    if not can_be_shown(name):
+        return MissingInput(
+            "data-missing",
+            "TRAIN_DATA_PATH leads to nothing; it is not shown, since it is not plainly a path "
+            "and may hold a password",
+            hint="mount the data and set it to their path in the container, which begins with /; "
+            "an address for the train goes into a variable of another name",
+        )
+    return MissingInput(
+        "data-missing",
+        f"TRAIN_DATA_PATH leads to nothing: {name}: {why}",
+        hint="mount the data at this path, or correct the path",
+    )
+
+
+def _directly_in(data: Path) -> list[Path]:
+    """Return what could be data directly in a folder, sorted; nothing if it is none."""
+    if not data.is_dir():
+        return []
+    found = sorted(islice(data.iterdir(), DATA_ENTRIES))
+    return [path for path in found if path.name[0] != "." and path.name != _OF_FILE_SYSTEM]
