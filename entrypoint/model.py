@@ -1,7 +1,8 @@
 """Data without behaviour that several layers share."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, dataclass_transform
+from typing import NamedTuple
 
 QUERY = "query.json"
 """The one immutable file that is hashed after all others (docs/protocol.md, "Immutable hash")."""
@@ -17,27 +18,6 @@ COMPARED_WITH_MASTER = ("route",)
 
 WORK_NAME = ".pht-visit"
 """The work folder of a visit where it must lie inside `pht_results`; no result may be called so."""
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
-class Record:
-    """Named values that are set once; what they are is not printed, for some are keys.
-
-    Type checkers know it as a dataclass. It is none, because to import `dataclasses` takes a tenth
-    of an empty visit.
-
-    Raises:
-        TypeError: other values are given than the class names, or fewer.
-    """
-
-    def __init__(self, **values: Any) -> None:
-        names = type(self).__annotations__.keys()
-        if values.keys() != names:
-            raise TypeError(f"{type(self).__name__} has {', '.join(names)}")
-        self.__dict__.update(values)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"{name} is set once")
 
 
 class Paths(NamedTuple):
@@ -86,7 +66,8 @@ class Paths(NamedTuple):
         return self.root / "run" / "secrets"
 
 
-class Visit(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
     """One link of the chain of station signatures: `station` signed `digest` (64 bytes)."""
 
     station: str

@@ -1,9 +1,9 @@
 """What the stages expect of a file cipher; each wire generation brings its own."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from entrypoint.files.page_cache import Piece
-from entrypoint.model import Record
 
 IV_BYTES = 16
 """Length of every IV, in bytes."""
@@ -43,7 +43,8 @@ def through(stream: Stream, pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield stream.finalize()
 
 
-class Cipher(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cipher:
     """A way to encrypt files, each under the train's symmetric key and an IV of its own.
 
     Attributes:

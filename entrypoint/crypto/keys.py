@@ -6,12 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
-
-# Part of what `serialization` gives out; that itself imports the formats of SSH, and with them
-# `dataclasses` and `inspect`, which takes a sixth of an empty visit. A test holds both to be one.
-from cryptography.hazmat.bindings._rust import openssl
-from cryptography.hazmat.primitives import _serialization as serialization
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -80,9 +75,9 @@ def _may_be_of_kind(data: bytes, form: _Form, *, private: bool) -> bool:
         return True
     try:
         if private:
-            openssl.keys.load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True)
+            serialization.load_der_private_key(data, None, unsafe_skip_rsa_key_validation=True)
         else:
-            openssl.keys.load_der_public_key(data)
+            serialization.load_der_public_key(data)
     except TypeError:  # it is encrypted
         return True
     except (ValueError, UnsupportedAlgorithm):
@@ -124,7 +119,7 @@ def load_public_key(pem: bytes) -> PublicKey:
     if not pem.lstrip().startswith(_PUBLIC_HEADS):
         raise BadKey("is not a PEM public key")
     try:
-        key = openssl.keys.load_pem_public_key(pem)
+        key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise BadKey("is not a readable PEM public key") from None
     if not isinstance(key, rsa.RSAPublicKey):
@@ -144,9 +139,6 @@ def check_bounds(key: PublicKey) -> None:
 def load_private_key(pem: bytes, password: bytes | None, source: str) -> PrivateKey:
     """Read an RSA private key from PEM (PKCS#1 or PKCS#8), and make sure that it works.
 
-    OpenSSL would test the factors for primality at length, which takes longer than all else that
-    a visit computes. Here they are tested by use (docs/security.md, "Private keys").
-
     Args:
         pem: the file's bytes.
         password: for an encrypted key, else None.
@@ -159,17 +151,16 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
         problem, hint = problem_of_form
         raise _bad_private_key(source, problem, hint=hint)
     try:
-        key = openssl.keys.load_pem_private_key(pem, password, unsafe_skip_rsa_key_validation=True)
+        key = serialization.load_pem_private_key(pem, password)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise BadKey("is not an RSA key")
         check_bounds(key.public_key())
-        if not (_belong_together(key.private_numbers()) and _opens_its_envelopes(key)):
-            raise BadKey("is damaged: its numbers do not belong together")
     except TypeError:
         problem = "is encrypted" if password is None else "is not encrypted, but a password is set"
         raise _bad_private_key(source, problem) from None
     except (ValueError, UnsupportedAlgorithm):
-        problem = "is not a PEM private key" + (", or the password is wrong" if password else "")
+        problem = "is not a valid private key in PEM"
+        problem += ", or the password is wrong" if password else ""
         if password and (encoding := encoding_of_password(password)):
             problem += f": it {encoding}; save its file as UTF-8 without such a mark"
         raise _bad_private_key(source, problem) from None
@@ -185,23 +176,6 @@ def encoding_of_password(password: bytes) -> str:
     if password.startswith(codecs.BOM_UTF8):
         return "begins with a byte order mark, as Windows writes it"
     return ""
-
-
-def _belong_together(key: rsa.RSAPrivateNumbers) -> bool:
-    """Return whether a key is consistent (RFC 8017, section 3.2) if its factors are prime."""
-    p, q, d = key.p, key.q, key.d
-    n, e = key.public_numbers.n, key.public_numbers.e
-    return (
-        (p * q == n and p > 1 and q > 1 and n % 2 == 1 and d < n)
-        and (d * e % (p - 1) == 1 and d * e % (q - 1) == 1)
-        and (key.dmp1 == d % (p - 1) and key.dmq1 == d % (q - 1))
-        and (key.iqmp < p and key.iqmp * q % p == 1)
-    )
-
-
-def _opens_its_envelopes(key: PrivateKey) -> bool:
-    """Return whether both factors pass a test of Fermat: its base is the padding of an envelope."""
-    return unwrap(key, wrap(key.public_key(), b"trial")) == b"trial"
 
 
 def _bad_private_key(

@@ -7,10 +7,10 @@ id of the mount of an open file (`mnt_id` in fdinfo) would do too, but gVisor do
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from entrypoint.errors import SystemFailure
-from entrypoint.model import Record
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _LINE = re.compile(
@@ -20,7 +20,8 @@ _LINE = re.compile(
 )
 
 
-class Mount(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
     """One mount.
 
     Attributes:

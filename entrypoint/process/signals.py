@@ -7,8 +7,7 @@ interrupted and its time is over, as by a debugger or on a machine that was asle
 import ctypes
 import sys
 from collections.abc import Collection
-
-from entrypoint.model import Record
+from dataclasses import dataclass
 
 _libc = ctypes.CDLL(None)
 
@@ -16,7 +15,8 @@ _SET_BYTES = 128  # sigset_t
 _INFO_INTS = 32  # siginfo_t
 
 
-class Received(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
     """A signal: its number, and its code, which says how it was sent (sigaction(2))."""
 
     number: int

@@ -10,12 +10,14 @@ oracle").
 import os
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+
 from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
 from entrypoint.crypto.digests import new_sha512
-from entrypoint.crypto.mac import is_same
 from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
 from entrypoint.files.pack import PackWriter, apply
@@ -30,7 +32,6 @@ from entrypoint.files.tree import (
 )
 from entrypoint.files.two_processes import Handed
 from entrypoint.limits import CHUNK_BYTES, CONFIG_PROBLEMS, SEALED_CHUNK_BYTES
-from entrypoint.model import Record
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.recovery.backup import KeptWriter
 from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
@@ -38,7 +39,8 @@ from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_fi
 _BLOCK_BYTES = 4096  # what a file takes beside its contents, on the disk or where it is kept
 
 
-class Target(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
     """Where a decryption writes.
 
     Attributes:
@@ -81,7 +83,7 @@ def decrypt(
     run = _Run(config, train.key, target, proceed)
     try:
         contents = run.decrypt_all(results, leave_out)
-        if not is_same(run.result_hash(), config.result_hash):
+        if not bytes_eq(run.result_hash(), config.result_hash):
             raise InvalidCiphertext
     except InvalidCiphertext:
         raise ResultsUnverified(results.name, run.forged) from None

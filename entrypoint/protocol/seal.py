@@ -11,6 +11,7 @@ continued run knows a sealed file.
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import IO, Any
@@ -41,7 +42,7 @@ from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.access import irreplaceable
 from entrypoint.linux.disk import flush
 from entrypoint.linux.remove import remove
-from entrypoint.model import Record, Visit
+from entrypoint.model import Visit
 from entrypoint.protocol.batch import BatchSize
 from entrypoint.protocol.stages import Contents, SealedTrain
 from entrypoint.recovery.work_folder import WorkFolder
@@ -75,11 +76,12 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
     return tuple(symlinks)
 
 
-class Signer(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
     """The station that seals: its id on the train and its private key."""
 
     station: str
-    key: PrivateKey
+    key: PrivateKey = field(repr=False)
 
 
 def seal(

@@ -4,11 +4,13 @@ Each stage takes what the stage before returns, so that none can be skipped by m
 verify → VerifiedTrain → decrypt → OpenedTrain → (the train) → seal → SealedTrain → commit.
 """
 
-from entrypoint.model import Record
+from dataclasses import dataclass, field
+
 from entrypoint.train_config import TrainConfig
 
 
-class VerifiedTrain(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedTrain:
     """The definition and the chain of the train are what was signed.
 
     Attributes:
@@ -17,24 +19,27 @@ class VerifiedTrain(Record):
     """
 
     config: TrainConfig
-    key: bytes | None
+    key: bytes | None = field(repr=False)
 
 
-class Contents(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
     """How much a results folder holds: regular files, and their plaintext in bytes."""
 
     files: int
     size: int
 
 
-class OpenedTrain(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedTrain:
     """The results of the last station were authentic; `contents` of them."""
 
     train: VerifiedTrain
     contents: Contents
 
 
-class SealedTrain(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedTrain:
     """The new results are encrypted; `document` describes them, signed.
 
     Attributes:

@@ -8,10 +8,11 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+
 from entrypoint.crypto.cipher import InvalidCiphertext, through
 from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.keys import PublicKey, same_key
-from entrypoint.crypto.mac import is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.files.tree import Kind, walk
 from entrypoint.limits import CONFIG_BYTES, CONFIG_PROBLEMS
@@ -207,7 +208,7 @@ def _has_signed_hash(config: TrainConfig, train: Path, read: _Read, proceed: _Pr
     query = pieces(QUERY) if config.has_query(train) else None
     files = (pieces(path) for path in config.files)
     digest = immutable_hash(config.user_id, files, config.session_id, query)
-    return is_same(digest, config.definition_hash)
+    return bytes_eq(digest, config.definition_hash)
 
 
 def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from entrypoint.crypto.mac import hmac_sha256, is_same
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+
+from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
 from entrypoint.files.tree import set_attributes
 from entrypoint.limits import CONFIG_BYTES
@@ -313,7 +315,7 @@ class VisitState:
         if (
             not isinstance(visit, dict)
             or not isinstance(mac, str)
-            or not is_same(self._mac(visit).encode(), mac.encode(errors="surrogatepass"))
+            or not bytes_eq(self._mac(visit).encode(), mac.encode(errors="surrogatepass"))
         ):
             raise IntegrityError(
                 "journal-forged",

@@ -8,6 +8,7 @@ operator's own environment counts. Contradictions are errors, never guesses.
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
@@ -15,7 +16,7 @@ from entrypoint.errors import SettingsError
 from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
-from entrypoint.model import Paths, Record
+from entrypoint.model import Paths
 from entrypoint.settings import station_env
 from entrypoint.settings.container_options import LOADING_CODE
 from entrypoint.settings.path_settings import described, distinct, looks_like_address
@@ -51,7 +52,8 @@ _SERVICE_LINK = (
 )
 
 
-class Settings(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
     """Everything a command needs to know about its surroundings.
 
     Attributes:
@@ -72,8 +74,8 @@ class Settings(Record):
     export: Path | None
     any_command: bool
     host_protocol: bool | None
-    values: Mapping[str, str]
-    _secrets: Mapping[str, str]
+    values: Mapping[str, str] = field(repr=False)
+    _secrets: Mapping[str, str] = field(repr=False)
 
     def station(self) -> str:
         """Return the id of this station, or raise SettingsError."""

@@ -4,6 +4,7 @@ Source: docs/protocol.md, "Flat generation".
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
 from entrypoint.crypto.signatures import is_pss_signature, sign_pss
 from entrypoint.errors import UsageError
 from entrypoint.limits import SESSION_ID_BYTES, SHA512_BYTES
-from entrypoint.model import QUERY, Record, Visit
+from entrypoint.model import QUERY, Visit
 from entrypoint.train_config.fields import Document, Fields
 from entrypoint.train_config.interface import (
     Draft,
@@ -36,7 +37,8 @@ _CIPHER = Cipher(
 )
 
 
-class FlatConfig(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlatConfig:
     """A flat configuration; implements `TrainConfig`."""
 
     document: Document

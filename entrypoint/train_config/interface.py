@@ -1,6 +1,7 @@
 """What every wire generation offers to the stages of a visit, and what it takes to make a train."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from unicodedata import normalize
@@ -9,7 +10,7 @@ from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.keys import PublicKey
 from entrypoint.crypto.signatures import is_pss_signature
 from entrypoint.errors import IntegrityError, RouteError
-from entrypoint.model import QUERY, Record, Visit
+from entrypoint.model import QUERY, Visit
 
 
 class ResultsUnverified(IntegrityError):
@@ -35,7 +36,8 @@ class ResultsUnverified(IntegrityError):
         self.undecryptable = tuple(undecryptable)
 
 
-class Draft(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
     """A new train that nobody has signed yet.
 
     Attributes:
@@ -56,7 +58,8 @@ class Draft(Record):
     definition_hash: bytes
 
 
-class Seal(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
     """What a visit adds to the configuration.
 
     Attributes:

@@ -6,6 +6,7 @@ Source: docs/protocol.md, "Route generation".
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem, wrap
 from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
 from entrypoint.errors import IntegrityError, RouteError, UsageError
 from entrypoint.limits import IMAGE_ADDRESS, ROUTE_STOPS, SESSION_ID_BYTES, SHA512_BYTES
-from entrypoint.model import QUERY, Record, Visit
+from entrypoint.model import QUERY, Visit
 from entrypoint.train_config.fields import Document, Fields
 from entrypoint.train_config.interface import (
     Draft,
@@ -45,7 +46,8 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _ID = re.compile(r"(?:sha256:)?[a-f0-9]{64}")
 
 
-class _Stop(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stop:
     """One entry of the route; `visit` and `envelope` are None as long as they are empty."""
 
     number: int
@@ -55,7 +57,8 @@ class _Stop(Record):
     envelope: bytes | None
 
 
-class RouteConfig(Record):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteConfig:
     """A configuration with a route; implements `TrainConfig`."""
 
     document: Document

@@ -9,8 +9,9 @@ as it is.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+
 from entrypoint.crypto.digests import result_hash, sha512
-from entrypoint.crypto.mac import is_same
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.model import Paths
@@ -161,7 +162,7 @@ def _holds_results(settings: Settings) -> bool:
 
 def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:
     digest = result_hash(_files(settings), config.session_id)
-    return is_same(digest, config.result_hash or b"")
+    return bytes_eq(digest, config.result_hash or b"")
 
 
 def _files(settings: Settings) -> list[Path]:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.bindings._rust import openssl
-from cryptography.hazmat.primitives import _serialization, hashes, serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
 from entrypoint.crypto.digests import sha512
@@ -188,20 +187,10 @@ N, _, D, P, Q, DMP1, DMQ1, IQMP = NUMBERS.values()
 )
 def test_numbers_that_do_not_belong_together(other: dict[str, int]) -> None:
     pem = pem_of(NUMBERS | other)
-    with pytest.raises(ValueError, match="Invalid private key"):
-        serialization.load_pem_private_key(pem, None)  # as OpenSSL says too
     with pytest.raises(SettingsError) as caught:
         load_private_key(pem, None, "a file")
     assert caught.value.code == "private-key-unusable"
-    assert caught.value.message == (
-        "the private key from a file is damaged: its numbers do not belong together"
-    )
-
-
-@pytest.mark.parametrize("modulus", [0, 1, 3])
-def test_numbers_without_any_sense(modulus: int) -> None:
-    with pytest.raises(SettingsError, match="bits, not 2048 to 8192"):
-        load_private_key(pem_of(NUMBERS | {"n": modulus}), None, "a file")
+    assert caught.value.message == "the private key from a file is not a valid private key in PEM"
 
 
 def test_a_factor_that_is_not_prime() -> None:
@@ -214,13 +203,6 @@ def test_another_exponent_that_inverts_as_well() -> None:
     other = D + math.lcm(P - 1, Q - 1)
     key = load_private_key(pem_of(NUMBERS | {"d": other}), None, "a file")
     assert same_key(key.public_key(), vector("station_1").public_key())
-
-
-def test_an_exponent_as_long_as_nobody_needs_it() -> None:
-    longer = D + math.lcm(P - 1, Q - 1) * P * Q
-    with pytest.raises(SettingsError) as caught:
-        load_private_key(pem_of(NUMBERS | {"d": longer}), None, "a file")
-    assert caught.value.code == "private-key-unusable"
 
 
 @pytest.mark.parametrize("sign", [sign_pss, sign_pkcs1])
@@ -326,10 +308,3 @@ def test_a_signature_of_something_else() -> None:
     assert not is_pss_signature(public, hashed_again, DIGEST)
     pkcs1 = signer.sign(DIGEST, padding.PKCS1v15(), utils.Prehashed(SHA512))
     assert not is_pss_signature(public, pkcs1, DIGEST)
-
-
-def test_the_library_documents_what_reads_the_keys() -> None:
-    assert openssl.keys.load_pem_private_key is serialization.load_pem_private_key
-    assert openssl.keys.load_pem_public_key is serialization.load_pem_public_key
-    assert _serialization.Encoding is serialization.Encoding
-    assert _serialization.PublicFormat is serialization.PublicFormat

@@ -149,9 +149,9 @@ def small_key() -> bytes:
 
 
 UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "no PEM": (lambda: b"not a key", "is not a PEM private key"),
-    "cut short": (lambda: PEM[:-100], "is not a PEM private key"),
-    "a public key": (lambda: reference.vector_key("station_1"), "is not a PEM private key"),
+    "no PEM": (lambda: b"not a key", "is not a valid private key in PEM"),
+    "cut short": (lambda: PEM[:-100], "is not a valid private key in PEM"),
+    "a public key": (lambda: reference.vector_key("station_1"), "is not a valid private key in PEM"),
     "an elliptic curve": (ec_key, "is not an RSA key"),
     "1024 bits": (small_key, "has 1024 bits"),
     "encrypted": (lambda: ENCRYPTED, "is encrypted, and there is no password"),
@@ -225,7 +225,7 @@ def test_two_passwords(encrypted: Path) -> None:
 def test_a_wrong_password(encrypted: Path) -> None:
     loaded = load(encrypted, {"PRIVATE_KEY_PASSWORD": "mistaken"})
     message = refused("private-key-unusable", loaded.private_key)
-    assert message.endswith("is not a PEM private key, or the password is wrong")
+    assert message.endswith("is not a valid private key in PEM, or the password is wrong")
 
 
 def test_a_password_for_a_key_without_one(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import cryptography
 import pytest
 
 from tests.station import (
@@ -95,34 +94,3 @@ def test_nothing_is_imported_once_the_train_has_run(
     began, late = json.loads(output.read_text())
     assert began
     assert late == []
-
-
-LISTS_MODULES = """
-import json, sys
-folder, output, *sys.argv[1:] = sys.argv[1:]
-sys.path[:0] = [folder, *json.loads(sys.argv.pop(1))]
-from entrypoint.cli.main import main
-
-try:
-    main()
-finally:
-    with open(output, "w") as file:
-        json.dump([*sys.modules], file)
-"""
-SLOW_TO_LOAD = {"dataclasses", "hashlib", "hmac", "inspect", "socket", "subprocess", "tarfile"}
-
-
-@pytest.mark.parametrize("new", [new_train, new_route_train])
-def test_a_visit_loads_nothing_that_takes_long_and_is_not_needed(
-    new: Callable[..., Path], tmp_path: Path
-) -> None:
-    root, output = tmp_path / "root", tmp_path / "modules"
-    new(root, LEAVES)
-    settle(root, "station_1")
-    packages = json.dumps([str(Path(cryptography.__file__).parents[1])])
-    arguments = [REPOSITORY, output, packages, "run", "--root", root, "--", *RUNS_TRAIN]
-    code = ["-I", "-S", "-B", "-c", LISTS_MODULES, *map(str, arguments)]
-    subprocess.run([sys.executable, *code], env={"PATH": os.environ["PATH"]}, timeout=PATIENCE_S)
-    loaded = set(json.loads(output.read_text()))
-    assert "entrypoint.protocol.seal" in loaded
-    assert not loaded & SLOW_TO_LOAD
