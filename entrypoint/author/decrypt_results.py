@@ -96,7 +96,7 @@ def open_results(
         train = _verified(config, symmetric_key, paths, report)
         if not paths.results.is_dir():
             raise _missing("the results are not in the source")
-        target = Target(plain=folder, small=None, kept=None)
+        target = Target(plain=folder, small=None, backup=None)
         opened = decrypt(train, paths.results, target=target)
     _name_links(folder, report)
     return opened

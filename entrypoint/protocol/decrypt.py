@@ -33,7 +33,7 @@ from entrypoint.files.tree import (
 from entrypoint.files.two_processes import Handed
 from entrypoint.limits import CHUNK_BYTES, CONFIG_PROBLEMS, SEALED_CHUNK_BYTES
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.recovery.backup import KeptWriter
+from entrypoint.recovery.backup import BackupWriter
 from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
 
 _BLOCK_BYTES = 4096  # what a file takes beside its contents, on the disk or where it is kept
@@ -51,7 +51,7 @@ class Target:
 
     plain: Path
     small: PackWriter | None
-    kept: KeptWriter | None
+    backup: BackupWriter | None
 
 
 def decrypt(
@@ -132,12 +132,12 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
 
 def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
     """Return how many bytes the plaintext and the kept ciphertext will take at most."""
-    plain = kept = 0
+    plain = backup = 0
     for entry in _entries(tree, leave_out):
         size = entry.stat.st_size if entry.kind is Kind.FILE else 0
         plain += size + _BLOCK_BYTES
-        kept += size + _BLOCK_BYTES
-    return plain, kept
+        backup += size + _BLOCK_BYTES
+    return plain, backup
 
 
 def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
@@ -151,8 +151,8 @@ def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
                 by="author",
                 files_differ=True,
             )
-        if target and target.kept:
-            target.kept.add(entry)
+        if target and target.backup:
+            target.backup.add(entry)
     return Contents(files=0, size=0)
 
 
@@ -189,7 +189,7 @@ class _Run:
         for entry in _entries(tree, leave_out):
             check_entry(entry)
             if entry.kind is Kind.FILE and only is not None and entry.path not in only:
-                self._keep_file(tree, entry)
+                self._back_up(tree, entry)
             elif entry.kind is Kind.FILE:
                 size += self._decrypt_file(tree, entry)
                 files += 1
@@ -204,10 +204,10 @@ class _Run:
         self._digest.update(self._config.session_id)
         return self._digest.finalize()
 
-    def _keep_file(self, tree: Path, entry: Entry) -> None:
-        if self._target and self._target.kept:
+    def _back_up(self, tree: Path, entry: Entry) -> None:
+        if self._target and self._target.backup:
             with (tree / entry.path).open("rb", buffering=0) as source:
-                self._target.kept.add(entry, page_cache.chunks(source, CHUNK_BYTES))
+                self._target.backup.add(entry, page_cache.chunks(source, CHUNK_BYTES))
 
     def _decrypt_file(self, tree: Path, entry: Entry) -> int:
         with open(f"{tree}/{entry.path}", "rb", buffering=0) as source:
@@ -222,8 +222,8 @@ class _Run:
     def _decrypt_small(self, token: bytes, entry: Entry) -> int:
         self._proceed()
         target = self._target
-        if target and target.kept:
-            target.kept.add(entry, [token])
+        if target and target.backup:
+            target.backup.add(entry, [token])
         plaintext = b"".join(through(self._config.cipher.decryptor(self._key), (token,)))
         self._digest.update(plaintext)
         if target and target.small:
@@ -237,34 +237,34 @@ class _Run:
         size = 0
         ahead = self._config.cipher.decrypts_ahead
         stream = self._config.cipher.decryptor(self._key)
-        with self._new_plain(entry) as plain, self._keeping(entry) as kept:
+        with self._new_plain(entry) as plain, self._backing_up(entry) as backup:
 
             def opened(pieces: Iterable[Handed]) -> Iterable[Handed]:
                 opened = _opened(pieces, stream)
                 return _written(opened, plain) if plain else opened
 
-            read = _read(source, kept)
+            read = _read(source, backup)
             handed = opened(read) if ahead else read
             with two_processes.pulling(handed, stream.share, InvalidCiphertext) as received:
                 for piece, plaintext in received if ahead else opened(received):
                     self._proceed()
-                    if kept:
-                        kept.account(piece)
+                    if backup:
+                        backup.account(piece)
                     self._digest.update(plaintext)
                     size += len(plaintext)
         return size
 
     @contextmanager
-    def _keeping(self, entry: Entry) -> Iterator[KeptWriter | None]:
+    def _backing_up(self, entry: Entry) -> Iterator[BackupWriter | None]:
         """Give what keeps the old tree, if it is kept, to take the contents of a file."""
-        kept = self._target.kept if self._target else None
-        if kept is None:
+        backup = self._target.backup if self._target else None
+        if backup is None:
             yield None
             return
-        with kept.adding(entry):
-            kept.file.flush()  # another process writes what follows
-            page_cache.reserve(kept.file, entry.stat.st_size)
-            yield kept
+        with backup.adding(entry):
+            backup.file.flush()  # another process writes what follows
+            page_cache.reserve(backup.file, entry.stat.st_size)
+            yield backup
 
     def _new_plain(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
@@ -274,18 +274,18 @@ class _Run:
         return make_like(plain, entry.stat)
 
 
-def _read(source: IO[bytes], kept: KeptWriter | None) -> Iterator[Handed]:
+def _read(source: IO[bytes], backup: BackupWriter | None) -> Iterator[Handed]:
     """Yield the contents of a file, which are then kept too, but not accounted for."""
     chunks = page_cache.chunks(source, SEALED_CHUNK_BYTES)
-    if kept is None:
+    if backup is None:
         yield from map(Handed, chunks)
         return
     behind = page_cache.Behind(source)  # it will be replaced
     for chunk in chunks:
-        kept.file.write(chunk)
+        backup.file.write(chunk)
         yield Handed(chunk)
         behind.passed(len(chunk))
-    kept.file.flush()
+    backup.file.flush()
 
 
 def _opened(pieces: Iterable[Handed], stream: Stream) -> Iterator[Handed]:
@@ -313,5 +313,5 @@ def _repeat(entry: Entry, target: Target) -> None:
             os.link(target.plain / entry.link, path)
         case Kind.SYMLINK:
             path.symlink_to(entry.link)
-    if target.kept:
-        target.kept.add(entry)
+    if target.backup:
+        target.backup.add(entry)

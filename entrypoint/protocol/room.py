@@ -55,11 +55,11 @@ def check_room_to_seal(folder: Path, works: Sequence[WorkFolder], rooms: Sequenc
     at_peak, total = needed + sum(room.now for room in rooms), total_bytes(folder)
     if at_peak > total:
         raise _too_large(f"takes {at_peak} bytes, and their whole disk has {total}")
-    free = free_bytes(folder) + sum(work.kept_bytes() for work in works)
+    free = free_bytes(folder) + sum(work.backup_bytes() for work in works)
     if needed > free:
         raise _full(f"needs {needed} bytes and {free} are free: {needed - free} are missing")
     files = sum(room.files for room in rooms)
-    free = free_files(folder) + sum(work.kept_files() for work in works)
+    free = free_files(folder) + sum(work.backup_files() for work in works)
     if files > free:
         raise _full(f"needs {files} new files and {free} can be made: {files - free} are missing")
 

@@ -21,7 +21,7 @@ from entrypoint.files.tree import SPECIAL_BITS, Entry, Kind, if_allowed
 from entrypoint.limits import CHUNK_BYTES
 
 
-class KeptWriter:
+class BackupWriter:
     """Writes what is kept, and authenticates it: a train can write where we can.
 
     Attributes:
@@ -73,7 +73,7 @@ class KeptWriter:
         return self._mac.finalize()
 
 
-def restore(kept: IO[bytes], folder: Path) -> bool:
+def restore(backup: IO[bytes], folder: Path) -> bool:
     """Fill the empty `folder` from what was kept of it and is authentic.
 
     Attributes come last, and those of folders after all others: in a folder that belongs to
@@ -86,12 +86,12 @@ def restore(kept: IO[bytes], folder: Path) -> bool:
     Returns:
         Whether there was such a folder.
     """
-    for name, kind, link, size, *_ in _entries(kept):
-        _make(kept, folder, name, Kind(kind), link, size)
-    kept.seek(0)
+    for name, kind, link, size, *_ in _entries(backup):
+        _make(backup, folder, name, Kind(kind), link, size)
+    backup.seek(0)
     folders = []
-    for name, kind, _, size, *attributes in _entries(kept):
-        kept.seek(size, os.SEEK_CUR)
+    for name, kind, _, size, *attributes in _entries(backup):
+        backup.seek(size, os.SEEK_CUR)
         if Kind(kind) is Kind.DIRECTORY:
             folders.append((folder / name, attributes))
         else:
@@ -101,19 +101,19 @@ def restore(kept: IO[bytes], folder: Path) -> bool:
     return bool(folders)
 
 
-def _entries(kept: IO[bytes]) -> Iterator[list[Any]]:
+def _entries(backup: IO[bytes]) -> Iterator[list[Any]]:
     """Yield the header of each entry; the caller moves past its contents before the next one."""
-    while line := kept.readline():
+    while line := backup.readline():
         yield json.loads(os.fsdecode(line))
 
 
-def _make(kept: IO[bytes], folder: Path, name: str, kind: Kind, link: str, size: int) -> None:
+def _make(backup: IO[bytes], folder: Path, name: str, kind: Kind, link: str, size: int) -> None:
     path = folder / name
     match kind:
         case Kind.DIRECTORY:
             path.mkdir(mode=0o700, exist_ok=True)
         case Kind.FILE:
-            _copy(kept, path, size)
+            _copy(backup, path, size)
         case Kind.HARD_LINK:
             path.hardlink_to(folder / link)
         case Kind.SYMLINK:

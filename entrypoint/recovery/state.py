@@ -23,14 +23,14 @@ from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.remove import is_folder, remove
 from entrypoint.model import Paths
-from entrypoint.recovery.backup import KeptWriter
+from entrypoint.recovery.backup import BackupWriter
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.train_config import UNFINISHED
 from entrypoint.train_config.fields import parse_json
 from entrypoint.train_config.file import no_train, read_bytes, refuse_links
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
-_VERSION = 3
+_VERSION = 4
 _LATER_BYTES = 4096  # more than a journal grows: by an envelope of 1024 bytes, two tags, in hex
 
 
@@ -59,7 +59,7 @@ class Attributes(NamedTuple):
         return cls(info.st_mode & 0o777, info.st_uid, info.st_gid)
 
 
-class KeptFile(NamedTuple):
+class SavedFile(NamedTuple):
     """A small file as it has arrived."""
 
     contents: bytes
@@ -75,7 +75,7 @@ class Journal(NamedTuple):
         session_id: of the train, hex.
         config: the old `train_config.json`, whole.
         attributes: of it; the train may change those of the file that it finds.
-        kept: the trees that the visit opens, by name, and from `open` on the tag of what is
+        backups: the trees that the visit opens, by name, and from `open` on the tag of what is
             kept of the old tree; None if there was no room to keep it.
         user_key: the old `user_sym_key.key`; None if there was none.
         key: the fresh symmetric key, wrapped for this station; from `sealing` on.
@@ -87,8 +87,8 @@ class Journal(NamedTuple):
     session_id: str
     config: bytes
     attributes: Attributes
-    kept: Mapping[str, bytes | None]
-    user_key: KeptFile | None = None
+    backups: Mapping[str, bytes | None]
+    user_key: SavedFile | None = None
     key: bytes | None = None
     public: Mapping[str, Any] = MappingProxyType({})
 
@@ -195,17 +195,17 @@ class VisitState:
         """Record the next phase."""
         self._record(self.begun()._replace(phase=phase))
 
-    def keeping(self, work: WorkFolder) -> AbstractContextManager[KeptWriter]:
+    def backing_up(self, work: WorkFolder) -> AbstractContextManager[BackupWriter]:
         """Give what keeps the old tree; its tag is for `open`."""
-        return work.keeping(self._key)
+        return work.backing_up(self._key)
 
-    def open(self, kept: Mapping[str, bytes | None]) -> None:
+    def open(self, backups: Mapping[str, bytes | None]) -> None:
         """Record that the trees may be replaced: opening → open.
 
         Args:
-            kept: for each of them the tag of what is kept of the old one, durable, or None.
+            backups: for each of them the tag of what is kept of the old one, durable, or None.
         """
-        self._record(self.begun()._replace(phase=Phase.OPEN, kept=kept))
+        self._record(self.begun()._replace(phase=Phase.OPEN, backups=backups))
         _reserve(self._paths.config)  # the train may leave no room to write how it has ended
 
     def wait(self) -> None:
@@ -235,7 +235,7 @@ class VisitState:
         journal = self.begun()
         if journal.phase in (Phase.WAITING, Phase.SUCCEEDED):
             self.enter(Phase.OPEN)  # in which nobody seals what is put back only in part
-        if journal.phase is not Phase.OPENING and not self._restore(journal.kept):
+        if journal.phase is not Phase.OPENING and not self._restore(journal.backups):
             self._scrub()
             return False
         for work in self._opened():
@@ -261,19 +261,19 @@ class VisitState:
         with ExitStack() as stack:
             found = []
             for work in self._opened():
-                kept = work.open_kept(tags[work.name], self._key)
-                if kept is None:
+                backup = work.open_backup(tags[work.name], self._key)
+                if backup is None:
                     return False
-                found.append((work, stack.enter_context(kept)))
-            for work, kept in found:
-                work.restore(kept)
+                found.append((work, stack.enter_context(backup)))
+            for work, backup in found:
+                work.restore(backup)
         return True
 
-    def _restore_user_key(self, kept: KeptFile | None) -> None:
+    def _restore_user_key(self, saved: SavedFile | None) -> None:
         """Put the old envelope of the user back, whatever the train has put in its place."""
         remove(self._paths.user_key)  # first: the train may have filled the disk
-        if kept:
-            _put(self._paths.user_key, *kept)
+        if saved:
+            _put(self._paths.user_key, *saved)
 
     def _scrub(self) -> None:
         """Leave no plaintext where the old state cannot come back: → spent."""
@@ -284,8 +284,8 @@ class VisitState:
 
     def _opened(self) -> list[WorkFolder]:
         """Return the work folders of the trees that the unfinished visit opens."""
-        kept = self.begun().kept
-        return [work for work in (self.results, self.train) if work.name in kept]
+        backups = self.begun().backups
+        return [work for work in (self.results, self.train) if work.name in backups]
 
     def _flush(self) -> None:
         for work in self._opened():
@@ -336,7 +336,7 @@ class VisitState:
             session_id=visit["session_id"],
             config=visit["config"].encode(),
             attributes=Attributes(*visit["attributes"]),
-            kept={name: _from_hex(tag) for name, tag in visit["kept"].items()},
+            backups={name: _from_hex(tag) for name, tag in visit["backups"].items()},
             user_key=_to_file(visit["user_key"]),
             key=_from_hex(visit["key"]),
             public={name: value for name, value in document.items() if name not in known},
@@ -351,18 +351,18 @@ def _fields(journal: Journal) -> dict[str, Any]:
         "session_id": journal.session_id,
         "config": journal.config.decode(),
         "attributes": journal.attributes,
-        "kept": {name: _hex(tag) for name, tag in journal.kept.items()},
+        "backups": {name: _hex(tag) for name, tag in journal.backups.items()},
         "user_key": _from_file(journal.user_key),
         "key": _hex(journal.key),
     }
 
 
-def _from_file(file: KeptFile | None) -> list[Any] | None:
+def _from_file(file: SavedFile | None) -> list[Any] | None:
     return [file.contents.hex(), *file.attributes] if file else None
 
 
-def _to_file(fields: list[Any] | None) -> KeptFile | None:
-    return KeptFile(bytes.fromhex(fields[0]), Attributes(*fields[1:])) if fields else None
+def _to_file(fields: list[Any] | None) -> SavedFile | None:
+    return SavedFile(bytes.fromhex(fields[0]), Attributes(*fields[1:])) if fields else None
 
 
 def _hex(data: bytes | None) -> str | None:

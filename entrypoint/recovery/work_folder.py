@@ -14,7 +14,7 @@ from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.mounts import is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
-from entrypoint.recovery.backup import KeptWriter, restore
+from entrypoint.recovery.backup import BackupWriter, restore
 
 
 class WorkFolder:
@@ -38,18 +38,18 @@ class WorkFolder:
         return self.tree.name
 
     @property
-    def kept(self) -> Path:
+    def backup(self) -> Path:
         """What is kept of the old, encrypted tree."""
-        return self.path / "kept"
+        return self.path / "backup"
 
-    def kept_bytes(self) -> int:
+    def backup_bytes(self) -> int:
         """Return how many bytes become free when the old tree is kept no longer."""
-        has_kept = is_folder(self.path) and os.path.lexists(self.kept)
-        return allocated_bytes(self.kept.lstat()) if has_kept else 0
+        has_kept = is_folder(self.path) and os.path.lexists(self.backup)
+        return allocated_bytes(self.backup.lstat()) if has_kept else 0
 
-    def kept_files(self) -> int:
+    def backup_files(self) -> int:
         """Return how many files and folders become free when the old tree is kept no longer."""
-        return 1 + os.path.lexists(self.kept) if is_folder(self.path) else 0
+        return 1 + os.path.lexists(self.backup) if is_folder(self.path) else 0
 
     @property
     def small(self) -> Path:
@@ -89,7 +89,7 @@ class WorkFolder:
         A kill while many planted files are removed finds the old tree still kept.
         """
         if is_folder(self.path):
-            empty(self.path, leave_out=self.kept.name)
+            empty(self.path, leave_out=self.backup.name)
         else:
             remove(self.path)
 
@@ -111,21 +111,21 @@ class WorkFolder:
         empty(self.tree, leave_out=self.leave_out)
 
     @contextmanager
-    def keeping(self, key: bytes) -> Iterator[KeptWriter]:
+    def backing_up(self, key: bytes) -> Iterator[BackupWriter]:
         """Give what keeps the old tree; at the end of the block that is durable.
 
         Args:
             key: 32 bytes that only this station knows.
         """
-        with page_cache.new(self.kept, leaves=True) as file:
-            kept = KeptWriter(file, key)
+        with page_cache.new(self.backup, leaves=True) as file:
+            backup = BackupWriter(file, key)
             if self.tree.is_dir():
-                kept.add(self.folder())
-            yield kept
+                backup.add(self.folder())
+            yield backup
             file.flush()
             os.fsync(file.fileno())
 
-    def open_kept(self, tag: bytes | None, key: bytes) -> IO[bytes] | None:
+    def open_backup(self, tag: bytes | None, key: bytes) -> IO[bytes] | None:
         """Open what was kept of the old tree, or return None unless it is there as it was written.
 
         Only this file may be restored: to empty the tree can change what its path leads to.
@@ -134,20 +134,20 @@ class WorkFolder:
             tag: what `KeptWriter` returned, None if nothing was kept.
             key: the one it was written with.
         """
-        is_file = self.kept.is_file() and not self.kept.is_symlink()
+        is_file = self.backup.is_file() and not self.backup.is_symlink()
         if tag is None or not is_folder(self.path) or not is_file:
             return None
-        file = self.kept.open("rb")
+        file = self.backup.open("rb")
         if is_authentic(page_cache.chunks(file, CHUNK_BYTES), tag, key):
             file.seek(0)
             return file
         file.close()
         return None
 
-    def restore(self, kept: IO[bytes]) -> None:
+    def restore(self, backup: IO[bytes]) -> None:
         """Put the old tree back, as `open_kept` has found it; idempotent."""
         self.empty_tree()
-        if restore(kept, self.tree):
+        if restore(backup, self.tree):
             flush(self.tree)
         else:
             self.tree.rmdir()  # there was none

@@ -49,7 +49,7 @@ from entrypoint.protocol.verify import (
     verify,
     verify_open,
 )
-from entrypoint.recovery.state import Attributes, Journal, KeptFile, Phase, VisitState
+from entrypoint.recovery.state import Attributes, Journal, Phase, SavedFile, VisitState
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.report import Report
 from entrypoint.settings.settings import Settings
@@ -267,8 +267,8 @@ class Steps(KeylessSteps):
             session_id=train.config.session_id.hex(),
             config=data,
             attributes=Attributes.of(self._paths.config),
-            user_key=self._kept_user_key(),
-            kept={work.name: None for work in works},
+            user_key=self._saved_user_key(),
+            backups={work.name: None for work in works},
             public=train.config.public_fields(),
         )
         self.disk.begin(journal)
@@ -282,10 +282,10 @@ class Steps(KeylessSteps):
     def _open(self, train: VerifiedTrain, work: WorkFolder, *, keep: bool) -> bytes | None:
         """Decrypt a tree into its work folder; return the tag of the old one if it is kept."""
         with (
-            self.disk.keeping(work) if keep else nullcontext() as kept,
+            self.disk.backing_up(work) if keep else nullcontext() as backup,
             PackWriter(work.small) as small,
         ):
-            target = Target(plain=work.large, small=small, kept=kept)
+            target = Target(plain=work.large, small=small, backup=backup)
             if work is self.disk.results:
                 self.decrypt(train, target)
             else:
@@ -296,7 +296,7 @@ class Steps(KeylessSteps):
                     leave_out=work.leave_out,
                     proceed=self._stop.check,
                 )
-        return kept.tag() if kept else None
+        return backup.tag() if backup else None
 
     def _works(self, config: TrainConfig) -> list[WorkFolder]:
         """Return the work folders of the trees that travel encrypted."""
@@ -479,11 +479,11 @@ class Steps(KeylessSteps):
 
     def _no_room_to_go_back(self) -> StorageError:
         """Return the refusal of a start that could put only a part of the old state back."""
-        named = self.disk.begun().kept
+        named = self.disk.begun().backups
         works = [work for work in (self.disk.results, self.disk.train) if work.name in named]
         missing = 0
         for folder, there in _by_file_system(works).items():
-            needed = sum(work.kept_bytes() for work in there)
+            needed = sum(work.backup_bytes() for work in there)
             missing += max(needed - free_bytes(folder) - sum(map(_taken, there)), 0)
         what = f"at least {missing} bytes are missing" if missing else "a little is missing"
         return StorageError(
@@ -538,14 +538,14 @@ class Steps(KeylessSteps):
         if path := irreplaceable(tree, work.leave_out):
             raise _bad_place(f"{this_user()} may not read and replace {path}")
 
-    def _kept_user_key(self) -> KeptFile | None:
+    def _saved_user_key(self) -> SavedFile | None:
         """Return the user's envelope as it has arrived, None without one."""
         path = self._paths.user_key
         try:
             contents = read_user_key(self._paths)
         except PermissionError:
             raise _bad_place(f"{this_user()} may not read {path}") from None
-        return None if contents is None else KeptFile(contents, Attributes.of(path))
+        return None if contents is None else SavedFile(contents, Attributes.of(path))
 
     def _warn_of_owners(self, journal: Journal, works: Sequence[WorkFolder]) -> None:
         """Say whose file will have another owner, since this user may not give files away."""

@@ -248,7 +248,7 @@ def _seal(steps: Steps) -> Outcome:
     except OSError as error:
         hint = "mend the cause, then start this same container again to finish"
         raise storage_error(error).with_hint(hint, retry=True) from error
-    changed = ",".join([*journal.kept, "train_config.json", "user_sym_key.key"])
+    changed = ",".join([*journal.backups, "train_config.json", "user_sym_key.key"])
     return outcome(steps, "visited", files=contents.files, bytes=contents.size, changed=changed)
 
 

@@ -29,7 +29,8 @@ def stopped_at_first_module(
     command: list[str], number: int, home: Path, strace: Strace, train: SecondStop
 ) -> "subprocess.CompletedProcess[str]":
     """Send the program a signal when it opens the module that it loads first."""
-    bytecode = home / "entrypoint" / "__pycache__" / f"cli.{sys.implementation.cache_tag}.pyc"
+    cache = home / "entrypoint" / "cli" / "__pycache__"
+    bytecode = cache / f"main.{sys.implementation.cache_tag}.pyc"
     under = [strace.program, "--output", "/dev/null", "--trace=openat"]
     under += [f"--trace-path={bytecode}"]
     under += [f"--inject=openat:signal={signal.Signals(number).name.removeprefix('SIG')}", "--"]

@@ -41,7 +41,7 @@ def _plant_journal(train: SecondStop, phase: Phase) -> None:
     state.begin(Journal(Phase.OPENING, SECOND, session_id, config, attributes, kept))
     (paths.results / "counts.csv").write_bytes(b"planted")
     if phase is not Phase.OPENING:
-        state.results.kept.write_bytes(b"planted")
+        state.results.backup.write_bytes(b"planted")
         state.open({"pht_results": hashlib.sha256(b"planted").digest()})
     if phase is Phase.SEALING:
         state.start_sealing(wrap(_private_key(SECOND).public_key(), b"A" * 43 + b"="))

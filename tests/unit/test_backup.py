@@ -19,7 +19,7 @@ KEY = b"k" * 32
 
 def keep(folder: Path, file: io.BytesIO) -> bytes:
     """Keep a folder, itself included, and return the tag."""
-    writer = backup.KeptWriter(file, KEY)
+    writer = backup.BackupWriter(file, KEY)
     writer.add(Entry(".", Kind.DIRECTORY, folder.stat()))
     for entry in walk(folder):
         is_file = entry.kind is Kind.FILE
@@ -73,7 +73,7 @@ def test_contents_may_be_written_by_somebody_else(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"0123456789")
     [entry] = walk(tmp_path)
     file = io.BytesIO()
-    writer = backup.KeptWriter(file, KEY)
+    writer = backup.BackupWriter(file, KEY)
 
     with writer.adding(entry):
         file.write(b"0123456789")
@@ -91,7 +91,7 @@ def test_a_file_whose_size_changes_while_it_is_read_is_an_error(
     (tmp_path / "changed").write_bytes(b"8 bytes.")
     [entry] = walk(tmp_path)
     with pytest.raises(OSError, match="size changed"):
-        backup.KeptWriter(io.BytesIO(), KEY).add(entry, [contents])
+        backup.BackupWriter(io.BytesIO(), KEY).add(entry, [contents])
 
 
 CHANGES: dict[str, Callable[[bytes], bytes]] = {

@@ -151,7 +151,10 @@ def small_key() -> bytes:
 UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "no PEM": (lambda: b"not a key", "is not a valid private key in PEM"),
     "cut short": (lambda: PEM[:-100], "is not a valid private key in PEM"),
-    "a public key": (lambda: reference.vector_key("station_1"), "is not a valid private key in PEM"),
+    "a public key": (
+        lambda: reference.vector_key("station_1"),
+        "is not a valid private key in PEM",
+    ),
     "an elliptic curve": (ec_key, "is not an RSA key"),
     "1024 bits": (small_key, "has 1024 bits"),
     "encrypted": (lambda: ENCRYPTED, "is encrypted, and there is no password"),
@@ -306,7 +309,7 @@ def test_every_setting(where: str, tmp_path: Path) -> None:
 def test_an_empty_setting_is_not_set(name: str, tmp_path: Path) -> None:
     put(tmp_path, "run/pht/station.env", b"PRIVATE_KEY_PATH=\n")
     loaded = load(tmp_path, {name: "", "RSA_STATION_PRIVATE_KEY": ""})
-    assert vars(loaded) == vars(load(tmp_path))
+    assert loaded == load(tmp_path)
     refused("station-id-missing", loaded.station)
     refused("private-key-missing", loaded.private_key)
 

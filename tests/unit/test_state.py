@@ -14,7 +14,7 @@ from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput, Syst
 from entrypoint.files.tree import Kind, walk
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
-from entrypoint.recovery.state import Attributes, Journal, KeptFile, Phase, VisitState, lock
+from entrypoint.recovery.state import Attributes, Journal, Phase, SavedFile, VisitState, lock
 from entrypoint.recovery.work_folder import WorkFolder
 from tests.station import snapshot
 
@@ -27,7 +27,7 @@ JOURNAL = Journal(
     session_id="5e" * 64,
     config=OLD_CONFIG,
     attributes=Attributes(0o640, os.getuid(), os.getgid()),
-    kept={"pht_results": None},
+    backups={"pht_results": None},
     public={"user_he_key": "he"},
 )
 FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
@@ -39,7 +39,7 @@ FIELDS: dict[str, Any] = {
     "session_id": "00" * 64,
     "config": '{"train_id": "other"}',
     "attributes": [0o666, 1, 1],
-    "kept": {"pht_results": "00" * 32},
+    "backups": {"pht_results": "00" * 32},
     "user_key": ["00", 0o666, 1, 1],
     "key": "00",
 }
@@ -63,18 +63,18 @@ def paths(tmp_path: Path) -> Paths:
     return paths
 
 
-def user_key_of(paths: Paths) -> KeptFile:
+def user_key_of(paths: Paths) -> SavedFile:
     """Return what a journal keeps of the user's envelope."""
-    return KeptFile(paths.user_key.read_bytes(), Attributes.of(paths.user_key))
+    return SavedFile(paths.user_key.read_bytes(), Attributes.of(paths.user_key))
 
 
-def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> VisitState:
+def begin(paths: Paths, phase: Phase = Phase.OPEN, *, backup: bool = True) -> VisitState:
     """Bring a visit into a phase."""
     state = VisitState(paths, KEY)
     attributes = Attributes.of(paths.config)
     state.begin(JOURNAL._replace(attributes=attributes, user_key=user_key_of(paths)))
     (state.results.large / "tool").write_bytes(b"plain tool")
-    tag = keep(state, state.results) if kept else None
+    tag = keep(state, state.results) if backup else None
     if phase is Phase.OPENING:
         return state
     state.open({"pht_results": tag})
@@ -88,7 +88,7 @@ def begin(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> Visi
 
 def keep(state: VisitState, work: WorkFolder) -> bytes:
     """Keep an old tree, as the decryption does, and return the tag."""
-    with state.keeping(work) as old:
+    with state.backing_up(work) as old:
         for entry in walk(work.tree):
             is_file = entry.kind is Kind.FILE
             old.add(entry, [(work.tree / entry.path).read_bytes()] if is_file else ())
@@ -185,7 +185,7 @@ def test_results_that_did_not_exist_are_gone_after_going_back(paths: Paths) -> N
     subprocess.run(["rm", "-r", paths.results], check=True)
     state = VisitState(paths, KEY)
     state.begin(JOURNAL)
-    with state.keeping(state.results) as old:
+    with state.backing_up(state.results) as old:
         pass
     state.open({"pht_results": old.tag()})
     paths.results.mkdir()
@@ -227,14 +227,14 @@ def test_a_configuration_that_would_make_the_journal_unreadable_is_refused(paths
 # --- two trees -----------------------------------------------------------------------------------
 
 
-def begin_both(paths: Paths, phase: Phase = Phase.OPEN, *, kept: bool = True) -> VisitState:
+def begin_both(paths: Paths, phase: Phase = Phase.OPEN, *, backup: bool = True) -> VisitState:
     """Bring a visit that opens the definition too into a phase."""
     (paths.train / "code.py").write_bytes(b"sealed code")
     state = VisitState(paths, KEY)
     both = {"pht_results": None, "pht_train": None}
-    state.begin(JOURNAL._replace(kept=both, user_key=user_key_of(paths)))
+    state.begin(JOURNAL._replace(backups=both, user_key=user_key_of(paths)))
     works = (state.results, state.train)
-    tags = {work.name: keep(state, work) if kept else None for work in works}
+    tags = {work.name: keep(state, work) if backup else None for work in works}
     if phase is Phase.OPENING:
         return state
     state.open(tags)
@@ -259,7 +259,7 @@ def test_going_back_restores_both_trees(phase: Phase, paths: Paths) -> None:
 def test_of_two_trees_both_are_scrubbed_if_one_cannot_come_back(name: str, paths: Paths) -> None:
     state = begin_both(paths)
     work: WorkFolder = getattr(state, name)
-    work.kept.unlink()
+    work.backup.unlink()
     require_spent(state, paths)
     assert os.listdir(paths.train) == []
 
@@ -289,14 +289,14 @@ def require_spent(state: VisitState, paths: Paths) -> None:
 
 @pytest.mark.parametrize("phase", [Phase.OPEN, Phase.WAITING])
 def test_a_visit_that_kept_nothing_is_spent(phase: Phase, paths: Paths) -> None:
-    require_spent(begin(paths, phase, kept=False), paths)
+    require_spent(begin(paths, phase, backup=False), paths)
 
 
 def test_a_visit_that_kept_nothing_goes_back_as_long_as_no_result_is_replaced(
     paths: Paths,
 ) -> None:
     before = snapshot(paths.opt)
-    assert begin(paths, Phase.OPENING, kept=False).go_back()
+    assert begin(paths, Phase.OPENING, backup=False).go_back()
     assert snapshot(paths.opt) == before
 
 
@@ -350,7 +350,7 @@ def test_what_the_train_has_changed_among_the_old_results_is_not_put_back(
     damage: Callable[[Path], None], paths: Paths, tmp_path: Path
 ) -> None:
     state = begin(paths)
-    damage(state.results.kept)
+    damage(state.results.backup)
     require_spent(state, paths)
     assert os.listdir(tmp_path) == ["opt"]
 
@@ -484,7 +484,7 @@ def test_what_the_train_has_planted_is_gone_before_a_kill_could_have_it_taken_up
         state.start_sealing(b"envelope")
 
     assert document(paths)["pht_visit"]["phase"] == "sealing"
-    assert list(state.results.path.iterdir()) == [state.results.kept]
+    assert list(state.results.path.iterdir()) == [state.results.backup]
 
 
 @pytest.mark.parametrize("name", ["pht_results.pht", "pht_results.pht/sealed"])

@@ -223,23 +223,25 @@ def test_a_train_at_its_first_stop_that_had_no_results_folder(tmp_path: Path) ->
 # --- what is kept to go back ---------------------------------------------------------------------
 
 GONE: dict[str, str] = {
-    "removes it": "(work / 'kept').unlink()",
-    "cuts it off": "os.truncate(work / 'kept', 1_000_000)",
-    "cuts it off in a line": "os.truncate(work / 'kept', 1_000)",
-    "empties it": "os.truncate(work / 'kept', 0)",
-    "overwrites it": "(work / 'kept').write_bytes(b'x' * 10_000)",
+    "removes it": "(work / 'backup').unlink()",
+    "cuts it off": "os.truncate(work / 'backup', 1_000_000)",
+    "cuts it off in a line": "os.truncate(work / 'backup', 1_000)",
+    "empties it": "os.truncate(work / 'backup', 0)",
+    "overwrites it": "(work / 'backup').write_bytes(b'x' * 10_000)",
     "removes its folder": "shutil.rmtree(work)",
-    "moves it behind a link": "(work / 'kept').rename(work / 'k'); (work / 'kept').symlink_to('k')",
+    "moves it behind a link": (
+        "(work / 'backup').rename(work / 'k'); (work / 'backup').symlink_to('k')"
+    ),
     "links to what the way back will change": r"""
 forged = b'["planted", "file", "", 6, 33188, 0, 0, 0]\nforged'
-for name, content in (("behind/k", (work / "kept").read_bytes()), ("opt/k", forged)):
+for name, content in (("behind/k", (work / "backup").read_bytes()), ("opt/k", forged)):
     (opt.parent / name).parent.mkdir(exist_ok=True)
     (opt.parent / name).write_bytes(content)
 (opt.parent / "behind" / "results").mkdir()
 shutil.rmtree(results)
 results.symlink_to(opt.parent / "behind" / "results")
-(work / "kept").unlink()
-(work / "kept").symlink_to(results / ".." / "k")
+(work / "backup").unlink()
+(work / "backup").symlink_to(results / ".." / "k")
 """,
     "turns its folder into a link": "shutil.rmtree(work); work.symlink_to(outside)",
     "turns its folder into a file": "shutil.rmtree(work); work.write_bytes(b'x')",

@@ -120,7 +120,7 @@ def test_no_room_to_keep_the_ciphertext_and_the_train_fails(small: Small) -> Non
     assert (done.status, done.facts["state"]) == (3, "spent")
     assert [line for line in done.lines if line.startswith(NO_WAY_BACK)]
     assert journal(small.root)["phase"] == "spent"
-    assert journal(small.root)["kept"] == {"pht_results": None}
+    assert journal(small.root)["backups"] == {"pht_results": None}
     assert {path.name for path in opt.iterdir()} == {
         "pht_results",
         "pht_train",
@@ -159,7 +159,7 @@ def test_a_train_that_fills_the_disk_and_fails(small: Small) -> None:
 
 
 def test_a_failed_train_that_has_filled_the_disk_outside_of_its_results(small: Small) -> None:
-    """`kept` and what it is restored to do not fit beside that, and somebody has to know."""
+    """`backup` and what it is restored to do not fit beside that, and somebody has to know."""
     opt = small.second_stop(f"(results / 'large').unlink()\n{FILLS_THE_REST}sys.exit(3)", 3 * MIB)
     before = snapshot(opt)
 

@@ -258,7 +258,7 @@ def test_a_train_that_changes_its_own_signed_files_is_not_sealed(
 
 @pytest.mark.parametrize("tree", ["pht_train", "pht_results"])
 def test_a_failing_train_that_damages_what_is_kept_to_go_back(tree: str, tmp_path: Path) -> None:
-    opt = second_stop(tmp_path, f"os.truncate(opt / '{tree}.pht' / 'kept', 600); sys.exit(3)")
+    opt = second_stop(tmp_path, f"os.truncate(opt / '{tree}.pht' / 'backup', 600); sys.exit(3)")
 
     done = visit(tmp_path)
 
@@ -293,7 +293,7 @@ def test_a_killed_runner_leaves_a_train_that_every_reader_refuses(tmp_path: Path
     process.kill()
     finish(process)
 
-    assert set(journal(tmp_path)["kept"]) == {"pht_results", "pht_train"}
+    assert set(journal(tmp_path)["backups"]) == {"pht_results", "pht_train"}
     with pytest.raises(KeyError):
         definition(opt)
     assert in_process("pre-run", tmp_path).status == 0

@@ -192,7 +192,7 @@ SHAPES: dict[str, str] = {
     "what looks sealed": (
         "import base64; (results / 'a').write_bytes(base64.urlsafe_b64encode(b'\\x80' + bytes(90)))"
     ),
-    "our own names": "(results / '.pht').mkdir(); (results / '.pht' / 'kept').write_bytes(b'x')",
+    "our own names": "(results / '.pht').mkdir(); (results / '.pht' / 'backup').write_bytes(b'x')",
     "an own mode of the folder": "results.chmod(0o751); (results / 'a').write_bytes(b'x')",
 }
 
