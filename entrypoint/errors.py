@@ -16,8 +16,6 @@ from entrypoint import __version__
 class PhtError(Exception):
     """The base of every error that is reported without a traceback.
 
-    `stage` and `state`, for the status line, are set where a visit knows them.
-
     Args:
         code: stable, kebab-case; scripts may depend on it.
         message: what is wrong; lower case, no full stop.
@@ -51,18 +49,11 @@ class PhtError(Exception):
         self.by = by or self.default_by
         self.retry = retry
         self.files_differ = files_differ
-        self.stage = "start"
-        self.state = "unchanged"
 
-    def with_hint(self, hint: str, *, by: str | None = None, retry: bool = False) -> Self:
-        """Return the same refusal, but with what to do next in this place."""
+    def with_hint(self, hint: str, *, by: str | None = None) -> Self:
+        """Return a new error with another hint, which starting again alone does not follow."""
         return type(self)(
-            self.code,
-            self.message,
-            hint=hint,
-            problems=self.problems,
-            by=by or self.by,
-            retry=retry,
+            self.code, self.message, hint=hint, problems=self.problems, by=by or self.by
         )
 
 
@@ -135,8 +126,16 @@ def usage_error(problem: str) -> UsageError:
     return UsageError("usage", problem, hint=hint)
 
 
-def storage_error(error: OSError) -> StorageError:
-    """Return the refusal that stands for a failed system call."""
+def storage_error(
+    error: OSError,
+    hint: str = "check the disk, its free space and the permissions, then start again",
+) -> StorageError:
+    """Return the refusal that stands for a failed system call.
+
+    Args:
+        error: what the system call raised.
+        hint: what to do next, unless the reader of stdout has gone.
+    """
     if isinstance(error, BrokenPipeError):
         return StorageError(
             "reader-gone",
@@ -148,7 +147,7 @@ def storage_error(error: OSError) -> StorageError:
     return StorageError(
         "storage-failed",
         f"{(error.strerror or 'reading or writing failed').lower()}{where}",
-        hint="check the disk, its free space and the permissions, then start again",
+        hint=hint,
         retry=True,
     )
 

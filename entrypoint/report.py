@@ -16,7 +16,8 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import IO
+from dataclasses import dataclass, fields
+from typing import IO, Self
 
 from entrypoint.errors import PhtError, StorageError
 from entrypoint.limits import LOG_CHARACTERS
@@ -27,6 +28,57 @@ Fact = str | int
 def escape(text: str) -> str:
     """Return `text` with control characters and undecodable bytes made visible."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a command ended, as its status line says it; None is not shown.
+
+    The line has the order of the attributes.
+
+    Attributes:
+        result: one word, such as `visited`, `refused` or `train-failed`.
+        status: the exit status.
+        code: the stable code of a refusal, or what `check` found.
+        stage: the stage of the visit in which it ended.
+        reason: why the train's command failed.
+        by: who has to act.
+        retry: whether starting the same thing again can help.
+        state: the state of the train on disk.
+        files: number of results.
+        bytes: their size.
+        changed: the files and folders of the train that have changed.
+    """
+
+    result: str
+    status: int = 0
+    code: str | None = None
+    stage: str | None = None
+    reason: str | None = None
+    by: str | None = None
+    retry: bool | None = None
+    state: str | None = None
+    files: int | None = None
+    bytes: int | None = None
+    changed: Sequence[str] | None = None
+
+    @classmethod
+    def refused(cls, error: PhtError, *, stage: str = "start", state: str = "unchanged") -> Self:
+        """Return the outcome of a command that ended with an error."""
+        return cls(
+            result="refused",
+            status=error.status,
+            code=error.code,
+            stage=stage,
+            by=error.by,
+            retry=error.retry,
+            state=state,
+        )
+
+    def facts(self) -> dict[str, Fact]:
+        """Return the names and values that the status line shows, in its order."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _fact(value) for name, value in values.items() if value is not None}
 
 
 class Report:
@@ -65,9 +117,15 @@ class Report:
             self._line("", f"  - {problem}")
         self._line("hint", error.hint)
 
-    def status(self, facts: Mapping[str, Fact]) -> None:
-        """Write the status line: what came out, who has to act, whether to start again."""
+    def status(self, outcome: Outcome, surroundings: Mapping[str, Fact]) -> None:
+        """Write the status line.
+
+        Args:
+            outcome: how the command ended.
+            surroundings: where it ran; stands behind the outcome.
+        """
         self.ended = True
+        facts = {**outcome.facts(), **surroundings}
         if self.as_json:
             self._write(json.dumps({"level": "status", **facts}))
         else:
@@ -198,6 +256,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _cut(text: str) -> str:
     """Return a text without the end that no reader of a log needs; a name may have megabytes."""
     return text if len(text) <= LOG_CHARACTERS else text[:LOG_CHARACTERS] + "…"
+
+
+def _fact(value: bool | str | int | Sequence[str]) -> Fact:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str | int) else ",".join(value)
 
 
 def _word(value: Fact) -> str:

@@ -14,7 +14,7 @@ from entrypoint.author.output import check_apart, check_free, new_folder
 from entrypoint.author.runner import Ended, lay_out, visit
 from entrypoint.errors import PhtError, SystemFailure
 from entrypoint.model import Paths
-from entrypoint.report import Report, show, table
+from entrypoint.report import Fact, Outcome, Report, show, table
 
 _MakeVisit = Callable[[Paths, Sequence[str], Path], Ended]
 
@@ -124,10 +124,32 @@ def _explain(failed: _Visit, stops: int, keep: Path | None, report: Report) -> i
     stage = ended.failure.get("stage", "start")
     place = f"stop {failed.number} of {stops}, station {failed.station}, stage {stage}"
     report.error(_failure(place, ended))
+    outcome, surroundings = _outcome(ended)
+    report.status(outcome, {**surroundings, "station": failed.station})
+    return outcome.status
+
+
+def _outcome(ended: Ended) -> tuple[Outcome, dict[str, Fact]]:
+    """Return how a failed visit ended, and the other facts of its status line."""
+    facts = dict(ended.failure)
     status = ended.status or 1
-    facts = ended.failure or {"result": "runner-failed", "status": status}
-    report.status({**facts, "station": failed.station})
-    return status
+    facts.pop("status", None)
+
+    def word(name: str) -> str | None:
+        return str(facts.pop(name)) if name in facts else None
+
+    retry = word("retry")
+    outcome = Outcome(
+        result=word("result") or "runner-failed",
+        status=status,
+        code=word("code"),
+        stage=word("stage"),
+        reason=word("reason"),
+        by=word("by"),
+        retry=None if retry is None else retry == "yes",
+        state=word("state"),
+    )
+    return outcome, facts
 
 
 def _failure(place: str, ended: Ended) -> PhtError:

@@ -11,16 +11,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 from entrypoint import __version__
 from entrypoint.cli.options import help_text, parse
-from entrypoint.errors import PhtError, RouteError, UsageError, storage_error, unexpected
+from entrypoint.errors import PhtError, UsageError, storage_error, unexpected
 from entrypoint.model import Paths
-from entrypoint.report import Fact, Report, complete_streams, show, stdout, write_out
-
-if TYPE_CHECKING:
-    from entrypoint.settings.settings import Settings
+from entrypoint.report import Fact, Outcome, Report, complete_streams, show, stdout, write_out
 
 _IFF_UP = 1
 """The flag of netdevice(7) that says that a network device is switched on."""
@@ -54,7 +50,7 @@ def main(
     status = _run_one(words, environment, report, as_entrypoint=as_entrypoint)
     if as_entrypoint and not report.ended:
         result = "interrupted" if status else "done"
-        report.status({"result": result, "status": status, **_surroundings()})
+        report.status(Outcome(result=result, status=status), _surroundings())
     return status
 
 
@@ -93,9 +89,7 @@ def _parse_as_entrypoint(words: list[str], environment: Mapping[str, str]) -> Si
 def _refuse(report: Report, error: PhtError) -> int:
     report.progress_done()
     report.error(error)
-    facts: dict[str, Fact] = {"result": "refused", "status": error.status, "code": error.code}
-    facts |= {"stage": error.stage, "by": error.by, "retry": "yes" if error.retry else "no"}
-    report.status({**facts, "state": error.state, **_surroundings()})
+    report.status(Outcome.refused(error), _surroundings())
     return error.status
 
 
@@ -153,6 +147,7 @@ def _help(_options: SimpleNamespace, _environment: Mapping[str, str], _report: R
 
 def _run(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
     from entrypoint.settings import settings
+    from entrypoint.station.visit_export import VisitExport
     from entrypoint.visit import hosted, story
 
     loaded = settings.load(options.root, environment)
@@ -161,76 +156,26 @@ def _run(options: SimpleNamespace, environment: Mapping[str, str], report: Repor
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
 
     if hosted.may_be_host_driven(loaded):
-        outcome = hosted.run(loaded, report, options.command)
-        return _conclude(outcome, loaded, report)
-    try:
-        outcome = story.run(loaded, report, options.command, before=lambda: _check_export(loaded))
-    except RouteError as error:
-        if error.code == "already-visited":
-            _make_up_export(loaded, report)
-        raise
-    return _conclude(outcome, loaded, report)
+        return _conclude(hosted.run(loaded, report, options.command), report)
+    export = VisitExport(loaded, report)
+    return _conclude(story.run(loaded, report, options.command, export=export), report)
 
 
-def _check_export(settings: "Settings") -> None:
-    if settings.export is None:
-        return
-    from entrypoint.station.export import check_place
-
-    check_place(settings.paths, settings.export, in_container=settings.in_container)
-
-
-def _conclude(outcome: Mapping[str, Fact], settings: "Settings", report: Report) -> int:
-    """Export what was sealed if the station wants that; write the status line."""
-    if settings.export and outcome["state"] == "sealed":
-        _export_sealed(settings, settings.export, report)
-    report.status({**outcome, **_surroundings()})
-    return int(outcome["status"])
-
-
-def _make_up_export(settings: "Settings", report: Report) -> None:
-    """Export what an earlier start has sealed, if it was interrupted before it had exported it."""
-    from entrypoint.station.export import is_export_of
-
-    if settings.export is None:
-        return
-    if not os.path.lexists(settings.export):
-        _export_sealed(settings, settings.export, report)
-    elif not is_export_of(settings.paths, settings.export):
-        report.warning(
-            f"this train is not exported: {settings.export} exists and is not its export, but "
-            "perhaps another train's; give each train a file of its own, or use pht export"
-        )
-
-
-def _export_sealed(settings: "Settings", output: Path, report: Report) -> None:
-    """Export what has been committed; a failure now does not unsay the visit."""
-    from entrypoint.process.stop import StopRequest
-    from entrypoint.station.export import export
-
-    try:
-        with StopRequest():  # not followed: what the engine's grace allows is used to finish
-            export(settings.paths, output, in_container=settings.in_container)
-    except (PhtError, OSError) as error:
-        failure = storage_error(error) if isinstance(error, OSError) else error
-        after_visit = failure.with_hint(
-            "the visit is complete and the train is sealed: mend the cause and export it with "
-            "pht export; after run, starting this same container again does that too"
-        )
-        after_visit.stage, after_visit.state = "export", "sealed"
-        raise after_visit from error
-    report.info(f"the sealed train is in {output}")
+def _conclude(outcome: Outcome, report: Report) -> int:
+    """Write the status line and return the exit status."""
+    report.status(outcome, _surroundings())
+    return outcome.status
 
 
 def _half(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
     from entrypoint.settings import settings
+    from entrypoint.station.visit_export import VisitExport
     from entrypoint.visit import story
 
     loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
     half = story.pre_run if options.name == "pre-run" else story.post_run
-    outcome = half(loaded, report, before=lambda: _check_export(loaded))
-    return _conclude(outcome, loaded, report)
+    return _conclude(half(loaded, report, export=VisitExport(loaded, report)), report)
 
 
 def _undo_or_check(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
@@ -240,7 +185,7 @@ def _undo_or_check(options: SimpleNamespace, environment: Mapping[str, str], rep
     loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
     command = story.undo if options.name == "undo" else story.check
-    return _conclude(command(loaded, report), loaded, report)
+    return _conclude(command(loaded, report), report)
 
 
 def _inspect(options: SimpleNamespace, _environment: Mapping[str, str], _report: Report) -> int:
@@ -256,8 +201,7 @@ def _query(options: SimpleNamespace, environment: Mapping[str, str], report: Rep
 
     loaded = settings.load(options.root, environment)
     report.as_json = loaded.log_json
-    outcome = story.query(loaded, report, write_out)
-    return _conclude(outcome, loaded, report)
+    return _conclude(story.query(loaded, report, write_out), report)
 
 
 def _export(options: SimpleNamespace, _environment: Mapping[str, str], report: Report) -> int:

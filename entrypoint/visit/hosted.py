@@ -16,13 +16,13 @@ from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteErr
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.model import Paths
 from entrypoint.protocol.stages import VerifiedTrain
-from entrypoint.report import Report
+from entrypoint.report import Outcome, Report
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_config
 from entrypoint.visit.hidden_mounts import mount_named
 from entrypoint.visit.steps import KeylessSteps
-from entrypoint.visit.story import Outcome, aboard, outcome
+from entrypoint.visit.story import outcome, run_locked
 
 
 def may_be_host_driven(settings: Settings) -> bool:
@@ -65,7 +65,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         report.warning("the results lie here in plaintext: the host has to seal them")
         return outcome(steps, "hosted")
 
-    return aboard(KeylessSteps, settings, report, story)
+    return run_locked(KeylessSteps, settings, report, story)
 
 
 def _check_config_left(paths: Paths, before: bytes) -> None:

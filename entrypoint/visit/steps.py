@@ -84,11 +84,6 @@ class KeylessSteps:
         # The newest change in pht_train before the train ran; None in a post-run.
         self._changed_before_run: int | None = None
 
-    def placed(self, error: PhtError) -> PhtError:
-        """Return the error with what the status line says about the place where it happened."""
-        error.stage, error.state = self.stage, self.state
-        return error
-
     def verify_open(self, config: TrainConfig) -> VerifiedTrain:
         """Steps 1 and 2 where the definition lies in plaintext."""
         self.stage = "verify"
@@ -434,8 +429,10 @@ class Steps(KeylessSteps):
         except child.TrainStillRunning as error:
             # It could change what is put back now, or fill it with plaintext.
             self.state = "unfinished"
-            raise error.with_hint(
-                f"{error.hint}; when they are gone, start this same container again: "
+            raise child.TrainStillRunning(
+                error.code,
+                error.message,
+                hint=f"{error.hint}; when they are gone, start this same container again: "
                 "it puts the old state back",
                 retry=True,
             ) from error

@@ -35,38 +35,36 @@ from entrypoint.process.failure import TrainFailed
 from entrypoint.process.stop import Stopped, StopRequest
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.recovery.state import Journal, Phase, lock
-from entrypoint.report import Fact, Report
+from entrypoint.report import Outcome, Report
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import read
+from entrypoint.visit.export import Export
 from entrypoint.visit.hidden_mounts import mount_named
 from entrypoint.visit.steps import KeylessSteps, Steps
-
-Outcome = dict[str, Fact]
-"""How a command ended: the facts of its status line; `status` is the exit status."""
 
 AnySteps = TypeVar("AnySteps", bound=KeylessSteps)
 
 
-def run(
-    settings: Settings, report: Report, command: Sequence[str], *, before: Callable[[], None]
-) -> Outcome:
+def run(settings: Settings, report: Report, command: Sequence[str], *, export: Export) -> Outcome:
     """Make the whole visit with the train's command, or finish one that was interrupted.
 
     Args:
         settings: of the station.
         report: takes the log lines.
         command: of the train.
-        before: called before a new visit changes anything; raises to refuse it.
+        export: writes the sealed train.
     """
 
     def story(steps: Steps) -> Outcome:
         found = _find(steps, report)
         if isinstance(found, bytes):
             train = steps.verify(found)  # 1, 2
+            if steps.has_visited(train):
+                _make_up_export(steps, export)
             _refuse_second_visit(steps, train)
             argv = steps.resolve(command, train)
             steps.check_data()
-            before()
+            export.check()
             with steps.or_go_back():
                 steps.open(train, found)  # 3, 4, 5
                 steps.run_train(argv)  # 6
@@ -76,13 +74,13 @@ def run(
             config = read(found.config)
             steps.check_left(config)
             steps.start_sealing(config)
-        return _seal(steps)  # 7 to 12
+        return _seal(steps, export)  # 7 to 12
 
-    return _aboard(settings, report, story)
+    return _run_locked(settings, report, story)
 
 
-def pre_run(settings: Settings, report: Report, before: Callable[[], None]) -> Outcome:
-    """Open the train and leave it to the operator to run it; for `before` see `run`."""
+def pre_run(settings: Settings, report: Report, export: Export) -> Outcome:
+    """Open the train and leave it to the operator to run it."""
 
     def story(steps: Steps) -> Outcome:
         found = _find(steps, report)
@@ -90,34 +88,34 @@ def pre_run(settings: Settings, report: Report, before: Callable[[], None]) -> O
             raise _wrong_half("the train has already run", "use post-run to seal its results")
         train = steps.verify(found)
         _refuse_second_visit(steps, train)
-        before()
+        export.check()
         with steps.or_go_back():
             steps.open(train, found)
             steps.disk.wait()
         steps.state = "waiting"
         return outcome(steps, "opened")
 
-    return _aboard(settings, report, story)
+    return _run_locked(settings, report, story)
 
 
-def post_run(settings: Settings, report: Report, before: Callable[[], None]) -> Outcome:
-    """Seal what this station's own pre-run has opened; for `before` see `run`."""
+def post_run(settings: Settings, report: Report, export: Export) -> Outcome:
+    """Seal what this station's own pre-run has opened."""
 
     def story(steps: Steps) -> Outcome:
         match steps.load():
             case Journal(phase=Phase.SEALING):
-                before()
+                export.check()
             case Journal(phase=Phase.WAITING | Phase.SUCCEEDED) as journal:
                 steps.check_own(journal)
-                before()
+                export.check()
                 config = read(journal.config)
                 steps.check_left(config)
                 steps.start_sealing(config)
             case _:
                 raise _wrong_half("no pre-run of this station has opened it", "use pre-run first")
-        return _seal(steps)
+        return _seal(steps, export)
 
-    return _aboard(settings, report, story)
+    return _run_locked(settings, report, story)
 
 
 def undo(settings: Settings, report: Report) -> Outcome:
@@ -137,7 +135,7 @@ def undo(settings: Settings, report: Report) -> Outcome:
                 return outcome(steps, "undone")
         raise _wrong_half("nothing is open", "there is nothing to undo")
 
-    return _aboard(settings, report, story)
+    return _run_locked(settings, report, story)
 
 
 def check(settings: Settings, report: Report) -> Outcome:
@@ -149,7 +147,7 @@ def check(settings: Settings, report: Report) -> Outcome:
         code = "already-visited" if steps.has_visited(train) else "ready"
         return outcome(steps, "verified", code=code, files=opened.contents.files)
 
-    return _aboard(settings, report, story)
+    return _run_locked(settings, report, story)
 
 
 def query(settings: Settings, report: Report, write: Callable[[Iterable[bytes]], None]) -> Outcome:
@@ -160,31 +158,37 @@ def query(settings: Settings, report: Report, write: Callable[[Iterable[bytes]],
         steps.write_query(train, write)
         return outcome(steps, "verified")
 
-    return _aboard(settings, report, story)
+    return _run_locked(settings, report, story)
 
 
-def _aboard(settings: Settings, report: Report, story: Callable[[Steps], Outcome]) -> Outcome:
-    return aboard(Steps, settings, report, story)
+def _run_locked(settings: Settings, report: Report, story: Callable[[Steps], Outcome]) -> Outcome:
+    return run_locked(Steps, settings, report, story)
 
 
-def aboard(
+def run_locked(
     kind: type[AnySteps], settings: Settings, report: Report, story: Callable[[AnySteps], Outcome]
 ) -> Outcome:
-    """Tell a story alone with the train; what goes wrong is placed in it."""
+    """Run one command under the train's lock and report the error that ends it."""
     with mount_named(settings.paths), lock(settings.paths), StopRequest() as stop:
         steps = kind(settings, report, stop)
         try:
-            return story(steps)
+            with mount_named(settings.paths):
+                return story(steps)
         except TrainFailed as failure:
             return _train_failed(steps, failure, report)
         except Stopped as stopped:
             return _stopped(steps, 128 + stopped.signal)
-        except OSError as error:
-            raise steps.placed(storage_error(error)) from error
         except PhtError as error:
-            raise steps.placed(error) from error.__cause__
+            return _refused(steps, error, report)
+        except OSError as error:
+            return _refused(steps, storage_error(error), report)
         except Exception as error:
-            raise steps.placed(unexpected(error)) from error
+            return _refused(steps, unexpected(error), report)
+
+
+def _refused(steps: KeylessSteps, error: PhtError, report: Report) -> Outcome:
+    report.error(error)
+    return Outcome.refused(error, stage=steps.stage, state=steps.state)
 
 
 def _complete(steps: Steps) -> bytes:
@@ -232,8 +236,16 @@ def _refuse_second_visit(steps: Steps, train: VerifiedTrain) -> None:
         )
 
 
-def _seal(steps: Steps) -> Outcome:
-    """Steps 7 to 12; whatever interrupts them, the next start goes on."""
+def _make_up_export(steps: Steps, export: Export) -> None:
+    """Export what an earlier start has sealed, if it was interrupted before it had exported it."""
+    place = steps.stage, steps.state
+    steps.stage, steps.state = "export", "sealed"
+    export.make_up()
+    steps.stage, steps.state = place
+
+
+def _seal(steps: Steps, export: Export) -> Outcome:
+    """Steps 7 to 12 and the export; whatever interrupts them, the next start goes on."""
     journal = steps.disk.begun()
     steps.check_own(journal)
     try:
@@ -247,15 +259,38 @@ def _seal(steps: Steps) -> Outcome:
         ) from None
     except OSError as error:
         hint = "mend the cause, then start this same container again to finish"
-        raise storage_error(error).with_hint(hint, retry=True) from error
-    changed = ",".join([*journal.backups, "train_config.json", "user_sym_key.key"])
-    return outcome(steps, "visited", files=contents.files, bytes=contents.size, changed=changed)
+        raise storage_error(error, hint) from error
+    visited = outcome(
+        steps,
+        "visited",
+        files=contents.files,
+        size=contents.size,
+        changed=[*journal.backups, "train_config.json", "user_sym_key.key"],
+    )
+    steps.stage = "export"
+    export.write()
+    return visited
 
 
-def outcome(steps: KeylessSteps, result: str, **facts: Fact) -> Outcome:
+def outcome(
+    steps: KeylessSteps,
+    result: str,
+    *,
+    code: str | None = None,
+    files: int | None = None,
+    size: int | None = None,
+    changed: Sequence[str] | None = None,
+) -> Outcome:
     """Return how a story ended that has succeeded."""
-    shown: dict[str, Fact] = {"result": result, "status": 0, "stage": steps.stage}
-    return {**shown, "state": steps.state, **facts}
+    return Outcome(
+        result=result,
+        code=code,
+        stage=steps.stage,
+        state=steps.state,
+        files=files,
+        bytes=size,
+        changed=changed,
+    )
 
 
 def _train_failed(steps: KeylessSteps, failure: TrainFailed, report: Report) -> Outcome:
@@ -263,15 +298,26 @@ def _train_failed(steps: KeylessSteps, failure: TrainFailed, report: Report) -> 
     if ended.reason is Reason.STOPPED:
         return _stopped(steps, ended.status)
     report.error(failure.error)
-    facts: dict[str, Fact] = {"result": failure.error.code, "status": ended.status}
-    facts |= {"stage": steps.stage, "reason": failure.reason}
-    facts |= {"by": failure.error.by, "retry": "no"}
-    return {**facts, "state": steps.state}
+    return Outcome(
+        result=failure.error.code,
+        status=ended.status,
+        stage=steps.stage,
+        reason=failure.reason,
+        by=failure.error.by,
+        retry=False,
+        state=steps.state,
+    )
 
 
 def _stopped(steps: KeylessSteps, status: int) -> Outcome:
-    facts: dict[str, Fact] = {"result": "stopped", "status": status, "stage": steps.stage}
-    return {**facts, "by": "station", "retry": "yes", "state": steps.state}
+    return Outcome(
+        result="stopped",
+        status=status,
+        stage=steps.stage,
+        by="station",
+        retry=True,
+        state=steps.state,
+    )
 
 
 def _wrong_half(problem: str, hint: str) -> RouteError:

@@ -45,7 +45,16 @@ def test_an_error_carries_what_is_reported() -> None:
     assert str(error) == error.message == "the config is not valid"
     assert (error.code, error.hint, error.by) == ("config-invalid", "ask", "user")
     assert error.problems == ("a", "b")
-    assert (error.stage, error.state, error.retry) == ("start", "unchanged", False)
+    assert not error.retry
+
+
+def test_another_hint_makes_another_error() -> None:
+    error = errors.StorageError("full", "no space", hint="make room", problems=["a"], retry=True)
+    other = error.with_hint("remove it", by="author")
+    assert (error.hint, error.by, error.retry) == ("make room", "station", True)
+    assert type(other) is errors.StorageError
+    assert (other.code, other.message, other.problems) == ("full", "no space", ("a",))
+    assert (other.hint, other.by, other.retry) == ("remove it", "author", False)
 
 
 def test_starting_again_can_be_advised() -> None:

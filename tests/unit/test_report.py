@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from entrypoint.errors import MalformedTrain
-from entrypoint.report import Report, escape, table
+from entrypoint.errors import MalformedTrain, StorageError
+from entrypoint.report import Outcome, Report, escape, table
 from entrypoint.train_config import ResultsUnverified
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
@@ -74,7 +74,7 @@ def test_lines_for_people() -> None:
     report.error(
         MalformedTrain("some-code", "wrong\x1b", hint="mend it", problems=["one\n", "two"])
     )
-    report.status({"result": "refused", "status": 65, "code": "some-code"})
+    report.status(Outcome(result="refused", status=65, code="some-code"), {"network": "none"})
     assert stream.getvalue().splitlines() == [
         "pht: step 1: done",
         "pht: warning: the link a\\nb travels",
@@ -82,7 +82,7 @@ def test_lines_for_people() -> None:
         "pht:   - one\\n",
         "pht:   - two",
         "pht: hint: mend it",
-        "pht: result=refused status=65 code=some-code",
+        "pht: result=refused status=65 code=some-code network=none",
     ]
 
 
@@ -95,12 +95,12 @@ def test_lines_for_people() -> None:
 @example("a result=visited status=0 b")
 def test_no_value_breaks_out_of_the_status_line(value: str) -> None:
     stream = io.StringIO()
-    Report(stream=stream).status({"code": value, "state": "unchanged"})
+    Report(stream=stream).status(Outcome(result="verified", code=value, state="unchanged"), {})
     [line] = stream.getvalue().splitlines()
-    _, first, second = shlex.split(line)
+    *_, first, second = shlex.split(line)
     assert second == "state=unchanged"
     assert first.startswith("code=")
-    assert len(line.split(" ")) == 3, "a script that knows no quotes would see more words"
+    assert len(line.split(" ")) == 5, "a script that knows no quotes would see more words"
 
 
 @given(ANYTHING)
@@ -117,6 +117,41 @@ def test_no_text_begins_like_the_status_line(text: str) -> None:
     assert not any(line.startswith("pht: result=") for line in stream.getvalue().splitlines())
 
 
+def test_the_status_line_has_one_order_and_leaves_out_what_is_not_known() -> None:
+    outcome = Outcome(
+        changed=["pht_results", "train_config.json"],
+        bytes=0,
+        files=0,
+        state="sealed",
+        retry=False,
+        by="author",
+        reason="exited",
+        stage="commit",
+        code="some-code",
+        status=1,
+        result="visited",
+    )
+    assert " ".join(f"{name}={value}" for name, value in outcome.facts().items()) == (
+        "result=visited status=1 code=some-code stage=commit reason=exited by=author retry=no "
+        "state=sealed files=0 bytes=0 changed=pht_results,train_config.json"
+    )
+    assert Outcome(result="done").facts() == {"result": "done", "status": 0}
+
+
+def test_the_outcome_of_an_error_says_where_it_happened() -> None:
+    error = StorageError("disk-full", "no space", hint="make room", retry=True)
+    facts = Outcome.refused(error, stage="seal", state="unfinished").facts()
+    assert list(facts.items()) == [
+        ("result", "refused"),
+        ("status", 74),
+        ("code", "disk-full"),
+        ("stage", "seal"),
+        ("by", "station"),
+        ("retry", "yes"),
+        ("state", "unfinished"),
+    ]
+
+
 # --- lines for machines --------------------------------------------------------------------------
 
 
@@ -127,7 +162,7 @@ def test_lines_for_machines(text: str) -> None:
     report.info(text)
     report.warning(text)
     report.error(MalformedTrain("code", text, hint=text, problems=[text]))
-    report.status({"result": text, "status": 65})
+    report.status(Outcome(result=text, status=65), {})
     report.progress(text)
     report.progress_done()
     info, warning, error, status, progress = map(json.loads, stream.getvalue().split("\n")[:-1])
@@ -168,7 +203,7 @@ def test_a_reader_that_has_gone_is_no_reason_to_fail() -> None:
         stream = Gone()
         report = Report(as_json=as_json, stream=stream)
         report.info("one")
-        report.status({"result": "visited"})
+        report.status(Outcome(result="visited"), {})
         assert stream.tries == 1  # and no more
 
 
