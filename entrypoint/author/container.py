@@ -15,7 +15,7 @@ from pathlib import Path
 from entrypoint.author.runner import Ended, data_path, read_log, wait
 from entrypoint.errors import MissingInput, SystemFailure
 from entrypoint.model import Paths
-from entrypoint.settings.container_options import OPTIONS
+from entrypoint.visit.container_options import OPTIONS
 
 
 def check_image(image: str) -> None:

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 from entrypoint.errors import SettingsError, UsageError
 from entrypoint.model import Paths
-from entrypoint.settings import settings
-from entrypoint.settings.container_options import LOADING_CODE
+from entrypoint.settings.load import in_reach
+from entrypoint.settings.names import LOADING_CODE
 
 _NEVER = ("pre-run", "post-run", "undo")
 """Sign, or leave plaintext behind, for somebody who works in a shell."""
@@ -87,7 +87,7 @@ def check_command(options: SimpleNamespace, environment: Mapping[str, str]) -> N
             f"{'--root' if root else options.name} is not for the command of a container",
             hint="give the container the train's command only; run this on the host, with --root",
         )
-    found = settings.in_reach(Paths(Path("/")), environment) if options.name in _AT_A_DESK else []
+    found = in_reach(Paths(Path("/")), environment) if options.name in _AT_A_DESK else []
     if found:
         raise UsageError(
             "not-in-a-container",

@@ -146,11 +146,11 @@ def _help(_options: SimpleNamespace, _environment: Mapping[str, str], _report: R
 
 
 def _run(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
-    from entrypoint.settings import settings
+    from entrypoint.settings.load import load
     from entrypoint.station.visit_export import VisitExport
     from entrypoint.visit import hosted, story
 
-    loaded = settings.load(options.root, environment)
+    loaded = load(options.root, environment)
     report.as_json = loaded.log_json
     if not options.command:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
@@ -168,21 +168,21 @@ def _conclude(outcome: Outcome, report: Report) -> int:
 
 
 def _half(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
-    from entrypoint.settings import settings
+    from entrypoint.settings.load import load
     from entrypoint.station.visit_export import VisitExport
     from entrypoint.visit import story
 
-    loaded = settings.load(options.root, environment)
+    loaded = load(options.root, environment)
     report.as_json = loaded.log_json
     half = story.pre_run if options.name == "pre-run" else story.post_run
     return _conclude(half(loaded, report, export=VisitExport(loaded, report)), report)
 
 
 def _undo_or_check(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
-    from entrypoint.settings import settings
+    from entrypoint.settings.load import load
     from entrypoint.visit import story
 
-    loaded = settings.load(options.root, environment)
+    loaded = load(options.root, environment)
     report.as_json = loaded.log_json
     command = story.undo if options.name == "undo" else story.check
     return _conclude(command(loaded, report), report)
@@ -196,10 +196,10 @@ def _inspect(options: SimpleNamespace, _environment: Mapping[str, str], _report:
 
 
 def _query(options: SimpleNamespace, environment: Mapping[str, str], report: Report) -> int:
-    from entrypoint.settings import settings
+    from entrypoint.settings.load import load
     from entrypoint.visit import story
 
-    loaded = settings.load(options.root, environment)
+    loaded = load(options.root, environment)
     report.as_json = loaded.log_json
     return _conclude(story.query(loaded, report, write_out), report)
 

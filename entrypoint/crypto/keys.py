@@ -136,13 +136,16 @@ def check_bounds(key: PublicKey) -> None:
         raise BadKey(f"has a public exponent other than {RSA_EXPONENT}")
 
 
-def load_private_key(pem: bytes, password: bytes | None, source: str) -> PrivateKey:
+def load_private_key(
+    pem: bytes, password: bytes | None, source: str, *, already_validated: bool = False
+) -> PrivateKey:
     """Read an RSA private key from PEM (PKCS#1 or PKCS#8), and make sure that it works.
 
     Args:
         pem: the file's bytes.
         password: for an encrypted key, else None.
         source: where the key came from, for messages.
+        already_validated: whether the numbers of the same key have been validated before.
 
     Raises:
         SettingsError: unreadable, wrong or missing password, not RSA, or out of bounds.
@@ -151,7 +154,9 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
         problem, hint = problem_of_form
         raise _bad_private_key(source, problem, hint=hint)
     try:
-        key = serialization.load_pem_private_key(pem, password)
+        key = serialization.load_pem_private_key(
+            pem, password, unsafe_skip_rsa_key_validation=already_validated
+        )
         if not isinstance(key, rsa.RSAPrivateKey):
             raise BadKey("is not an RSA key")
         check_bounds(key.public_key())

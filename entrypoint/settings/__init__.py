@@ -1,1 +1,1 @@
-"""What a station sets: station folder and environment become one frozen value."""
+"""The settings of a station: its folder and the environment, read into one frozen value."""

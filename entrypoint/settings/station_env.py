@@ -1,8 +1,8 @@
-"""`station.env` and values of settings, as people write them.
+"""Parses `station.env`, and refuses values with quotes, blanks or comments around them.
 
-Lines mean what they mean in `docker run --env-file`, so that one file can be given in both ways:
-quotes, blanks behind a value and comments behind it are a part of it. No setting is meant so; such
-a value is refused with the cause, instead of an id that looks right and fits no train.
+A line means what it means to `docker run --env-file`, so that one file works both ways: quotes,
+trailing blanks and comments are part of the value. No setting needs them; refusing them with the
+reason is better than a station id that looks right and matches no train.
 """
 
 import codecs
@@ -11,12 +11,9 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
+from entrypoint.settings.names import FREE_TEXT, KEY_VALUES, UNQUOTED
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_FREE_TEXT = frozenset({"STATION_ID", "TRAIN_DATA_PATH"})
-"""Settings that may hold a `#` behind a blank, such as an id of one's own choice."""
-_HEX = frozenset({"RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY"})
-"""Settings in which blanks do not count."""
 
 
 def parse(path: Path, data: bytes) -> dict[str, str]:
@@ -27,7 +24,7 @@ def parse(path: Path, data: bytes) -> dict[str, str]:
         data: its contents.
 
     Raises:
-        SettingsError: a line is something else, or the file is no UTF-8.
+        SettingsError: the file is in UTF-16, or a line is malformed or repeats a name.
     """
     if data.startswith(_UTF_16) or b"\0" in data[:2]:
         raise SettingsError(
@@ -52,22 +49,21 @@ def parse(path: Path, data: bytes) -> dict[str, str]:
     return values
 
 
-def refuse_decoration(values: Mapping[str, str], settings: Collection[str], place: str) -> None:
+def refuse_decoration(values: Mapping[str, str], place: str) -> None:
     """Refuse settings whose value has quotes, blanks or a comment around it.
 
     Args:
-        values: variables.
-        settings: the names of those that count; others are the train's business.
+        values: settings, and other variables, which are not checked.
         place: where they are set, for messages.
 
     Raises:
-        SettingsError: a value has something around it.
+        SettingsError: a setting has such a value.
     """
-    for name in sorted(values.keys() & settings):
-        if around := _around(name, values[name]):
+    for name in sorted(values.keys() & UNQUOTED):
+        if decoration := _decoration(name, values[name]):
             raise SettingsError(
                 "setting-malformed",
-                f"{name}, in {place}, has {around}, which would be a part of its value",
+                f"{name}, in {place}, has {decoration}, which would be a part of its value",
                 hint="as for docker run --env-file, everything behind = counts: remove it there, "
                 "and give a comment a line of its own",
             )
@@ -80,13 +76,13 @@ def _problem(name: str, equals: str, value: str, before: Collection[str]) -> str
     return "" if valid else "is not NAME=VALUE"
 
 
-def _around(name: str, value: str) -> str:
-    if name in _HEX:
+def _decoration(name: str, value: str) -> str:
+    if name in KEY_VALUES:  # hex, in which blanks do not count
         value = value.strip()
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
         return "quotes"
     if value != value.strip():
         return "blanks at its beginning or end"
-    if name not in _FREE_TEXT and re.search(r"\s#", value):
+    if name not in FREE_TEXT and re.search(r"\s#", value):
         return "a comment behind it"
     return ""

@@ -9,7 +9,7 @@ from entrypoint.errors import MissingInput
 from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.access import may_read
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
-from entrypoint.settings.path_settings import can_be_shown, described
+from entrypoint.settings.redaction import can_be_shown, described
 
 _OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
 

@@ -52,6 +52,7 @@ from entrypoint.protocol.verify import (
 from entrypoint.recovery.state import Attributes, Journal, Phase, SavedFile, VisitState
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.report import Report
+from entrypoint.settings.private_key import load_station_key
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_user_key
@@ -190,7 +191,8 @@ class Steps(KeylessSteps):
 
     def __init__(self, settings: Settings, report: Report, stop: StopRequest) -> None:
         super().__init__(settings, report, stop)
-        self._signer = Signer(station=settings.station(), key=settings.private_key())
+        key = load_station_key(settings.key_settings)
+        self._signer = Signer(station=settings.station(), key=key)
         self.disk = VisitState(settings.paths, journal_key(self._signer.key))
 
     def load(self) -> bytes | Journal:

@@ -431,7 +431,7 @@ def test_a_key_that_another_user_owns_is_told_with_the_uid(
     given = [*station_folder(tmp_path), "--user", "1000"]
 
     said = refuse(container(engine, owned_image, given), 78, "setting-unreadable")
-    assert "uid 1000, gid 0, as whom the runner was started, may not read /run/pht/priv" in said
+    assert "the runner, started as uid 1000, gid 0, may not read /run/pht/priv" in said
     assert "give uid 1000 access" in said
 
     folder.chmod(0o700)

@@ -10,7 +10,8 @@ import pytest
 
 from entrypoint import errors
 from entrypoint.cli import options
-from entrypoint.settings import settings
+from entrypoint.settings import names
+from entrypoint.settings.station_folder import FILES_NOT_BUILT
 from tests.layers.test_refusals import refusals
 
 ROOT = Path(__file__).parents[2]
@@ -76,14 +77,14 @@ def test_the_help_in_the_readme_is_what_the_program_prints(monkeypatch: pytest.M
 def test_the_table_of_settings_is_complete() -> None:
     named = set(re.findall(r"`([A-Z_]+)`", " ".join(row[0] for row in _rows("### Settings"))))
     old_spelling = set(re.findall(r"`(RSA_STATON\w+)`", README))
-    known = settings._KNOWN | settings._SECRET | {"STATION_ID"}
+    known = names.KNOWN | names.SECRET | {"STATION_ID"}
     assert named | old_spelling == known
 
 
 def test_settings_that_are_not_built_are_named() -> None:
     paragraph = README.split("planned but not built (", 1)[1].split(")", 1)[0]
-    assert set(re.findall(r"`(PHT_\w+)`", paragraph)) == settings._NOT_BUILT
-    assert all(f"`{name}`" in paragraph for name in settings._FILES_NOT_BUILT)
+    assert set(re.findall(r"`(PHT_\w+)`", paragraph)) == names.NOT_BUILT
+    assert all(f"`{name}`" in paragraph for name in FILES_NOT_BUILT)
 
 
 def test_the_table_of_exit_statuses_is_complete() -> None:

@@ -4,6 +4,7 @@ import codecs
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat
 
 from entrypoint.author import private_keys
-from entrypoint.crypto.keys import load_public_key, read_public_key, same_key
+from entrypoint.crypto.keys import PrivateKey, load_public_key, read_public_key, same_key
 from entrypoint.errors import SettingsError
-from entrypoint.settings import settings
+from entrypoint.settings.load import load
+from entrypoint.settings.private_key import load_station_key
 from tests import reference
 
 PEM = reference.vector_key("station_1", private=True)
@@ -36,8 +38,8 @@ def put(path: Path, data: bytes) -> Path:
     return path
 
 
-def of_the_station(root: Path, **variables: str) -> settings.Settings:
-    return settings.load(root, variables)
+def station_key(root: Path, **variables: str) -> PrivateKey:
+    return load_station_key(load(root, variables).key_settings)
 
 
 # --- forms that are read -------------------------------------------------------------------------
@@ -79,14 +81,14 @@ PRIVATE_FILES = {
 @pytest.mark.parametrize("data", PRIVATE_FILES.values(), ids=PRIVATE_FILES.keys())
 def test_a_file_with_a_private_key(data: bytes, tmp_path: Path) -> None:
     file = put(tmp_path / "run" / "pht" / "private_key.pem", data)
-    assert same_key(of_the_station(tmp_path).private_key().public_key(), PUBLIC)
+    assert same_key(station_key(tmp_path).public_key(), PUBLIC)
     assert same_key(private_keys.read(file, None).public_key(), PUBLIC)
 
 
 def test_hex_of_an_encrypted_key_takes_its_password_too(tmp_path: Path) -> None:
     file = put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED.hex().encode())
     password = put(tmp_path / "run" / "pht" / "private_key.password", PASSWORD + b"\n")
-    assert same_key(of_the_station(tmp_path).private_key().public_key(), PUBLIC)
+    assert same_key(station_key(tmp_path).public_key(), PUBLIC)
     assert same_key(private_keys.read(file, password).public_key(), PUBLIC)
 
 
@@ -147,7 +149,7 @@ def test_a_private_key_in_another_form_is_named_and_can_be_converted(
     data = PRIVATE_OTHERS[form]
     file = put(tmp_path / "run" / "pht" / "private_key.pem", data)
     with pytest.raises(SettingsError) as of_station:
-        of_the_station(tmp_path).private_key()
+        station_key(tmp_path)
     with pytest.raises(SettingsError) as at_desk:
         private_keys.read(file, None)
     for refusal in (of_station.value, at_desk.value):
@@ -172,7 +174,7 @@ def test_hex_of_another_form_is_named(form: str, tmp_path: Path) -> None:
     hex_of = f"hex of {form}"
     private = put(tmp_path / "run" / "pht" / "private_key.pem", PRIVATE_OTHERS[form].hex().encode())
     with pytest.raises(SettingsError) as of_station:
-        of_the_station(tmp_path).private_key()
+        station_key(tmp_path)
     with pytest.raises(SettingsError) as at_desk:
         private_keys.read(private, None)
     for refusal in (of_station.value, at_desk.value):
@@ -191,7 +193,7 @@ def test_no_command_is_given_that_cannot_make_a_private_key(
 ) -> None:
     data = make(PUBLIC_OTHERS[form])
     file = put(tmp_path / "run" / "pht" / "private_key.pem", data)
-    for read in (of_the_station(tmp_path).private_key, lambda: private_keys.read(file, None)):
+    for read in (partial(station_key, tmp_path), partial(private_keys.read, file, None)):
         with pytest.raises(SettingsError, match=f"{form}, and is no private key$") as caught:
             read()
         assert caught.value.hint == "give the private key, in PEM"
@@ -223,7 +225,7 @@ def test_a_private_key_in_the_place_of_a_public_one_is_called_so(
 def test_another_form_in_a_variable_is_named_too(form: str, tmp_path: Path) -> None:
     variables = {"RSA_STATION_PRIVATE_KEY": PRIVATE_OTHERS[form].hex()}
     with pytest.raises(SettingsError) as caught:
-        of_the_station(tmp_path, **variables).private_key()
+        station_key(tmp_path, **variables)
     assert_named(caught.value, form, "private-key-unusable")
 
 
@@ -237,17 +239,17 @@ def test_a_key_behind_several_paths_is_one_key(tmp_path: Path) -> None:
     roundabout = f"{tmp_path}/run/../run/pht/private_key.pem"
     for path in (tmp_path / "link", tmp_path / "second-name", roundabout):
         for name in ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH"):
-            station = of_the_station(tmp_path, **{name: str(path)})
-            assert same_key(station.private_key().public_key(), PUBLIC)
+            key = station_key(tmp_path, **{name: str(path)})
+            assert same_key(key.public_key(), PUBLIC)
     both = {"RSA_STATION_PRIVATE_KEY_FILE": str(tmp_path / "link"), "PRIVATE_KEY_PATH": str(usual)}
-    assert same_key(of_the_station(tmp_path, **both).private_key().public_key(), PUBLIC)
+    assert same_key(station_key(tmp_path, **both).public_key(), PUBLIC)
 
 
 def test_two_files_are_two_keys(tmp_path: Path) -> None:
     put(tmp_path / "run" / "pht" / "private_key.pem", PEM)
     copy = put(tmp_path / "copy", PEM)
     with pytest.raises(SettingsError) as caught:
-        of_the_station(tmp_path, PRIVATE_KEY_PATH=str(copy)).private_key()
+        station_key(tmp_path, PRIVATE_KEY_PATH=str(copy))
     assert caught.value.code == "setting-twice"
 
 
@@ -256,8 +258,8 @@ def test_a_password_behind_two_paths_is_one_password(tmp_path: Path) -> None:
     usual = put(tmp_path / "run" / "pht" / "private_key.password", PASSWORD)
     (tmp_path / "link").symlink_to(usual)
     for path in (usual, tmp_path / "link"):
-        station = of_the_station(tmp_path, PRIVATE_KEY_PASSWORD_FILE=str(path))
-        assert same_key(station.private_key().public_key(), PUBLIC)
+        key = station_key(tmp_path, PRIVATE_KEY_PASSWORD_FILE=str(path))
+        assert same_key(key.public_key(), PUBLIC)
 
 
 # --- passwords in another encoding ---------------------------------------------------------------
@@ -277,7 +279,7 @@ def test_a_password_file_in_another_encoding_is_named(
 ) -> None:
     key = put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
     file = put(tmp_path / "run" / "pht" / "private_key.password", data)
-    for read in (of_the_station(tmp_path).private_key, lambda: private_keys.read(key, file)):
+    for read in (partial(station_key, tmp_path), partial(private_keys.read, key, file)):
         with pytest.raises(SettingsError, match=f"or the password is wrong: it {encoding}"):
             read()
     with pytest.raises(SettingsError, match=f"the password {encoding}") as caught:
@@ -292,26 +294,26 @@ def test_a_password_file_in_another_encoding_is_named(
 def test_an_empty_password_file_is_no_password(empty: bytes, tmp_path: Path) -> None:
     key = put(tmp_path / "run" / "pht" / "private_key.pem", PEM)
     file = put(tmp_path / "run" / "pht" / "private_key.password", empty)
-    assert same_key(of_the_station(tmp_path).private_key().public_key(), PUBLIC)
+    assert same_key(station_key(tmp_path).public_key(), PUBLIC)
     assert same_key(private_keys.read(key, file).public_key(), PUBLIC)
 
 
 def test_an_empty_password_file_does_not_contradict_a_password(tmp_path: Path) -> None:
     put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
     put(tmp_path / "run" / "pht" / "private_key.password", b"\n")
-    station = of_the_station(tmp_path, PRIVATE_KEY_PASSWORD=PASSWORD.decode())
-    assert same_key(station.private_key().public_key(), PUBLIC)
+    key = station_key(tmp_path, PRIVATE_KEY_PASSWORD=PASSWORD.decode())
+    assert same_key(key.public_key(), PUBLIC)
 
 
 def test_an_empty_password_file_that_is_named_is_no_second_password(tmp_path: Path) -> None:
     put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
     both = {"PRIVATE_KEY_PASSWORD": PASSWORD.decode(), "PRIVATE_KEY_PASSWORD_FILE": "/dev/null"}
-    station = of_the_station(tmp_path, **both)
-    assert same_key(station.private_key().public_key(), PUBLIC)
+    key = station_key(tmp_path, **both)
+    assert same_key(key.public_key(), PUBLIC)
 
 
 def test_an_empty_password_file_does_not_open_an_encrypted_key(tmp_path: Path) -> None:
     put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
     put(tmp_path / "run" / "pht" / "private_key.password", b"\n")
     with pytest.raises(SettingsError, match="is encrypted, and there is no password"):
-        of_the_station(tmp_path).private_key()
+        station_key(tmp_path)

@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrypoint.errors import SettingsError
-from entrypoint.settings import settings
+from entrypoint.settings.load import load
+from entrypoint.settings.private_key import load_station_key
+from entrypoint.settings.settings import Settings
 from entrypoint.settings.station_env import parse
 from tests import reference
 
@@ -17,15 +19,15 @@ FILE = Path("station.env")
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Callable[[bytes], settings.Settings]:
+def write(tmp_path: Path) -> Callable[[bytes], Settings]:
     """Write the file and load the settings."""
 
-    def load(data: bytes) -> settings.Settings:
+    def write_and_load(data: bytes) -> Settings:
         (tmp_path / "run" / "pht").mkdir(parents=True)
         (tmp_path / "run" / "pht" / "station.env").write_bytes(data)
-        return settings.load(tmp_path, {})
+        return load(tmp_path, {})
 
-    return load
+    return write_and_load
 
 
 def refused(code: str, action: Callable[[], object]) -> SettingsError:
@@ -78,7 +80,7 @@ AROUND = {
     ("around", "form"), [(around, form) for around, forms in AROUND.items() for form in forms]
 )
 def test_what_stands_around_a_setting_is_named(
-    around: str, form: str, name: str, write: Callable[[bytes], settings.Settings]
+    around: str, form: str, name: str, write: Callable[[bytes], Settings]
 ) -> None:
     line = f"{name}={form.format(SETTINGS[name])}\n"
     if around.startswith("a comment") and name in {"STATION_ID", "TRAIN_DATA_PATH"}:
@@ -100,7 +102,7 @@ def test_what_stands_around_the_hex_of_a_key_is_named(
     form: str, around: str, name: str, tmp_path: Path
 ) -> None:
     environment = {name: form.format("2d2d2d2d2d42")}
-    error = refused("setting-malformed", lambda: settings.load(tmp_path, environment))
+    error = refused("setting-malformed", lambda: load(tmp_path, environment))
     assert error.message.startswith(f"{name}, in the environment, has {around}, ")
     assert "2d2d" not in error.message + error.hint
 
@@ -109,18 +111,18 @@ def test_blanks_around_the_hex_of_a_key_do_not_count(tmp_path: Path) -> None:
     environment = {
         "RSA_STATION_PRIVATE_KEY": f" {reference.vector_key('user', private=True).hex()}\n"
     }
-    assert settings.load(tmp_path, environment).private_key().key_size >= 2048
+    assert load_station_key(load(tmp_path, environment).key_settings).key_size >= 2048
 
 
 def test_from_the_environment_it_is_named_too(tmp_path: Path) -> None:
     """For that is where `docker run --env-file` puts it."""
     environment = {"STATION_ID": '"ward"'}
-    error = refused("setting-malformed", lambda: settings.load(tmp_path, environment))
+    error = refused("setting-malformed", lambda: load(tmp_path, environment))
     assert error.message.startswith("STATION_ID, in the environment, has quotes")
 
 
 def test_passwords_and_the_trains_own_variables_are_taken_as_they_are(
-    write: Callable[[bytes], settings.Settings],
+    write: Callable[[bytes], Settings],
 ) -> None:
     loaded = write(b"PRIVATE_KEY_PASSWORD=' x '\nMODEL= \"a\" # b \n")
     assert loaded.values == {"MODEL": ' "a" # b '}
@@ -141,19 +143,19 @@ def test_the_folders_of_a_projected_volumes_versions_are_nobodys_identity(tmp_pa
     version = folder / "..2024_01_01_00_00_00.123"
     version.mkdir(parents=True)
     (folder / "..data").symlink_to(version.name)
-    assert settings.load(tmp_path, {}).identity() == []
+    assert load(tmp_path, {}).identity() == []
     (version / "station.env").write_text("MODEL=a\n")
     (folder / "station.env").symlink_to("..data/station.env")
-    loaded = settings.load(tmp_path, {})
+    loaded = load(tmp_path, {})
     assert (loaded.identity(), loaded.values) == ([], {"MODEL": "a"})
     (folder / "key").symlink_to("..data/key")
-    assert settings.load(tmp_path, {}).identity() == [str(folder / "key")]
+    assert load(tmp_path, {}).identity() == [str(folder / "key")]
 
 
 def test_a_relative_root_gives_the_train_absolute_paths(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    environment = settings.load(Path("built"), {}).train_environment()
+    environment = load(Path("built"), {}).train_environment()
     assert environment["PHT_RESULTS_DIR"] == str(tmp_path / "built" / "opt" / "pht_results")
     assert environment["PHT_TRAIN_DIR"] == str(tmp_path / "built" / "opt" / "pht_train")

@@ -14,7 +14,7 @@ from tests.station import REPOSITORY
 MAPPED = """
 import ctypes, os, sys
 from pathlib import Path
-from entrypoint.settings import settings
+from entrypoint.settings.load import load
 from entrypoint.errors import PhtError
 from entrypoint.visit.data import check_readable
 
@@ -37,7 +37,7 @@ os.read(mapped, 1)
 os.setresgid(5, 5, 5)
 os.setresuid(5, 5, 5)
 said = []
-for look in (lambda: settings.load(root, {}), lambda: check_readable(str(root / "data"))):
+for look in (lambda: load(root, {}), lambda: check_readable(str(root / "data"))):
     try:
         look()
     except PhtError as error:

@@ -1,0 +1,134 @@
+"""The station's private key: where it and its password are set, and loading it."""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
+from entrypoint.errors import SettingsError
+from entrypoint.model import Paths
+from entrypoint.settings.names import KEY_FILES, KEY_VALUES, PASSWORD, PASSWORD_FILES
+from entrypoint.settings.problems import set_twice
+from entrypoint.settings.redaction import described
+from entrypoint.settings.station_folder import exists, read_file
+
+_KEY_FILE = "private_key.pem"
+_PASSWORD_FILE = "private_key.password"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """The settings of the private key; they may hold the key and its password.
+
+    Attributes:
+        paths: the fixed paths, below which the default files lie.
+        variables: those of the settings in `names.SECRET` that are set.
+    """
+
+    paths: Paths
+    variables: Mapping[str, str] = field(repr=False)
+
+    def sources(self) -> list[str]:
+        """Return the names of the variables that are set, and the default key file if it exists."""
+        return [*self.variables, *self.default_key()]
+
+    def default_key(self) -> list[str]:
+        """Return the path of the key file that needs no setting, if there is one."""
+        places = (self.paths.station / _KEY_FILE, secret_file(self.paths))
+        return [str(path) for path in places if exists(path)][:1]
+
+
+def secret_file(paths: Paths) -> Path:
+    """Return the path at which engines mount the key if it is given as a secret."""
+    return paths.secrets / "rsa_station_private_key"
+
+
+def load_station_key(settings: KeySettings, *, already_validated: bool = False) -> PrivateKey:
+    """Load the station's private key from the one place where it is set.
+
+    Args:
+        settings: of the key.
+        already_validated: skip the validation of its numbers, which takes up to 0.3 s, because this
+            process has loaded the same key with it before.
+
+    Raises:
+        SettingsError: the key is set nowhere or in several places, or is not usable.
+    """
+    source, pem = _find_pem(settings)
+    password = _password(settings)
+    if not password and b"ENCRYPTED" in pem:
+        raise SettingsError(
+            "private-key-unusable",
+            f"the private key from {source} is encrypted, and there is no password",
+            hint=f"put its password into {settings.paths.station / _PASSWORD_FILE} "
+            "or set PRIVATE_KEY_PASSWORD_FILE",
+        )
+    return load_private_key(pem, password, source, already_validated=already_validated)
+
+
+def _find_pem(settings: KeySettings) -> tuple[str, bytes]:
+    """Return a description of the key's source, and the PEM from there."""
+    values = [name for name in KEY_VALUES if name in settings.variables]
+    files = _files(settings, KEY_FILES, settings.default_key())
+    match [*values, *files]:
+        case [source]:
+            if values:
+                return source, _from_hex(source, settings.variables[source])
+            return source, pem_of_file(read_file(files[source], source))
+        case []:
+            raise SettingsError(
+                "private-key-missing",
+                "no private key of the station is set",
+                hint=f"put it at {settings.paths.station / _KEY_FILE}, in a container by a "
+                "read-only mount of that folder, or set RSA_STATION_PRIVATE_KEY_FILE",
+            )
+        case sources:
+            raise set_twice(sources)
+
+
+def _password(settings: KeySettings) -> bytes | None:
+    """Return the password of the key, or None; an empty file holds none."""
+    default = settings.paths.station / _PASSWORD_FILE
+    files = _files(settings, PASSWORD_FILES, [str(default)] if exists(default) else [])
+    found = {name: read_file(path, name).rstrip(b"\r\n") for name, path in files.items()}
+    if value := settings.variables.get(PASSWORD):
+        found[PASSWORD] = os.fsencode(value)
+    passwords = {source: password for source, password in found.items() if password}
+    if len(passwords) > 1:
+        raise set_twice([*passwords])
+    return next(iter(passwords.values()), None)
+
+
+def _files(settings: KeySettings, names: Sequence[str], defaults: Iterable[str]) -> dict[str, Path]:
+    """Return the files that these settings name and the default ones, by description, each once.
+
+    A description leaves out the value of a setting that may be a secret instead of a path.
+    """
+    set_paths = {name: settings.variables[name] for name in names if name in settings.variables}
+    files = {described(name, path): path for name, path in set_paths.items()}
+    return _without_duplicates({**files, **{path: path for path in defaults}})
+
+
+def _without_duplicates(paths: Mapping[str, str]) -> dict[str, Path]:
+    """Return the paths, by description, without later names of the same file."""
+    found: dict[str | tuple[int, int], str] = {}
+    for description, path in paths.items():
+        try:
+            info = os.stat(path)
+        except OSError:  # reading the file gives the error message
+            found.setdefault(path, description)
+        else:
+            found.setdefault((info.st_dev, info.st_ino), description)
+    return {description: Path(paths[description]) for description in found.values()}
+
+
+def _from_hex(name: str, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise SettingsError(
+            "private-key-unusable",
+            f"{name} is not hex",
+            hint="it holds the hex of the PEM file: od -An -v -tx1 key.pem | tr -d ' \\n'",
+        ) from None

@@ -1,0 +1,104 @@
+"""The station folder: its mount, its files, and the variables in its `station.env`."""
+
+import os
+from pathlib import Path
+
+from entrypoint.errors import SettingsError
+from entrypoint.limits import SETTINGS_BYTES
+from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of
+from entrypoint.linux.user import host_uid, selinux_hint, this_user
+from entrypoint.settings import station_env
+from entrypoint.settings.problems import not_built
+
+ENV_FILE = "station.env"
+FILES_NOT_BUILT = ("trust", "masters.json")
+
+
+def read_variables(folder: Path, *, in_container: bool) -> dict[str, str]:
+    """Return the variables of `station.env`; none if the folder or the file is missing.
+
+    Raises:
+        SettingsError: in a container, the folder is not a read-only mount or hides another one; or
+            a file in it cannot be read, is malformed or is not supported yet.
+    """
+    if not is_filled(folder):
+        return {}
+    if in_container:
+        _check_mount(folder)
+    for name in FILES_NOT_BUILT:
+        if (folder / name).exists():
+            raise not_built(f"{folder / name}")
+    path = folder / ENV_FILE
+    return station_env.parse(path, read_file(path, str(path))) if exists(path) else {}
+
+
+def _check_mount(folder: Path) -> None:
+    """Refuse a station folder that an image could have filled or hidden."""
+    if not (is_mount_point(folder) and mount_of(folder).read_only):
+        raise SettingsError(
+            "station-folder-writable",
+            f"{folder} is not a read-only mount, so the image could have filled it",
+            hint="mount the station folder with -v /etc/pht:/run/pht:ro",
+        )
+    if hides_another(folder):
+        raise SettingsError(
+            "setting-twice",
+            f"more than one folder is mounted at {folder}: another one may hide the station folder",
+            hint="mount only the station folder there; if you did, a link in the image leads "
+            "another mount there: do not use this image",
+        )
+
+
+def is_filled(folder: Path) -> bool:
+    """Return whether the folder exists and has anything in it."""
+    return bool(list_files(folder))
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the entries of the station folder, sorted; none if there is no such folder.
+
+    Leaves out the folders in which a projected volume of Kubernetes keeps its versions (`..data`).
+    """
+    try:
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+    except PermissionError:
+        raise _access_denied(str(folder)) from None
+    return [path for path in found if not path.name.startswith("..")]
+
+
+def exists(path: Path) -> bool:
+    """Return whether anything has this name, even a folder or a dangling link.
+
+    Engines make a folder where the source of a mount is missing. Reading it is then an error, where
+    `is_file` would pass over it silently.
+    """
+    return os.path.lexists(path)
+
+
+def read_file(path: Path, description: str) -> bytes:
+    """Return the contents of a small file, which messages call by its description."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(SETTINGS_BYTES + 1)
+    except PermissionError:
+        raise _access_denied(description) from None
+    except OSError as error:
+        problem = (error.strerror or "it is unreadable").lower()
+    else:
+        if len(data) <= SETTINGS_BYTES:
+            return data
+        problem = f"it is larger than {SETTINGS_BYTES // 1024} KiB"
+    raise SettingsError(
+        "setting-unreadable",
+        f"cannot read {description}: {problem}",
+        hint="check the path, and that a file of the station lies there",
+    )
+
+
+def _access_denied(description: str) -> SettingsError:
+    return SettingsError(
+        "setting-unreadable",
+        f"the runner, started as {this_user()}, gid {os.getgid()}, may not read {description}",
+        hint=f"on the host give uid {host_uid()} access to it and to the folders above it, for "
+        f"example with setfacl -m u:{host_uid()}:rX PATH{selinux_hint()}",
+    )
