@@ -11,12 +11,8 @@ from entrypoint.author import private_keys
 from entrypoint.author.output import check_apart, new_folder
 from entrypoint.crypto.cipher import IV_BYTES, Cipher, through
 from entrypoint.crypto.digests import chunks, immutable_hash
-from entrypoint.crypto.keys import (
-    PrivateKey,
-    PublicKey,
-    fingerprint,
-    read_public_key,
-)
+from entrypoint.crypto.key_files import read_public_key
+from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.limits import CONFIG_PROBLEMS, SESSION_ID_BYTES

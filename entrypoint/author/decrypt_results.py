@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from entrypoint.author import private_keys
 from entrypoint.author.output import new_folder, private_folder
-from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, open_envelope, same_key
+from entrypoint.crypto.envelopes import open_envelope
+from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, same_key
 from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
 from entrypoint.files.tar_reader import unpack
 from entrypoint.files.tree import Kind, walk

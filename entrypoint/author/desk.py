@@ -9,7 +9,8 @@ from pathlib import Path
 
 from entrypoint.author import private_keys
 from entrypoint.author.create import Definition, Signers, build, check_unique
-from entrypoint.crypto.keys import PrivateKey, load_private_key
+from entrypoint.crypto.key_files import load_private_key
+from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MissingInput
 from entrypoint.limits import RSA_BITS_MIN
 from entrypoint.model import SIGNED_BY_BUILDER, Paths

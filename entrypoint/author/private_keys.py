@@ -10,12 +10,9 @@ from typing import IO
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from entrypoint.crypto.keys import (
-    PrivateKey,
-    encoding_of_password,
-    load_private_key,
-    pem_of_file,
-)
+from entrypoint.crypto.key_files import load_private_key
+from entrypoint.crypto.key_forms import encoding_of_password, pem_of_file
+from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MissingInput, SettingsError, UsageError
 from entrypoint.limits import PASSWORD_BYTES, RSA_EXPONENT, SETTINGS_BYTES
 

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from entrypoint.crypto.cipher import IV_BYTES, InvalidCiphertext, through
 from entrypoint.crypto.digests import new_sha512
-from entrypoint.crypto.keys import PrivateKey, wrap
+from entrypoint.crypto.envelopes import wrap
+from entrypoint.crypto.keys import PrivateKey
 from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from entrypoint.crypto.keys import PrivateKey, load_private_key, pem_of_file
+from entrypoint.crypto.key_files import load_private_key
+from entrypoint.crypto.key_forms import pem_of_file
+from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import SettingsError
 from entrypoint.model import Paths
 from entrypoint.settings.names import KEY_FILES, KEY_VALUES, PASSWORD, PASSWORD_FILES

@@ -13,7 +13,8 @@ from typing import Any
 from entrypoint.crypto import cbc
 from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.digests import sha512
-from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem, wrap
+from entrypoint.crypto.envelopes import wrap
+from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
 from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
 from entrypoint.errors import IntegrityError, RouteError, UsageError
 from entrypoint.limits import IMAGE_ADDRESS, ROUTE_STOPS, SESSION_ID_BYTES, SHA512_BYTES

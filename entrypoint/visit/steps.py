@@ -7,7 +7,8 @@ from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
-from entrypoint.crypto.keys import journal_key, open_envelope, unwrap, wrap
+from entrypoint.crypto.envelopes import open_envelope, unwrap, wrap
+from entrypoint.crypto.mac import journal_key
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
 from entrypoint.files.pack import PackWriter
 from entrypoint.files.tree import Kind, allocated_bytes, walk

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from entrypoint.crypto.keys import PrivateKey, journal_key, wrap
+from entrypoint.crypto.envelopes import wrap
+from entrypoint.crypto.keys import PrivateKey
+from entrypoint.crypto.mac import journal_key
 from entrypoint.model import Paths
 from entrypoint.recovery.state import Attributes, Journal, Phase, VisitState
 from tests import reference

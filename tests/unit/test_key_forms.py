@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat, PublicFormat
 
 from entrypoint.author import private_keys
-from entrypoint.crypto.keys import PrivateKey, load_public_key, read_public_key, same_key
+from entrypoint.crypto.key_files import read_public_key
+from entrypoint.crypto.keys import PrivateKey, load_public_key, same_key
 from entrypoint.errors import SettingsError
 from entrypoint.settings.load import load
 from entrypoint.settings.private_key import load_station_key

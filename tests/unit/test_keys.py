@@ -14,20 +14,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
 from entrypoint.crypto.digests import sha512
+from entrypoint.crypto.envelopes import unwrap, wrap
+from entrypoint.crypto.key_files import load_private_key, read_public_key
 from entrypoint.crypto.keys import (
     BadKey,
     PrivateKey,
     check_bounds,
     fingerprint,
-    journal_key,
-    load_private_key,
     load_public_key,
     public_pem,
-    read_public_key,
     same_key,
-    unwrap,
-    wrap,
 )
+from entrypoint.crypto.mac import journal_key
 from entrypoint.crypto.signatures import is_pss_signature, sign_pkcs1, sign_pss
 from entrypoint.errors import MissingInput, SettingsError, SystemFailure
 from tests import reference

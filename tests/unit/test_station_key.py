@@ -7,7 +7,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from entrypoint.crypto.keys import PrivateKey, load_private_key, load_public_key, same_key
+from entrypoint.crypto.key_files import load_private_key
+from entrypoint.crypto.keys import PrivateKey, load_public_key, same_key
 from entrypoint.errors import SettingsError
 from entrypoint.settings.load import load
 from entrypoint.settings.private_key import load_station_key

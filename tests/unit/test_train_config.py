@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from entrypoint.crypto.keys import load_private_key, load_public_key, same_key
+from entrypoint.crypto.key_files import load_private_key
+from entrypoint.crypto.keys import load_public_key, same_key
 from entrypoint.errors import MalformedTrain, PhtError
 from entrypoint.limits import CONFIG_DEPTH, CONFIG_PROBLEMS
 from entrypoint.model import Visit

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from entrypoint.crypto.keys import PrivateKey, load_private_key, open_envelope
+from entrypoint.crypto.envelopes import open_envelope
+from entrypoint.crypto.key_files import load_private_key
+from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import PhtError
 from entrypoint.protocol.decrypt import decrypt
 from entrypoint.protocol.verify import verify
