@@ -16,7 +16,7 @@ ROUTE_STOPS = 10_000
 """Most stops of a route: with a key of 2048 bits, 16 MiB hold fewer that could be visited."""
 
 SETTINGS_BYTES = 1024 * 1024
-"""Largest file of the station folder that is read, in bytes."""
+"""Largest file of the station folder, and largest file with a key, that is read, in bytes."""
 
 DATA_ENTRIES = 1000
 """At most so many entries of a folder of data are looked at, whether the train can read them."""

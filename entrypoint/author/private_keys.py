@@ -14,6 +14,7 @@ from entrypoint.crypto.key_files import load_private_key
 from entrypoint.crypto.key_forms import encoding_of_password, pem_of_file
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MissingInput, SettingsError, UsageError
+from entrypoint.files.bounded import read_bounded
 from entrypoint.limits import PASSWORD_BYTES, RSA_EXPONENT, SETTINGS_BYTES
 
 
@@ -27,7 +28,7 @@ def read(path: Path, password_file: Path | None) -> PrivateKey:
         UsageError: a password is needed, no file holds it and there is no terminal to ask on.
         SettingsError: it is not an acceptable private key, or the password is not the right one.
     """
-    pem = pem_of_file(_read_file(path, SETTINGS_BYTES))
+    pem = pem_of_file(read_file(path, SETTINGS_BYTES))
     if b" PUBLIC KEY-----" in pem and b"PRIVATE KEY-----" not in pem:
         raise SettingsError(
             "private-key-unusable",
@@ -87,9 +88,20 @@ def new_file(path: Path) -> IO[bytes]:
     return open(path, "xb", opener=partial(os.open, mode=0o600))
 
 
+def read_file(path: Path, limit: int) -> bytes:
+    """Return the contents of a file of at most `limit` bytes; raises MissingInput."""
+    try:
+        return read_bounded(path, limit)
+    except OSError as error:
+        problem = (error.strerror or "it is unreadable").lower()
+    raise MissingInput(
+        "file-unreadable", f"cannot read {path}: {problem}", hint="check the path", by="user"
+    )
+
+
 def _password_in(path: Path, *, may_be_empty: bool) -> bytes:
     # One byte more than the limit, and a line's end.
-    password = _read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
+    password = read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
     if may_be_empty and not password:
         return b""
     return _usable(password, hint=f"put the password into {path} as its only line")
@@ -121,19 +133,3 @@ def _need_terminal(problem: str, *, hint: str) -> None:
 
 def _bad_password(problem: str, *, hint: str) -> SettingsError:
     return SettingsError("password-unusable", problem, hint=hint, by="user")
-
-
-def _read_file(path: Path, most: int) -> bytes:
-    """Return the contents of a small file."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        problem = (error.strerror or "it is unreadable").lower()
-    else:
-        if len(data) <= most:
-            return data
-        problem = f"it is larger than {most} bytes"
-    raise MissingInput(
-        "file-unreadable", f"cannot read {path}: {problem}", hint="check the path", by="user"
-    )

@@ -16,6 +16,8 @@ from entrypoint.crypto.keys import (
     load_public_key,
 )
 from entrypoint.errors import MissingInput, SettingsError
+from entrypoint.files.bounded import FileTooLarge, read_bounded
+from entrypoint.limits import SETTINGS_BYTES
 
 
 def load_private_key(
@@ -60,7 +62,13 @@ def read_public_key(path: Path) -> PublicKey:
         SettingsError: it is not an acceptable public key.
     """
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, SETTINGS_BYTES)
+    except FileTooLarge as error:
+        raise SettingsError(
+            "public-key-unusable",
+            f"the public key {path} cannot be used: {error.strerror}",
+            hint="give the path of a PEM file that holds one public key",
+        ) from None
     except OSError as error:
         raise MissingInput(
             "public-key-missing",

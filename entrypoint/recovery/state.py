@@ -27,7 +27,7 @@ from entrypoint.recovery.backup import BackupWriter
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.train_config import UNFINISHED
 from entrypoint.train_config.fields import parse_json
-from entrypoint.train_config.file import no_train, read_bytes, refuse_links
+from entrypoint.train_config.file import no_train, read_config_only, refuse_links
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VERSION = 4
@@ -152,7 +152,7 @@ class VisitState:
                 where going back will not put what is the train's own.
         """
         refuse_links(self._paths.config)
-        data = read_bytes(self._paths)
+        data = read_config_only(self._paths)
         document = parse_json(data)
         if UNFINISHED in document:
             self.journal = self._decode(document)

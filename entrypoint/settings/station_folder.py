@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
+from entrypoint.files.bounded import read_bounded
 from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of
 from entrypoint.linux.user import host_uid, selinux_hint, this_user
@@ -78,16 +79,11 @@ def exists(path: Path) -> bool:
 def read_file(path: Path, description: str) -> bytes:
     """Return the contents of a small file, which messages call by its description."""
     try:
-        with path.open("rb") as file:
-            data = file.read(SETTINGS_BYTES + 1)
+        return read_bounded(path, SETTINGS_BYTES)
     except PermissionError:
         raise _access_denied(description) from None
     except OSError as error:
         problem = (error.strerror or "it is unreadable").lower()
-    else:
-        if len(data) <= SETTINGS_BYTES:
-            return data
-        problem = f"it is larger than {SETTINGS_BYTES // 1024} KiB"
     raise SettingsError(
         "setting-unreadable",
         f"cannot read {description}: {problem}",

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from entrypoint.crypto.keys import BadKey, PublicKey, load_public_key
 from entrypoint.errors import MalformedTrain
-from entrypoint.limits import CONFIG_BYTES, CONFIG_DEPTH, CONFIG_PROBLEMS
+from entrypoint.limits import CONFIG_DEPTH, CONFIG_PROBLEMS
 from entrypoint.model import WORK_NAME
 
 Document = dict[str, Any]
@@ -26,13 +26,11 @@ def parse_json(data: bytes) -> Document:
     """Return the JSON object in `data`.
 
     Raises:
-        MalformedTrain: too large or deep, not UTF-8, a byte order mark, a key twice, NaN or
-            infinity, not an object.
+        MalformedTrain: too deep, not UTF-8, a byte order mark, a key twice, NaN or infinity,
+            not an object.
     """
-    if len(data) > CONFIG_BYTES:
-        raise _malformed(f"is larger than {CONFIG_BYTES // 2**20} MiB")
     if _depth(data) > CONFIG_DEPTH:
-        raise _malformed(f"is nested deeper than {CONFIG_DEPTH} levels")
+        raise malformed(f"is nested deeper than {CONFIG_DEPTH} levels")
     try:
         document = json.loads(
             data.decode(),
@@ -41,16 +39,16 @@ def parse_json(data: bytes) -> Document:
             parse_float=_finite,
         )
     except UnicodeDecodeError:
-        raise _malformed("is not UTF-8") from None
+        raise malformed("is not UTF-8") from None
     except json.JSONDecodeError as error:
         problem = f"is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}"
-        raise _malformed(problem) from None
+        raise malformed(problem) from None
     except ValueError as error:  # of the hooks below, or an integer of too many digits
-        raise _malformed(
+        raise malformed(
             str(error) if isinstance(error, _Refused) else "has a huge number"
         ) from None
     if not isinstance(document, dict):
-        raise _malformed("is not a JSON object")
+        raise malformed("is not a JSON object")
     return document
 
 
@@ -92,7 +90,8 @@ def _depth(data: bytes) -> int:
     return deepest
 
 
-def _malformed(problem: str) -> MalformedTrain:
+def malformed(problem: str) -> MalformedTrain:
+    """Return the refusal of a configuration that has this problem."""
     return MalformedTrain("config-malformed", f"train_config.json {problem}", hint=_HINT)
 
 

@@ -1,37 +1,46 @@
-"""The files beside the folders of a train, read without following any link that it has left."""
+"""Reads the files beside the folders of a train, and follows no link that the train has left."""
 
 import stat
 from pathlib import Path
 
 from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput
+from entrypoint.files.bounded import FileTooLarge, read_bounded
 from entrypoint.limits import CONFIG_BYTES, USER_KEY_BYTES
 from entrypoint.model import Paths
+from entrypoint.train_config.fields import malformed
 
 
 def read_config(paths: Paths) -> bytes:
-    """Return the bytes of the configuration, no more than one byte over the limit.
+    """Return the bytes of `train_config.json`, in a train without links in its places.
 
     Raises:
         MissingInput: it does not exist.
-        IntegrityError: it is not a regular file, or a folder of the train is a link.
+        MalformedTrain: it is larger than any configuration.
+        IntegrityError: the file, `opt` or a folder of the train is a link.
     """
     refuse_links(paths.config, paths.train, paths.results)
-    return read_bytes(paths)
+    return read_config_only(paths)
 
 
-def read_bytes(paths: Paths) -> bytes:
-    """Return the same, whatever the folders of the train are; raises MissingInput.
+def read_config_only(paths: Paths) -> bytes:
+    """Return the bytes of `train_config.json`, and refuse no other link than one at `opt`.
 
-    Not whatever `opt` is: a link there leads to a place where nobody expects a train to be written.
+    A link at `opt` leads to a place where nobody expects a train to be written.
+
+    Raises:
+        MissingInput: it is not there as a regular file.
+        MalformedTrain: it is larger than any configuration.
+        IntegrityError: `opt` is a link.
     """
     refuse_links(paths.opt)
     try:
         if not stat.S_ISREG(paths.config.lstat().st_mode):
             raise no_train(paths)
-        with paths.config.open("rb") as file:
-            return file.read(CONFIG_BYTES + 1)
+        return read_bounded(paths.config, CONFIG_BYTES)
     except FileNotFoundError:
         raise no_train(paths) from None
+    except FileTooLarge:
+        raise malformed(f"is larger than {CONFIG_BYTES // 2**20} MiB") from None
 
 
 def read_user_key(paths: Paths) -> bytes | None:
@@ -45,16 +54,15 @@ def read_user_key(paths: Paths) -> bytes | None:
     refuse_links(paths.user_key)
     if not paths.user_key.exists():
         return None
-    with paths.user_key.open("rb") as file:
-        data = file.read(USER_KEY_BYTES + 1)
-    if len(data) > USER_KEY_BYTES:
+    try:
+        return read_bounded(paths.user_key, USER_KEY_BYTES)
+    except FileTooLarge:
         raise MalformedTrain(
             "user-key-malformed",
             f"{paths.user_key} is larger than {USER_KEY_BYTES} bytes: it holds no encrypted key",
             hint="fetch the train's image anew; if the file is in it, ask the station before, or "
             "have the train built again",
-        )
-    return data
+        ) from None
 
 
 def no_train(paths: Paths) -> MissingInput:
