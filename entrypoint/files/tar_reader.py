@@ -8,6 +8,7 @@ from typing import IO
 
 from entrypoint.errors import MalformedTrain
 from entrypoint.files import page_cache
+from entrypoint.files.attributes import PERMISSIONS
 from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
 
 # What reading a damaged or hostile header raises; it can nest until the stack is exhausted.
@@ -113,7 +114,7 @@ def _set_attributes(info: tarfile.TarInfo, path: Path) -> None:
     """Set mode and time; whoever unpacks can read everything, and no file runs as somebody else."""
     if not info.issym():
         readable = 0o500 if info.isdir() else 0o400
-        path.chmod(info.mode & 0o777 | readable)
+        path.chmod(info.mode & PERMISSIONS | readable)
         os.utime(path, (info.mtime, info.mtime))
 
 

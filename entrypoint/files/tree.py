@@ -4,28 +4,20 @@ Order (docs/protocol.md, "Archive order"): depth first, the names of each direct
 bytes, a directory descended into at its place. `os.walk` and a sort of whole paths both differ.
 """
 
-import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from entrypoint.errors import MalformedTrain
+from entrypoint.files.attributes import SPECIAL_BITS
 from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES
 from entrypoint.model import WORK_NAME
 
 RESULTS_PREFIX = "/opt/pht_results/"
 """How an absolute link among the results begins, wherever the tree lies at the moment."""
-
-SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
-"""The bits of a mode that are no permissions: they stay at the station that set them."""
-
-_DENIALS = {errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP}
-"""How a kernel, a profile of seccomp or a file system denies an owner, a mode or a time; EINVAL is
-the answer of a user namespace in which the owner has no number."""
 
 
 class Kind(Enum):
@@ -119,39 +111,6 @@ def is_small(entry: Entry) -> bool:
 def allocated_bytes(info: os.stat_result) -> int:
     """Return how many bytes become free with a file; none while it has another name."""
     return info.st_blocks * 512 if info.st_nlink == 1 else 0
-
-
-@contextmanager
-def if_allowed() -> Iterator[None]:
-    """Pass over a change of owner, mode or times that is denied: no visit may fail of it."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _DENIALS:
-            raise
-
-
-def set_attributes(descriptor: int, mode: int, uid: int, gid: int) -> None:
-    """Give a new, open file permissions and an owner, the latter if that is allowed."""
-    with if_allowed():
-        os.fchmod(descriptor, mode & 0o777)  # before it belongs to somebody else
-    with if_allowed():
-        os.fchown(descriptor, uid, gid)
-
-
-def make_like(file: IO[bytes], like: os.stat_result) -> IO[bytes]:
-    """Give a new, open file the permissions and the owner of another one; return it."""
-    if os.name == "posix":
-        set_attributes(file.fileno(), like.st_mode, like.st_uid, like.st_gid)
-    return file
-
-
-def drop_special_bits(folder: Path) -> None:
-    """Leave a folder its permissions only: without set-group-id, and without the sticky bit."""
-    mode = folder.stat().st_mode
-    if mode & SPECIAL_BITS:
-        with if_allowed():
-            folder.chmod(mode & 0o777)
 
 
 def _walk(

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from entrypoint.files.tree import if_allowed
+from entrypoint.files.attributes import if_allowed
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

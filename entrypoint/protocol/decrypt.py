@@ -20,16 +20,9 @@ from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
 from entrypoint.crypto.digests import new_sha512
 from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
+from entrypoint.files.attributes import drop_special_bits, make_like
 from entrypoint.files.pack import PackWriter, apply
-from entrypoint.files.tree import (
-    Entry,
-    Kind,
-    check_entry,
-    drop_special_bits,
-    is_small,
-    make_like,
-    walk,
-)
+from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
 from entrypoint.files.two_processes import Handed
 from entrypoint.limits import CHUNK_BYTES, CONFIG_PROBLEMS, SEALED_CHUNK_BYTES
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain

@@ -27,17 +27,10 @@ from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.files import page_cache, two_processes
+from entrypoint.files.attributes import drop_special_bits, make_like
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.page_cache import Piece
-from entrypoint.files.tree import (
-    Entry,
-    Kind,
-    check_entry,
-    drop_special_bits,
-    is_small,
-    make_like,
-    walk,
-)
+from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
 from entrypoint.files.two_processes import Handed
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.access import irreplaceable

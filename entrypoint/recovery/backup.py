@@ -9,15 +9,15 @@ is known.
 import errno
 import json
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from entrypoint.crypto.mac import OneTimeMac
+from entrypoint.files.attributes import restore_attributes
 from entrypoint.files.page_cache import Piece
-from entrypoint.files.tree import SPECIAL_BITS, Entry, Kind, if_allowed
+from entrypoint.files.tree import Entry, Kind
 from entrypoint.limits import CHUNK_BYTES
 
 
@@ -95,9 +95,9 @@ def restore(backup: IO[bytes], folder: Path) -> bool:
         if Kind(kind) is Kind.DIRECTORY:
             folders.append((folder / name, attributes))
         else:
-            _set_attributes(folder / name, *attributes)
+            restore_attributes(folder / name, *attributes)
     for path, attributes in reversed(folders):
-        _set_attributes(path, *attributes)
+        restore_attributes(path, *attributes)
     return bool(folders)
 
 
@@ -126,17 +126,3 @@ def _copy(source: IO[bytes], path: Path, size: int) -> None:
         while size and (piece := source.read(min(size, CHUNK_BYTES))):
             target.write(piece)
             size -= len(piece)
-
-
-def _set_attributes(path: Path, mode: int, uid: int, gid: int, time: int) -> None:
-    """Set what may be set; a file that stays with another owner gets no set-id bits."""
-    is_link = stat.S_ISLNK(mode)
-    if not is_link:
-        with if_allowed():
-            path.chmod(mode & 0o777)
-        with if_allowed():
-            os.utime(path, ns=(time, time))
-    with if_allowed():
-        os.lchown(path, uid, gid)
-        if mode & SPECIAL_BITS and not is_link:
-            path.chmod(stat.S_IMODE(mode))

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
-from entrypoint.files.tree import set_attributes
+from entrypoint.files.attributes import Attributes, set_attributes
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.remove import is_folder, remove
@@ -43,20 +43,6 @@ class Phase(StrEnum):
     SUCCEEDED = "succeeded"
     SEALING = "sealing"
     SPENT = "spent"
-
-
-class Attributes(NamedTuple):
-    """Permissions and owner of a file as it has arrived."""
-
-    mode: int
-    uid: int
-    gid: int
-
-    @classmethod
-    def of(cls, path: Path) -> "Attributes":
-        """Return those of a file."""
-        info = path.lstat()
-        return cls(info.st_mode & 0o777, info.st_uid, info.st_gid)
 
 
 class SavedFile(NamedTuple):
@@ -400,7 +386,7 @@ def _put(path: Path, data: bytes, attributes: Attributes) -> None:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
-            set_attributes(file.fileno(), *attributes)
+            set_attributes(file.fileno(), attributes)
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:

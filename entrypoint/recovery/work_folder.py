@@ -8,7 +8,8 @@ from typing import IO
 
 from entrypoint.crypto.mac import is_authentic
 from entrypoint.files import page_cache
-from entrypoint.files.tree import Entry, Kind, allocated_bytes, drop_special_bits
+from entrypoint.files.attributes import drop_special_bits
+from entrypoint.files.tree import Entry, Kind, allocated_bytes
 from entrypoint.limits import CHUNK_BYTES
 from entrypoint.linux.disk import flush, flush_folder
 from entrypoint.linux.mounts import is_mount_point

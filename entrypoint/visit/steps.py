@@ -10,6 +10,7 @@ from pathlib import Path
 from entrypoint.crypto.envelopes import open_envelope, unwrap, wrap
 from entrypoint.crypto.mac import journal_key
 from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
+from entrypoint.files.attributes import Attributes
 from entrypoint.files.pack import PackWriter
 from entrypoint.files.tree import Kind, allocated_bytes, walk
 from entrypoint.linux.access import (
@@ -50,7 +51,7 @@ from entrypoint.protocol.verify import (
     verify,
     verify_open,
 )
-from entrypoint.recovery.state import Attributes, Journal, Phase, SavedFile, VisitState
+from entrypoint.recovery.state import Journal, Phase, SavedFile, VisitState
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.report import Report
 from entrypoint.settings.private_key import load_station_key

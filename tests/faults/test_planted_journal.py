@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from entrypoint.crypto.envelopes import wrap
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.crypto.mac import journal_key
+from entrypoint.files.attributes import Attributes
 from entrypoint.model import Paths
-from entrypoint.recovery.state import Attributes, Journal, Phase, VisitState
+from entrypoint.recovery.state import Journal, Phase, VisitState
 from tests import reference
 from tests.faults.second_stop import COMMAND, FIRST, SECOND, SecondStop
 from tests.station import snapshot

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput, SystemFailure
+from entrypoint.files.attributes import Attributes
 from entrypoint.files.tree import Kind, walk
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
-from entrypoint.recovery.state import Attributes, Journal, Phase, SavedFile, VisitState, lock
+from entrypoint.recovery.state import Journal, Phase, SavedFile, VisitState, lock
 from entrypoint.recovery.work_folder import WorkFolder
 from tests.station import snapshot
 
@@ -33,7 +34,7 @@ JOURNAL = Journal(
 FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
 BEFORE_SEALING = [Phase.OPENING, Phase.OPEN, Phase.WAITING, Phase.SUCCEEDED]
 FIELDS: dict[str, Any] = {
-    "version": 4,
+    "version": 0,
     "phase": "sealing",
     "station": "station_2",
     "session_id": "00" * 64,

@@ -1,7 +1,6 @@
 """Walking a folder: the order that both generations hash in, and what is no plain file."""
 
 import os
-import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from entrypoint.errors import MalformedTrain
-from entrypoint.files.tree import Entry, Kind, check_entry, make_like, walk
+from entrypoint.files.tree import Entry, Kind, check_entry, walk
 from entrypoint.limits import FOLDER_PATH_BYTES
 
 NAMES = st.text(alphabet="ab-.é", min_size=1, max_size=3).filter(lambda name: name.strip("."))
@@ -144,23 +143,6 @@ def test_special_files_are_refused_by_name(tmp_path: Path) -> None:
     [entry] = walk(tmp_path)
     with pytest.raises(MalformedTrain, match="pipe, a device, FIFO or socket"):
         check_entry(entry)
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o755, 0o666])
-def test_a_new_file_takes_over_the_mode_whatever_the_umask(mode: int, tmp_path: Path) -> None:
-    plant(tmp_path, "old")
-    (tmp_path / "old").chmod(mode)
-    with make_like((tmp_path / "new").open("xb"), (tmp_path / "old").stat()):
-        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == mode
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
-def test_a_new_file_takes_over_the_owner(tmp_path: Path) -> None:
-    plant(tmp_path, "old")
-    os.chown(tmp_path / "old", 1000, 1001)
-    make_like((tmp_path / "new").open("xb"), (tmp_path / "old").stat()).close()
-    new = (tmp_path / "new").stat()
-    assert (new.st_uid, new.st_gid) == (1000, 1001)
 
 
 def test_a_folder_too_deep_in_others_is_not_descended_into(tmp_path: Path) -> None:
