@@ -1,10 +1,9 @@
-"""Large files that pass through the page cache: read piece by piece, written to the disk at once.
+"""Reads and writes large files piece by piece and drops their pages from the page cache.
 
-What nobody is going to read leaves the cache. Its pages would push out what the train needs, and
-new ones cost more than those just given back.
+Pages that nobody reads again would push out those that the train needs, and a new page costs more
+than one that was just given back. The disk starts on a new file while it is being written.
 """
 
-import ctypes
 import io
 import os
 import sys
@@ -16,11 +15,11 @@ from typing import IO, Any
 from entrypoint.limits import PASSING_BYTES, WRITE_BYTES
 
 Piece = bytes | memoryview
-"""Some bytes of a file; who makes a memoryview of them says how long it is valid."""
+"""Some bytes of a file; whoever makes a memoryview of them documents how long it is valid."""
 
 
 def chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
-    """Yield the contents of a file, open without a buffer, in pieces of `size` bytes but the last.
+    """Yield the contents of an unbuffered file in pieces of `size` bytes; the last may be shorter.
 
     A network file system may return less than it is asked for.
     """
@@ -31,7 +30,7 @@ def chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
 
 
 def pieces(file: io.FileIO, size: int, room: Callable[[], memoryview]) -> Iterator[memoryview]:
-    """Yield the same as `chunks`, each piece where `room` says that it may lie."""
+    """Like `chunks`, but reads each piece into the memory that `room` returns for it."""
     while True:
         place = room()[:size]
         count = 0
@@ -42,70 +41,58 @@ def pieces(file: io.FileIO, size: int, room: Callable[[], memoryview]) -> Iterat
         yield place[:count]
 
 
-class Behind:
-    """Lets go of what has been read of a file, here or in another process, for the last time."""
+class DropBehind:
+    """Drops pages of a file from the page cache after their last read.
+
+    The reader may be another process: only the number of bytes is needed.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._descriptor = file.fileno()
-        self._read = self._gone = 0
+        self._read = self._dropped = 0
 
     def passed(self, length: int) -> None:
-        """Say that so many more bytes have been read."""
+        """Count `length` more bytes as read."""
         self._read += length
-        if self._read - self._gone >= PASSING_BYTES:
-            _let_go(self._descriptor, self._gone, self._read - self._gone)
-            self._gone = self._read
+        if self._read - self._dropped >= PASSING_BYTES:
+            _drop(self._descriptor, self._dropped, self._read - self._dropped)
+            self._dropped = self._read
 
 
-def reserve(file: IO[bytes], size: int) -> None:
-    """Have the file system find the place for what is going to be appended, if it can do so.
+def new(path: Path, *, cached: bool) -> IO[bytes]:
+    """Create a file that the disk starts on while it is being written.
 
-    At once that takes less than page by page. What does not fit is refused when it is written.
-
-    Args:
-        file: where the next bytes go, and nothing is left in a buffer.
-        size: about how many bytes come; what is too much stays with the file, but is not in it.
-    """
-    if sys.platform == "linux":
-        start = os.lseek(file.fileno(), 0, os.SEEK_CUR)
-        keep_size = 1  # FALLOC_FL_KEEP_SIZE, fallocate(2)
-        place = ctypes.c_int64(start), ctypes.c_int64(size)
-        ctypes.CDLL(None).fallocate(file.fileno(), keep_size, *place)
-
-
-def new(path: Path, *, leaves: bool) -> IO[bytes]:
-    """Create a file of which the disk begins at once with what is written.
-
-    Before a train is sealed, or waits, everything is flushed; that finds little left to wait for.
+    Everything is flushed before a train is sealed or started; then little is left to wait for.
 
     Args:
-        leaves: whether nobody is going to read it soon.
+        path: of the file.
+        cached: whether its pages stay in the page cache, for somebody who reads them soon.
 
     Raises:
         OSError: `path` exists already, or cannot be created.
     """
-    return io.BufferedWriter(_NewFile(path, leaves), WRITE_BYTES)
+    return io.BufferedWriter(_NewFile(path, cached), WRITE_BYTES)
 
 
 class _NewFile(io.FileIO):
-    def __init__(self, path: Path, leaves: bool) -> None:
+    def __init__(self, path: Path, cached: bool) -> None:
         super().__init__(path, "xb")
-        self._leaves = leaves
+        self._cached = cached
 
     def write(self, data: Any, /) -> int:
         count = super().write(data)
         start = self.tell() - count  # another process may have written before
-        _let_go(self.fileno(), start, count)  # begins to write it
-        if self._leaves:
-            _let_go(self.fileno(), start - PASSING_BYTES, count)  # is written by now
+        _drop(self.fileno(), start, count)  # not written yet, so this only starts the disk
+        if not self._cached:
+            _drop(self.fileno(), start - PASSING_BYTES, count)  # written by now
         return count
 
 
-def _let_go(descriptor: int, start: int, length: int) -> None:
-    """Say that pages are not needed, which has the kernel begin to write those that have changed.
+def _drop(descriptor: int, start: int, length: int) -> None:
+    """Tell the kernel that pages are not needed: it drops clean ones and starts writing dirty ones.
 
-    The others leave the cache (posix_fadvise(2), POSIX_FADV_DONTNEED; Linux, mm/fadvise.c).
+    posix_fadvise(2), POSIX_FADV_DONTNEED; Linux, mm/fadvise.c.
     """
     if sys.platform == "linux" and start >= 0:
-        with suppress(OSError):  # some sandboxes know no advice; the file is written all the same
+        with suppress(OSError):  # some sandboxes do not have it, and it is only advice
             os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)

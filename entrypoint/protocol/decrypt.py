@@ -256,14 +256,12 @@ class _Run:
             return
         with backup.adding(entry):
             backup.file.flush()  # another process writes what follows
-            page_cache.reserve(backup.file, entry.stat.st_size)
             yield backup
 
     def _new_plain(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
             return nullcontext()
-        plain = page_cache.new(self._target.plain / entry.path, leaves=False)
-        page_cache.reserve(plain, entry.stat.st_size // 4 * 3)
+        plain = page_cache.new(self._target.plain / entry.path, cached=True)
         return make_like(plain, entry.stat)
 
 
@@ -273,7 +271,7 @@ def _read(source: IO[bytes], backup: BackupWriter | None) -> Iterator[Handed]:
     if backup is None:
         yield from map(Handed, chunks)
         return
-    behind = page_cache.Behind(source)  # it will be replaced
+    behind = page_cache.DropBehind(source)  # it will be replaced
     for chunk in chunks:
         backup.file.write(chunk)
         yield Handed(chunk)

@@ -198,7 +198,7 @@ class _Sealing:
         first, second = self._cipher.encryptor(self._key, iv)
 
         def write(pieces: Iterable[Handed]) -> None:
-            behind = page_cache.Behind(source)
+            behind = page_cache.DropBehind(source)
             for piece, shared in pieces:
                 target.write(second.update(piece, shared))
                 behind.passed(len(piece))
@@ -277,8 +277,7 @@ class _Batch:
         """Give a new file, with the mode and owner of the one that it will replace."""
         self._make_room(entry.stat.st_size)
         temporary = self._folder / f"{self._number}.{len(self._files)}"
-        with make_like(page_cache.new(temporary, leaves=True), entry.stat) as file:
-            page_cache.reserve(file, entry.stat.st_size)
+        with make_like(page_cache.new(temporary, cached=False), entry.stat) as file:
             yield file
             os.fsync(file.fileno())  # what could not be written, syncfs may tell somebody else
         self._files.append((temporary, entry.path))

@@ -118,7 +118,7 @@ class WorkFolder:
         Args:
             key: 32 bytes that only this station knows.
         """
-        with page_cache.new(self.backup, leaves=True) as file:
+        with page_cache.new(self.backup, cached=False) as file:
             backup = BackupWriter(file, key)
             if self.tree.is_dir():
                 backup.add(self.folder())

@@ -1,4 +1,4 @@
-"""Large files pass through the page cache: whole, on their way to the disk at once, and gone."""
+"""Large files are read and written whole, and do not stay in the page cache."""
 
 import ctypes
 import io
@@ -22,7 +22,7 @@ SIZE = 3 * PASSING_BYTES + 1000
 
 
 def filled(path: Path) -> bytes:
-    """Make a file that is on the disk and in the cache, and return its contents."""
+    """Write a file that is on the disk and in the cache; return its contents."""
     contents = os.urandom(WRITE_BYTES) * (SIZE // WRITE_BYTES) + bytes(SIZE % WRITE_BYTES)
     with path.open("wb") as file:
         file.write(contents)
@@ -43,10 +43,10 @@ def cached_pages(path: Path) -> int:
 
 
 def read(path: Path) -> bytes:
-    """Read a file as the runner does that lets go of what is behind."""
+    """Read a file and drop its pages, as the runner does."""
     read = []
     with path.open("rb", buffering=0) as file:
-        behind = page_cache.Behind(file)
+        behind = page_cache.DropBehind(file)
         for chunk in page_cache.chunks(file, CHUNK_BYTES):
             read.append(chunk)
             behind.passed(len(chunk))
@@ -61,8 +61,8 @@ def test_a_file_is_read_whole(size: int, tmp_path: Path) -> None:
     assert read(path) == contents
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="pages leave the cache on Linux only")
-def test_what_was_read_leaves_the_cache(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are dropped on Linux only")
+def test_pages_that_were_read_are_dropped(tmp_path: Path) -> None:
     if mount_of(tmp_path).fs_type == "tmpfs":
         pytest.skip("tests run in memory here")
     path = tmp_path / "file"
@@ -73,7 +73,7 @@ def test_what_was_read_leaves_the_cache(tmp_path: Path) -> None:
 
 
 class SlowServer(io.RawIOBase):
-    """A file of which every call returns a few bytes, as from a network."""
+    """A file that returns a few bytes a call, as over a network."""
 
     def __init__(self, contents: bytes) -> None:
         self._contents = io.BytesIO(contents)
@@ -101,12 +101,12 @@ def test_pieces_are_of_one_size_whatever_the_file_system_returns(
     assert [len(piece) for piece in found[:-1]] == [100] * (-(-size // 100) - 1)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="pages leave the cache on Linux only")
-def test_what_was_written_leaves_the_cache_if_nobody_reads_it(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are dropped on Linux only")
+def test_pages_that_were_written_are_dropped_if_nobody_reads_them(tmp_path: Path) -> None:
     if mount_of(tmp_path).fs_type == "tmpfs":
         pytest.skip("tests run in memory here")
     path = tmp_path / "file"
-    with page_cache.new(path, leaves=True) as file:
+    with page_cache.new(path, cached=False) as file:
         for _ in range(SIZE // WRITE_BYTES):
             file.write(os.urandom(WRITE_BYTES))
             file.flush()
@@ -117,7 +117,7 @@ def test_what_was_written_leaves_the_cache_if_nobody_reads_it(tmp_path: Path) ->
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
     source, copy = tmp_path / "file", tmp_path / "copy"
     contents = filled(source)
-    with source.open("rb") as file, page_cache.new(copy, leaves=True) as target:
+    with source.open("rb") as file, page_cache.new(copy, cached=False) as target:
         while piece := file.read(70_001):
             target.write(piece)
     assert copy.read_bytes() == contents
@@ -126,11 +126,11 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
 def test_no_file_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
-        page_cache.new(tmp_path / "file", leaves=True)
+        page_cache.new(tmp_path / "file", cached=False)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux only")
-def test_the_disk_begins_with_every_piece_at_once(tmp_path: Path) -> None:
+def test_the_disk_starts_on_every_piece_at_once(tmp_path: Path) -> None:
     try:
         strace = Strace.find().program
     except Unavailable as reason:
@@ -139,7 +139,7 @@ def test_the_disk_begins_with_every_piece_at_once(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from entrypoint.files import page_cache
-with page_cache.new(Path(sys.argv[1]), leaves=True) as file:
+with page_cache.new(Path(sys.argv[1]), cached=False) as file:
     for _ in range(int(sys.argv[2]) // 4096):
         file.write(bytes(4096))
 """
@@ -152,24 +152,3 @@ with page_cache.new(Path(sys.argv[1]), leaves=True) as file:
     starts = [int(start) for _, start, length, what in advice if int(length) == WRITE_BYTES]
     written = [WRITE_BYTES * number for number in range(PASSING_BYTES // WRITE_BYTES + 2)]
     assert starts == [*written[:-1], 0, written[-1], WRITE_BYTES]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux only")
-def test_a_place_is_found_for_what_follows_and_the_file_is_no_longer(tmp_path: Path) -> None:
-    if mount_of(tmp_path).fs_type not in ("ext4", "xfs", "tmpfs", "overlay"):
-        pytest.skip("not every file system can do so")
-    with (tmp_path / "file").open("wb", buffering=0) as file:
-        file.write(b"head")
-        page_cache.reserve(file, SIZE)
-        found = os.fstat(file.fileno())
-        file.write(b"tail")
-    assert found.st_size == len(b"head")
-    assert found.st_blocks * 512 >= SIZE
-    assert (tmp_path / "file").read_bytes() == b"headtail"
-
-
-def test_what_cannot_be_reserved_is_written_all_the_same(tmp_path: Path) -> None:
-    with (tmp_path / "file").open("wb", buffering=0) as file:
-        page_cache.reserve(file, 2**62)
-        file.write(b"contents")
-    assert (tmp_path / "file").read_bytes() == b"contents"
