@@ -1,4 +1,4 @@
-"""Runs one command under `entrypoint.linux.child` in a process of its own, and tells how it went.
+"""Runs one command under `entrypoint.process.child` in a process of its own and reports its end.
 
 The runner reaps every child of the process that it runs in, so no test process may call it. Started
 as `python -m tests.supervised ORDER`, ORDER being the JSON of `Order`; the report is the JSON of
@@ -23,7 +23,7 @@ MARK = "PHT_TEST_MARK"
 
 @dataclass(frozen=True)
 class Order:
-    """What to run.
+    """A command to run.
 
     Attributes:
         report: where the report is written; None for stderr.
@@ -43,14 +43,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Report:
-    """What came out.
+    """How the command ended.
 
     Attributes:
-        status: of the train, None if it was refused.
+        status: of the train; None if it was not run to its end.
         reason: the name of the reason, or the code or signal of the refusal.
         signal: as in `Ended`.
         stop: the stop signal that was noted.
-        left: processes of the train that still existed, if only as zombies, when `run` returned.
+        left: processes of the train that still existed when `run` returned, zombies included.
         restored: whether mask and handlers are as they were before.
     """
 
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def carry_out(order: Order) -> Report:
-    """Run the command and look around afterwards."""
+    """Run the command, then look for processes and changed signal settings."""
     env = {"PATH": order.path, MARK: order.mark}
     status, number = None, None
     with StopRequest() as stop:
@@ -96,7 +96,7 @@ def carry_out(order: Order) -> Report:
 
 
 def processes_of(mark: str) -> list[int]:
-    """Return the processes, zombies left out, that a train with this mark has started."""
+    """Return the running processes that a train with this mark has started, without zombies."""
     wanted = f"{MARK}={mark}".encode()
     return [
         int(folder.name)
@@ -106,7 +106,7 @@ def processes_of(mark: str) -> list[int]:
 
 
 def _zombies() -> list[int]:
-    """Return an ended child that nobody has asked for its status, if there is one."""
+    """Return a child that has ended and was not reaped, if there is one."""
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
