@@ -1,17 +1,13 @@
-"""The process of the train's command.
+"""Starts the process of the train's command.
 
-It has the signals that every program expects, and no open files but the standard streams.
-
-For PID 1 it is made by posix_spawn, without a copy of the runner, which would take a twentieth of
-an empty visit. Any other runner needs the copy, which says, before it becomes the command, that it
-is to die with the runner; what PID 1 has started dies with it anyway.
+It has the signal settings that every program expects, no open files but the standard streams, and
+dies with the runner.
 """
 
-import contextlib
 import errno
 import os
 import signal
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,12 +15,14 @@ from entrypoint.errors import SystemFailure
 from entrypoint.process.prctl import PR_SET_PDEATHSIG, prctl
 
 _OPEN_FILES = Path("/proc/self/fd")
-_UNPREPARED = 2**32 - 1  # instead of an errno: it did not come to the command
 
-# In every Python, but not in what it starts. Others that do not have their default get it by exec.
+# Sent by the child instead of an errno when it fails before it tries the command.
+_UNPREPARED = 2**32 - 1
+
+# Python ignores these, and an ignored signal stays ignored in the command.
 _IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
-# Why no process could be started, where another try may do better: not the command's fault.
+# Not the command's fault: there was no memory, process or file descriptor left to start it with.
 _NO_RESOURCES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
@@ -48,80 +46,63 @@ def find_program(name: str, env: Mapping[str, str]) -> str:
     return next((path for path in files if os.access(path, os.X_OK)), files[0])
 
 
-def start(command: Sequence[str], env: Mapping[str, str], caught: Collection[int]) -> int:
-    """Start a command and return its process number; no signal is blocked there.
+def start(command: Sequence[str], env: Mapping[str, str], handled: Collection[int]) -> int:
+    """Start a command with no signal blocked, and return its process id.
 
     Args:
-        command: the program, as `find_program` takes it, and its arguments.
-        env: its whole environment, whose PATH is the one that counts.
-        caught: the signals that do not have their default action here, but get it there.
+        command: the program, as for `find_program`, and its arguments.
+        env: its whole environment, in whose PATH the program is looked up.
+        handled: the signals that have a handler here; they get their default action there.
 
     Raises:
         OSError: it cannot be executed; FileNotFoundError if it is not there.
-        SystemFailure: there is no process to execute it.
+        SystemFailure: no process can be made or prepared for it.
     """
+    path = find_program(command[0], env)
+    runner = os.getpid()
     try:
         _close_at_exec()
+        told, tell = os.pipe()
+        pid = os.fork()
     except OSError as error:
         raise _no_process(error) from error
-    try:
-        path = find_program(command[0], env)
-        if os.getpid() == 1:
-            with contextlib.suppress(PermissionError):  # some profiles of seccomp forbid clone3(2)
-                return os.posix_spawn(path, [*command], env, setsigmask=(), setsigdef=_IGNORED)
-        return _fork([*caught, *_IGNORED], lambda: os.execve(path, [*command], env))
-    except OSError as error:
-        if error.errno in _NO_RESOURCES:
-            raise _no_process(error) from error
-        raise
+    if pid == 0:
+        _become(path, command, env, handled, runner=runner, tell=tell)
+    os.close(tell)
+    with open(told, "rb", buffering=0) as pipe:
+        number = int.from_bytes(pipe.readall())  # of nothing if exec has closed the pipe
+    if number:
+        os.waitpid(pid, 0)
+        raise _failure(number)
+    return pid
 
 
 def _close_at_exec() -> None:
-    """Leave to the train no file that whoever started the runner has left to it."""
+    """Keep files that the runner has inherited from being inherited by the train."""
     for descriptor in map(int, os.listdir(_OPEN_FILES)):
         if descriptor > 2:
             try:
                 os.set_inheritable(descriptor, False)
             except OSError as error:
-                if error.errno != errno.EBADF:  # it was that of the list itself
+                if error.errno != errno.EBADF:  # that of the listing itself, closed by now
                     raise
 
 
-def _fork(default: Collection[int], execute: Callable[[], NoReturn]) -> int:
-    """Execute in a copy of this process, where the train's wish to die can be said before."""
-    runner = os.getpid()
-    try:
-        told, tell = os.pipe()  # closed by a successful exec; otherwise it brings the errno
-        pid = os.fork()
-    except OSError as error:
-        raise _no_process(error) from error
-    if pid == 0:
-        _become(runner, default, execute, tell)
-    os.close(tell)
-    with open(told, "rb", buffering=0) as pipe:
-        number = int.from_bytes(pipe.readall())
-    if number:
-        os.waitpid(pid, 0)
-    if number == _UNPREPARED:
-        raise SystemFailure(
-            "train-not-prepared",
-            "the train's process could not be prepared, so its command was not executed",
-            hint="look whether memory ran out or a seccomp profile forbids prctl(2); start again",
-        )
-    if number:
-        raise OSError(number, os.strerror(number))
-    return pid
-
-
 def _become(
-    runner: int, default: Collection[int], execute: Callable[[], NoReturn], tell: int
+    path: str,
+    command: Sequence[str],
+    env: Mapping[str, str],
+    handled: Collection[int],
+    *,
+    runner: int,
+    tell: int,
 ) -> NoReturn:
-    """Run in the child: execute the command, or tell why that fails; no more may happen there."""
+    """Run in the child: become the command, or send the errno and exit."""
     number = _UNPREPARED
     try:
-        _prepare(runner, default)
+        _prepare(runner, handled)
         try:
-            execute()
+            os.execve(path, [*command], env)
         except OSError as error:
             number = error.errno or errno.EIO
     finally:
@@ -131,18 +112,30 @@ def _become(
             os._exit(127)
 
 
-def _prepare(runner: int, default: Collection[int]) -> None:
+def _prepare(runner: int, handled: Collection[int]) -> None:
     """Run in the child between fork and exec.
 
     Handlers go before the mask: a signal that arrives in between would only reach our handler. The
-    wish to die with the runner comes after any change of user, which would clear it.
+    death signal comes after any change of user, which would clear it.
     """
-    for number in default:
+    for number in (*handled, *_IGNORED):
         signal.signal(number, signal.SIG_DFL)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != runner:  # it died before the wish was known
+    if os.getppid() != runner:  # it died before the death signal was set
         os.kill(os.getpid(), signal.SIGKILL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _failure(number: int) -> Exception:
+    """Return the error for the number that the child has sent."""
+    if number == _UNPREPARED:
+        return SystemFailure(
+            "train-not-prepared",
+            "the train's process could not be prepared, so its command was not executed",
+            hint="look whether memory ran out or a seccomp profile forbids prctl(2); start again",
+        )
+    error = OSError(number, os.strerror(number))
+    return _no_process(error) if number in _NO_RESOURCES else error
 
 
 def _no_process(error: OSError) -> SystemFailure:

@@ -1,6 +1,5 @@
 """The supervised child as PID 1 of a container, and under the engine's own init."""
 
-import errno
 import json
 import subprocess
 import uuid
@@ -27,11 +26,11 @@ SIGINT, SIGTERM = 2, 15
 
 @pytest.fixture(scope="module")
 def image(engine: Engine, base_image: str) -> str:
-    """The tag of an image that holds what `tests.supervised` needs."""
+    """The tag of an image with `tests.supervised` and the modules that it imports."""
     sources = [*REPOSITORY.glob("entrypoint/*.py"), *REPOSITORY.glob("entrypoint/process/*.py")]
     sources += [REPOSITORY / "tests/__init__.py", REPOSITORY / "tests/supervised.py"]
     files = {f"pht/{path.relative_to(REPOSITORY)}": path.read_bytes() for path in sources}
-    compiled = 'RUN ["python3", "-c", "import tests.supervised"]'  # which not every base is
+    compiled = 'RUN ["python3", "-c", "import tests.supervised"]'  # also the standard library
     dockerfile = f"FROM {base_image}\nCOPY pht /pht\nWORKDIR /pht\n{compiled}\n"
     name = "supervised-" + base_image.partition(":")[2]
     return engine.build(name, {"Dockerfile": dockerfile.encode(), **files})
@@ -136,14 +135,3 @@ def test_ctrl_c_on_the_terminal_of_the_container_reaches_the_train_once(
         terminal.wait_for(f"{{{SIGINT}: 1}}".encode())
         terminal.wait_for(b'"STOPPED"')
         assert started.wait() == 0
-
-
-def test_a_profile_of_seccomp_that_forbids_clone3_does_not_keep_the_train_from_starting(
-    engine: Engine, image: str, tmp_path: Path
-) -> None:
-    forbidden = {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}
-    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [forbidden]}
-    (tmp_path / "profile.json").write_text(json.dumps(profile))
-    options = ["--security-opt", f"seccomp={tmp_path}/profile.json"]
-    done = engine.run(image, *runner("sh", "-c", "exit 7"), options=options)
-    assert report_of(done.stderr) == Report(7, "EXITED", None, None, [], True)

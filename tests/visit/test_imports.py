@@ -31,7 +31,7 @@ began = False
 
 def watch(event, arguments):
     global began
-    if event in ("os.fork", "os.posix_spawn"):  # for the train, or before for a large file
+    if event == "os.fork":  # for the train, or before for a large file
         began = True
     elif event == "import" and began:
         late.append(arguments[0])
