@@ -8,64 +8,31 @@ import stat
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from entrypoint.author.decrypt_results import decrypt_results
 from entrypoint.errors import (
     IntegrityError,
     MalformedTrain,
     MissingInput,
-    PhtError,
     RouteError,
     SettingsError,
     UsageError,
 )
 from tests import reference
-from tests.desk import Said, pht_on_terminal, plant
-from tests.station import edit, finish, new_train, pht, snapshot, start, wait_until
-
-KEYS = reference.VECTORS / "keys"
-READERS = (None, *reference.STATIONS)
-VISITED = (1, 2, 3)
-
-
-def key_of(station: str | None) -> Path:
-    return KEYS / f"{station or 'user'}.sk.pem"
-
-
-def open_train(
-    source: Path,
-    output: Path,
-    *,
-    key: Path | None = None,
-    password_file: Path | None = None,
-    station: str | None = None,
-) -> str:
-    said = Said()
-    decrypt_results(
-        source,
-        output,
-        key=key or key_of(station),
-        password_file=password_file,
-        station=station,
-        report=said,
-    )
-    return said.text
-
-
-def refuse(
-    error: type[PhtError], code: str, source: Path, output: Path, **options: Any
-) -> PhtError:
-    """Check that nothing is decrypted and that nothing of the attempt is left."""
-    before = snapshot(output.parent)
-    with pytest.raises(error) as refused:
-        open_train(source, output, **options)
-    assert refused.value.code == code
-    assert snapshot(output.parent) == before
-    return refused.value
+from tests.desk import pht_on_terminal, plant
+from tests.station import finish, new_train, pht, snapshot, start, wait_until
+from tests.unit.opening import (
+    KEYS,
+    READERS,
+    VISITED,
+    as_export,
+    assert_not_opened,
+    flip,
+    key_of,
+    open_train,
+)
 
 
 def as_root(opt: Path, _folder: Path) -> Path:
@@ -74,11 +41,6 @@ def as_root(opt: Path, _folder: Path) -> Path:
 
 def as_opt(opt: Path, _folder: Path) -> Path:
     return opt
-
-
-def as_export(opt: Path, folder: Path) -> Path:
-    assert pht("export", "--output", folder / "train.tar", root=opt.parent).status == 0
-    return folder / "train.tar"
 
 
 def as_copied_opt(opt: Path, folder: Path) -> Path:
@@ -180,137 +142,12 @@ def test_without_the_immutable_files_the_rest_is_verified_and_that_is_said(
     assert (output / "counter").read_bytes() == b"2"
 
 
-# What is not authentic
-
-
-def flip(path: Path, position: int = -1) -> None:
-    data = bytearray(path.read_bytes())
-    data[position] ^= 1
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize("stage", VISITED)
-def test_a_flipped_byte_in_any_result_is_refused(tmp_path: Path, output: Path, stage: int) -> None:
-    opt = reference.lay_out(stage, tmp_path / "root")
-    for name in reference.result_files(opt / "pht_results"):
-        path = opt / "pht_results" / name
-        honest = path.read_bytes()
-        flip(path, len(honest) // 2)
-        refuse(IntegrityError, "results-unverified", opt, output)
-        path.write_bytes(honest)
-    open_train(opt, output)
-
-
-@pytest.mark.parametrize("position", [0, 40, -1])
-@pytest.mark.parametrize("station", READERS)
-def test_no_reader_takes_a_flipped_byte(
-    opt: Path, output: Path, station: str | None, position: int
-) -> None:
-    flip(opt / "pht_results" / "counter", position)
-    refuse(IntegrityError, "results-unverified", opt, output, station=station)
-
-
-def test_a_flipped_byte_in_any_immutable_file_is_refused(opt: Path, output: Path) -> None:
-    for name in reference.load_config(opt)["immutable_file_list"]:
-        path = opt / "pht_train" / name
-        honest = path.read_bytes()
-        if honest:
-            flip(path)
-            refuse(IntegrityError, "definition-changed", opt, output)
-            path.write_bytes(honest)
-    open_train(opt, output)
-
-
-def flipped(text: str) -> str:
-    """Return hex with its last digit changed."""
-    return text[:-1] + ("0" if text[-1] != "0" else "1")
-
-
-def change_link(number: int, part: int) -> Callable[[dict[str, Any]], None]:
-    def change(config: dict[str, Any]) -> None:
-        signature = config["digital_signature"][number]["sig"]
-        signature[part] = flipped(signature[part])
-
-    return change
-
-
-def change_field(name: str) -> Callable[[dict[str, Any]], None]:
-    return lambda config: config.update({name: flipped(config[name])})
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "code"),
-    [
-        (change_field("session_id"), IntegrityError, "definition-changed"),
-        (change_field("e_h"), IntegrityError, "definition-changed"),
-        (change_field("e_h_sig"), IntegrityError, "user-signature-wrong"),
-        (change_field("e_d"), IntegrityError, "results-unverified"),
-        (change_field("e_d_sig"), IntegrityError, "results-unverified"),
-        (change_field("user_encrypted_sym_key"), IntegrityError, "results-unverified"),
-        (change_link(0, 0), RouteError, "chain-broken"),
-        (change_link(0, 1), RouteError, "chain-broken"),
-        (change_link(1, 0), RouteError, "chain-broken"),
-        (change_link(1, 1), RouteError, "chain-broken"),
-        (lambda config: config.update(user_id="another"), IntegrityError, "definition-changed"),
-        (lambda config: config.update(e_d=None), RouteError, "first-stop-contradiction"),
-        (lambda config: config["digital_signature"].pop(0), RouteError, "chain-broken"),
-        (lambda config: config.update(pht_unfinished=""), MalformedTrain, "config-unfinished"),
-    ],
-)
-def test_a_changed_configuration_is_refused(
-    opt: Path,
-    output: Path,
-    change: Callable[[dict[str, Any]], object],
-    error: type[PhtError],
-    code: str,
-) -> None:
-    edit(opt, change)
-    refuse(error, code, opt, output)
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "code"),
-    [
-        (change_field("e_h"), IntegrityError, "user-signature-wrong"),
-        (change_field("e_h_sig"), IntegrityError, "user-signature-wrong"),
-        (change_link(1, 0), RouteError, "chain-broken"),
-    ],
-)
-def test_signatures_are_verified_without_the_immutable_files_too(
-    opt: Path,
-    output: Path,
-    change: Callable[[dict[str, Any]], object],
-    error: type[PhtError],
-    code: str,
-) -> None:
-    shutil.rmtree(opt / "pht_train")
-    edit(opt, change)
-    refuse(error, code, opt, output)
-
-
-@pytest.mark.parametrize("name", ["pht_train", "pht_results", "train_config.json"])
-def test_a_link_in_the_place_of_a_part_is_refused(opt: Path, output: Path, name: str) -> None:
-    (opt / name).rename(opt.parent / "elsewhere")
-    (opt / name).symlink_to(opt.parent / "elsewhere")
-    refuse(IntegrityError, "link-in-place", opt, output)
-
-
-def test_a_renamed_result_that_changes_the_order_is_refused(opt: Path, output: Path) -> None:
-    (opt / "pht_results" / "counter").rename(opt / "pht_results" / "zzz")
-    refuse(IntegrityError, "results-unverified", opt, output)
-
-
-def test_a_link_out_of_the_results_is_refused(opt: Path, output: Path) -> None:
-    (opt / "pht_results" / "out").symlink_to("../../../../etc/passwd")
-    refuse(MalformedTrain, "results-unsafe", opt, output)
-
-
 # Keys
 
 
 def test_the_first_stop_is_still_to_come(tmp_path: Path, output: Path) -> None:
     opt = reference.lay_out(0, tmp_path / "root")
-    error = refuse(RouteError, "no-results-yet", opt, output)
+    error = assert_not_opened(RouteError, "no-results-yet", opt, output)
     assert "no results" in error.message
 
 
@@ -321,14 +158,14 @@ def test_the_first_stop_is_still_to_come(tmp_path: Path, output: Path) -> None:
 def test_the_key_of_someone_else_is_refused(
     opt: Path, output: Path, key: str, station: str | None
 ) -> None:
-    error = refuse(
+    error = assert_not_opened(
         SettingsError, "key-of-someone-else", opt, output, key=key_of(key), station=station
     )
     assert (station or "the user") in error.message
 
 
 def test_a_station_that_is_not_on_the_route_is_refused(opt: Path, output: Path) -> None:
-    error = refuse(
+    error = assert_not_opened(
         UsageError, "station-not-on-route", opt, output, key=key_of(None), station="station_9"
     )
     assert error.hint.startswith("check --station; ")
@@ -336,7 +173,7 @@ def test_a_station_that_is_not_on_the_route_is_refused(opt: Path, output: Path) 
 
 
 def test_a_public_key_does_not_decrypt(opt: Path, output: Path) -> None:
-    refuse(SettingsError, "private-key-unusable", opt, output, key=KEYS / "user.pk.pem")
+    assert_not_opened(SettingsError, "private-key-unusable", opt, output, key=KEYS / "user.pk.pem")
 
 
 @pytest.fixture
@@ -382,24 +219,24 @@ def test_a_source_without_a_train_is_refused(
     if files is not None:
         source.mkdir()
         plant(source, files)
-    refuse(MissingInput, "source-incomplete", source, output)
+    assert_not_opened(MissingInput, "source-incomplete", source, output)
 
 
 def test_a_source_without_results_is_refused(opt: Path, output: Path) -> None:
     shutil.rmtree(opt / "pht_results")
-    error = refuse(MissingInput, "source-incomplete", opt, output)
+    error = assert_not_opened(MissingInput, "source-incomplete", opt, output)
     assert "the results are not in the source" in error.message
 
 
 def test_a_file_that_is_no_archive_is_refused(tmp_path: Path, output: Path) -> None:
     (tmp_path / "train.tar").write_bytes(b"no tar" * 1000)
-    refuse(MalformedTrain, "archive-malformed", tmp_path / "train.tar", output)
+    assert_not_opened(MalformedTrain, "archive-malformed", tmp_path / "train.tar", output)
 
 
 def test_half_an_archive_is_refused(opt: Path, output: Path, tmp_path: Path) -> None:
     tar = as_export(opt, tmp_path)
     tar.write_bytes(tar.read_bytes()[:1000])  # in the midst of train_config.json
-    refuse(MalformedTrain, "archive-malformed", tar, output)
+    assert_not_opened(MalformedTrain, "archive-malformed", tar, output)
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "pht_results/../../escaped"])
@@ -409,18 +246,18 @@ def test_an_archive_cannot_write_elsewhere(
     tar = as_export(opt, tmp_path)
     with tarfile.open(tar, "a") as archive:
         archive.addfile(tarfile.TarInfo(name), io.BytesIO())
-    refuse(MalformedTrain, "archive-malformed", tar, output)
+    assert_not_opened(MalformedTrain, "archive-malformed", tar, output)
 
 
 def test_an_output_that_exists_is_not_touched(opt: Path, output: Path) -> None:
     plant(output, {"mine": "precious"})
-    refuse(UsageError, "output-exists", opt, output)
+    assert_not_opened(UsageError, "output-exists", opt, output)
 
 
 def test_a_failure_leaves_an_empty_output_empty(opt: Path, output: Path) -> None:
     output.mkdir()
     flip(opt / "pht_results" / "counter")
-    refuse(IntegrityError, "results-unverified", opt, output)
+    assert_not_opened(IntegrityError, "results-unverified", opt, output)
     assert list(output.iterdir()) == []
 
 

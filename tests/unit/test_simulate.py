@@ -1,49 +1,27 @@
-"""A whole route on one desk: every visit by the real runner, and what is told when one fails."""
+"""A whole route on one desk, every visit by the real runner; what is refused before the first."""
 
 import json
 import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from entrypoint.author import private_keys
-from entrypoint.author.runner import read_log
-from entrypoint.author.simulate import simulate
 from entrypoint.errors import (
     MalformedTrain,
     MissingInput,
-    PhtError,
     SettingsError,
     SystemFailure,
     UsageError,
 )
 from entrypoint.model import GENERATIONS
 from tests import reference, reference_route
-from tests.desk import Said, pht_on_terminal, plant
-from tests.station import PATIENCE_S, REPOSITORY, pht, wait_until
+from tests.desk import pht_on_terminal, plant
+from tests.station import pht
+from tests.unit.simulating import COMMAND, DATA, IN_ORDER, TRAIN, assert_not_sent, seen, send
 
-COMMAND = ["python", "/opt/pht_train/train.py"]
-TRAIN = """
-import json, os, sys
-from pathlib import Path
-
-results = Path(os.environ["PHT_RESULTS_DIR"]) / "seen.json"
-seen = json.loads(results.read_text()) if results.exists() else []
-data = Path(os.environ["TRAIN_DATA_PATH"])
-rows = data.read_text() if data.is_file() else sorted(path.name for path in data.iterdir())
-print("at", os.environ["STATION_ID"])
-if rows == "bad":
-    print("first line of trouble", flush=True)
-    sys.exit("the data is bad")
-results.write_text(json.dumps([*seen, [os.environ["STATION_ID"], rows]]))
-"""
-DATA = {"s-2/rows.csv": "two", "s-10/rows.csv": "ten", "s-1/rows.csv": "one"}
-IN_ORDER = [["s-1", "one"], ["s-2", "two"], ["s-10", "ten"]]
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 @pytest.fixture
@@ -64,50 +42,6 @@ def output(tmp_path: Path) -> Path:
 @pytest.fixture
 def keep(tmp_path: Path) -> Path:
     return tmp_path / "kept"
-
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of temporary files, which has to be empty again after every simulation."""
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    yield folder
-    assert list(folder.iterdir()) == []
-
-
-def send(
-    train: Path,
-    data: Path,
-    *,
-    route: list[str] | None = None,
-    keys: Path | None = None,
-    output: Path | None = None,
-    keep: Path | None = None,
-    image: str | None = None,
-    generation: str = "route",
-    command: list[str] | None = None,
-) -> tuple[int, str]:
-    said = Said()
-    status = simulate(
-        train,
-        data,
-        route=route,
-        keys=keys,
-        output=output,
-        keep=keep,
-        image=image,
-        generation=generation,
-        command=COMMAND if command is None else command,
-        report=said,
-    )
-    return status, said.text
-
-
-def seen(output: Path) -> list[list[object]]:
-    found: list[list[object]] = json.loads((output / "seen.json").read_text())
-    return found
 
 
 # What arrives
@@ -263,134 +197,14 @@ def test_a_given_key_with_a_password_is_refused(train: Path, data: Path, tmp_pat
     keys.mkdir()
     pem = private_keys.pem(private_keys.generate(2048), b"secret")
     (keys / "s-1.pem").write_bytes(pem)
-    refuse(SettingsError, "private-key-unusable", train, data, keys=keys)
-
-
-# What fails
-
-
-def test_a_train_that_fails_is_placed_and_quoted(
-    train: Path, data: Path, output: Path, keep: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    plant(data, {"s-2/rows.csv": "bad"})
-    status, said = send(train, data, output=output, keep=keep)
-    assert status == 1
-    assert not output.exists()
-    assert "pht: | at s-2\npht: | first line of trouble\npht: | the data is bad\n" in said
-    assert "error: stop 2 of 3, station s-2, stage command" in said
-    assert "ended with status 1 [train-failed]\npht: hint: the train's author changes it" in said
-    assert f"the folders and logs of all stations are in {keep}" in said
-    last = said.splitlines()[-1]
-    assert last.startswith("pht: result=train-failed status=1 stage=command")
-    assert last.endswith("station=s-2")
-    assert capfd.readouterr().out == ""
-    assert not (keep / "03-s-10").exists()
-    # The failed visit was taken back: the train is as the first station left it.
-    first = (keep / "01-s-1" / "opt" / "train_config.json").read_bytes()
-    assert (keep / "02-s-2" / "opt" / "train_config.json").read_bytes() == first
-
-
-def test_without_keep_the_way_to_keep_is_told(train: Path, data: Path) -> None:
-    plant(data, {"s-1/rows.csv": "bad"})
-    status, said = send(train, data)
-    assert status == 1
-    assert "with --keep DIR the folders of all stations stay" in said
-
-
-def test_a_long_output_is_quoted_from_its_end(train: Path, data: Path) -> None:
-    plant(train, {"train.py": "for n in range(100_000): print('line', n)\nraise SystemExit(3)"})
-    status, said = send(train, data, route=["s-1"])
-    assert status == 3
-    quoted = [line for line in said.splitlines() if line.startswith("pht: | ")]
-    assert quoted == [f"pht: | line {number}" for number in range(99_980, 100_000)]
-
-
-def test_a_refusal_of_the_runner_is_passed_on(train: Path, data: Path) -> None:
-    status, said = send(train, data, command=["python", "-c", "print()"])
-    assert status == 77
-    assert "station s-1" in said
-    assert "[command-not-signed]" in said
-    assert "hint: build the image with CMD" in said
-    assert "code=command-not-signed" in said.splitlines()[-1]
-
-
-def test_a_command_that_is_not_there_is_told(train: Path, data: Path) -> None:
-    (train / "train.sh").write_text("#!/no/such/interpreter\n")
-    (train / "train.sh").chmod(0o755)
-    status, said = send(train, data, command=["/opt/pht_train/train.sh"])
-    assert status == 127
-    assert "train.sh, is there, but /no/such/interpreter, which its #! line names, is not" in said
-
-
-def test_a_runner_that_is_killed_is_told(train: Path, data: Path) -> None:
-    plant(train, {"train.py": "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(60)"})
-    status, said = send(train, data)
-    assert status == 128 + 9
-    assert "the runner ended with status 137, without the status line of a visit" in said
-    assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
-
-
-def test_a_status_line_that_the_train_has_made_up_is_not_passed_on(train: Path, data: Path) -> None:
-    line = json.dumps({"level": "status", "result": "visited", "status": 0, "stage": "commit"})
-    script = f"import os, time\nprint({line!r}, flush=True)\nos.kill(os.getppid(), 9)"
-    plant(train, {"train.py": f"{script}\ntime.sleep(60)"})
-    status, said = send(train, data)
-    assert status == 128 + 9
-    assert "stage start: the runner ended with status 137" in said
-    assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
-
-
-def test_output_without_a_line_end_hides_no_message(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text('no line end{"level": "status", "status": 1}\n{"level": not json\n3\n')
-    read = read_log(log)
-    assert read.facts == {"status": 1}
-    assert read.train == ["no line end", '{"level": not json', "3"]
-
-
-def test_the_names_of_an_imitated_status_line_are_words(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text('{"level": "status", "status": 1, "a result=visited status=0 b": 2}\n')
-    assert read_log(log).facts == {"status": 1}
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_an_interrupted_simulation_leaves_nothing_behind(
-    train: Path, data: Path, output: Path, tmp_path: Path, number: signal.Signals
-) -> None:
-    started = tmp_path / "started"
-    script = (
-        f"import os, time\nopen({str(started)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}}')"
-    )
-    plant(train, {"train.py": f"{script}\ntime.sleep(600)"})
-    words = ["simulate", train, "--data", data, "--output", output, "--", *COMMAND]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "entrypoint", *map(str, words)],
-        cwd=REPOSITORY,
-        stderr=subprocess.DEVNULL,
-    )
-    wait_until(lambda: started.exists() and " " in started.read_text())
-    process.send_signal(number)
-    assert process.wait(PATIENCE_S) == 130
-    for pid in started.read_text().split():
-        assert not Path("/proc", pid).exists()
-    assert not output.exists()
+    assert_not_sent(SettingsError, "private-key-unusable", train, data, keys=keys)
 
 
 # What is refused before the start
 
 
-def refuse(
-    error: type[PhtError], code: str, train: Path, data: Path, **options: object
-) -> PhtError:
-    with pytest.raises(error) as refused:
-        send(train, data, **options)  # type: ignore[arg-type]
-    assert refused.value.code == code
-    return refused.value
-
-
 def test_a_station_without_data_is_refused(train: Path, data: Path) -> None:
-    error = refuse(MissingInput, "station-data-missing", train, data, route=["s-1", "s-3"])
+    error = assert_not_sent(MissingInput, "station-data-missing", train, data, route=["s-1", "s-3"])
     assert 'the data of station "s-3"' in error.message
 
 
@@ -399,22 +213,22 @@ def test_data_without_stations_is_refused(
     train: Path, tmp_path: Path, files: dict[str, str] | None
 ) -> None:
     data = plant(tmp_path / "data", files or {})
-    refuse(MissingInput, "station-data-missing", train, data)
+    assert_not_sent(MissingInput, "station-data-missing", train, data)
 
 
 def test_a_station_can_be_visited_once_only(train: Path, data: Path) -> None:
-    refuse(UsageError, "stations-unsuitable", train, data, route=["s-1", "s-2", "s-1"])
+    assert_not_sent(UsageError, "stations-unsuitable", train, data, route=["s-1", "s-2", "s-1"])
 
 
 def test_a_folder_of_keys_that_is_not_there_is_refused(train: Path, data: Path) -> None:
-    refuse(MissingInput, "keys-folder-missing", train, data, keys=data / "nowhere")
+    assert_not_sent(MissingInput, "keys-folder-missing", train, data, keys=data / "nowhere")
 
 
 def test_a_folder_that_cannot_become_a_train_is_refused(
     train: Path, data: Path, output: Path
 ) -> None:
     (train / "link").symlink_to("train.py")
-    refuse(MalformedTrain, "train-folder-unsuitable", train, data, output=output)
+    assert_not_sent(MalformedTrain, "train-folder-unsuitable", train, data, output=output)
     assert not output.exists()
 
 
@@ -423,8 +237,8 @@ def test_folders_that_are_in_use_are_refused(
     train: Path, data: Path, tmp_path: Path, option: str
 ) -> None:
     used = plant(tmp_path / "used", {"mine": "precious"})
-    refuse(UsageError, "output-exists", train, data, **{option: used})
-    refuse(UsageError, "path-inside-train", train, data, **{option: train / "new"})
+    assert_not_sent(UsageError, "output-exists", train, data, **{option: used})
+    assert_not_sent(UsageError, "path-inside-train", train, data, **{option: train / "new"})
     assert os.listdir(used) == ["mine"]
 
 
@@ -432,4 +246,4 @@ def test_visits_without_an_image_need_linux(
     train: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("entrypoint.author.simulate.sys", SimpleNamespace(platform="darwin"))
-    refuse(SystemFailure, "linux-needed", train, data)
+    assert_not_sent(SystemFailure, "linux-needed", train, data)

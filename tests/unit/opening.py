@@ -1,0 +1,63 @@
+"""Opens sealed trains for the tests of `decrypt-results`."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from entrypoint.author.decrypt_results import decrypt_results
+from entrypoint.errors import PhtError
+from tests import reference
+from tests.desk import Said
+from tests.station import pht, snapshot
+
+KEYS = reference.VECTORS / "keys"
+READERS = (None, *reference.STATIONS)
+VISITED = (1, 2, 3)
+
+
+def key_of(station: str | None) -> Path:
+    return KEYS / f"{station or 'user'}.sk.pem"
+
+
+def open_train(
+    source: Path,
+    output: Path,
+    *,
+    key: Path | None = None,
+    password_file: Path | None = None,
+    station: str | None = None,
+) -> str:
+    said = Said()
+    decrypt_results(
+        source,
+        output,
+        key=key or key_of(station),
+        password_file=password_file,
+        station=station,
+        report=said,
+    )
+    return said.text
+
+
+def assert_not_opened(
+    error: type[PhtError], code: str, source: Path, output: Path, **options: Any
+) -> PhtError:
+    """Check that nothing is decrypted and that nothing of the attempt is left."""
+    before = snapshot(output.parent)
+    with pytest.raises(error) as refused:
+        open_train(source, output, **options)
+    assert refused.value.code == code
+    assert snapshot(output.parent) == before
+    return refused.value
+
+
+def as_export(opt: Path, folder: Path) -> Path:
+    assert pht("export", "--output", folder / "train.tar", root=opt.parent).status == 0
+    return folder / "train.tar"
+
+
+def flip(path: Path, position: int = -1) -> None:
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)

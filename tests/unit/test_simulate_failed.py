@@ -1,0 +1,144 @@
+"""A simulated visit that fails: the stop is named, the train quoted, and nothing left behind."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from entrypoint.author.runner import read_log
+from tests.desk import plant
+from tests.station import PATIENCE_S, REPOSITORY, wait_until
+from tests.unit.simulating import COMMAND, DATA, TRAIN, send
+
+pytestmark = pytest.mark.usefixtures("temporary")
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Path:
+    return plant(tmp_path / "train", {"train.py": TRAIN, "query.json": "{}"})
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return plant(tmp_path / "data", DATA)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> Path:
+    return tmp_path / "kept"
+
+
+def test_a_train_that_fails_is_placed_and_quoted(
+    train: Path, data: Path, output: Path, keep: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    plant(data, {"s-2/rows.csv": "bad"})
+    status, said = send(train, data, output=output, keep=keep)
+    assert status == 1
+    assert not output.exists()
+    assert "pht: | at s-2\npht: | first line of trouble\npht: | the data is bad\n" in said
+    assert "error: stop 2 of 3, station s-2, stage command" in said
+    assert "ended with status 1 [train-failed]\npht: hint: the train's author changes it" in said
+    assert f"the folders and logs of all stations are in {keep}" in said
+    last = said.splitlines()[-1]
+    assert last.startswith("pht: result=train-failed status=1 stage=command")
+    assert last.endswith("station=s-2")
+    assert capfd.readouterr().out == ""
+    assert not (keep / "03-s-10").exists()
+    # The failed visit was taken back: the train is as the first station left it.
+    first = (keep / "01-s-1" / "opt" / "train_config.json").read_bytes()
+    assert (keep / "02-s-2" / "opt" / "train_config.json").read_bytes() == first
+
+
+def test_without_keep_the_way_to_keep_is_told(train: Path, data: Path) -> None:
+    plant(data, {"s-1/rows.csv": "bad"})
+    status, said = send(train, data)
+    assert status == 1
+    assert "with --keep DIR the folders of all stations stay" in said
+
+
+def test_a_long_output_is_quoted_from_its_end(train: Path, data: Path) -> None:
+    plant(train, {"train.py": "for n in range(100_000): print('line', n)\nraise SystemExit(3)"})
+    status, said = send(train, data, route=["s-1"])
+    assert status == 3
+    quoted = [line for line in said.splitlines() if line.startswith("pht: | ")]
+    assert quoted == [f"pht: | line {number}" for number in range(99_980, 100_000)]
+
+
+def test_a_refusal_of_the_runner_is_passed_on(train: Path, data: Path) -> None:
+    status, said = send(train, data, command=["python", "-c", "print()"])
+    assert status == 77
+    assert "station s-1" in said
+    assert "[command-not-signed]" in said
+    assert "hint: build the image with CMD" in said
+    assert "code=command-not-signed" in said.splitlines()[-1]
+
+
+def test_a_command_that_is_not_there_is_told(train: Path, data: Path) -> None:
+    (train / "train.sh").write_text("#!/no/such/interpreter\n")
+    (train / "train.sh").chmod(0o755)
+    status, said = send(train, data, command=["/opt/pht_train/train.sh"])
+    assert status == 127
+    assert "train.sh, is there, but /no/such/interpreter, which its #! line names, is not" in said
+
+
+def test_a_runner_that_is_killed_is_told(train: Path, data: Path) -> None:
+    plant(train, {"train.py": "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(60)"})
+    status, said = send(train, data)
+    assert status == 128 + 9
+    assert "the runner ended with status 137, without the status line of a visit" in said
+    assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
+
+
+def test_a_status_line_that_the_train_has_made_up_is_not_passed_on(train: Path, data: Path) -> None:
+    line = json.dumps({"level": "status", "result": "visited", "status": 0, "stage": "commit"})
+    script = f"import os, time\nprint({line!r}, flush=True)\nos.kill(os.getppid(), 9)"
+    plant(train, {"train.py": f"{script}\ntime.sleep(60)"})
+    status, said = send(train, data)
+    assert status == 128 + 9
+    assert "stage start: the runner ended with status 137" in said
+    assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
+
+
+def test_output_without_a_line_end_hides_no_message(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text('no line end{"level": "status", "status": 1}\n{"level": not json\n3\n')
+    read = read_log(log)
+    assert read.facts == {"status": 1}
+    assert read.train == ["no line end", '{"level": not json', "3"]
+
+
+def test_the_names_of_an_imitated_status_line_are_words(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text('{"level": "status", "status": 1, "a result=visited status=0 b": 2}\n')
+    assert read_log(log).facts == {"status": 1}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_simulation_leaves_nothing_behind(
+    train: Path, data: Path, output: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    started = tmp_path / "started"
+    script = (
+        f"import os, time\nopen({str(started)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}}')"
+    )
+    plant(train, {"train.py": f"{script}\ntime.sleep(600)"})
+    words = ["simulate", train, "--data", data, "--output", output, "--", *COMMAND]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "entrypoint", *map(str, words)],
+        cwd=REPOSITORY,
+        stderr=subprocess.DEVNULL,
+    )
+    wait_until(lambda: started.exists() and " " in started.read_text())
+    process.send_signal(number)
+    assert process.wait(PATIENCE_S) == 130
+    for pid in started.read_text().split():
+        assert not Path("/proc", pid).exists()
+    assert not output.exists()
