@@ -1,1 +1,1 @@
-"""What a train's author and a researcher do at their desk."""
+"""The commands of a train's author and of a researcher: they need no station."""

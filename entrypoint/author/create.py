@@ -1,4 +1,4 @@
-"""`pht create`: from a folder of files and the stations' public keys to a signed train."""
+"""`pht create`: makes a signed train of a folder of files and the stations' public keys."""
 
 import os
 import shutil
@@ -25,12 +25,12 @@ LEFT_OUT = frozenset(
     {".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
     | {".ipynb_checkpoints", ".DS_Store"}
 )
-"""Names of files and folders that tools leave beside the author's own; like them `*.pyc`."""
+"""Names of files and folders that tools leave behind; `*.pyc` is left out of a train as well."""
 
 
 @dataclass(frozen=True)
 class Definition:
-    """What makes a train, apart from the keys that sign it.
+    """The contents and the route of a train, without the keys that sign it.
 
     Attributes:
         folder: the files that are to become immutable.
@@ -39,7 +39,7 @@ class Definition:
         train_id: id of the train.
         stations: the public key of every station, by its id.
         proposal: id of the proposal, or empty.
-        master_image: what the image is built from, or empty.
+        master_image: name of the image that the train's is built from, or empty.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Definition:
 
 @dataclass(frozen=True)
 class Signers:
-    """The private keys that sign a new train; a builder's where the generation wants one."""
+    """The private keys that sign a new train; a builder's if the generation has one."""
 
     user: PrivateKey
     builder: PrivateKey | None
@@ -86,7 +86,7 @@ def create(
         generation, user, train_id, proposal, master_image: as in `Definition`.
 
     Raises:
-        PhtError: something is missing, refused or not as it should be; `output` is not made.
+        PhtError: a file, key or option is missing or unsuitable; `output` is not made.
     """
     secrets = (user_key, password_file, builder_key, builder_password_file)
     check_apart(train, (output, *secrets))
@@ -100,19 +100,19 @@ def create(
         config = build(definition, signers, Paths(folder), report)
     if generation in COMPARED_WITH_MASTER and not master_image:
         report.warning(
-            "no --master-image: stations with the published software compare a train with the "
-            "image that this names, and refuse a train that names none"
+            "no --master-image: stations with the published software compare the train with that "
+            "image, and refuse a train that names none"
         )
     _summarise(config, output, report)
 
 
 def build(definition: Definition, signers: Signers, paths: Paths, report: Report) -> TrainConfig:
-    """Make a signed train below `paths` and verify what was written.
+    """Make a signed train below `paths` and verify the written files.
 
     Raises:
         MissingInput: the folder of the train does not exist.
-        UsageError: an id is empty or has control characters, or keys or image do not suit.
-        MalformedTrain: the folder holds nothing, or something that cannot travel, or the route is
+        UsageError: an id is empty or has control characters, or keys or image are unsuitable.
+        MalformedTrain: the folder is empty or holds something that cannot travel, or the route is
             too long.
     """
     _check_ids([definition.user, definition.train_id, *definition.stations])
@@ -153,7 +153,7 @@ def _draft(definition: Definition, files: Sequence[str]) -> Draft:
 
 
 def _copy(source: Path, target: Path, cipher: Cipher, key: bytes | None) -> None:
-    """Copy a file and its mode; if there is a key, encrypt it on its way."""
+    """Copy a file and its mode; encrypt it if there is a key."""
     contents: Iterable[bytes] = chunks(source)
     if key is not None:
         first, second = cipher.encryptor(key, os.urandom(IV_BYTES))
@@ -169,14 +169,13 @@ def _public_keys(stations: Sequence[tuple[str, Path]]) -> dict[str, PublicKey]:
 
 
 def check_unique(stations: Sequence[str]) -> None:
-    """Raise UsageError unless there is a station, and none twice."""
+    """Raise UsageError if there is no station, or one is named twice."""
     twice = [station for station, count in Counter(stations).items() if count > 1]
     if twice or not stations:
         raise UsageError(
             "stations-unsuitable",
             f'station "{twice[0]}" is named twice' if twice else "the train has no station",
-            hint="name every station once; a train visits a station one time only",
-            by="author",
+            hint="name every station once: a train visits each station only once",
         )
 
 
@@ -186,19 +185,17 @@ def _check_ids(ids: Iterable[str]) -> None:
             raise UsageError(
                 "id-unsuitable",
                 f"{name!r} cannot be the id of a user, a train or a station",
-                hint="an id is a text without control characters",
-                by="author",
+                hint="give an id of at least one character, without control characters",
             )
 
 
 def _files(folder: Path, report: Report) -> list[str]:
-    """Return the files to sign, in archive order, so that two builds list them alike."""
+    """Return the files to sign in archive order, the same for every build."""
     if not folder.is_dir():
         raise MissingInput(
             "train-folder-missing",
             f"there is no folder {folder}",
-            hint="give the folder that holds the train's files",
-            by="author",
+            hint="name the folder that holds the train's files",
         )
     entries = list(_author_made(folder, report))
     files = [entry.path for entry in entries if _is_file(entry)]
@@ -207,14 +204,14 @@ def _files(folder: Path, report: Report) -> list[str]:
         for entry in entries
         if entry.kind in (Kind.SYMLINK, Kind.SPECIAL)
     ]
-    problems += [f"{file} is not named in UTF-8" for file in files if not _is_utf8(file)]
+    problems += [f"the name of {file} is not UTF-8" for file in files if not _is_utf8(file)]
     if not files:
         problems.append("it holds no file")
     if problems:
         raise MalformedTrain(
             "train-folder-unsuitable",
             f"{folder} cannot become a train",
-            hint="a train is made of files with names in UTF-8; copy what a link points to",
+            hint="keep only files and folders with names in UTF-8 in it; copy the target of a link",
             problems=problems[:CONFIG_PROBLEMS],
         )
     _report_empty(entries, files, report)
@@ -222,7 +219,7 @@ def _files(folder: Path, report: Report) -> list[str]:
 
 
 def _author_made(folder: Path, report: Report) -> Iterator[Entry]:
-    """Yield what is to travel and say what is not."""
+    """Yield the entries that travel and report those that are left out."""
     left_out = None
     for entry in walk(folder):
         if left_out and entry.path.startswith(f"{left_out}/"):
@@ -236,7 +233,7 @@ def _author_made(folder: Path, report: Report) -> Iterator[Entry]:
 
 
 def _report_empty(entries: Iterable[Entry], files: Iterable[str], report: Report) -> None:
-    """Say which folders do not travel, because only files can be signed."""
+    """Report the folders without files, which do not travel: only files can be signed."""
     filled = {str(parent) for file in files for parent in PurePosixPath(file).parents}
     for entry in entries:
         if entry.kind is Kind.DIRECTORY and entry.path not in filled:
@@ -244,7 +241,7 @@ def _report_empty(entries: Iterable[Entry], files: Iterable[str], report: Report
 
 
 def _is_file(entry: Entry) -> bool:
-    """Return whether an entry is a file; each of several names of one is signed by itself."""
+    """Return whether an entry is a file; every hard link is signed as a file of its own."""
     return entry.kind in (Kind.FILE, Kind.HARD_LINK)
 
 

@@ -1,4 +1,4 @@
-"""`pht decrypt-results`: from a sealed train and a private key to the results in plaintext."""
+"""`pht decrypt-results`: verifies and decrypts the results of a sealed train."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from entrypoint.train_config.file import read_config_only, refuse_links
 
 
 class _Exported(Paths):
-    """The paths of a train whose folder is itself what `/opt` is in a container."""
+    """The paths of a train whose root folder takes the place of `/opt`."""
 
     @property
     def opt(self) -> Path:
@@ -30,7 +30,7 @@ class _Exported(Paths):
 
 
 class _Recipient(NamedTuple):
-    """For whom the symmetric key was wrapped."""
+    """The owner of one envelope: a station or the user."""
 
     name: str
     key: PublicKey
@@ -56,7 +56,7 @@ def decrypt_results(
         station: the id of the station whose key it is, or None for the user's.
 
     Raises:
-        PhtError: something is missing or not authentic; `output` is not made.
+        PhtError: a part is missing or not authentic; `output` is not made.
     """
     with new_folder(output) as folder:
         private_key = private_keys.read(key, password_file)
@@ -78,7 +78,7 @@ def open_results(
     """Write the verified plaintext of a train's results to `folder`, which is private and empty.
 
     Raises:
-        PhtError: as `decrypt_results`; what `folder` holds then is not verified.
+        PhtError: as `decrypt_results`; the contents of `folder` are then not verified.
     """
     refuse_links(paths.config, paths.train, paths.results)
     if not paths.config.is_file():
@@ -90,7 +90,6 @@ def open_results(
             "key-of-someone-else",
             f"the private key does not belong to the public key of {recipient.name} on this train",
             hint="give the key of the user, or with --station ID that of a station",
-            by="user",
         )
     symmetric_key = open_envelope(key, recipient.envelope, config.cipher)
     with _files_named():
@@ -105,10 +104,11 @@ def open_results(
 
 @contextmanager
 def _files_named() -> Iterator[None]:
-    """Name the files that do not decrypt, which a visit never does; no forger reads it here.
+    """Name the files that do not decrypt in the error of the block.
 
-    A change inside a file of the route generation, or of the list of files, shows only in the hash
-    of all of them.
+    A visit never names them, since a forger could learn from it; at a desk no forger reads the
+    error. In the route generation a change inside a file, or in the list of files, shows only in
+    the hash of all files.
     """
     try:
         yield
@@ -119,21 +119,21 @@ def _files_named() -> Iterator[None]:
         raise IntegrityError(
             error.code,
             f"the files of {error.folder} are not what was sealed",
-            hint="get the train again, and change nothing in its folder; if no file decrypts, the "
-            "key in its envelope is another one: tell the last station",
+            hint="get the train again, and change nothing in its folder; if no file decrypts, its "
+            "envelope holds another key: tell the last station",
             problems=problems
-            or ["every file decrypts by itself: one was changed, added, removed or renamed"],
+            or ["every file decrypts, but one was changed, added, removed or renamed"],
         ) from None
 
 
 @contextmanager
 def _opened(source: Path, output: Path) -> Iterator[Paths]:
-    """Give the paths of the train in a folder, or in an archive that is unpacked for the time."""
+    """Yield the paths of the train in a folder, or in a tar that is unpacked for the block."""
     if source.is_dir():
         yield _paths(source)
     elif source.is_file():
         with private_folder(output) as folder:
-            unpacked = folder / "train"  # the archive may set the mode of what it fills
+            unpacked = folder / "train"  # the archive may change the mode of this folder
             unpacked.mkdir()
             unpack(source, unpacked)
             yield _paths(unpacked)
@@ -150,14 +150,13 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
     if station is not None and station not in config.stations:
         problem, ids = not_on_route(config, station)
         hint = f"check --station; {ids}"
-        raise UsageError("station-not-on-route", problem, hint=hint, by="user")
+        raise UsageError("station-not-on-route", problem, hint=hint)
     envelope = config.user_envelope if station is None else config.envelope(station)
     if config.result_hash is None or envelope is None:
         raise RouteError(
             "no-results-yet",
             "the train has not visited any station, so there are no results",
             hint="decrypt it after a visit",
-            by="user",
         )
     if station is None:
         return _Recipient("the user", config.user_key, envelope)
@@ -165,7 +164,7 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
 
 
 def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> VerifiedTrain:
-    """Verify the definition and the chain, the files of the definition if they are there."""
+    """Verify the definition and the chain, and the immutable files if they are there."""
     if paths.train.is_dir():
         train = verify(config, paths.train, key)
         report.info(f"the {len(config.files)} immutable files are what the user signed")
@@ -178,7 +177,7 @@ def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> 
 
 
 def _name_links(folder: Path, report: Report) -> None:
-    """Name the links, which nobody signs."""
+    """Warn about every link: the signatures do not cover links."""
     for entry in walk(folder):
         if entry.kind is Kind.SYMLINK:
             report.warning(f"the link {entry.path} is not covered by any signature")
@@ -189,5 +188,4 @@ def _missing(problem: str) -> MissingInput:
         "source-incomplete",
         problem,
         hint="give a tar of `pht export`, or a folder with train_config.json and pht_results",
-        by="user",
     )

@@ -1,4 +1,4 @@
-"""However a command at the desk is told to end, it takes its plaintext and its processes away."""
+"""Turns signals that end a program into KeyboardInterrupt, so that a command can clean up."""
 
 import signal
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ _SIGNALS = [
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the first of these signals raise KeyboardInterrupt in the block, and ignore later ones.
+    """Let the first of these signals raise KeyboardInterrupt in the block; ignore later ones.
 
-    They would end the removing half way. A signal that was ignored when the program was started
-    (`nohup`) stays ignored. Only the main thread may enter the block.
+    A later one would interrupt the removal of plaintext and processes. A signal that was ignored
+    when the program was started (`nohup`) stays ignored. Only the main thread may enter the block.
     """
     previous: dict[signal.Signals, Any] = {
         number: handler

@@ -1,4 +1,4 @@
-"""`pht keygen`: a pair of RSA keys, for a user or a station."""
+"""`pht keygen`: makes a pair of RSA keys, for a user, a builder or a station."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,13 +16,13 @@ def keygen(
     """Write NAME.private.pem (PKCS#8, mode 0600) and NAME.public.pem; nothing is overwritten.
 
     Args:
-        name: path and beginning of the names of both files.
+        name: path of both files without their endings.
         bits: of the modulus.
-        password_file: holds the password of the private key; without it one is asked for.
+        password_file: holds the password of the private key; by default it is asked for.
         no_password: leave the private key unencrypted.
 
     Raises:
-        UsageError: the options contradict each other, a file exists, or no password can be had.
+        UsageError: the options contradict each other, a file exists, or there is no password.
         MissingInput, SettingsError: the password cannot be read or used.
     """
     _check_options(bits, password_file, no_password)
@@ -36,9 +36,11 @@ def keygen(
     key = private_keys.generate(bits)
     _write(private, public, key, password)
     show(f"fingerprint (SHA-256 of the public key): {fingerprint(key.public_key())}")
-    report.info(f"{private} is secret: it stays with its owner, and so does a backup of it")
-    report.info(f"{public} is for everyone: hand it out, and compare the fingerprint by telephone")
-    report.warning("a lost key or password cannot be recovered, nor what only it can decrypt")
+    report.info(f"the private key is {private}: keep it secret, with a backup in a safe place")
+    report.info(
+        f"the public key is {public}: hand it out, and compare the fingerprint by telephone"
+    )
+    report.warning("a lost key or password cannot be recovered, and neither can the data it opens")
     if no_password:
         report.warning(f"{private} has no password: whoever can read the file has the key")
 
@@ -47,16 +49,14 @@ def _check_options(bits: int, password_file: Path | None, no_password: bool) -> 
     if not RSA_BITS_MIN <= bits <= RSA_BITS_MAX:
         raise UsageError(
             "key-size-refused",
-            f"a key of {bits} bits is not accepted anywhere on the route",
+            f"no station accepts a key of {bits} bits",
             hint=f"choose {RSA_BITS_MIN} to {RSA_BITS_MAX} bits; the default is 3072",
-            by="user",
         )
     if password_file is not None and no_password:
         raise UsageError(
             "options-contradict",
             "--password-file and --no-password exclude each other",
             hint="give one of them, or none to be asked for a password",
-            by="user",
         )
 
 
@@ -79,6 +79,5 @@ def _exists(path: Path) -> UsageError:
     return UsageError(
         "key-exists",
         f"{path} exists already, and a key is never overwritten",
-        hint="choose another name; whatever was encrypted for the old key still needs it",
-        by="user",
+        hint="choose another name; data encrypted for the old key can be opened with that key only",
     )

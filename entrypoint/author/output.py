@@ -1,4 +1,4 @@
-"""A folder that appears complete or not at all."""
+"""Output folders that appear complete or not at all."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,8 +12,8 @@ def check_free(output: Path) -> None:
     """Check that `output` can be made, or is an empty folder.
 
     Raises:
-        UsageError: something is there.
-        MissingInput: the folder it is to lie in does not exist.
+        UsageError: it is a file, a link or a folder with contents.
+        MissingInput: its parent folder does not exist.
     """
     if output.is_dir() and not any(output.iterdir()):
         return
@@ -22,14 +22,12 @@ def check_free(output: Path) -> None:
             "output-exists",
             f"{output} exists already, and nothing is overwritten",
             hint="name a new or an empty folder",
-            by="user",
         )
     if not output.absolute().parent.is_dir():
         raise MissingInput(
             "output-parent-missing",
             f"there is no folder {output.parent} to make {output.name} in",
             hint="make that folder first, or correct the path",
-            by="user",
         )
 
 
@@ -41,13 +39,12 @@ def check_apart(train: Path, paths: Iterable[Path | None]) -> None:
                 "path-inside-train",
                 f"{path} lies in the folder of the train and would travel with it",
                 hint="keep keys and outputs in another folder than the train's files",
-                by="author",
             )
 
 
 @contextmanager
 def private_folder(output: Path) -> Iterator[Path]:
-    """Give a temporary folder of mode 0700 on the file system on which `output` is or will be."""
+    """Yield a temporary folder of mode 0700 on the file system of `output`."""
     place = output if output.is_dir() else output.absolute().parent
     with tempfile.TemporaryDirectory(prefix=".pht-", dir=place) as folder:
         yield Path(folder)
@@ -55,7 +52,7 @@ def private_folder(output: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(output: Path) -> Iterator[Path]:
-    """Give an empty folder to fill, which becomes `output` only if the block succeeds.
+    """Yield an empty folder, which becomes `output` only if the block succeeds.
 
     Raises:
         UsageError, MissingInput: as `check_free`.

@@ -1,4 +1,4 @@
-"""Private keys at the desk: reading them with their password, and making new ones."""
+"""Reads private keys, asking for their password on a terminal, and makes new ones."""
 
 import getpass
 import os
@@ -19,14 +19,14 @@ from entrypoint.limits import PASSWORD_BYTES, RSA_EXPONENT, SETTINGS_BYTES
 
 
 def read(path: Path, password_file: Path | None) -> PrivateKey:
-    """Read a private key, in PEM or as hex of it; its password is in a file or asked for.
+    """Read a private key, in PEM or as hex of it, and ask for its password if no file holds it.
 
     An empty password file counts as none.
 
     Raises:
         MissingInput: a file cannot be read.
         UsageError: a password is needed, no file holds it and there is no terminal to ask on.
-        SettingsError: it is not an acceptable private key, or the password is not the right one.
+        SettingsError: it is not an acceptable private key, or the password is wrong.
     """
     pem = pem_of_file(read_file(path, SETTINGS_BYTES))
     if b" PUBLIC KEY-----" in pem and b"PRIVATE KEY-----" not in pem:
@@ -34,7 +34,6 @@ def read(path: Path, password_file: Path | None) -> PrivateKey:
             "private-key-unusable",
             f"{path} is a public key",
             hint="give the private key that belongs to it: NAME.private.pem, if keygen made it",
-            by="user",
         )
     password = b"" if password_file is None else _password_in(password_file, may_be_empty=True)
     encrypted = b"ENCRYPTED" in pem  # in the first line of PKCS#8, in the second of older files
@@ -50,12 +49,12 @@ def new_password(path: Path, password_file: Path | None) -> bytes:
     Raises:
         MissingInput: the file cannot be read.
         UsageError: there is no file and no terminal.
-        SettingsError: it is empty, too long, in another encoding, or was not typed twice the same.
+        SettingsError: it is empty, too long or in another encoding, or the two entries differ.
     """
     if password_file is not None:
         password = _password_in(password_file, may_be_empty=False)
         if encoding := encoding_of_password(password):
-            hint = f"save {password_file} as UTF-8 without such a mark"
+            hint = f"save {password_file} as UTF-8 without a byte order mark"
             raise _bad_password(f"the password {encoding}", hint=hint)
         return password
     _need_terminal(
@@ -63,7 +62,7 @@ def new_password(path: Path, password_file: Path | None) -> bytes:
         hint="give --password-file FILE, or --no-password for a key without one",
     )
     password = _ask(f"password for {path}: ")
-    if _ask("the same again: ") != password:
+    if _ask("the same password again: ") != password:
         raise _bad_password("the two passwords differ", hint="start again")
     return password
 
@@ -84,7 +83,7 @@ def pem(key: PrivateKey, password: bytes | None) -> bytes:
 
 
 def new_file(path: Path) -> IO[bytes]:
-    """Create a file that never anybody but its owner can read; FileExistsError if it exists."""
+    """Create a file with mode 0600 from the start; FileExistsError if it exists."""
     return open(path, "xb", opener=partial(os.open, mode=0o600))
 
 
@@ -100,7 +99,7 @@ def read_file(path: Path, limit: int) -> bytes:
 
 
 def _password_in(path: Path, *, may_be_empty: bool) -> bytes:
-    # One byte more than the limit, and a line's end.
+    # A password of the limit's length may end with two bytes of a line end.
     password = read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
     if may_be_empty and not password:
         return b""
@@ -128,7 +127,7 @@ def _usable(password: bytes, *, hint: str) -> bytes:
 
 def _need_terminal(problem: str, *, hint: str) -> None:
     if not (sys.stdin and sys.stdin.isatty()):  # there is none if it is closed
-        raise UsageError("password-needed", problem, hint=hint, by="user")
+        raise UsageError("password-needed", problem, hint=hint)
 
 
 def _bad_password(problem: str, *, hint: str) -> SettingsError:

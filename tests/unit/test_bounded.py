@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.author.desk import prepare
+from entrypoint.author.simulation import prepare
 from entrypoint.crypto.key_files import read_public_key
 from entrypoint.errors import MissingInput, SettingsError
 from entrypoint.files.bounded import FileTooLarge, read_bounded

@@ -177,7 +177,7 @@ def test_everything_that_cannot_travel_is_named_at_once(train: Path, output: Pat
 def test_a_name_that_is_not_utf_8_is_refused(train: Path, output: Path) -> None:
     (train / os.fsdecode(b"\xff")).touch()
     error = assert_not_built(MalformedTrain, "train-folder-unsuitable", train, output)
-    assert error.problems == ("\udcff is not named in UTF-8",)
+    assert error.problems == ("the name of \udcff is not UTF-8",)
 
 
 @pytest.mark.parametrize("files", [{}, {".git/config": "x"}, {"x.pyc": "x"}])

@@ -12,7 +12,7 @@ import pytest
 from tests import reference, reference_route
 from tests.station import Done, assert_explained, check, pht, settle
 
-TOGETHER = "every file decrypts by itself: one was changed, added, removed or renamed"
+TOGETHER = "every file decrypts, but one was changed, added, removed or renamed"
 RESULTS, TRAIN = "pht_results", "pht_train"
 
 LayOut = Callable[[int, Path], Path]

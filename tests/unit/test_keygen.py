@@ -86,7 +86,7 @@ def test_the_fingerprint_is_printed_and_the_owner_told_what_to_do(
     assert hashlib.sha256(spki).hexdigest() in capsys.readouterr().out
     assert "warning: a lost key or password cannot be recovered" in said
     assert "user.private.pem has no password" in said
-    assert "user.public.pem is for everyone" in said
+    assert f"the public key is {tmp_path / 'user.public.pem'}: hand it out" in said
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])

@@ -61,7 +61,7 @@ def test_a_train_visits_the_folders_of_data_numbers_in_their_names_counted(
         ["3", "s-10", "visited", "1"],
     ]
     assert rows[-1][4] == str((output / "seen.json").stat().st_size)
-    assert f"the final results, decrypted, are in {output}" in said
+    assert f"the decrypted final results are in {output}" in said
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.author.runner import read_log
+from entrypoint.author.visit_result import read_log
 from tests.desk import plant
 from tests.station import PATIENCE_S, REPOSITORY, wait_until
 from tests.unit.simulating import COMMAND, DATA, TRAIN, send
@@ -61,7 +61,7 @@ def test_without_keep_the_way_to_keep_is_told(train: Path, data: Path) -> None:
     plant(data, {"s-1/rows.csv": "bad"})
     status, said = send(train, data)
     assert status == 1
-    assert "with --keep DIR the folders of all stations stay" in said
+    assert "to look at the folders of all stations, start again with --keep DIR" in said
 
 
 def test_a_long_output_is_quoted_from_its_end(train: Path, data: Path) -> None:

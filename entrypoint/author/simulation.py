@@ -1,4 +1,4 @@
-"""What a simulation needs before the train departs: the route, a folder, the keys, the train."""
+"""Prepares a simulation: the route, a work folder, the keys and the signed train."""
 
 import re
 import tempfile
@@ -17,15 +17,15 @@ from entrypoint.model import SIGNED_BY_BUILDER, Paths
 from entrypoint.report import Report
 
 USER_KEY = "user.private.pem"
-"""The name of the user's throw-away key in the work folder."""
+"""File name of the user's throw-away key in the work folder."""
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What is on the desk before the train departs.
+class Simulation:
+    """Everything that a simulated route starts from.
 
     Attributes:
-        work: the folder in which everything happens.
+        work: the folder that holds the train, the keys, and a root and a log of every stop.
         data: holds one folder of data for each station.
         user: the user's throw-away key.
         keys: the file of every station's private key, in the order of the route.
@@ -40,7 +40,7 @@ class Desk:
 
 
 def find_stations(data: Path, route: Sequence[str] | None) -> list[str]:
-    """Return the ids of the route: as given, or the names of all folders of data in their order.
+    """Return the ids of the route: those given, or the names of all folders of data, sorted.
 
     Raises:
         MissingInput: a station has no folder.
@@ -60,7 +60,7 @@ def find_stations(data: Path, route: Sequence[str] | None) -> list[str]:
 
 @contextmanager
 def work_folder(keep: Path | None) -> Iterator[Path]:
-    """Give the folder to keep, or one that is removed in the end, with its full path."""
+    """Yield the full path of the folder to keep, or of one that is removed in the end."""
     if keep is not None:
         keep.mkdir(exist_ok=True)
         yield keep.resolve()
@@ -77,8 +77,8 @@ def prepare(
     generation: str,
     work: Path,
     report: Report,
-) -> Desk:
-    """Make the keys that are not given in the folder `keys`, and the signed train.
+) -> Simulation:
+    """Make the signed train, and a key for everyone who has none in the folder `keys`.
 
     Raises:
         PhtError: a given key is not acceptable, or the folder cannot become a train.
@@ -87,8 +87,7 @@ def prepare(
         raise MissingInput(
             "keys-folder-missing",
             f"there is no folder {keys}",
-            hint="give the folder that holds ID.private.pem, or leave --keys out for new keys",
-            by="author",
+            hint="name the folder that holds ID.private.pem, or leave --keys out for new keys",
         )
     user = _new_key(work / USER_KEY)
     made = work / "keys"
@@ -102,11 +101,11 @@ def prepare(
     definition = Definition(train, generation, "user", "simulation", public, "", "")
     builder = private_keys.generate(RSA_BITS_MIN) if generation in SIGNED_BY_BUILDER else None
     build(definition, Signers(user, builder), paths, report)
-    return Desk(work, data, user, files, paths)
+    return Simulation(work, data, user, files, paths)
 
 
 def _station_key(station: str, given: Path | None, made: Path) -> tuple[Path, PrivateKey]:
-    """Return the station's private key and its file: the one that is given, or a new one."""
+    """Return the station's private key and its file, which is new if none was given."""
     name = f"{station}.private.pem"
     for path in (given / name, given / f"{station}.pem") if given else ():
         if path.is_file():
@@ -132,6 +131,5 @@ def _no_data(problem: str) -> MissingInput:
     return MissingInput(
         "station-data-missing",
         problem,
-        hint="make one folder there for each station, named by its id",
-        by="author",
+        hint="make one folder in it for each station, named by the station's id",
     )

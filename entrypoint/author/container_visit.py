@@ -1,8 +1,8 @@
-"""One stop of a simulated route in a container, driven through the `docker` client.
+"""A simulated visit in a container, driven through the `docker` client.
 
-The container has the protections of a visit at a station, so that a train which does not work with
-them is noticed here. The train is copied in and out, so that nothing but data and settings is
-shared with the container, whoever its user is.
+The container has the protections of a visit at a station, so that the author notices a train that
+does not work with them. The train is copied in and out: the container shares only data and settings
+with this machine, whoever its user is.
 """
 
 import contextlib
@@ -12,18 +12,19 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from entrypoint.author.runner import Ended, data_path, read_log, wait
+from entrypoint.author.local_visit import data_path, wait
+from entrypoint.author.visit_result import VisitResult, read_log
 from entrypoint.errors import MissingInput, SystemFailure
 from entrypoint.model import Paths
 from entrypoint.visit.container_options import OPTIONS
 
 
 def check_image(image: str) -> None:
-    """Check that there is an engine which has the image; none is fetched unasked.
+    """Check that a container engine runs and has the image; the image is never pulled.
 
     Raises:
         MissingInput: the engine does not have it.
-        SystemFailure: there is no engine.
+        SystemFailure: no engine is running.
     """
     _docker("version", "--format", "{{.Server.Version}}")
     if _call("image", "inspect", image).returncode != 0:
@@ -31,22 +32,21 @@ def check_image(image: str) -> None:
             "image-missing",
             f"the container engine has no image {image}",
             hint=f"build it, or fetch it with docker pull {image}",
-            by="author",
         )
 
 
-def visit_in_container(image: str, paths: Paths, command: Sequence[str], log: Path) -> Ended:
-    """Let the image's ENTRYPOINT make a whole visit to the train below `paths`.
+def visit_in_container(image: str, paths: Paths, command: Sequence[str], log: Path) -> VisitResult:
+    """Make a whole visit by the image's ENTRYPOINT to the train below `paths`.
 
-    Whatever it and the train write goes to `log`. When this is interrupted, the container is gone
-    afterwards.
+    The output of the runner and the train goes to `log`. When this is interrupted, the container is
+    removed.
 
     Raises:
         SystemFailure: the engine cannot make, fill or read the container.
     """
     began = time.monotonic()
     with _container(image, paths, command) as container, log.open("ab") as file:
-        for path in _carried(paths):
+        for path in _parts(paths):
             _docker("cp", str(path), f"{container}:/opt")
         status = wait(
             subprocess.Popen(
@@ -56,8 +56,8 @@ def visit_in_container(image: str, paths: Paths, command: Sequence[str], log: Pa
                 stderr=subprocess.STDOUT,
             )
         )
-        _take(container, paths)
-    return Ended(status, time.monotonic() - began, read_log(log))
+        _copy_back(container, paths)
+    return VisitResult(status, time.monotonic() - began, read_log(log))
 
 
 @contextlib.contextmanager
@@ -81,25 +81,27 @@ def _mount(source: Path, target: str) -> str:
     return f'type=bind,"{quoted}",target={target},readonly'
 
 
-def _carried(paths: Paths) -> list[Path]:
+def _parts(paths: Paths) -> list[Path]:
     parts = (paths.train, paths.results, paths.config, paths.user_key)
     return [part for part in parts if part.exists()]
 
 
-def _take(container: str, paths: Paths) -> None:
-    """Put the train as the container has left it in the place of the one that went in."""
+def _copy_back(container: str, paths: Paths) -> None:
+    """Replace the train by the container's."""
     for path in (paths.train, paths.results):
         shutil.rmtree(path)
     for path in (paths.train, paths.results, paths.config):
         _docker("cp", f"{container}:/opt/{path.name}", str(paths.opt))
-    _call("cp", f"{container}:/opt/{paths.user_key.name}", str(paths.opt))  # not before a stop
+    _call(
+        "cp", f"{container}:/opt/{paths.user_key.name}", str(paths.opt)
+    )  # absent before the first stop
 
 
 def _docker(*arguments: str) -> str:
-    """Return what the client printed."""
+    """Run the client and return what it printed."""
     done = _call(*arguments)
     if done.returncode != 0:
-        raise _failed(f"docker {arguments[0]}: {done.stderr.strip()}")
+        raise _engine_failed(f"docker {arguments[0]}: {done.stderr.strip()}")
     return done.stdout
 
 
@@ -113,13 +115,13 @@ def _call(*arguments: str) -> "subprocess.CompletedProcess[str]":
             errors="replace",
         )
     except FileNotFoundError:
-        raise _failed("there is no command docker") from None
+        raise _engine_failed("the command docker is not installed") from None
 
 
-def _failed(problem: str) -> SystemFailure:
+def _engine_failed(problem: str) -> SystemFailure:
     return SystemFailure(
         "container-engine",
         problem,
-        hint="--image needs a running Docker that this user may use; without it no container does",
-        by="author",
+        hint="--image needs a running Docker that this user may use; without --image every stop is "
+        "a process of this machine",
     )

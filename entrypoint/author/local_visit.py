@@ -1,0 +1,94 @@
+"""A simulated visit by the real runner, as a process of this machine with a root of its own."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from entrypoint.author.visit_result import VisitResult, read_log
+from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
+from entrypoint.model import Paths
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def make_root(train: Paths, paths: Paths, station: str, key: Path, data: Path) -> None:
+    """Make a station's root: the train as the stop before left it, settings, key and data.
+
+    Args:
+        train: where the train comes from.
+        paths: of the new root.
+        station: the station's id.
+        key: file of its private key.
+        data: its folder of data.
+    """
+    paths.opt.mkdir(parents=True)
+    shutil.copytree(train.train, paths.train)
+    shutil.copytree(train.results, paths.results, symlinks=True)
+    shutil.copy(train.config, paths.config)
+    if train.user_key.exists():
+        shutil.copy(train.user_key, paths.user_key)
+    paths.station.mkdir(parents=True)
+    (paths.station / "station.env").write_text(f"STATION_ID={station}\n", "utf-8")
+    shutil.copy(key, paths.station / "private_key.pem")  # a link would lead nowhere in a container
+    paths.data.symlink_to(data.resolve())
+
+
+def visit(paths: Paths, command: Sequence[str], log: Path) -> VisitResult:
+    """Make a whole visit; the output of the runner and the train goes to `log`.
+
+    When this is interrupted, the runner is told to end and is gone afterwards.
+    """
+    arguments = ["run", "--root", str(paths.root), "--", *command]
+    began = time.monotonic()
+    # Appended to, since the train may open its output again by the name /dev/stdout.
+    with log.open("ab") as file:
+        status = wait(
+            subprocess.Popen(
+                [sys.executable, "-I", "-B", str(_PACKAGE), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=_environment(paths),
+                cwd=paths.root,
+            )
+        )
+    return VisitResult(status, time.monotonic() - began, read_log(log))
+
+
+def wait(process: "subprocess.Popen[bytes]") -> int:
+    """Wait for a runner and return its exit status; when interrupted, tell it to end first."""
+    with process:
+        try:
+            code = process.wait()
+        except BaseException:
+            process.terminate()
+            try:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_GRACE_S + REAP_LIMIT_S)
+            finally:
+                process.kill()  # does nothing if it has ended; a train dies with its runner
+            raise
+    return code if code >= 0 else 128 - code
+
+
+def data_path(paths: Paths) -> Path:
+    """Return the value of TRAIN_DATA_PATH: the only file of the data, or else their folder."""
+    files = list(paths.data.iterdir())
+    return files[0] if len(files) == 1 and files[0].is_file() else paths.data
+
+
+def _environment(paths: Paths) -> dict[str, str]:
+    """Return a clean environment in which `python` is the interpreter that runs this."""
+    programs = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    return {
+        "PATH": os.pathsep.join(programs),
+        "HOME": str(Path.home()),
+        "LANG": os.environ.get("LANG", "C.UTF-8"),
+        "TRAIN_DATA_PATH": str(data_path(paths)),
+        "PHT_LOG": "json",
+    }

@@ -1,0 +1,83 @@
+"""The result of a simulated visit: the runner's exit status, and what the end of its log holds."""
+
+import contextlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from entrypoint.limits import LOG_TAIL_BYTES, LOG_TAIL_LINES
+from entrypoint.report import Fact
+
+_MESSAGE = '{"level": '  # how every line of the runner begins with PHT_LOG=json
+
+
+@dataclass
+class Log:
+    """The end of a visit's log.
+
+    Attributes:
+        facts: of the runner's status line.
+        error: the runner's error, empty if there was none.
+        train: the last lines that the train wrote.
+    """
+
+    facts: dict[str, Fact] = field(default_factory=dict)
+    error: dict[str, Any] = field(default_factory=dict)
+    train: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class VisitResult:
+    """The runner's exit status, how long the visit took, and the end of its log."""
+
+    status: int
+    seconds: float
+    log: Log
+
+    @property
+    def visited(self) -> bool:
+        """Whether the results were sealed; status 0 alone could be that of another program."""
+        return self.status == 0 and self.log.facts.get("result") == "visited"
+
+    @property
+    def failure(self) -> dict[str, Fact]:
+        """The facts of the status line of a failed visit, empty if the runner wrote none.
+
+        A status line counts only if it names the exit status. Else the runner was killed and the
+        line may be the train's, or another program ended with 0.
+        """
+        facts = self.log.facts
+        return facts if 0 != self.status == facts.get("status") else {}
+
+
+def read_log(path: Path) -> Log:
+    """Return the end of a log, the runner's messages apart from the train's output."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
+        lines = file.read().decode(errors="replace").split("\n")
+    log = Log()
+    for line in lines:
+        output, message = _separate(line)
+        if output:
+            log.train.append(output)
+        if message.get("level") == "error":
+            log.error = message
+        elif message.get("level") == "status":
+            # The train may imitate this line: its names must not break out of our own status line.
+            log.facts = {name: message[name] for name in message if name.isidentifier()}
+            del log.facts["level"]
+    del log.train[:-LOG_TAIL_LINES]
+    return log
+
+
+def _separate(line: str) -> tuple[str, dict[str, Any]]:
+    """Return the train's output on a line, and the runner's message at its end.
+
+    They share a line where the train's output did not end with a newline.
+    """
+    output, mark, rest = line.rpartition(_MESSAGE)
+    if mark:
+        with contextlib.suppress(ValueError):
+            return output, json.loads(mark + rest)
+    return line, {}
