@@ -5,7 +5,11 @@ PYTHON ?= python3
 DEMO := .venv/demo
 TESTS := .venv/tests
 CODE := entrypoint master_images tests examples
+FAST := tests/unit tests/layers tests/vectors tests/docs
 DOCKERFILES := $(wildcard master_images/*/Dockerfile examples/*/Dockerfile)
+
+# Arguments of pytest: the tests to run, in place of all.
+T :=
 
 # What `make wheels` and `make image` can be told: an image (a folder of master_images, or with more
 # packages a name in master_images/packages, like slim-science), another base image, a tag, where the
@@ -22,16 +26,22 @@ PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 
-.PHONY: help demo test lint bench format wheels image sbom clean engine-docker
+.PHONY: help demo test test-fast coverage lint bench format wheels image sbom clean engine-docker
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(ENGINE:%=engine-%) $(DEMO)/ready $(ENGINE:%=image) ## show a survival curve of 18 institutions; ENGINE=docker: in containers
 	$(DEMO)/bin/python examples/lung_survival/demo.py $(ENGINE:%=--image $(TAG))
 
-test: lint ## run every check; without a container engine its tests are skipped
-	$(TESTS)/bin/python -m pytest -n auto
+test: $(if $(T),,lint) $(TESTS)/ready ## run every check; with T=tests/unit only these tests
+	$(TESTS)/bin/python -m pytest -n auto $(T)
+
+test-fast: $(TESTS)/ready ## run the quick tests: no container, less than a minute
+	$(TESTS)/bin/python -m pytest -n auto -m 'not container' $(FAST)
+
+coverage: $(TESTS)/ready ## show which lines no test reaches, or with T=tests/unit none of these
+	$(TESTS)/bin/python -m tests.covered $(T)
 
 lint: $(TESTS)/ready ## check style and types
 	$(TESTS)/bin/ruff check $(CODE)

@@ -1,4 +1,4 @@
-"""The hosted run of the tests is `.ci/run` and nothing else, and that runs on any Debian machine."""
+"""The workflow of a hosted runner starts `.ci/run`, which names no place of one machine."""
 
 import re
 from pathlib import Path
@@ -42,5 +42,12 @@ def test_the_script_names_no_place_of_one_machine() -> None:
 
 
 def test_commands_of_either_form_are_found() -> None:
-    steps = "      - run: a\n      - run: >-\n          b\n          c\n      - name: x\n        run: d\n"
+    steps = """
+      - run: a
+      - run: >-
+          b
+          c
+      - name: x
+        run: d
+"""
     assert sorted(commands(steps)) == ["a", "b c", "d"]
