@@ -46,8 +46,8 @@ from tests.station import (
     snapshot,
     visit,
 )
-from tests.visit.test_refused_signatures import FLIPS
-from tests.visit.test_route_refused import FLIPS as ROUTE_FLIPS
+from tests.visit.changed_fields import CHANGED_FIELDS
+from tests.visit.changed_route_fields import CHANGED_FIELDS as CHANGED_ROUTE_FIELDS
 
 Change = Callable[[Config], object]
 LayOut = Callable[[Path], Path]
@@ -178,8 +178,10 @@ class Refused(NamedTuple):
 
 
 REFUSED: dict[str, Refused] = {
-    "builder-signature-wrong": Refused(77, by_route(ROUTE_FLIPS["builder's signature"][0])),
-    "chain-broken": Refused(76, flat(FLIPS["signature of the first link"][0])),
+    "builder-signature-wrong": Refused(
+        77, by_route(CHANGED_ROUTE_FIELDS["builder's signature"][0])
+    ),
+    "chain-broken": Refused(76, flat(CHANGED_FIELDS["signature of the first link"][0])),
     "config-hybrid": Refused(65, flat(lambda config: config.update(route=None))),
     "config-unfinished": Refused(65, half_way, ("inspect",)),
     "envelope-missing": Refused(
@@ -205,7 +207,7 @@ REFUSED: dict[str, Refused] = {
     "stop-passed-over": Refused(76, by_route(pass_over)),
     "storage-failed": Refused(74, with_large_result, options=("--ulimit", "fsize=500000")),
     "train-changed-itself": Refused(65, lambda root: arrived_by_route(root, CHANGES_ITSELF)),
-    "user-signature-wrong": Refused(77, flat(FLIPS["the user's signature"][0])),
+    "user-signature-wrong": Refused(77, flat(CHANGED_FIELDS["the user's signature"][0])),
     "wrong-half": Refused(76, half_way),
 }
 

@@ -5,96 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, utils
 
 from tests import reference
 from tests.reference import Config
+from tests.reference_rsa import private
 from tests.station import USER_KEY, assert_refused, edit, new_train, pht, settle
+from tests.visit.changed_fields import CHAIN, CHANGED_FIELDS, RESULTS, USER
+from tests.visit.changed_keys import ODD_KEYS
 
 COMMAND = ("sh", "/opt/pht_train/entrypoint.sh")
 
-DEFINITION = (77, "definition-changed")
-USER = (77, "user-signature-wrong")
-CHAIN = (76, "chain-broken")
-RESULTS = (77, "results-unverified")
 MALFORMED = (65, "config-malformed")
 
 
-def flip(text: str, position: int = 40) -> str:
-    """Return hex digits with one of them changed by one bit."""
-    changed = f"{int(text[position], 16) ^ 1:x}"
-    return text[:position] + changed + text[position + 1 :]
-
-
-def flipped(name: str) -> Callable[[Config], object]:
-    return lambda config: config.update({name: flip(config[name])})
-
-
-def flipped_link(number: int, part: int) -> Callable[[Config], object]:
-    def change(config: Config) -> None:
-        signature = config["digital_signature"][number]["sig"]
-        signature[part] = flip(signature[part])
-
-    return change
-
-
-def other_modulus(hex_pem: str) -> str:
-    """Return a public key that differs in one bit."""
-    key = serialization.load_pem_public_key(bytes.fromhex(hex_pem))
-    assert isinstance(key, rsa.RSAPublicKey)
-    numbers = rsa.RSAPublicNumbers(65537, key.public_numbers().n ^ (1 << 1000))
-    return public_pem(numbers.public_key()).hex()
-
-
-def other_key_of(station: str) -> Callable[[Config], object]:
-    def change(config: Config) -> None:
-        keys = config["rsa_public_keys"]
-        keys[station] = other_modulus(keys[station])
-
-    return change
-
-
-def public_pem(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> bytes:
-    return key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-
-
-FLIPS: dict[str, tuple[Callable[[Config], object], tuple[int, str]]] = {
-    "immutable hash": (flipped("e_h"), DEFINITION),
-    "the user's signature": (flipped("e_h_sig"), USER),
-    "session id": (flipped("session_id"), DEFINITION),
-    "user id": (lambda config: config.update(user_id=config["user_id"] + "x"), DEFINITION),
-    "result hash": (flipped("e_d"), RESULTS),
-    "signature of the result hash": (flipped("e_d_sig"), RESULTS),
-    "signature of the first link": (flipped_link(0, 0), CHAIN),
-    "digest of the first link": (flipped_link(0, 1), CHAIN),
-    "signature of the last link": (flipped_link(1, 0), CHAIN),
-    "digest of the last link": (flipped_link(1, 1), CHAIN),
-    "own envelope": (
-        lambda config: config["encrypted_key"].update(
-            station_3=flip(config["encrypted_key"]["station_3"])
-        ),
-        RESULTS,
-    ),
-    "own public key": (other_key_of("station_3"), (78, "own-key-mismatch")),
-    "key of the first station": (other_key_of("station_1"), CHAIN),
-    "key of the last station": (other_key_of("station_2"), CHAIN),
-    "the user's public key": (
-        lambda config: config.update(
-            rsa_user_public_key=other_modulus(config["rsa_user_public_key"])
-        ),
-        USER,
-    ),
-    "order of the file list": (
-        lambda config: config["immutable_file_list"].reverse(),
-        DEFINITION,
-    ),
-}
-
-
-@pytest.mark.parametrize(("change", "refusal"), FLIPS.values(), ids=FLIPS.keys())
+@pytest.mark.parametrize(("change", "refusal"), CHANGED_FIELDS.values(), ids=CHANGED_FIELDS.keys())
 def test_one_change_in_a_field(
     change: Callable[[Config], object], refusal: tuple[int, str], root: Path
 ) -> None:
@@ -107,12 +33,6 @@ def test_one_change_in_a_field(
 
 STATION_1 = reference.vector_key("station_1", private=True)
 STATION_2 = reference.vector_key("station_2", private=True)
-
-
-def private(pem: bytes) -> rsa.RSAPrivateKey:
-    key = serialization.load_pem_private_key(pem, None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return key
 
 
 def sign(
@@ -265,32 +185,6 @@ def test_the_same_signatures_made_again_are_accepted(root: Path) -> None:
 # --- keys ----------------------------------------------------------------------------------------
 
 
-def with_numbers(exponent: int, bits: int) -> bytes:
-    """Return a public key of any size; what matters here is that nobody uses it."""
-    return public_pem(rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 1).public_key())
-
-
-def pkcs1(name: str) -> bytes:
-    key = private(reference.vector_key(name, private=True)).public_key()
-    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.PKCS1)
-
-
-ODD_KEYS: dict[str, Callable[[], bytes]] = {
-    "1024 bits": lambda: with_numbers(65537, 1024),
-    "2047 bits": lambda: with_numbers(65537, 2047),
-    "8193 bits": lambda: with_numbers(65537, 8193),
-    "16384 bits": lambda: with_numbers(65537, 16384),
-    "e = 3": lambda: with_numbers(3, 2048),
-    "e = 17": lambda: with_numbers(17, 2048),
-    "elliptic curve": lambda: public_pem(ec.generate_private_key(ec.SECP256R1()).public_key()),
-    "PKCS#1, cut short": lambda: pkcs1("user")[:-60],
-    "private PEM": lambda: USER_KEY,
-    "no PEM": lambda: b"not a key",
-    "a PEM of nothing": lambda: b"-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n",
-    "a PEM cut short": lambda: reference.vector_key("user")[:-60],
-}
-
-
 @pytest.mark.parametrize("pem", ODD_KEYS.values(), ids=ODD_KEYS.keys())
 @pytest.mark.parametrize("whose", ["user", "another station"])
 def test_keys_out_of_bounds(whose: str, pem: Callable[[], bytes], root: Path) -> None:
@@ -339,7 +233,7 @@ def test_secret_dependent_refusals_look_alike(root: Path) -> None:
     config = root / "opt" / "train_config.json"
     original = config.read_bytes()
     for name in ("own envelope", "result hash", "signature of the result hash"):
-        edit(root / "opt", FLIPS[name][0])
+        edit(root / "opt", CHANGED_FIELDS[name][0])
         said.add(pht("check", root=root).stderr)
         config.write_bytes(original)
     token = root / "opt" / "pht_results" / "counter"

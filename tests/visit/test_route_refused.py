@@ -26,67 +26,29 @@ from tests.station import (
     settle,
     visit,
 )
-from tests.vectors.recorded import flip
-from tests.visit.test_refused_files import PLANTED
-from tests.visit.test_refused_signatures import ODD_KEYS, other_modulus
+from tests.visit.changed_keys import ODD_KEYS
+from tests.visit.changed_route_fields import (
+    BUILDER,
+    CHAIN,
+    CHANGED_FIELDS,
+    DIFFER,
+    UNVERIFIED,
+    USER,
+    Change,
+    slot,
+)
+from tests.visit.planted_files import PLANTED
 
 WIRE = reference_route
 """Of which generation the trains of the fixtures are."""
 
-Change = Callable[[Config], object]
 
-USER = (77, "user-signature-wrong")
-BUILDER = (77, "builder-signature-wrong")
-CHAIN = (76, "chain-broken")
-UNVERIFIED = (77, "results-unverified")
-DIFFER = (65, "train-files-differ")
 STATION_1, STATION_2 = (
     private(reference.vector_key(name, private=True)) for name in ("station_1", "station_2")
 )
 
 
-def slot(config: Config, number: int) -> Config:
-    found: Config = config["route"][number]["signature"]
-    return found
-
-
-def flipped(part: Callable[[Config], Config], name: str) -> Change:
-    """Return a change of one bit of some hex."""
-    return lambda config: part(config).update({name: flip(part(config)[name])})
-
-
-def other_key(part: Callable[[Config], Config]) -> Change:
-    """Return a change of one bit of a public key."""
-    return lambda config: part(config).update(
-        rsa_public_key=other_modulus(part(config)["rsa_public_key"])
-    )
-
-
-FLIPS: dict[str, tuple[Change, tuple[int, str]]] = {
-    "hash": (flipped(lambda config: config, "hash"), UNVERIFIED),
-    "user's signature": (flipped(lambda config: config, "signature"), USER),
-    "builder's signature": (flipped(lambda config: config["build"], "signature"), BUILDER),
-    "session id": (flipped(lambda config: config, "session_id"), UNVERIFIED),
-    "user id": (lambda config: config["creator"].update(id="someone"), UNVERIFIED),
-    "result hash": (flipped(lambda config: config, "result_hash"), CHAIN),
-    "result signature": (flipped(lambda config: config, "result_signature"), UNVERIFIED),
-    "first signature": (flipped(lambda config: slot(config, 0), "signature"), CHAIN),
-    "first digest": (flipped(lambda config: slot(config, 0), "digest"), CHAIN),
-    "last signature": (flipped(lambda config: slot(config, 1), "signature"), CHAIN),
-    "last digest": (flipped(lambda config: slot(config, 1), "digest"), CHAIN),
-    "own envelope": (flipped(lambda config: config["route"][2], "encrypted_key"), UNVERIFIED),
-    "user's key": (other_key(lambda config: config["creator"]), USER),
-    "builder's key": (other_key(lambda config: config["build"]), BUILDER),
-    "key of the first stop": (other_key(lambda config: config["route"][0]), CHAIN),
-    "key of the last stop": (other_key(lambda config: config["route"][1]), CHAIN),
-    "own key": (other_key(lambda config: config["route"][2]), (78, "own-key-mismatch")),
-    "order of the file list": (lambda config: config["file_list"].reverse(), UNVERIFIED),
-    "a file left out of the list": (lambda config: config["file_list"].remove("a.txt"), DIFFER),
-    "a file added to the list": (lambda config: config["file_list"].append("x"), DIFFER),
-}
-
-
-@pytest.mark.parametrize(("change", "refusal"), FLIPS.values(), ids=FLIPS.keys())
+@pytest.mark.parametrize(("change", "refusal"), CHANGED_FIELDS.values(), ids=CHANGED_FIELDS.keys())
 def test_one_change_in_a_field(change: Change, refusal: tuple[int, str], root: Path) -> None:
     edit(root / "opt", change)
 
@@ -423,8 +385,8 @@ def test_secret_dependent_refusals_look_alike(tmp_path: Path) -> None:
     """A forger who tries variants learns nothing about which check has failed."""
     said = set()
     changes: list[Callable[[Path], object]] = [
-        lambda opt: edit(opt, FLIPS["own envelope"][0]),
-        lambda opt: edit(opt, FLIPS["hash"][0]),
+        lambda opt: edit(opt, CHANGED_FIELDS["own envelope"][0]),
+        lambda opt: edit(opt, CHANGED_FIELDS["hash"][0]),
         lambda opt: DEFINITION["a bit of the padding"](opt / "pht_train"),
         lambda opt: DEFINITION["other code under the right key"](opt / "pht_train"),
         lambda opt: DEFINITION["truncated"](opt / "pht_train"),
