@@ -1,9 +1,9 @@
 """Every refusal of the program, as one tree.
 
 An error carries a stable code for machines, a message that says what is wrong, a hint that says
-what to do next, and who has to act. Its class decides the exit status (README, "Exit statuses").
-A message never holds key bytes or file contents; names taken from a train are escaped by the
-module that prints.
+what to do next, and who has to act. Its class decides the exit status (docs/station.md, "Exit
+statuses"). A message never holds key bytes or file contents; names taken from a train are escaped
+by the module that prints.
 """
 
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ RECOMMENDED = [
     *["--cap-drop", "ALL", "--cap-add", "CHOWN", "--cap-add", "DAC_OVERRIDE"],
     *["--cap-add", "FOWNER", "--security-opt", "no-new-privileges"],
 ]
-"""What README.md tells stations to start a visit with, as far as it concerns places."""
+"""The options of docs/station.md that decide where a visit can write."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the pages of the README are tried on."""
+"""Fixtures of the tests of the pages."""
 
 import sys
 from pathlib import Path

@@ -1,263 +1,115 @@
-"""The commands of the README's pages, for authors, stations and researchers, with containers.
+"""The pages are right: their commands run as written, their tables and links are complete."""
 
-They run in the order of the page and as written. What a reader brings is given in variables:
-
-- `REPOSITORY`, `STATION` and `DATA`, as the page asks for them.
-- In the place of PyPI `pip` finds the wheels that master images are built from, and the build
-  backend of the tests; `BASE_IMAGE` is a stand-in for Alpine, and `BUILD` marks what is built.
-"""
-
-import fcntl
-import json
 import os
-import shutil
+import re
 import subprocess
 import sys
-import tempfile
-import venv
-from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.metadata import distribution
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
-from tests.containers.bases import make_base
-from tests.containers.engine import Engine, pack
-from tests.containers.fixtures import or_skip
-from tests.containers.images import make_master
-from tests.containers.visitor import Container
-from tests.docs.test_readme import ROOT, blocks
-from tests.station import pht
-
-MASTER, VISIT = "pht-master:slim", "visit"
-"""The names that the page itself gives: to an image, and to the container of a visit."""
-
-CONTAINERS = (VISIT, "next", "leaves")
-"""All containers of the page."""
+from entrypoint import errors
+from entrypoint.cli import options
+from entrypoint.settings import names
+from entrypoint.settings.station_folder import FILES_NOT_BUILT
+from tests.docs.pages import DOCUMENTS, README, ROOT, STATION, WAYS, blocks, rows
 
 
-@dataclass(frozen=True)
-class Reader:
-    """Somebody who copies the commands of the page, in a folder of their own or in the clone."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def run(self, commands: str, folder: Path | None = None) -> str:
-        """Run a block in a shell of its own, and return what it prints."""
-        done = subprocess.run(
-            ["sh", "-euc", commands],
-            cwd=folder or self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, commands + done.stdout + done.stderr
-        return done.stdout
-
-    def read(self, path: str) -> str:
-        return (self.folder / path).read_text()
-
-
-@pytest.fixture
-def names(engine: Engine) -> Iterator[None]:
-    """Nobody but this test uses the names of the page, and they are again as they were.
-
-    Other sessions wait; such a container of somebody else makes the test fail, and stays.
-    """
-    with Path(tempfile.gettempdir(), f"pht-test-names-{os.getuid()}").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = engine.call("image", "inspect", "--format", "{{.Id}}", MASTER)
-        remove_containers(engine)  # of a session that was killed
-        yield
-        remove_containers(engine)
-        engine.call("rmi", "--force", MASTER)
-        if found.status == 0:
-            engine.must("tag", found.stdout.decode().strip(), MASTER)
-
-
-def remove_containers(engine: Engine) -> None:
-    """Remove the containers of the page, if they are of a test."""
-    name = f"name=^/({'|'.join(CONTAINERS)})$"
-    label = f"label={engine.label.partition('=')[0]}"
-    ours = ["--filter", name, "--filter", label]
-    for container in engine.must("ps", "--all", "--quiet", *ours).decode().split():
-        engine.must("rm", "--force", "--volumes", container)
-
-
-@pytest.fixture
-def reader(engine: Engine, registry: str, names: None, tmp_path: Path) -> Reader:
-    """A reader with an empty environment of Python, whose data are those that the page makes."""
-    or_skip(lambda: make_master(engine, "slim", "musl"))  # fetches the wheels, too
-    venv.create(tmp_path / "venv", with_pip=True)
-    wheel_of("flit_core", tmp_path)
-    folder = tmp_path / "desk"
-    folder.mkdir()
-    shutil.copy(ROOT / "examples" / "station" / "visit.sh", tmp_path / "venv" / "bin")
-    given = {
-        "PATH": f"{tmp_path / 'venv' / 'bin'}:{os.environ['PATH']}",
-        "TMPDIR": str(tmp_path),
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": f"{ROOT / 'build' / 'wheels' / 'plain'} {tmp_path}",
-        "PYTHON": sys.executable,
-        "BASE_IMAGE": make_base(engine, "musl"),
-        "BUILD": f"--quiet --label {engine.label}",
-        "REPOSITORY": f"{registry}pht-test-{engine.session}/patients",
-        "STATION": str(tmp_path / "station"),
-        "DATA": str(folder / "data" / "ward-a" / "patients.csv"),
+def _run(desk: Path, shown: list[str]) -> None:
+    """Run blocks of commands as one script, in an empty folder."""
+    environment = {
+        "PATH": f"{desk / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(desk),
+        "STATION": str(desk / "station"),
     }
-    # The program takes what begins so for its settings, and does not know those of the tests.
-    usual = {name: value for name, value in os.environ.items() if not name.startswith("PHT_")}
-    return Reader(folder, {**usual, **given})
+    done = subprocess.run(
+        ["sh", "-c", "set -eu\n" + "\n".join(shown)],
+        cwd=desk / "desk",
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def wheel_of(name: str, folder: Path) -> None:
-    """Pack an installed package of Python as the wheel it came from."""
-    package = distribution(name)
-    with ZipFile(folder / f"{name}-{package.version}-py3-none-any.whl", "w") as wheel:
-        for file in package.files or ():
-            if file.suffix != ".pyc":
-                wheel.write(str(package.locate_file(file)), file)
+def test_the_ways_work_as_written_where_they_need_no_engine(desk: Path) -> None:
+    shown = blocks("desk")
+    assert len(shown) == 7
+    _run(desk, shown)
+    assert (desk / "desk" / "results" / "patients.txt").read_text() == "3"
+    assert (desk / "desk" / "opened" / "patients.txt").read_text() == "2"
+    assert (desk / "desk" / "seen" / "patients.txt").read_text() == "2"
 
 
-def options(engine: Engine, container: str) -> dict[str, object]:
-    """Return with which options a container was made, but for the folders that it shares."""
-    [made] = json.loads(engine.must("container", "inspect", container))
-    names = ("Healthcheck", "StopSignal", "StopTimeout", "Volumes")
-    shown = {key: made["Config"].get(key) for key in names}
-    kept = made["HostConfig"].keys() - {"Binds", "Mounts"}
-    environment = {"Env": sorted(made["Config"]["Env"])}
-    return shown | environment | {key: made["HostConfig"][key] for key in kept}
+def test_the_first_lines_of_the_readme_work_as_written(desk: Path) -> None:
+    shown = blocks("readme", pages=(README,))
+    assert len(shown) == 1
+    _run(desk, shown)
+    assert (desk / "desk" / "results" / "patients.txt").read_text() == "3"
 
 
-def results(engine: Engine, image: str, reader: Reader, name: str) -> str:
-    """Return the results of the train in an image, which its user opens with the chain verified."""
-    opt = Container(engine, engine.create(image)).take(reader.folder / name)
-    opened = reader.folder / name / "opened"
-    key = reader.folder / "user.private.pem"
-    assert pht("decrypt-results", opt, "--key", key, "--output", opened).status == 0
-    return (opened / "patients.txt").read_text()
-
-
-def test_the_pages_work_as_written_from_the_first_command_to_the_last(
-    engine: Engine, reader: Reader
-) -> None:
-    page = blocks("clone", "desk", "docker")
-    install, write, simulate, create, master, in_containers, build, settle, *page = page
-    fetch, start, query, visit, copy, compare, push, remove, script, *page = page
-    on_a_folder, open_results, look = page
-    repository = reader.environment["REPOSITORY"]
-    tags = [f"{repository}:base", f"{repository}:latest"]
-
-    reader.run(install, ROOT)
-    reader.run(write)
-    assert reader.run(simulate).splitlines()[-1] == "3"
-    reader.run(create)
-    reader.run(master, ROOT)
-    assert reader.run(in_containers).splitlines()[-1] == "3"
-    reader.run(build)
-    engine.must("rmi", "--force", *tags)  # the station is another machine
-
-    reader.run(settle)
-    reader.run(fetch)
-    reader.run(start + query)
-    assert reader.read("query.json") == reader.read("train/query.json")
-    *_, line, status = reader.run(start + visit).splitlines()
-    assert line.startswith("pht: result=visited status=0 ")
-    assert status == "0"
-    by_hand = options(engine, VISIT)
-    reader.run(copy)
-    _, *different = reader.run(compare).splitlines()
-    assert different == []
-    reader.run(push)
-    reader.run(remove)
-    left = [f"name=^/({'|'.join(CONTAINERS)})$", "--quiet"]
-    assert not engine.must("ps", "--all", "--filter", *left)
-    engine.must("rmi", "--force", *tags)
-    engine.must("pull", "--quiet", tags[1])
-    assert results(engine, tags[1], reader, "by-hand") == "2"
-
-    reader.run(build)  # the script is another way for the same train
-    look_first, leave = script.splitlines()
-    reader.run(look_first)
-    name = f"name=^/pht-{repository.translate(str.maketrans('/:', '--'))}-"
-    [container] = engine.must("ps", "--all", "--quiet", "--filter", name).decode().split()
-    assert options(engine, container) == by_hand
-    reader.run(leave)
-    assert reader.read("review/patients.txt") == "2"
-    engine.must("rmi", "--force", *tags)
-    engine.must("pull", "--quiet", tags[1])
-    assert results(engine, tags[1], reader, "by-script") == "2"
-
-    for commands in (on_a_folder, open_results, look):
-        reader.run(commands)
-    assert reader.read("opened/patients.txt") == reader.read("seen/patients.txt") == "2"
-
-
-def test_what_is_handed_over_by_hand_keeps_its_owners(
-    engine: Engine, runner_image: str, registry: str, names: None, tmp_path: Path
-) -> None:
-    repository = f"{registry}pht-test-{engine.session}/owned"
-    dockerfile = f"""\
-FROM {runner_image}
-RUN mkdir -p /opt/pht_train /opt/pht_results && cd /opt \\
-    && touch train_config.json user_sym_key.key pht_train/root pht_results/user \\
-    && chown 1000 train_config.json pht_results pht_results/user
-USER 1000
-"""
-    built = engine.build("owned", {"Dockerfile": dockerfile.encode()})
-    engine.must("tag", built, f"{repository}:base")
-    engine.create(built, options=["--name", VISIT])
-    Reader(tmp_path, {**os.environ, "REPOSITORY": repository}).run(block_with("docker commit"))
-
-    stat = ["-euc", "cd /opt; stat -c '%u %n' *_* pht_*/*"]
-    found = engine.run(f"{repository}:latest", *stat, options=["--entrypoint", "sh"]).stdout
-    assert found.decode().split("\n") == [
-        "1000 pht_results",
-        "0 pht_train",
-        "1000 train_config.json",
-        "0 user_sym_key.key",
-        "1000 pht_results/user",
-        "0 pht_train/root",
-        "",
+def test_every_block_of_commands_is_tried() -> None:
+    pages = "".join(page.read_text() for page in (README, *WAYS))
+    fences = re.findall(r"(<!-- test: \w+ -->)?\n```sh\n(.*?)```", pages, re.DOTALL)
+    untried = [commands for mark, commands in fences if not mark]
+    assert [line.split("#")[0].strip() for line in "".join(untried).splitlines()] == [
+        "make demo",  # tests/examples runs the script that it starts
+        "make test",  # this runs in it
     ]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "RUN touch /opt/pht_train/more",
-        "RUN mkdir /opt/pht_results/more",
-        "VOLUME /opt/pht_results",
-        "",
-    ],
-)
-def test_what_would_not_arrive_as_it_was_sealed_is_noticed_by_hand(
-    line: str, engine: Engine, runner_image: str, names: None, tmp_path: Path
-) -> None:
-    dockerfile = f"""\
-FROM {runner_image}
-RUN cd /opt && mkdir pht_train pht_results && touch train_config.json user_sym_key.key
-"""
-    sealed = engine.build("sealed", {"Dockerfile": dockerfile.encode()})
-    changed = engine.build("changed", {"Dockerfile": f"FROM {sealed}\n{line}\n".encode()})
-    repository = f"pht-test-{engine.session}/changed"
-    engine.must("tag", changed, f"{repository}:base")
-    visit = Container(engine, engine.create(sealed, options=["--name", VISIT]))
-    engine.copy_in(visit.id, "/opt", pack({"pht_results/sealed": b"by this station"}))
-    reader = Reader(tmp_path, {**os.environ, "REPOSITORY": repository})
-    reader.run(block_with("docker commit"))
-
-    _, *different = reader.run(block_with("uniq -u")).splitlines()
-
-    assert bool(different) == bool(line)
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 150
 
 
-def block_with(command: str) -> str:
-    """Return the one block of the page that has a command."""
-    [block] = [block for block in blocks("docker") if command in block]
-    return block
+def test_the_help_in_the_readme_is_what_the_program_prints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    [shown] = blocks("help", pages=(README,))
+    assert shown == options.help_text()
+
+
+def test_the_table_of_settings_is_complete() -> None:
+    first_cells = " ".join(row[0] for row in rows(STATION, "## Settings"))
+    named = set(re.findall(r"`([A-Z_]+)`", first_cells))
+    old_spelling = set(re.findall(r"`(RSA_STATON\w+)`", STATION.read_text()))
+    known = names.KNOWN | names.SECRET | {"STATION_ID"}
+    assert named | old_spelling == known
+
+
+def test_settings_that_are_not_built_are_named() -> None:
+    paragraph = STATION.read_text().split("planned but not built\n(", 1)[1].split(")", 1)[0]
+    assert set(re.findall(r"`(PHT_\w+)`", paragraph)) == names.NOT_BUILT
+    assert all(f"`{name}`" in paragraph for name in FILES_NOT_BUILT)
+
+
+def test_the_table_of_exit_statuses_is_complete() -> None:
+    shown = {int(row[0]) for row in rows(STATION, "## Exit statuses") if row[0].isdigit()}
+    assert shown == {0, 124, 130} | _statuses(errors.PhtError)
+
+
+def _statuses(error: type[errors.PhtError]) -> set[int]:
+    return {error.status}.union(*map(_statuses, error.__subclasses__()))
+
+
+def _anchors(document: Path) -> set[str]:
+    """Return the anchors that a hosted page gives its headings."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_to_a_heading_in_it(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", document.read_text())
+    for target, anchor in links:
+        page = document.parent / target if target else document
+        assert page.exists(), f"a link leads to {target}"
+        assert not anchor or anchor in _anchors(page), f"a link leads to {target}#{anchor}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_paragraphs_are_wrapped(document: Path) -> None:
+    paragraphs = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+    lines = [line for line in paragraphs.splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > 104] == []

@@ -16,8 +16,8 @@ from tests.interop.journey import OURS, ROUTE_STATIONS, THEIRS
 IMAGE_CHECK = Path(__file__).with_name("published_image_check.py")
 PATIENCE_S = 120
 
-AS_THE_README = 'FROM {master}\nCOPY opt /opt\nCMD ["python", "/opt/pht_train/train.py"]\n'
-ONE_FILE_MORE = AS_THE_README + "RUN touch /usr/local/bin/more\n"
+AS_DOCUMENTED = 'FROM {master}\nCOPY opt /opt\nCMD ["python", "/opt/pht_train/train.py"]\n'
+ONE_FILE_MORE = AS_DOCUMENTED + "RUN touch /usr/local/bin/more\n"
 
 Check = Callable[[str], str]
 """Returns why published stations refuse an image, or nothing."""
@@ -70,7 +70,7 @@ def test_an_image_built_as_the_readme_says_passes_and_one_with_more_does_not(
     engine: Engine, check: Check, runner_image: str, keys: dict[str, bytes], tmp_path: Path
 ) -> None:
     opt = by_pht_create_route(tmp_path, keys, master_image=runner_image)
-    assert check(built(engine, runner_image, opt, AS_THE_README, "as-the-readme")) == ""
+    assert check(built(engine, runner_image, opt, AS_DOCUMENTED, "as-documented")) == ""
     more = built(engine, runner_image, opt, ONE_FILE_MORE, "one-file-more")
     assert "Hashed file system comparison" in check(more)
 
@@ -79,7 +79,7 @@ def test_a_train_that_names_no_master_image_is_refused(
     engine: Engine, check: Check, runner_image: str, keys: dict[str, bytes], tmp_path: Path
 ) -> None:
     opt = by_pht_create_route(tmp_path, keys)
-    image = built(engine, runner_image, opt, AS_THE_README, "no-master-image")
+    image = built(engine, runner_image, opt, AS_DOCUMENTED, "no-master-image")
     assert check(image).startswith("TypeError")
 
 
@@ -92,4 +92,4 @@ def test_a_master_image_that_was_built_again_is_another_one(
         for name in ("built-first", "built-again")
     )
     opt = by_pht_create_route(tmp_path, keys, master_image=again)
-    assert "History entries" in check(built(engine, first, opt, AS_THE_README, "from-the-first"))
+    assert "History entries" in check(built(engine, first, opt, AS_DOCUMENTED, "from-the-first"))
