@@ -78,6 +78,13 @@ class MissingInput(PhtError):
     default_by = "station"
 
 
+class NoQuery(MissingInput):
+    """The train carries no query; schedulers go on without one."""
+
+    status = 69
+    default_by = "user"
+
+
 class SystemFailure(PhtError):
     """The operating system refused something that should have worked."""
 
@@ -104,6 +111,12 @@ class RouteError(PhtError):
 
     status = 76
     default_by = "station"
+
+
+class AlreadyVisited(RouteError):
+    """This station has made its visit; schedulers take the train for done."""
+
+    status = 79
 
 
 class IntegrityError(PhtError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from entrypoint.crypto.envelopes import open_envelope, unwrap, wrap
 from entrypoint.crypto.mac import journal_key
-from entrypoint.errors import MalformedTrain, MissingInput, PhtError, SettingsError, StorageError
+from entrypoint.errors import MalformedTrain, NoQuery, PhtError, SettingsError, StorageError
 from entrypoint.files.attributes import Attributes
 from entrypoint.files.pack import PackWriter
 from entrypoint.files.tree import Kind, allocated_bytes, walk
@@ -245,11 +245,10 @@ class Steps(KeylessSteps):
         """Give `write` the plaintext of the query, which `verify` has found to be as signed."""
         path = self._paths.train / QUERY
         if not train.config.has_query(self._paths.train):
-            raise MissingInput(
+            raise NoQuery(
                 "no-query",
                 f"the train carries no {QUERY}",
                 hint="nothing is to be fetched by a query; ask the user what data the train needs",
-                by="user",
             )
         with self._stop.at_once():  # nobody may be reading
             write(contents(train.config, path, train.key))

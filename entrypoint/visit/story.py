@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from entrypoint.errors import (
+    AlreadyVisited,
     PhtError,
     RouteError,
     StoppedWhileSealing,
@@ -229,7 +230,7 @@ def _find(steps: Steps, report: Report) -> bytes | Journal:
 
 def _refuse_second_visit(steps: Steps, train: VerifiedTrain) -> None:
     if steps.has_visited(train):
-        raise RouteError(
+        raise AlreadyVisited(
             "already-visited",
             "this station has already made its visit, and the chain verifies",
             hint="nothing is left to do here: hand the train over to the next station",

@@ -327,7 +327,7 @@ def test_a_second_visit_is_refused(engine: Engine, image: str) -> None:
     visitor = container(engine, image, [*ID, *KEY])
     assert_visited(visitor.run())
 
-    assert_explained(visitor.run(), 76, "already-visited")
+    assert_explained(visitor.run(), 79, "already-visited")
 
 
 def change_code(opt: Path) -> None:

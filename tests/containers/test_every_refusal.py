@@ -192,7 +192,7 @@ REFUSED: dict[str, Refused] = {
     "journal-forged": Refused(77, half_way_of(FIRST, FIRST)),
     "journal-of-other-station": Refused(78, half_way_of(FIRST, SECOND)),
     "journal-of-other-version": Refused(71, half_way_of_an_older_version),
-    "no-query": Refused(66, as_built, ("query",)),
+    "no-query": Refused(69, as_built, ("query",)),
     "not-this-stops-turn": Refused(76, lambda root: new_route_train(root, COUNTS)),
     "results-before-first-stop": Refused(76, flat(no_results_yet)),
     "results-missing": Refused(

@@ -54,7 +54,9 @@ echo once >> "$RUNS"
 """
 FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
 ALREADY_DONE = 76
-"""The exit status of a command that finds its work done: already-visited, or wrong-half."""
+"""The exit status of half a visit that finds its work done (wrong-half)."""
+ALREADY_VISITED = 79
+"""The exit status of a visit that finds its work done."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class SecondStop:
         """
         runs = self.runs
         done = self.start("run")
-        assert done.status == (ALREADY_DONE if state == "new" else 0), done.stderr
+        assert done.status == (ALREADY_VISITED if state == "new" else 0), done.stderr
         assert self.runs - runs == (0 if state in ("succeeded", "sealing", "new") else 1)
         self.require_end()
 

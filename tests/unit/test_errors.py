@@ -11,6 +11,7 @@ REFUSALS = {
     errors.UsageError: (64, "station"),
     errors.MalformedTrain: (65, "author"),
     errors.MissingInput: (66, "station"),
+    errors.NoQuery: (69, "user"),
     PhtError: (70, "runner"),
     errors.SystemFailure: (71, "station"),
     errors.StorageError: (74, "station"),
@@ -18,6 +19,7 @@ REFUSALS = {
     errors.RouteError: (76, "station"),
     errors.IntegrityError: (77, "user"),
     errors.SettingsError: (78, "station"),
+    errors.AlreadyVisited: (79, "station"),
 }
 """The documented exit status of each class, and who has to act unless an error says otherwise."""
 

@@ -73,7 +73,7 @@ def test_an_export_that_was_killed_is_made_by_the_next_start(out: Path) -> None:
     killed.communicate()
     assert [path.name for path in out.iterdir()] == ["train.tar.part"]
 
-    assert_explained(visit(root), 76, "already-visited")
+    assert_explained(visit(root), 79, "already-visited")
 
     assert_exported(out, size)
 

@@ -130,7 +130,7 @@ def test_the_export_of_another_train_is_not_taken_for_ones_own(out: Path) -> Non
     small = out.parent / "small"
     assert visit(small).status == 0
     own = visit(small)
-    assert_explained(own, 76, "already-visited")
+    assert_explained(own, 79, "already-visited")
     assert "warning" not in own.stderr
 
     (out / "train.tar").rename(out / "small.tar")
@@ -138,7 +138,7 @@ def test_the_export_of_another_train_is_not_taken_for_ones_own(out: Path) -> Non
     before = snapshot(out)
     done = visit(small)
 
-    assert_explained(done, 76, "already-visited")
+    assert_explained(done, 79, "already-visited")
     assert f"pht: warning: this train is not exported: {out}/train.tar exists" in done.stderr
     assert snapshot(out) == before
 
@@ -158,5 +158,5 @@ def test_something_else_under_the_name_is_no_export(
 
     done = visit(small)
 
-    assert_explained(done, 76, "already-visited")
+    assert_explained(done, 79, "already-visited")
     assert "pht: warning: this train is not exported" in done.stderr

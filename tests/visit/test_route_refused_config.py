@@ -267,7 +267,7 @@ def test_a_station_that_has_visited_does_not_visit_again(station: str, root: Pat
 
     assert in_process("check", root).code == "already-visited"
     before = (root / "opt" / "train_config.json").read_bytes()
-    assert_explained(in_process("pre-run", root), 76, "already-visited")
+    assert_explained(in_process("pre-run", root), 79, "already-visited")
     assert (root / "opt" / "train_config.json").read_bytes() == before
 
 

@@ -329,7 +329,7 @@ def test_a_train_without_a_query(tmp_path: Path) -> None:
     new_route_train(tmp_path, "")
     settle(tmp_path, "station_1")
 
-    assert_explained(pht("query", root=tmp_path), 66, "no-query")
+    assert_explained(pht("query", root=tmp_path), 69, "no-query")
 
 
 def test_the_query_of_a_train_that_is_forged_is_not_shown(tmp_path: Path) -> None:

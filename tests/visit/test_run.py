@@ -441,7 +441,7 @@ def test_a_second_visit_is_refused(tmp_path: Path) -> None:
     before = snapshot(tmp_path)
 
     for done in (visit(tmp_path), pht("pre-run", root=tmp_path)):
-        assert_explained(done, 76, "already-visited")
+        assert_explained(done, 79, "already-visited")
         assert done.facts["retry"] == "no"
         assert snapshot(tmp_path) == before
     done = pht("check", root=tmp_path)
@@ -505,7 +505,7 @@ def test_an_export_that_was_not_begun_is_made_by_the_next_start(tmp_path: Path) 
     assert visit(root).status == 0
 
     done = visit(root, env={"PHT_EXPORT": str(tar)})
-    assert_explained(done, 76, "already-visited")
+    assert_explained(done, 79, "already-visited")
     assert f"pht: the sealed train is in {tar}" in done.lines
     assert opened(unpack(tar, tmp_path / "out")) == {"a": b"x"}
 
@@ -514,7 +514,7 @@ def test_a_second_start_with_an_export_says_that_the_visit_is_made(tmp_path: Pat
     root, tar = tmp_path / "root", tmp_path / "train.tar"
     first_stop(root, "(results / 'a').touch()")
     assert visit(root, env={"PHT_EXPORT": str(tar)}).status == 0
-    assert_explained(visit(root, env={"PHT_EXPORT": str(tar)}), 76, "already-visited")
+    assert_explained(visit(root, env={"PHT_EXPORT": str(tar)}), 79, "already-visited")
 
 
 def test_a_result_called_like_our_work_folder_is_refused(tmp_path: Path) -> None:
