@@ -34,7 +34,7 @@ from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
 from entrypoint.files.two_processes import Handed
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.access import irreplaceable
-from entrypoint.linux.disk import flush
+from entrypoint.linux.durable import flush_file, flush_trees
 from entrypoint.linux.remove import remove
 from entrypoint.model import Visit
 from entrypoint.protocol.batch import BatchSize
@@ -261,7 +261,7 @@ class _Batch:
         for pack in packs:
             apply(pack, self._tree, empty_first=False)
         if packs:
-            flush(self._tree)
+            flush_trees(self._tree)
         for rest in self._folder.iterdir():
             remove(rest)
 
@@ -279,7 +279,7 @@ class _Batch:
         temporary = self._folder / f"{self._number}.{len(self._files)}"
         with make_like(page_cache.new(temporary, cached=False), entry.stat) as file:
             yield file
-            os.fsync(file.fileno())  # what could not be written, syncfs may tell somebody else
+            flush_file(file)  # syncfs may report lost data to another process
         self._files.append((temporary, entry.path))
 
     def put_in_place(self) -> None:
@@ -287,7 +287,7 @@ class _Batch:
         if not (self._writer or self._files):
             return
         self._pack.close()
-        flush(self._folder, self._tree)
+        flush_trees(self._folder, self._tree)
         self._name(self._number - 1).unlink(missing_ok=True)
         if self._writer:
             apply(self._name(self._number), self._tree, empty_first=False)

@@ -1,91 +1,35 @@
-"""The state of a visit on disk (docs/crash-safety.md): phases, the journal, going back.
+"""The state of a visit on disk (docs/crash-safety.md): its changes, and going back.
 
 `train_config.json` is the only record. It holds either a complete configuration or the journal of
 an unfinished visit, and it changes by atomic rename only.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from enum import StrEnum
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
 
-from cryptography.hazmat.primitives.constant_time import bytes_eq
-
-from entrypoint.crypto.mac import hmac_sha256
-from entrypoint.errors import IntegrityError, MalformedTrain, SystemFailure
-from entrypoint.files.attributes import Attributes, set_attributes
+from entrypoint.errors import MalformedTrain, SystemFailure
 from entrypoint.limits import CONFIG_BYTES
-from entrypoint.linux.disk import flush, flush_folder
-from entrypoint.linux.remove import is_folder, remove
+from entrypoint.linux import durable
+from entrypoint.linux.remove import remove
 from entrypoint.model import Paths
 from entrypoint.recovery.backup import BackupWriter
+from entrypoint.recovery.journal import Journal, Phase, SavedFile
 from entrypoint.recovery.work_folder import WorkFolder
-from entrypoint.train_config import UNFINISHED
-from entrypoint.train_config.fields import parse_json
 from entrypoint.train_config.file import no_train, read_config_only, refuse_links
 
-_TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
-_VERSION = 4
-_LATER_BYTES = 4096  # more than a journal grows: by an envelope of 1024 bytes, two tags, in hex
-
-
-class Phase(StrEnum):
-    """How far an unfinished visit has come; docs/crash-safety.md says what is true in each."""
-
-    OPENING = "opening"
-    OPEN = "open"
-    WAITING = "waiting"
-    SUCCEEDED = "succeeded"
-    SEALING = "sealing"
-    SPENT = "spent"
-
-
-class SavedFile(NamedTuple):
-    """A small file as it has arrived."""
-
-    contents: bytes
-    attributes: Attributes
-
-
-class Journal(NamedTuple):
-    """What the next start has to know about an unfinished visit.
-
-    Attributes:
-        phase: how far it has come.
-        station: the id of the station that began it.
-        session_id: of the train, hex.
-        config: the old `train_config.json`, whole.
-        attributes: of it; the train may change those of the file that it finds.
-        backups: the trees that the visit opens, by name, and from `open` on the tag of what is
-            kept of the old tree; None if there was no room to keep it.
-        user_key: the old `user_sym_key.key`; None if there was none.
-        key: the fresh symmetric key, wrapped for this station; from `sealing` on.
-        public: fields of the configuration that a running train may read.
-    """
-
-    phase: Phase
-    station: str
-    session_id: str
-    config: bytes
-    attributes: Attributes
-    backups: Mapping[str, bytes | None]
-    user_key: SavedFile | None = None
-    key: bytes | None = None
-    public: Mapping[str, Any] = MappingProxyType({})
+_GROWTH_BYTES = 4096
+"""More than a journal grows after `opening`: by an envelope of 1024 bytes and two tags, in hex."""
 
 
 @contextmanager
 def lock(paths: Paths) -> Iterator[None]:
-    """Let only one visit at a time work on the train.
+    """Lock the train for one visit.
 
     Raises:
         MissingInput: there is no train here.
-        SystemFailure: another process is at it.
+        SystemFailure: another process visits it.
     """
     try:
         folder = os.open(paths.opt, os.O_RDONLY | os.O_DIRECTORY)
@@ -119,6 +63,11 @@ class VisitState:
         results: the work folder of the results.
         train: the work folder of the immutable files, for trains that encrypt them.
         journal: of the unfinished visit, if there is one.
+
+    Args:
+        paths: of the train.
+        journal_key: 32 bytes that only this station can derive; they authenticate journals and
+            backups.
     """
 
     def __init__(self, paths: Paths, journal_key: bytes) -> None:
@@ -133,46 +82,45 @@ class VisitState:
 
         Raises:
             MissingInput: there is no train.
-            MalformedTrain: the file is not JSON.
+            MalformedTrain: the file is too large or not JSON.
             IntegrityError: the journal was not written with this station's key, or there is a link
-                where going back will not put what is the train's own.
+                in a place that going back does not restore.
+            SystemFailure: the journal is of another version of this program.
         """
         refuse_links(self._paths.config)
         data = read_config_only(self._paths)
-        document = parse_json(data)
-        if UNFINISHED in document:
-            self.journal = self._decode(document)
-        else:
+        self.journal = Journal.decode(data, self._key)
+        if self.journal is None:
             refuse_links(self._paths.user_key)
         if self.journal is None or self.journal.phase is Phase.SEALING:
             refuse_links(self._paths.train, self._paths.results)
         return self.journal or data
 
     def clear_waste(self) -> None:
-        """Remove what a kill may leave beside a complete configuration."""
+        """Remove work files that a kill may leave beside a complete configuration."""
         for work in (self.results, self.train):
             work.remove()
         for path in (self._paths.config, self._paths.user_key):
-            remove(_temporary(path))
+            remove(durable.temporary_file(path))
 
     def begin(self, journal: Journal) -> None:
         """Mark the configuration as unfinished, then make the work folders: old → opening.
 
         Raises:
-            MalformedTrain: the journal would be larger than what the next start reads.
+            MalformedTrain: the journal would be too large for the next start to read.
         """
-        if len(self._encode(journal)) > CONFIG_BYTES - _LATER_BYTES:
+        if len(journal.encode(self._key)) > CONFIG_BYTES - _GROWTH_BYTES:
             raise MalformedTrain(
                 "config-malformed",
-                "train_config.json is too large to be kept in the journal of a visit",
-                hint="this size serves nothing; have the train built again",
+                "train_config.json is too large to be recorded in the journal of a visit",
+                hint="have the train built again: no honest configuration is that large",
             )
         self._record(journal)
         for work in self._opened():
             work.make()
 
     def begun(self) -> Journal:
-        """Return the journal of the unfinished visit; there has to be one."""
+        """Return the journal of the unfinished visit; raises ValueError if there is none."""
         if self.journal is None:
             raise ValueError("no visit has begun")
         return self.journal
@@ -182,17 +130,18 @@ class VisitState:
         self._record(self.begun()._replace(phase=phase))
 
     def backing_up(self, work: WorkFolder) -> AbstractContextManager[BackupWriter]:
-        """Give what keeps the old tree; its tag is for `open`."""
+        """Yield the writer of a backup of the old tree, whose tag `open` records."""
         return work.backing_up(self._key)
 
     def open(self, backups: Mapping[str, bytes | None]) -> None:
         """Record that the trees may be replaced: opening → open.
 
         Args:
-            backups: for each of them the tag of what is kept of the old one, durable, or None.
+            backups: for each of them the tag of the backup of the old tree, or None without one.
         """
         self._record(self.begun()._replace(phase=Phase.OPEN, backups=backups))
-        _reserve(self._paths.config)  # the train may leave no room to write how it has ended
+        size = self._paths.config.stat().st_size + _GROWTH_BYTES
+        durable.reserve(self._paths.config, size)  # the train may fill the disk
 
     def wait(self) -> None:
         """Make the plaintext durable and leave it to the operator: open → waiting."""
@@ -200,7 +149,7 @@ class VisitState:
         self.enter(Phase.WAITING)
 
     def settle(self) -> None:
-        """Make the results of the train durable, and remove what it may have planted beside."""
+        """Make the train's results durable, and remove files it may have planted beside them."""
         for work in self._opened():
             work.clear()
         self._flush()
@@ -215,12 +164,12 @@ class VisitState:
         """Put the old state back from any phase before `sealing`; idempotent.
 
         Returns:
-            Whether the old state is back. If an old tree could not be kept, the plaintext is
+            Whether the old state is back. If a backup is missing or damaged, the plaintext is
             removed instead and the journal says `spent`.
         """
         journal = self.begun()
         if journal.phase in (Phase.WAITING, Phase.SUCCEEDED):
-            self.enter(Phase.OPEN)  # in which nobody seals what is put back only in part
+            self.enter(Phase.OPEN)  # a half restored tree is never sealed in this phase
         if journal.phase is not Phase.OPENING and not self._restore(journal.backups):
             self._scrub()
             return False
@@ -228,7 +177,7 @@ class VisitState:
             work.clear()
         if journal.phase is not Phase.OPENING:  # the train may have run
             self._restore_user_key(journal.user_key)
-        _replace(self._paths.config, journal.config, journal.attributes)
+        durable.replace(self._paths.config, journal.config, journal.attributes)
         self.clear_waste()
         self.journal = None
         return True
@@ -237,13 +186,13 @@ class VisitState:
         """Commit: sealing → new. The configuration is renamed last."""
         self._flush()
         attributes = self.begun().attributes
-        _replace(self._paths.user_key, user_envelope, attributes)
+        durable.replace(self._paths.user_key, user_envelope, attributes)
         for work in self._opened():
             work.remove()
-        _replace(self._paths.config, config, attributes)
+        durable.replace(self._paths.config, config, attributes)
 
     def _restore(self, tags: Mapping[str, bytes | None]) -> bool:
-        """Put all old trees back, or none: return False if one is not there as it was kept."""
+        """Restore all old trees, or none and return False if a backup is missing or damaged."""
         with ExitStack() as stack:
             found = []
             for work in self._opened():
@@ -256,10 +205,10 @@ class VisitState:
         return True
 
     def _restore_user_key(self, saved: SavedFile | None) -> None:
-        """Put the old envelope of the user back, whatever the train has put in its place."""
+        """Restore the old envelope of the user, whatever the train has put in its place."""
         remove(self._paths.user_key)  # first: the train may have filled the disk
         if saved:
-            _put(self._paths.user_key, *saved)
+            durable.put(self._paths.user_key, *saved)
 
     def _scrub(self) -> None:
         """Leave no plaintext where the old state cannot come back: → spent."""
@@ -275,120 +224,14 @@ class VisitState:
 
     def _flush(self) -> None:
         for work in self._opened():
-            flush(work.tree)
+            durable.flush_trees(work.tree)
 
     def _record(self, journal: Journal) -> None:
         """Write the journal in place of the configuration.
 
-        It counts from the rename on: without it the disk holds what was there before, and if only
-        the flush behind it fails, the disk may hold either.
+        The journal counts from the rename on. If only the flush after it fails, the disk may hold
+        the old record or the new one.
         """
-        _put(self._paths.config, self._encode(journal), journal.attributes)
+        durable.put(self._paths.config, journal.encode(self._key), journal.attributes)
         self.journal = journal
-        flush_folder(self._paths.opt)
-
-    def _encode(self, journal: Journal) -> bytes:
-        visit = _fields(journal)
-        document = {UNFINISHED: _TEXT, "pht_visit": visit, "pht_mac": self._mac(visit)}
-        return json.dumps({**document, **journal.public}, indent=2).encode()
-
-    def _mac(self, visit: dict[str, Any]) -> str:
-        canonical = json.dumps(visit, sort_keys=True, separators=(",", ":")).encode()
-        return hmac_sha256(self._key, canonical).hex()
-
-    def _decode(self, document: dict[str, Any]) -> Journal:
-        visit, mac = document.get("pht_visit"), document.get("pht_mac")
-        if (
-            not isinstance(visit, dict)
-            or not isinstance(mac, str)
-            or not bytes_eq(self._mac(visit).encode(), mac.encode(errors="surrogatepass"))
-        ):
-            raise IntegrityError(
-                "journal-forged",
-                "the unfinished visit recorded here was not begun with this station's key",
-                hint="start from the image again; never continue another station's container",
-            )
-        if visit["version"] != _VERSION:
-            raise SystemFailure(
-                "journal-of-other-version",
-                "the unfinished visit was begun by another version of the runner",
-                hint="finish it with the version that began it, or start from the image again",
-            )
-        # Authentic from here on: written by `_record`.
-        known = {UNFINISHED, "pht_visit", "pht_mac"}
-        return Journal(
-            phase=Phase(visit["phase"]),
-            station=visit["station"],
-            session_id=visit["session_id"],
-            config=visit["config"].encode(),
-            attributes=Attributes(*visit["attributes"]),
-            backups={name: _from_hex(tag) for name, tag in visit["backups"].items()},
-            user_key=_to_file(visit["user_key"]),
-            key=_from_hex(visit["key"]),
-            public={name: value for name, value in document.items() if name not in known},
-        )
-
-
-def _fields(journal: Journal) -> dict[str, Any]:
-    return {
-        "version": _VERSION,
-        "phase": journal.phase,
-        "station": journal.station,
-        "session_id": journal.session_id,
-        "config": journal.config.decode(),
-        "attributes": journal.attributes,
-        "backups": {name: _hex(tag) for name, tag in journal.backups.items()},
-        "user_key": _from_file(journal.user_key),
-        "key": _hex(journal.key),
-    }
-
-
-def _from_file(file: SavedFile | None) -> list[Any] | None:
-    return [file.contents.hex(), *file.attributes] if file else None
-
-
-def _to_file(fields: list[Any] | None) -> SavedFile | None:
-    return SavedFile(bytes.fromhex(fields[0]), Attributes(*fields[1:])) if fields else None
-
-
-def _hex(data: bytes | None) -> str | None:
-    return data.hex() if data else None
-
-
-def _from_hex(text: str | None) -> bytes | None:
-    return bytes.fromhex(text) if text else None
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".pht")
-
-
-def _reserve(path: Path) -> None:
-    """Take the room in which `path` can be replaced later, with some more in it."""
-    temporary = _temporary(path)
-    remove(temporary)
-    # Random, or some file systems would find that they need no room for it.
-    temporary.write_bytes(os.urandom(path.stat().st_size + _LATER_BYTES))
-
-
-def _replace(path: Path, data: bytes, attributes: Attributes) -> None:
-    """Give `path` new contents in one step, durably."""
-    _put(path, data, attributes)
-    flush_folder(path.parent)
-
-
-def _put(path: Path, data: bytes, attributes: Attributes) -> None:
-    temporary = _temporary(path)
-    remove(temporary)  # of a killed run, or planted: a link would be written through
-    if is_folder(path):  # made by the train
-        remove(path)
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            set_attributes(file.fileno(), attributes)
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+        durable.flush_folder(self._paths.opt)

@@ -11,7 +11,7 @@ from entrypoint.files import page_cache
 from entrypoint.files.attributes import drop_special_bits
 from entrypoint.files.tree import Entry, Kind, allocated_bytes
 from entrypoint.limits import CHUNK_BYTES
-from entrypoint.linux.disk import flush, flush_folder
+from entrypoint.linux.durable import flush_file, flush_folder, flush_trees
 from entrypoint.linux.mounts import is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
@@ -123,8 +123,7 @@ class WorkFolder:
             if self.tree.is_dir():
                 backup.add(self.folder())
             yield backup
-            file.flush()
-            os.fsync(file.fileno())
+            flush_file(file)
 
     def open_backup(self, tag: bytes | None, key: bytes) -> IO[bytes] | None:
         """Open what was kept of the old tree, or return None unless it is there as it was written.
@@ -149,7 +148,7 @@ class WorkFolder:
         """Put the old tree back, as `open_kept` has found it; idempotent."""
         self.empty_tree()
         if restore(backup, self.tree):
-            flush(self.tree)
+            flush_trees(self.tree)
         else:
             self.tree.rmdir()  # there was none
             flush_folder(self.tree.parent)

@@ -16,7 +16,7 @@ from typing import IO
 from entrypoint.errors import MissingInput, SettingsError, StorageError
 from entrypoint.files.tar_writer import TarWriter, member
 from entrypoint.files.tree import Entry, Kind, walk
-from entrypoint.linux.disk import flush_folder
+from entrypoint.linux.durable import flush_file, flush_folder
 from entrypoint.linux.mounts import mount_of
 from entrypoint.linux.user import this_user
 from entrypoint.model import WORK_NAME, Paths
@@ -43,8 +43,7 @@ def export(paths: Paths, output: Path, *, in_container: bool) -> None:
     check_place(paths, output, in_container=in_container)
     with _locked_part(output) as file:
         write(paths, file)
-        file.flush()
-        os.fsync(file.fileno())
+        flush_file(file)
         _give_name(file.fileno(), output)
     flush_folder(output.parent)
 
@@ -139,8 +138,7 @@ def _try_to_write(output: Path) -> None:
     try:
         with _locked_part(output) as file:
             file.write(b"\0")
-            file.flush()
-            os.fsync(file.fileno())
+            flush_file(file)
     except OSError as error:
         raise StorageError(
             "output-folder-unwritable",

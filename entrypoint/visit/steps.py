@@ -51,7 +51,8 @@ from entrypoint.protocol.verify import (
     verify,
     verify_open,
 )
-from entrypoint.recovery.state import Journal, Phase, SavedFile, VisitState
+from entrypoint.recovery.journal import Journal, Phase, SavedFile
+from entrypoint.recovery.state import VisitState
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.report import Report
 from entrypoint.settings.private_key import load_station_key

@@ -35,7 +35,8 @@ from entrypoint.process.child import Reason
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.stop import Stopped, StopRequest
 from entrypoint.protocol.stages import VerifiedTrain
-from entrypoint.recovery.state import Journal, Phase, lock
+from entrypoint.recovery.journal import Journal, Phase
+from entrypoint.recovery.state import lock
 from entrypoint.report import Outcome, Report
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import read

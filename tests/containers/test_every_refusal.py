@@ -124,7 +124,7 @@ def half_way_of(station: str, key: str) -> LayOut:
 
 
 def half_way_of_an_older_version(root: Path) -> Path:
-    with patch("entrypoint.recovery.state._VERSION", 1):
+    with patch("entrypoint.recovery.journal._VERSION", 1):
         return half_way(root)
 
 

@@ -11,7 +11,8 @@ from entrypoint.crypto.keys import PrivateKey
 from entrypoint.crypto.mac import journal_key
 from entrypoint.files.attributes import Attributes
 from entrypoint.model import Paths
-from entrypoint.recovery.state import Journal, Phase, VisitState
+from entrypoint.recovery.journal import Journal, Phase
+from entrypoint.recovery.state import VisitState
 from tests import reference
 from tests.faults.second_stop import COMMAND, FIRST, SECOND, SecondStop
 from tests.station import snapshot

@@ -15,7 +15,8 @@ from entrypoint.files.attributes import Attributes
 from entrypoint.files.tree import Kind, walk
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
-from entrypoint.recovery.state import Journal, Phase, SavedFile, VisitState, lock
+from entrypoint.recovery.journal import Journal, Phase, SavedFile
+from entrypoint.recovery.state import VisitState, lock
 from entrypoint.recovery.work_folder import WorkFolder
 from tests.station import snapshot
 
@@ -380,7 +381,7 @@ def require_forged(paths: Paths, key: bytes = KEY) -> None:
 def test_a_journal_of_another_version_is_left_to_that_version(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("entrypoint.recovery.state._VERSION", 1)
+    monkeypatch.setattr("entrypoint.recovery.journal._VERSION", 1)
     begin(paths)
     monkeypatch.undo()
     before = snapshot(paths.opt, times=True)
