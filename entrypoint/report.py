@@ -196,6 +196,18 @@ def flush() -> None:
             sys.stdout.flush()
 
 
+def discard_unwritten() -> None:
+    """Discard what stdout has refused, after the error was reported.
+
+    The interpreter would try again when it exits, and change the exit status to 120.
+    """
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def stdout() -> IO[bytes]:
     """Return stdout for the bytes that a command was asked for.
 

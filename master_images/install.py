@@ -1,8 +1,10 @@
-"""The step that all master images share: lays out in /image what they have on top of their base.
+"""Lays out in /image the layer that a master image adds to its base.
 
-Runs as root on the base image itself, in a build stage without network, with the folder of this
-file as its input: `entrypoint/`, its lock, `packages.txt`, and the wheels of both. The same input
-gives the same bytes, dated SOURCE_DATE_EPOCH (seconds since 1970).
+Runs as root on the base image itself, in a build stage without network. Its input lies beside this
+file: `entrypoint/` and its lock, `packages.txt`, and the wheels of both. The same input gives the
+same bytes, dated SOURCE_DATE_EPOCH (seconds since 1970).
+
+An older Python must still be able to read this file, to say that it is too old.
 """
 
 import compileall
@@ -20,11 +22,6 @@ IMAGE = Path("/image")
 LIBRARIES = os.environ.get("LD_LIBRARY_PATH", "")
 HOME = Path("/usr/local/lib/pht")
 INTERPRETER = Path(sys.executable).resolve()
-
-NEEDED = ("cryptography", "cryptography.libs", "cryptography-*", "_cffi_backend.*", "cffi-*")
-"""What the runner imports of its locked packages, and the names and versions that scanners read."""
-UNUSED = ("cryptography/x509", "cryptography/hazmat/asn1", "cryptography/**/*.pyi")
-"""Certificates, which no train has, and what only type checkers read."""
 
 PASSWD = "pht-train:*:10001:10001:Personal Health Train:/nonexistent:/sbin/nologin"
 GROUP = "pht-train:*:10001:"
@@ -78,22 +75,13 @@ def _install_runner() -> None:
     shutil.copytree(
         INPUT / "entrypoint", home / "entrypoint", ignore=shutil.ignore_patterns("__pycache__")
     )
-    everything = INPUT / "site"
-    _pip(INPUT / "entrypoint" / "requirements.txt", "--target", everything)
-    (home / "site").mkdir()
-    for pattern in NEEDED:
-        for path in everything.glob(pattern):
-            path.rename(home / "site" / path.name)
-    for pattern in UNUSED:
-        for path in (home / "site").glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    _pip(INPUT / "entrypoint" / "requirements.txt", "--target", home / "site")
     if LIBRARIES:
         # What a base brings may stay; what an image built on top makes of it is refused.
         (home / "ld_library_path").write_text(LIBRARIES)
-    _run("strip.py", *(home / "site").rglob("*.so"))
 
 
-def _pip(lock: Path, *place: str | Path) -> None:
+def _pip(lock: Path, *place: "str | Path") -> None:
     """Install the wheels of a lock, with the pip that is locked too: not every base has one."""
     [pip] = INPUT.glob("wheels/pip-*.whl")
     options = ["--isolated", "--quiet", "--no-cache-dir", "--disable-pip-version-check"]
@@ -117,42 +105,34 @@ def _link_interpreter() -> None:
 
 
 def _compile() -> None:
-    """Spare every start the compiling: of the packages, and of what the runner imports.
+    """Write the bytecode of everything that a start would otherwise compile.
 
-    Official images ship the standard library as source only.
+    That includes the modules of the base: official images ship the standard library as source. All
+    of it stays bound to the sources, which an image built on top may exchange.
     """
-    for folder in IMAGE.glob("usr/local/lib/python3*"):
-        # Bound to the source, which an image built on top may exchange; not to its date, which is
-        # not settled yet.
-        mode = py_compile.PycInvalidationMode.CHECKED_HASH
-        compileall.compile_dir(
-            folder, maxlevels=99, stripdir=str(IMAGE), quiet=2, invalidation_mode=mode
-        )
-    for source in _run("gather.py", IMAGE, HOME).splitlines():
-        _compile_module(source)
+    compileall.compile_dir(
+        IMAGE / "usr/local/lib",
+        maxlevels=99,
+        stripdir=str(IMAGE),
+        prependdir="/",
+        quiet=2,  # packages bring templates and tests that are no valid Python
+        invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,  # dates are set later
+    )
+    for source in _modules_of_the_base():
+        cached = importlib.util.cache_from_source(source)
+        if not os.path.exists(cached):
+            mode = py_compile.PycInvalidationMode.TIMESTAMP
+            py_compile.compile(source, f"{IMAGE}{cached}", source, True, invalidation_mode=mode)
 
 
-def _run(program: str, *arguments: str | Path) -> str:
-    """Return what a program beside this one prints, started like the runner itself.
-
-    If it fails it has said why.
-    """
-    command = [INTERPRETER, "-I", "-S", "-B", INPUT / program, *arguments]
+def _modules_of_the_base() -> "list[str]":
+    """Return the source files of the base that the runner imports; end if trains can change one."""
+    program = [str(INTERPRETER), "-I", "-S", "-B", str(INPUT / "check_base.py")]
+    command = [*program, str(IMAGE), str(HOME)]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        sys.exit(done.returncode)
-    return done.stdout
-
-
-def _compile_module(source: str) -> None:
-    name = source.removeprefix(str(IMAGE))
-    cached = importlib.util.cache_from_source(name)
-    # What is of the base stays bound to its source, which an image built on top may exchange.
-    mode = py_compile.PycInvalidationMode.TIMESTAMP
-    if name != source:
-        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    if not os.path.exists(cached):
-        py_compile.compile(source, f"{IMAGE}{cached}", name, True, invalidation_mode=mode)
+        sys.exit(done.returncode)  # it has said why
+    return done.stdout.splitlines()
 
 
 def _settle(epoch: int) -> None:

@@ -65,9 +65,9 @@ def test_it_adds_one_layer_to_its_base_without_a_run(engine: Engine, master: Mas
     assert b"RUN" not in history
 
 
-def test_it_adds_16_mb_at_most(engine: Engine, master: Master) -> None:
+def test_it_adds_25_mb_at_most(engine: Engine, master: Master) -> None:
     added = inspect(engine, master.tag)["Size"] - inspect(engine, master.base)["Size"]
-    assert added <= 16_000_000
+    assert added <= 25_000_000
 
 
 def test_it_leaves_room_for_a_train(engine: Engine, master: Master) -> None:
@@ -135,41 +135,12 @@ def test_without_a_train_it_says_how_to_try_one(engine: Engine, master: Master) 
     assert_names_simulate(engine.run(master.tag, "python", "/opt/pht_train/train.py"), 66)
 
 
-def said_of_imports(engine: Engine, tag: str) -> str:
-    """Return what Python says of the imports of a visit, up to where that finds no train."""
-    verbose = [*PYTHON[1:], "-v", *START[4:], "python", "/opt/pht_train/train.py"]
-    done = engine.run(tag, *verbose, options=["--entrypoint", PYTHON[0]])
-    assert b"[no-train]" in done.stderr
-    return done.stderr.decode()
-
-
 def test_nothing_is_compiled_when_a_visit_starts(engine: Engine, master: Master) -> None:
-    said = said_of_imports(engine, master.tag)
+    verbose = [*PYTHON[1:], "-v", *START[4:], "python", "/opt/pht_train/train.py"]
+    done = engine.run(master.tag, *verbose, options=["--entrypoint", PYTHON[0]])
+    said = done.stderr.decode()
+    assert "[no-train]" in said  # so all modules of a visit have been imported
     assert re.findall(r"^# code object from (?!'.*\.pyc'$)(.*)", said, re.M) == []
-
-
-def test_modules_are_read_from_one_file(engine: Engine, master: Master) -> None:
-    said = said_of_imports(engine, master.tag)
-    files = re.findall(r"^# code object from '(?:.*/)?(.*/)__pycache__/(\w+)\.", said, re.M)
-    # What is read before that file can be found.
-    runner = {("entrypoint/", "__init__"), ("entrypoint/", "bytecode")}
-    assert {file for file in files if file[0] != "encodings/"} == runner
-    for name in ("entrypoint.cli.main", "cryptography", "json", "typing"):
-        assert f"import '{name}' # <entrypoint.bytecode._Finder" in said
-    assert not re.findall(r"^import '(tarfile|shutil|subprocess)'", said, re.M)
-
-
-def test_an_error_in_the_runner_names_its_source(engine: Engine, master: Master) -> None:
-    code = f"""
-import sys
-sys.path[:0] = ['{HOME}', '{HOME}/site']
-from entrypoint.bytecode import use
-use('{HOME}')
-from entrypoint.errors import storage_error
-print(storage_error.__code__.co_filename)
-"""
-    done = engine.run(master.tag, *PYTHON[1:], "-c", code, options=["--entrypoint", PYTHON[0]])
-    assert done.stdout.decode() == f"{HOME}/entrypoint/errors.py\n", done.stderr.decode()
 
 
 def test_the_standard_library_of_an_image_built_on_top_counts(
