@@ -26,6 +26,7 @@ OURS = "O"
 THEIRS = "T"
 
 TRAIN = Path(__file__).with_name("train")
+FILES = {path.name: path.read_bytes() for path in TRAIN.glob("*.*")}
 PUBLISHED_STATION = Path(__file__).with_name("published_station.py")
 PATIENCE_S = 120
 

@@ -12,15 +12,13 @@ import pytest
 from tests import reference_route
 from tests.interop.authors import USER, Author, by_pht_create_route, by_published_route_builder
 from tests.interop.conftest import Depart
-from tests.interop.journey import ROUTE_STATIONS, TRAIN, carried
-from tests.interop.test_routes import assert_user_reads, contents
+from tests.interop.journey import FILES, ROUTE_STATIONS, carried
+from tests.interop.readers import assert_user_reads, contents
 from tests.interop.train.listing import Listing, listing
 from tests.reference import load_config
 
 LEFT = ("awkward", "many", "none", "one", "awkward")
 """The shapes of the results at each stop: every one removes, adds, or changes files."""
-
-FILES = {path.name: path.read_bytes() for path in TRAIN.glob("*.*")}
 
 
 @pytest.mark.parametrize(

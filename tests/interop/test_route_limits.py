@@ -13,8 +13,7 @@ import pytest
 from tests import reference_route
 from tests.interop.authors import BUILDER, USER, public
 from tests.interop.conftest import Depart
-from tests.interop.journey import OURS, ROUTE_STATIONS, STATIONS, THEIRS, VisitFailed
-from tests.interop.test_route_generation import FILES
+from tests.interop.journey import FILES, OURS, ROUTE_STATIONS, STATIONS, THEIRS, VisitFailed
 from tests.interop.train.listing import listing
 from tests.reference import load_config
 

@@ -13,8 +13,8 @@ from tests import reference
 from tests.interop.authors import USER, Author, by_pht_create, by_train_builder
 from tests.interop.conftest import Depart
 from tests.interop.journey import STATIONS, THEIRS, carried
+from tests.interop.readers import assert_user_reads
 from tests.interop.train.listing import Listing, listing
-from tests.station import pht
 
 LEFT = ("awkward", "many", "one", "awkward")
 """The shapes of the results at each stop: every one removes, adds, or changes files."""
@@ -63,17 +63,3 @@ def assert_everyone_reads(opt: Path, left: Listing, keys: dict[str, bytes]) -> N
             path: ["file", oct(mode), hashlib.sha256(content).hexdigest()]
             for path, (content, mode) in read.items()
         }
-
-
-def assert_user_reads(opt: Path, left: Listing, key: bytes, folder: Path) -> None:
-    """Check that the user can decrypt the results with `pht`."""
-    pem = folder / "reader.pem"
-    pem.write_bytes(key)
-    done = pht("decrypt-results", opt, "--key", pem, "--output", folder / "opened")
-    assert done.status == 0, done.stderr
-    assert contents(listing(folder / "opened")) == contents(left)
-
-
-def contents(tree: Listing) -> dict[str, str]:
-    """Return digests of files and targets of links: on a desk set-id bits are taken away."""
-    return {path: what for path, (kind, _, what) in tree.items() if kind != "folder"}

@@ -28,9 +28,11 @@ def shape(folder: Path) -> list[list[str]]:
     return [[kind, path, mode] for kind, path, _, _, mode in listing(folder)]
 
 
-def flip(hex_digits: str) -> str:
-    """Return other hex digits of the same length."""
-    return hex_digits[:-1] + f"{int(hex_digits[-1], 16) ^ 1:x}"
+def flip_digit(hex_digits: str, position: int = -1) -> str:
+    """Return hex digits with one of them changed by one bit."""
+    digits = list(hex_digits)
+    digits[position] = f"{int(digits[position], 16) ^ 1:x}"
+    return "".join(digits)
 
 
 def _entry(folder: Path, path: str) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from tests import reference
 from tests.reference import STAGES, STATIONS, VECTORS, Config, ResultFile
 from tests.reference_rsa import Refused
-from tests.vectors.recorded import flip, listing, recorded, shape, without_modes
+from tests.vectors.recorded import flip_digit, listing, recorded, shape, without_modes
 
 every_stage = pytest.mark.parametrize("stage", range(len(STAGES)), ids=STAGES)
 every_sealed_stage = pytest.mark.parametrize("stage", range(1, len(STAGES)), ids=STAGES[1:])
@@ -97,7 +97,7 @@ def test_a_changed_train_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_changed_user_signature_is_refused() -> None:
     config = config_of(0)
-    config["e_h_sig"] = flip(config["e_h_sig"])
+    config["e_h_sig"] = flip_digit(config["e_h_sig"])
 
     with pytest.raises(Refused, match="signature"):
         reference.verify_definition(config, VECTORS / "train")
@@ -108,8 +108,8 @@ def test_a_changed_user_signature_is_refused() -> None:
     [
         lambda chain: chain.reverse(),
         lambda chain: chain.pop(1),
-        lambda chain: chain[0]["sig"].__setitem__(1, flip(chain[0]["sig"][1])),
-        lambda chain: chain[2]["sig"].__setitem__(0, flip(chain[2]["sig"][0])),
+        lambda chain: chain[0]["sig"].__setitem__(1, flip_digit(chain[0]["sig"][1])),
+        lambda chain: chain[2]["sig"].__setitem__(0, flip_digit(chain[2]["sig"][0])),
         lambda chain: chain[1].__setitem__("station", "station_1"),
     ],
     ids=["reversed", "a link missing", "digest", "signature", "another station"],

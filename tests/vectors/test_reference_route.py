@@ -11,7 +11,7 @@ from tests import reference_route as reference
 from tests.reference import QUERY, STAGES, STATIONS, Config, ResultFile, load_config, result_files
 from tests.reference_route import BUILDER, VECTORS
 from tests.reference_rsa import Refused
-from tests.vectors.recorded import flip, listing, recorded, shape, without_modes
+from tests.vectors.recorded import flip_digit, listing, recorded, shape, without_modes
 
 every_stage = pytest.mark.parametrize("stage", range(len(STAGES)), ids=STAGES)
 every_sealed_stage = pytest.mark.parametrize("stage", range(1, len(STAGES)), ids=STAGES[1:])
@@ -136,8 +136,8 @@ def test_a_missing_query_is_refused() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda config: config.update(signature=flip(config["signature"])),
-        lambda config: config["build"].update(signature=flip(config["build"]["signature"])),
+        lambda config: config.update(signature=flip_digit(config["signature"])),
+        lambda config: config["build"].update(signature=flip_digit(config["build"]["signature"])),
         lambda config: config["build"].update(rsa_public_key=config["creator"]["rsa_public_key"]),
         lambda config: config["creator"].update(rsa_public_key=config["build"]["rsa_public_key"]),
         lambda config: config["creator"].update(id="another"),
@@ -166,15 +166,15 @@ def test_what_user_and_builder_did_not_sign_is_refused(
         lambda config: config["route"][0].update(signature=None),
         lambda config: config["route"][2].update(signature=config["route"][1]["signature"]),
         lambda config: config["route"][2]["signature"].update(
-            digest=flip(config["route"][2]["signature"]["digest"])
+            digest=flip_digit(config["route"][2]["signature"]["digest"])
         ),
         lambda config: config["route"][0]["signature"].update(
-            signature=flip(config["route"][0]["signature"]["signature"])
+            signature=flip_digit(config["route"][0]["signature"]["signature"])
         ),
         lambda config: config["route"][1].update(index=0),
         lambda config: config["route"][2].update(index=3),
         lambda config: config["route"][1].update(station="station_1"),
-        lambda config: config.update(result_hash=flip(config["result_hash"])),
+        lambda config: config.update(result_hash=flip_digit(config["result_hash"])),
         lambda config: config.update(result_hash=None),
         lambda config: config.update(result_signature=None),
     ],

@@ -3,34 +3,23 @@
 from collections.abc import Callable
 
 from tests.reference import Config
+from tests.vectors.recorded import flip_digit
 from tests.visit.changed_keys import other_modulus
 
 DEFINITION = (77, "definition-changed")
-
-
 USER = (77, "user-signature-wrong")
-
-
 CHAIN = (76, "chain-broken")
-
-
 RESULTS = (77, "results-unverified")
 
 
-def flip(text: str, position: int = 40) -> str:
-    """Return hex digits with one of them changed by one bit."""
-    changed = f"{int(text[position], 16) ^ 1:x}"
-    return text[:position] + changed + text[position + 1 :]
-
-
 def flipped(name: str) -> Callable[[Config], object]:
-    return lambda config: config.update({name: flip(config[name])})
+    return lambda config: config.update({name: flip_digit(config[name])})
 
 
 def flipped_link(number: int, part: int) -> Callable[[Config], object]:
     def change(config: Config) -> None:
         signature = config["digital_signature"][number]["sig"]
-        signature[part] = flip(signature[part])
+        signature[part] = flip_digit(signature[part])
 
     return change
 
@@ -56,7 +45,7 @@ CHANGED_FIELDS: dict[str, tuple[Callable[[Config], object], tuple[int, str]]] = 
     "digest of the last link": (flipped_link(1, 1), CHAIN),
     "own envelope": (
         lambda config: config["encrypted_key"].update(
-            station_3=flip(config["encrypted_key"]["station_3"])
+            station_3=flip_digit(config["encrypted_key"]["station_3"])
         ),
         RESULTS,
     ),

@@ -3,24 +3,16 @@
 from collections.abc import Callable
 
 from tests.reference import Config
-from tests.vectors.recorded import flip
+from tests.vectors.recorded import flip_digit
 from tests.visit.changed_keys import other_modulus
 
 Change = Callable[[Config], object]
 
 
 USER = (77, "user-signature-wrong")
-
-
 BUILDER = (77, "builder-signature-wrong")
-
-
 CHAIN = (76, "chain-broken")
-
-
 UNVERIFIED = (77, "results-unverified")
-
-
 DIFFER = (65, "train-files-differ")
 
 
@@ -31,7 +23,7 @@ def slot(config: Config, number: int) -> Config:
 
 def flipped(part: Callable[[Config], Config], name: str) -> Change:
     """Return a change of one bit of some hex."""
-    return lambda config: part(config).update({name: flip(part(config)[name])})
+    return lambda config: part(config).update({name: flip_digit(part(config)[name])})
 
 
 def other_key(part: Callable[[Config], Config]) -> Change:

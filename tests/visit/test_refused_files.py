@@ -19,7 +19,7 @@ from tests.station import (
     snapshot,
     visit,
 )
-from tests.visit.planted_files import PLANTED
+from tests.visit.changed_files import PLANTED, change_byte, swap_files
 
 COMMAND = ("sh", "/opt/pht_train/entrypoint.sh")
 DIFFER = (65, "train-files-differ")
@@ -28,12 +28,6 @@ LINKED = (77, "link-in-place")
 
 TRAIN_FILES = reference.result_files(VECTORS / "train")
 """By path; every one of them is listed and signed."""
-
-
-def flip(path: Path, offset: int) -> None:
-    data = bytearray(path.read_bytes())
-    data[offset] ^= 1
-    path.write_bytes(data)
 
 
 # --- immutable files -----------------------------------------------------------------------------
@@ -49,7 +43,7 @@ def test_a_changed_immutable_file(name: str, root: Path) -> None:
 
 @pytest.mark.parametrize("offset", [0, 100, -1])
 def test_one_flipped_bit_of_an_immutable_file(offset: int, root: Path) -> None:
-    flip(root / "opt" / "pht_train" / "entrypoint.sh", offset)
+    change_byte(root / "opt" / "pht_train" / "entrypoint.sh", offset)
 
     assert_refused(root, 77, "definition-changed", COMMAND)
 
@@ -147,15 +141,9 @@ def test_caches_of_honest_builders_are_removed_before_the_run(tmp_path: Path) ->
     ],
 )
 def test_one_flipped_bit_of_a_result(name: str, offset: int, root: Path) -> None:
-    flip(root / "opt" / "pht_results" / name, offset)
+    change_byte(root / "opt" / "pht_results" / name, offset)
 
     assert_refused(root, *RESULTS, COMMAND)
-
-
-def swap(results: Path, one: str, other: str) -> None:
-    (results / one).rename(results / "aside")
-    (results / other).rename(results / one)
-    (results / "aside").rename(results / other)
 
 
 def append(path: Path, data: bytes) -> None:
@@ -188,7 +176,7 @@ RESULT_CHANGES: dict[str, Callable[[Path], object]] = {
     ),
     "removed": lambda results: (results / "counter").unlink(),
     "a copy added": lambda results: shutil.copy(results / "counter", results / "zz"),
-    "two swapped": lambda results: swap(results, "a.txt", "counter"),
+    "two swapped": lambda results: swap_files(results, "a.txt", "counter"),
     "moved across the order": lambda results: (results / "counter").rename(results / "A"),
     "plaintext in place of a token": lambda results: (results / "counter").write_bytes(b"2"),
     "plaintext added": lambda results: (results / "planted").write_bytes(b"x"),

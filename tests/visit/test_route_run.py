@@ -1,7 +1,6 @@
-"""Visits of trains whose definition travels encrypted: what becomes of it in every ending."""
+"""Visits of trains whose definition travels encrypted, from the first stop to the last."""
 
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -17,58 +16,26 @@ from tests.station import (
     RUNS_TRAIN,
     assert_explained,
     edit,
-    finish,
     in_process,
-    journal,
     new_route_train,
     opened,
     pht,
     settle,
     snapshot,
-    start,
     unpack,
     visit,
 )
 from tests.visit.conftest import Mount
-
-IMPORTS = """
-import json, os, pathlib, shutil, sys, time
-results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
-train = pathlib.Path(os.environ["PHT_TRAIN_DIR"])
-opt = results.parent
-"""
-WRITES_CACHES = (RUNS_TRAIN[0], "-E", *RUNS_TRAIN[1:])
-"""Python that does not look at PYTHONDONTWRITEBYTECODE."""
-FILES = {"helper.py": b"SECRET = 'of the code'", "query.json": b'{"a": 1}', "a/model": b"m" * 40}
-CODE = b"of the code"
-
-
-def key_of(station: str | None) -> bytes:
-    return reference.vector_key(station or "user", private=True)
-
-
-def second_stop(root: Path, script: str) -> Path:
-    """Lay out a train with results that is about to stop at station_2."""
-    opt = new_route_train(root, IMPORTS + script, FILES)
-    reference_route.published_pre_run(opt, STATIONS[0], key_of(STATIONS[0]))
-    (opt / "pht_results" / "old").write_bytes(b"old")
-    (opt / "pht_train" / "a" / "model").chmod(0o440)
-    (opt / "pht_train" / "train.py").chmod(0o750)
-    reference_route.published_post_run(opt, STATIONS[0], key_of(STATIONS[0]))
-    settle(root, STATIONS[1])
-    return opt
-
-
-def definition(opt: Path, station: str | None = None) -> dict[str, bytes]:
-    """Return the immutable files as a reader opens them, verified without our code."""
-    return reference_route.decrypt_definition(opt, key_of(station), station)
-
-
-def holding(folder: Path, plaintext: bytes) -> list[str]:
-    """Return the files below a folder that hold some plaintext."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return [path.name for path in files if plaintext in path.read_bytes()]
-
+from tests.visit.route_train import (
+    CODE,
+    FILES,
+    IMPORTS,
+    WRITES_CACHES,
+    definition,
+    holding,
+    key_of,
+    second_stop,
+)
 
 # --- a visit that succeeds -----------------------------------------------------------------------
 
@@ -201,106 +168,6 @@ def test_what_the_train_leaves_beside_its_files_does_not_travel(
     assert (after == before) is (status != 0)
 
 
-# --- a visit that fails --------------------------------------------------------------------------
-
-DAMAGE = {
-    "nothing": "",
-    "removes its folder": "shutil.rmtree(train)",
-    "empties its folder": "[p.unlink() for p in train.iterdir() if p.is_file()]",
-    "changes its code": "(train / 'helper.py').write_text('other')",
-    "takes away every permission": "[p.chmod(0) for p in train.iterdir()]; train.chmod(0)",
-    "turns its folder into a link": "shutil.rmtree(train); train.symlink_to(opt.parent)",
-    "turns its folder into a file": "shutil.rmtree(train); train.write_bytes(b'x')",
-    "adds files and links": "(train / 'x').touch(); (train / 'l').symlink_to('/etc/passwd')",
-    "damages its results too": "shutil.rmtree(results); shutil.rmtree(train)",
-    "fills the work folder": "(opt / 'pht_train.pht' / 'plain' / 'x').write_bytes(b'x')",
-}
-
-
-@pytest.mark.parametrize("script", DAMAGE.values(), ids=DAMAGE.keys())
-def test_after_a_train_that_fails_the_code_is_encrypted_as_before(
-    script: str, tmp_path: Path
-) -> None:
-    second_stop(tmp_path, f"{script}\nsys.exit(3)")
-    before = snapshot(tmp_path)
-
-    done = visit(tmp_path)
-
-    assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
-    assert snapshot(tmp_path) == before
-    assert not holding(tmp_path, CODE)
-
-
-CHANGES = {
-    "changes a file": "(train / 'helper.py').write_text('other')",
-    "removes a file": "(train / 'helper.py').unlink()",
-    "changes the query": "(train / 'query.json').write_text('{}')",
-    "removes the query": "(train / 'query.json').unlink()",
-    "links a file": "(train / 'helper.py').unlink(); (train / 'helper.py').symlink_to('train.py')",
-    "makes two names of a file": "(results / 'x').hardlink_to(train / 'helper.py');"
-    "(train / 'helper.py').unlink(); (train / 'helper.py').hardlink_to(train / 'train.py')",
-}
-
-
-@pytest.mark.parametrize("script", CHANGES.values(), ids=CHANGES.keys())
-def test_a_train_that_changes_its_own_signed_files_is_not_sealed(
-    script: str, tmp_path: Path
-) -> None:
-    second_stop(tmp_path, script)
-    before = snapshot(tmp_path)
-
-    done = visit(tmp_path)
-
-    assert_explained(done, 65, "train-changed-itself")
-    assert done.facts["state"] == "unchanged"
-    assert snapshot(tmp_path) == before
-
-
-@pytest.mark.parametrize("tree", ["pht_train", "pht_results"])
-def test_a_failing_train_that_damages_what_is_kept_to_go_back(tree: str, tmp_path: Path) -> None:
-    opt = second_stop(tmp_path, f"os.truncate(opt / '{tree}.pht' / 'backup', 600); sys.exit(3)")
-
-    done = visit(tmp_path)
-
-    assert (done.status, done.facts["state"]) == (3, "spent")
-    assert journal(tmp_path)["phase"] == "spent"
-    assert not holding(opt, CODE)
-    assert [*(opt / "pht_train").iterdir(), *(opt / "pht_results").iterdir()] == []
-
-
-def test_a_stop_while_the_train_runs(tmp_path: Path) -> None:
-    second_stop(tmp_path, "print('ready', flush=True); time.sleep(60)")
-    before = snapshot(tmp_path)
-    process = start("run", "--", *RUNS_TRAIN, root=tmp_path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-    assert holding(tmp_path / "opt" / "pht_train", CODE)
-
-    process.send_signal(signal.SIGTERM)
-    done = finish(process)
-
-    assert (done.status, done.facts["state"]) == (143, "unchanged")
-    assert snapshot(tmp_path) == before
-
-
-def test_a_killed_runner_leaves_a_train_that_every_reader_refuses(tmp_path: Path) -> None:
-    opt = second_stop(tmp_path, "print('ready', flush=True); time.sleep(60)")
-    before = snapshot(tmp_path)
-    process = start("run", "--", *RUNS_TRAIN, root=tmp_path)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"ready\n"
-
-    process.kill()
-    finish(process)
-
-    assert set(journal(tmp_path)["backups"]) == {"pht_results", "pht_train"}
-    with pytest.raises(KeyError):
-        definition(opt)
-    assert in_process("pre-run", tmp_path).status == 0
-    assert in_process("undo", tmp_path).status == 0
-    assert snapshot(tmp_path) == before
-
-
 # --- by hand -------------------------------------------------------------------------------------
 
 
@@ -340,57 +207,6 @@ def test_the_query_of_a_train_that_is_forged_is_not_shown(tmp_path: Path) -> Non
 
     assert_explained(done, 77, "results-unverified")
     assert done.stdout == b""
-
-
-# --- where the host does the protocol ------------------------------------------------------------
-
-
-def open_as_host(root: Path, script: str) -> Path:
-    opt = second_stop(root, script)
-    reference_route.published_pre_run(opt, STATIONS[1], key_of(STATIONS[1]))
-    (root / "run" / "pht").rename(root / "away")
-    return opt
-
-
-def test_code_in_plaintext_proves_that_a_host_has_opened_the_train(tmp_path: Path) -> None:
-    opt = open_as_host(tmp_path, "(results / 'new').write_bytes((results / 'old').read_bytes())")
-    before = snapshot(opt)
-
-    done = visit(tmp_path)
-
-    assert (done.status, done.facts["result"], done.facts["state"]) == (0, "hosted", "unsealed")
-    after = snapshot(opt)
-    assert after.pop("pht_results/new").content == b"old"
-    assert after == before
-
-
-def test_so_it_does_at_the_first_stop(tmp_path: Path) -> None:
-    opt = new_route_train(tmp_path, IMPORTS + "(results / 'new').touch()")
-    reference_route.published_pre_run(opt, STATIONS[0], key_of(STATIONS[0]))
-
-    assert visit(tmp_path).facts["result"] == "hosted"
-
-
-def test_a_train_that_no_host_has_opened_is_not_run(tmp_path: Path) -> None:
-    opt = second_stop(tmp_path, "")
-    (tmp_path / "run" / "pht").rename(tmp_path / "away")
-    before = snapshot(opt)
-
-    done = visit(tmp_path, env={"PHT_HOST_PROTOCOL": "1"})
-
-    assert_explained(done, 77, "definition-changed")
-    assert "a host has to decrypt them" in done.stderr
-    assert snapshot(opt) == before
-
-
-def test_a_train_that_is_half_open_is_not_run(tmp_path: Path) -> None:
-    opt = open_as_host(tmp_path, "")
-    (opt / "pht_results" / "old").write_bytes(b"still sealed, perhaps")
-    before = snapshot(opt)
-
-    for env in ({}, {"PHT_HOST_PROTOCOL": "1"}):
-        assert_explained(visit(tmp_path, env=env), 77, "results-not-opened")
-    assert snapshot(opt) == before
 
 
 # --- mounts and memory ---------------------------------------------------------------------------

@@ -1,8 +1,21 @@
-"""Files, folders and links beside the signed ones, and the words that name them in a refusal."""
+"""Changes of the files of a train, and files beside the signed ones."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
+
+
+def change_byte(path: Path, offset: int) -> None:
+    """Change one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 1
+    path.write_bytes(data)
+
+
+def swap_files(folder: Path, one: str, other: str) -> None:
+    (folder / one).rename(folder / "aside")
+    (folder / other).rename(folder / one)
+    (folder / "aside").rename(folder / other)
 
 
 def beside(name: str) -> Callable[[Path], object]:
@@ -58,3 +71,4 @@ PLANTED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a FIFO in place of a file": (fifo_in_place, "B.txt is a special file"),
     "a folder in place of a file": (folder_in_place, "B.txt is missing"),
 }
+"""Additions to the folder of a train, and the words by which a refusal names them."""

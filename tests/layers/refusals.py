@@ -1,0 +1,43 @@
+"""Where the package raises an error, and how that is worded, read from its source."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from entrypoint import errors
+from tests.layers.source import read_package
+
+CLASSES = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.PhtError)
+}
+
+
+PACKAGE = read_package(Path(__file__).parents[2] / "entrypoint")
+
+
+def refusals() -> Iterator[tuple[str, list[str]]]:
+    """Yield where an error is made, and its code and message as far as they are literal."""
+    for name, module in PACKAGE.items():
+        for call in _makings(module):
+            yield f"{name}:{call.lineno}", [_text(argument) for argument in call.args]
+
+
+def _makings(module: ast.Module) -> Iterator[ast.Call]:
+    """Yield the calls that make an error, and those by which a subclass says its own code."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in CLASSES:
+            yield node
+        elif isinstance(node, ast.ClassDef) and CLASSES & set(map(ast.unparse, node.bases)):
+            calls = (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
+            yield from (call for call in calls if ast.unparse(call.func) == "super().__init__")
+
+
+def _text(node: ast.expr) -> str:
+    """Return a string as written; `…` stands for what is only known when the program runs."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(part) for part in node.values)
+    return "…"
