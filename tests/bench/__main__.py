@@ -1,4 +1,4 @@
-"""Measures this program and what it is compared with: `make bench`."""
+"""Measures this program beside others and writes docs/benchmarks.md: `make bench`."""
 
 import argparse
 import sys
@@ -9,9 +9,9 @@ from pathlib import Path
 from tests.bench import in_container, on_disk
 from tests.bench.file_system import mounted
 from tests.bench.generations import GENERATIONS
-from tests.bench.machine import describe
-from tests.bench.page import page
-from tests.bench.plan import FULL, USUAL, Bench, Plan
+from tests.bench.machine import describe, revision
+from tests.bench.page import comparison, page
+from tests.bench.plan import AGAINST, FULL, OTHER, OURS, USUAL, Bench, Plan
 from tests.bench.trains import Runner
 from tests.containers.daemon import working_engine
 from tests.containers.engine import Engine, Unavailable
@@ -19,34 +19,53 @@ from tests.containers.images import make_master
 from tests.station import REPOSITORY
 
 MASTERS = (("buster", "trixie"), ("buster", "bookworm"), ("slim", "musl"))
-"""Master images, and the stand-ins for their bases, on which a start is measured."""
+"""Master images, and the stand-ins for their bases, that make empty visits."""
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
+BUILD = REPOSITORY / "build"
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the page, or print the comparison with another checkout."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="measure results of 4 GiB too")
-    plan = FULL if parser.parse_args().full else USUAL
-    PAGE.write_text(measure(plan, REPOSITORY / "build"))
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--full", action="store_true", help="measure results of 4 GiB too")
+    what.add_argument(
+        "--against",
+        metavar="FOLDER",
+        type=Path,
+        help="instead, measure in turn with the version in this checkout, and print the result",
+    )
+    options = parser.parse_args()
+    if options.against:
+        print(measure(AGAINST, BUILD, options.against.resolve()))
+        return
+    PAGE.write_text(measure(FULL if options.full else USUAL, BUILD))
     _say(f"written to {PAGE.relative_to(REPOSITORY)}")
 
 
-def measure(plan: Plan, folder: Path) -> str:
-    """Carry out a plan below a folder and return the page."""
+def measure(plan: Plan, folder: Path, against: Path | None = None) -> str:
+    """Carry out a plan below a folder and return the page.
+
+    Args:
+        plan: what to measure.
+        folder: is made if it does not exist.
+        against: another checkout to compare this program with, instead of with other programs.
+    """
     machine = describe()
     folder.mkdir(exist_ok=True)
     with ExitStack() as stack:
         own = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder, prefix="bench-")))
-        home = own / "home"
-        home.mkdir()
-        bench = Bench(plan, own, Runner(home))
+        checkouts = {OURS: REPOSITORY}
+        if against:
+            checkouts[OTHER] = against
+            machine |= {name: revision(checkout) for name, checkout in checkouts.items()}
+        bench = Bench(plan, own, _runners(own, checkouts))
         try:
             bench.folder = stack.enter_context(mounted(own))
-            machine["file system"] = "ext4 with a journal, in a file of the disk"
+            machine["file system"] = "ext4 with a journal, without discard, in a file of the disk"
         except Unavailable as reason:
-            machine["file system"] = f"the disk's own, for no other can be made: {reason}"
+            machine["file system"] = f"the disk's own, since no other can be made: {reason}"
         on_this_disk(bench)
         try:
             engine = stack.enter_context(working_engine())
@@ -54,12 +73,11 @@ def measure(plan: Plan, folder: Path) -> str:
             in_containers(bench, engine)
         except Unavailable as reason:
             bench.left_out.append(f"everything in a container: {reason}")
-    return page(bench, machine)
+    return (comparison if against else page)(bench, machine)
 
 
 def on_this_disk(bench: Bench) -> None:
-    """Measure what needs no container."""
-    on_disk.add_bare_interpreter(bench)
+    """Measure everything that needs no container."""
     for generation in GENERATIONS:
         _say(f"{generation.name}: visits")
         on_disk.add_visits(bench, generation)
@@ -77,9 +95,14 @@ def in_containers(bench: Bench, engine: Engine) -> None:
     try:
         images = {}
         for master, base in MASTERS:
-            built = in_container.train_image(engine, make_master(engine, master, base))
-            in_container.add_start(bench, engine, built, f"`{master}` on {base}")
-            images[base] = built
+            _say(f"empty visits: {master} on {base}")
+            tags = {OURS: make_master(engine, master, base)}
+            if other := bench.runners.get(OTHER):
+                tags[OTHER] = in_container.make_other_master(engine, other.checkout, master, base)
+            built = {name: in_container.train_image(engine, tag) for name, tag in tags.items()}
+            place = f"`{master}` on {base}"
+            in_container.add_start(bench, engine, built, place, published=not other)
+            images[base] = built[OURS]
         # The packages of the published program are for Python 3.11.
         image = images["bookworm"]
         for generation in GENERATIONS:
@@ -88,6 +111,15 @@ def in_containers(bench: Bench, engine: Engine) -> None:
                 in_container.add_halves(bench, engine, image, generation, workload)
     finally:
         engine.remove_all()
+
+
+def _runners(folder: Path, checkouts: dict[str, Path]) -> dict[str, Runner]:
+    runners: dict[str, Runner] = {}
+    for name, checkout in checkouts.items():
+        home = folder / f"home-{len(runners)}"
+        home.mkdir()
+        runners[name] = Runner(home, checkout)
+    return runners
 
 
 def _say(text: str) -> None:

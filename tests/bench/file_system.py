@@ -1,4 +1,4 @@
-"""A file system to measure on, made for the purpose, so that the disk's own does not matter."""
+"""Makes a file system to measure on, so that figures do not depend on that of the disk."""
 
 import os
 import shutil
@@ -11,15 +11,15 @@ from tests.containers.engine import Unavailable
 
 _SIZE = 64 * 1024**3
 _FREE_PART = 0.8
-"""How large it is at most, in bytes and as a part of what is free; it takes only what is used."""
+"""Maximum size, in bytes and as a part of the free space. The file is sparse."""
 
 
 @contextmanager
 def mounted(folder: Path) -> Iterator[Path]:
-    """Give a folder on a new ext4 with a journal, in a file below `folder`, which is removed.
+    """Yield a folder on a new ext4, in a file below `folder` that is removed afterwards.
 
-    That is what most stations have. Nothing is discarded when files are removed, as with them, and
-    the file is read and written without a second cache.
+    It has a journal and does not discard blocks of removed files, as at most stations. Direct I/O
+    keeps its file out of the page cache.
 
     Raises:
         Unavailable: this user or this machine cannot make one.

@@ -1,4 +1,4 @@
-"""What differs between the generations of trains that are measured: an entry for each."""
+"""The generations of trains: how each is made, and what it is compared with."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,17 +13,17 @@ from tests.bench.primitives import Primitive
 
 @dataclass(frozen=True)
 class Generation:
-    """How trains of one generation are made, and what they are compared with.
+    """One generation of trains.
 
     Attributes:
-        published: the version of the published package, as tests/interop has it.
-        peer: what drives it, MODULE.NAME in `peers`.
-        loop: the straightforward program, in the same form.
+        published: the version of the published package, as in tests/interop.
+        peer: the functions that call it, MODULE.NAME in `peers`.
+        loop: those of the plain loop, in the same form.
         build: as `reference.build_initial`.
-        make_visits: takes a folder like `/opt` before the first stop, and the keys of stations that
-            visit it and leave no results.
+        make_visits: adds the visits of stations, given by their private keys, that leave no
+            results; takes a folder like `/opt` before the first stop.
         symmetric_key: takes a folder like `/opt` and the user's private key.
-        primitives: what each half of a visit does with every byte.
+        primitives: those that process every byte in each half of a visit.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Generation:
 
 
 def _visit_flat(opt: Path, stations: Mapping[str, bytes]) -> None:
-    """Make the links of all visits, and the envelopes of the last one only."""
+    """Sign the links of all visits, but encrypt a symmetric key in the last one only."""
     config = reference.load_config(opt)
     chain = config["digital_signature"] = []
     *before, (last, key_of_last) = stations.items()
@@ -48,7 +48,7 @@ def _visit_flat(opt: Path, stations: Mapping[str, bytes]) -> None:
 
 
 def _visit_route(opt: Path, stations: Mapping[str, bytes]) -> None:
-    """Sign for all visits, and make the last one only with everything that belongs to it."""
+    """Sign for all visits, but make only the last one completely."""
     config = reference.load_config(opt)
     nothing = reference.result_hash([], reference.session_id(config))
     *before, (last, key_of_last) = stations.items()

@@ -1,18 +1,18 @@
-"""Seconds and memory of a program that runs in processes of its own."""
+"""Measures the seconds and the memory of programs that run in processes of their own."""
 
 import json
 import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
 
 PRE_RUN, POST_RUN = HALVES = ("pre-run", "post-run")
-"""The two halves of a visit, as everything here names them."""
+"""The two halves of a visit."""
 
 SAMPLE_S = 0.004
 
@@ -20,12 +20,15 @@ _READ_BYTES = 1024 * 1024
 
 Command = Sequence[str | Path]
 
+Run = Callable[[], Mapping[str, float]]
+"""One run of a program; returns the seconds of each of its tasks."""
+
 
 class Figure(NamedTuple):
-    """What one program takes for one task.
+    """Seconds and memory (see `memory_of`) that a program takes for one task.
 
     Attributes:
-        memory: see `memory_of`; None if that was not looked at.
+        memory: None if it was not measured.
     """
 
     seconds: float
@@ -34,52 +37,81 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True)
 class Program:
-    """A program that opens results and seals them again, any number of times.
+    """A program with one or more tasks, which can be run any number of times.
 
     Attributes:
-        results: where they lie.
-        command: returns what makes one of the HALVES.
-        times_itself: whether that prints its seconds; else they are those of the whole process.
-        arrive: called before each pre-run.
+        command: returns the command for a task; called right before each run of it.
+        tasks: their names, in the order in which they are run.
+        prepare: called with the name of a task before each run of it, and not timed.
+        data: a folder whose files are read into the page cache before each task.
+        times_itself: whether the program prints its seconds as JSON; otherwise the time is that of
+            the whole process.
     """
 
-    results: Path
     command: Callable[[str], Command]
+    tasks: Sequence[str] = HALVES
+    prepare: Callable[[str], None] = lambda task: None
+    data: Path | None = None
     times_itself: bool = False
-    arrive: Callable[[], None] = lambda: None
 
-    def seconds(self, half: str) -> float:
-        """Make a half, with everything in the page cache, and return how long that took.
+    def run(self) -> dict[str, float]:
+        """Run all tasks and return the seconds of each."""
+        return {task: self._seconds(task) for task in self.tasks}
 
-        There a train lies that has just been pulled, or has just run.
-        """
-        for path in self.results.iterdir():
-            with path.open("rb") as file:
-                while file.read(_READ_BYTES):
-                    pass
-        seconds, printed = timed(self.command(half))
-        return float(json.loads(printed)[half]) if self.times_itself else seconds
+    def memory(self) -> dict[str, int]:
+        """Run all tasks and return the memory of each."""
+        return {task: memory_of(self._prepared(task)) for task in self.tasks}
 
-    def figures(self, rounds: int, before: Callable[[], None] = lambda: None) -> dict[str, Figure]:
-        """Make all halves: once for their memory, and then `rounds` times for the least time.
+    def _seconds(self, task: str) -> float:
+        seconds, printed = timed(self._prepared(task))
+        return float(json.loads(printed)[task]) if self.times_itself else seconds
 
-        Args:
-            rounds: at least 1.
-            before: called before each round.
-        """
-        self.arrive()
-        memory = {half: memory_of(self.command(half)) for half in HALVES}
-        seconds: dict[str, list[float]] = {half: [] for half in HALVES}
-        for _ in range(rounds):
-            before()
-            self.arrive()
-            for half in HALVES:
-                seconds[half].append(self.seconds(half))
-        return {half: Figure(min(seconds[half]), memory[half]) for half in HALVES}
+    def _prepared(self, task: str) -> Command:
+        self.prepare(task)
+        if self.data:
+            _read_into_page_cache(self.data)
+        return self.command(task)
+
+
+def least_in_turn(runs: Mapping[str, Run], rounds: int) -> dict[str, dict[str, float]]:
+    """Run several programs in turn and return the least seconds of each task.
+
+    In turn, because a disturbance that lasts then meets all of them; the least, because a
+    disturbance only ever makes a run longer.
+
+    Args:
+        runs: by name of the program.
+        rounds: how often each program is run.
+
+    Returns:
+        By name of the program and of the task.
+    """
+    found: dict[str, list[Mapping[str, float]]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            found[name].append(run())
+    return {
+        name: {task: min(seconds[task] for seconds in all_rounds) for task in all_rounds[0]}
+        for name, all_rounds in found.items()
+    }
+
+
+def figures(programs: Mapping[str, Program], rounds: int) -> dict[str, dict[str, Figure]]:
+    """Measure programs: one run of each for memory, which also warms up, then `rounds` in turn.
+
+    Returns:
+        By name of the program and of the task.
+    """
+    memory = {name: program.memory() for name, program in programs.items()}
+    least = least_in_turn({name: program.run for name, program in programs.items()}, rounds)
+    return {
+        name: {task: Figure(seconds, memory[name][task]) for task, seconds in tasks.items()}
+        for name, tasks in least.items()
+    }
 
 
 def timed(command: Command) -> tuple[float, bytes]:
-    """Run a command on a disk that has nothing left to write; return its seconds and its output."""
+    """Run a command after a `sync`; return its seconds and its output."""
     os.sync()
     began = time.perf_counter()
     with _started(command, subprocess.PIPE, subprocess.PIPE) as process:
@@ -90,21 +122,28 @@ def timed(command: Command) -> tuple[float, bytes]:
 
 
 def memory_of(command: Command) -> int:
-    """Run a command and return what it takes at most, in bytes, with all processes below it.
+    """Run a command and return the highest memory of it and all its descendants, in bytes.
 
-    That is the highest RSS that each has had, summed over those that exist at one time: rather too
-    much, since what they share counts for each. The kernel keeps the highest RSS of a process, so
-    that sampling misses only its last moments.
+    That is the peak RSS of each process, summed over those that exist at the same time. Shared
+    pages count once for each process. The kernel keeps the peak of a process, so sampling misses
+    only its last moments.
     """
     highest = 0
-    with tempfile.TemporaryFile() as errors:  # a pipe would be full one day, and nobody reads it
+    with tempfile.TemporaryFile() as errors:  # a pipe could fill up, since nobody reads it
         with _started(command, subprocess.DEVNULL, errors) as process:
             while process.poll() is None:
-                highest = max(highest, sum(map(_highest_rss, _tree(process.pid))))
+                highest = max(highest, sum(map(_peak_rss, _descendants(process.pid))))
                 time.sleep(SAMPLE_S)
         errors.seek(0)
         _must_succeed(process, errors.read())
     return highest
+
+
+def _read_into_page_cache(folder: Path) -> None:
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            while file.read(_READ_BYTES):
+                pass
 
 
 def _started(command: Command, output: int, errors: int | IO[bytes]) -> "subprocess.Popen[bytes]":
@@ -117,17 +156,17 @@ def _must_succeed(process: "subprocess.Popen[bytes]", errors: bytes) -> None:
         raise RuntimeError(f"{process.args!r} ended with {process.returncode}: {errors.decode()}")
 
 
-def _tree(pid: int) -> list[int]:
+def _descendants(pid: int) -> list[int]:
     """Return a process and all below it."""
     children: list[int] = []
     with suppress(OSError):  # it has just ended
         for thread in Path(f"/proc/{pid}/task").iterdir():
             children += map(int, (thread / "children").read_text().split())
-    return [pid, *(below for child in children for below in _tree(child))]
+    return [pid, *(below for child in children for below in _descendants(child))]
 
 
-def _highest_rss(pid: int) -> int:
-    """Return the highest RSS of a process so far, in bytes; 0 if it has ended."""
+def _peak_rss(pid: int) -> int:
+    """Return the peak RSS of a process so far, in bytes; 0 if it has ended."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

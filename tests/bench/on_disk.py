@@ -1,32 +1,32 @@
 """Rows on this machine's own disk: halves of a visit, whole visits, and other programs beside."""
 
 import shutil
-import statistics
 import sys
 import tempfile
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from entrypoint.linux.mounts import mount_of
+from tests.bench import tools
 from tests.bench.generations import Generation
-from tests.bench.measure import Command, Figure, Program, memory_of, timed
-from tests.bench.plan import Bench, Row
+from tests.bench.measure import Program, figures
+from tests.bench.plan import LOOP, PUBLISHED, Bench, Row
 from tests.bench.trains import Route, Workload, at_last_stop, sealed_route
 from tests.containers.engine import Unavailable
 from tests.interop import environments
 
 PEERS = Path(__file__).with_name("peers")
 
-ROOM = 6
-"""How many times its size a workload may take on the disk: plain, sealed, kept and on the way."""
+ROOM = 12
+"""Free disk space that a workload needs, in multiples of its size, with the files of the tools."""
 
 PUBLISHED_MEMORY = 9
-"""How many times the size of the largest file the published package takes in memory, at most."""
+"""Maximum memory of the published package, in multiples of the size of the largest file."""
 
 
 def add_halves(bench: Bench, generation: Generation, workload: Workload, *, alone: bool) -> None:
-    """Measure both halves of a visit; other programs work on the same files afterwards.
+    """Measure both halves of a visit, in turn with other programs unless `alone`.
+
+    This program and its peers work on the same files: each finds them encrypted and leaves them so.
 
     Raises:
         Unavailable: there is not enough space on the disk.
@@ -34,25 +34,37 @@ def add_halves(bench: Bench, generation: Generation, workload: Workload, *, alon
     if shutil.disk_usage(bench.folder).free < ROOM * workload.total:
         raise Unavailable(f"it needs {ROOM * workload.total} bytes on the disk")
     rounds = bench.plan.rounds
+    stops = 1 + (rounds + 1) * len(bench.runners)
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-        route = sealed_route(bench.runner, Path(folder), rounds + 2, generation, workload)
-        limits: list[dict[str, float]] = []
-        ours = bench.runner.on(route).figures(
-            rounds, before=lambda: limits.append(bench.limits(generation))
-        )
-        published, loop = {}, {}
+        route = sealed_route(bench.runner, Path(folder), stops, generation, workload)
+        programs: dict[str, Program | None] = {
+            name: runner.halves(route) for name, runner in bench.runners.items()
+        }
         if not alone:
-            loop = _peer(Path(sys.executable), generation.loop, route).figures(rounds)
-            try:
-                python = published_python(generation, workload)
-                published = _peer(python, generation.peer, route).figures(rounds)
-            except Unavailable as reason:
-                bench.left_out.append(
-                    f"published {generation.published}, {workload.name}: {reason}"
-                )
+            programs |= _peers(bench, generation, workload, route)
+            if workload.files == 1:
+                place = Path(folder) / "tools"
+                place.mkdir()
+                programs |= tools.programs(place, workload)
+        installed = {name: program for name, program in programs.items() if program}
+        found = figures(installed, rounds)
+        place_name = mount_of(bench.folder).fs_type
         bench.add_halves(
-            generation, workload, mount_of(bench.folder).fs_type, ours, published, loop, limits
+            generation, workload, place_name, {name: found.get(name) for name in programs}
         )
+
+
+def add_visits(bench: Bench, generation: Generation) -> None:
+    """Measure empty visits: of a train at its first stop, and at the last of many."""
+    stops = bench.plan.stops
+    for task, count in (("an empty visit", 1), (f"a visit, the last of {stops:,} stops", stops)):
+        with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
+            route = at_last_stop(Path(folder) / "train", count, generation)
+            copy = Path(folder) / "copy"
+            programs = {name: one.visits(route, copy) for name, one in bench.runners.items()}
+            found = figures(programs, bench.plan.visits)
+        visits = {name: tasks["visit"] for name, tasks in found.items()}
+        bench.rows.append(Row(generation.name, task, mount_of(bench.folder).fs_type, visits))
 
 
 def published_python(generation: Generation, workload: Workload) -> Path:
@@ -67,42 +79,24 @@ def published_python(generation: Generation, workload: Workload) -> Path:
     return environments.make(generation.published)
 
 
-def add_bare_interpreter(bench: Bench) -> None:
-    """Measure what a visit cannot be shorter than."""
-    bare = [sys.executable, "-I", "-S", "-c", "pass"]
-    figure = _short(bench, lambda: bare)
-    bench.rows.append(Row("", "a bare interpreter, `python3 -I -S -c pass`", "", figure))
-
-
-def add_visits(bench: Bench, generation: Generation) -> None:
-    """Measure visits in which there is nothing to compute: the first of all, and one of many."""
-    stops = bench.plan.stops
-    for task, count in (("an empty visit", 1), (f"a visit, the last of {stops:,} stops", stops)):
-        with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
-            route = at_last_stop(Path(folder), count, generation)
-            figure = _short(bench, partial(_visit, bench, route))
-        bench.rows.append(Row(generation.name, task, mount_of(bench.folder).fs_type, figure))
+def _peers(
+    bench: Bench, generation: Generation, workload: Workload, route: Route
+) -> dict[str, Program]:
+    peers = {LOOP: _peer(Path(sys.executable), generation.loop, route)}
+    try:
+        python = published_python(generation, workload)
+    except Unavailable as reason:
+        bench.left_out.append(f"published {generation.published}, {workload.name}: {reason}")
+        return peers
+    return {PUBLISHED: _peer(python, generation.peer, route), **peers}
 
 
 def _peer(python: Path, peer: str, route: Route) -> Program:
-    start: list[str | Path] = [python, "-I", "-B", PEERS, peer, route.results]
-    key = route.symmetric_key().hex()
-    return Program(route.results, lambda half: [*start, key, half], times_itself=True)
+    def command(half: str) -> list[str | Path]:
+        key = route.symmetric_key().hex()  # this program makes a new one in each visit
+        return [python, "-I", "-B", PEERS, peer, route.results, key, half]
 
-
-def _short(bench: Bench, prepare: Callable[[], Command]) -> Figure:
-    """Measure a command that `prepare` returns anew for every run."""
-    memory = memory_of(prepare())
-    seconds = [timed(prepare())[0] for _ in range(bench.plan.short_rounds)]
-    return Figure(statistics.median(seconds), memory)
-
-
-def _visit(bench: Bench, route: Route) -> Command:
-    """Return the command of a whole visit on a fresh copy of a train."""
-    copy = bench.folder / "visit"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(route.root, copy)
-    return bench.runner.command("run", copy, "--", "sh", "/opt/pht_train/train.sh")
+    return Program(command, data=route.results, times_itself=True)
 
 
 def _available_memory() -> int:

@@ -1,11 +1,13 @@
-"""Writes what a run has found as docs/benchmarks.md."""
+"""Writes docs/benchmarks.md, and the comparison of two versions of this program."""
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 from tests.bench.generations import GENERATIONS
+from tests.bench.in_container import TRUE
 from tests.bench.measure import Figure
-from tests.bench.plan import Bench, Row
+from tests.bench.plan import LOOP, OTHER, OURS, PUBLISHED, Bench, Plan, Row
+from tests.bench.tools import TOOLS
+from tests.bench.trains import KEY_BITS
 
 MIB = 1024**2
 MB = 1000**2
@@ -17,88 +19,156 @@ INTRODUCTION = """\
 container need an engine, as the tests do. Run it on a machine that does nothing else.
 """
 
-HEADER = (
-    *("train", "what", "file system", "s", "MB/s", "of the limit", "MiB"),
-    *("× published", "published s", "published MiB"),
-    *("× loop", "loop s", "loop MiB"),
-)
-
 VERSIONS = ", ".join(f"{one.published} for {one.name} trains" for one in GENERATIONS)
 
-EXPLANATION = f"""\
+HOW_TO_READ = f"""\
 How to read it:
 
-- **s** is the least of several runs of a half, for whatever else a machine does only makes a run
-  longer, and the median of a whole visit (see "Runs" below), with `sync` before each run. For this
-  program it is the time of the whole process, from the start of the interpreter to its end; for the
-  others it is the time within their functions, without start-up and imports. All work on the same
-  files, which are random bytes and in the page cache, as those of a train that has just been pulled
-  or has just run.
-- **ext4** is a file system made for the run where root can make one (see "Machine"), with a journal
-  and without discarding, as most stations have it.
-- **This program is durable, the others are not:** it flushes what it wrote, and keeps the old
-  ciphertext until the train has succeeded. The others flush nothing and keep nothing.
-- **× published:** how many times as fast as `hash_results` and `FileEncryptor` of the published
-  package ({VERSIONS}).
-  **× loop:** as fast as one plain pass in Python, which stands in `tests/bench/peers`.
-- **MB/s** is plaintext, in millions of bytes. **MiB** is the highest RSS of all processes that
-  exist at one time, summed, measured in a run of its own; what they share counts for each.
-- **of the limit:** what the protocol's primitives alone would take on two cores, as a part of what
-  this program takes. It is half the sum of their times, but never less than the time of SHA-512,
-  which goes over all files as one chain. Reading and writing the files is not counted.
-- **In a container** a visit is one plain `docker run` of a train that comes in the layers of an
-  image, and the times are the engine's: pre-run from the start of the container to step 6, post-run
-  from the last line of the train to the status line. The others run in a container of that image.
-  Memory is not measured there.
-- **A visit** is `run` with a train that does nothing. In a container it is compared with `true`, in
-  turn, in containers of the same image with the same mount of the station's folder. Both times are
-  those of the whole `docker run --rm`. The bases are stand-ins that the tests build: Debian trixie
-  with its Python 3.13, bookworm with its 3.11, and one like Alpine, with Python 3.13 on musl.
+- **s** is the least of several runs (see "Machine"), since other load on the machine only makes a
+  run longer. The programs of a row run in turn, after a `sync`, on the same files, which are random
+  bytes in the page cache.
+- **This program** is timed as a whole process. It flushes what it writes, and keeps the old
+  ciphertext until the train has succeeded.
+- **published** is `hash_results` and `FileEncryptor` of the published package ({VERSIONS}).
+  **loop** is one plain pass in Python (`tests/bench/peers/plain_loop.py`). Of both, only these
+  functions are timed, without start-up and imports. They flush nothing and keep nothing.
+- **×** is how many times as long the other program takes.
+- **MB/s** counts plaintext, in millions of bytes. **MiB** is the peak RSS of all processes of the
+  program, summed, measured in a run before the timed ones; shared pages count for each process.
+- **of the limit:** the time that the primitives below need on two cores, divided by the time of
+  this program. It is half their sum, but at least the time of SHA-512, which goes over all files as
+  one chain. Input and output are not in it.
+- **In a container**, one plain `docker run` makes the visit of a train that is in the layers of its
+  image: pre-run lasts from the start of the container to step 6, post-run from the last line of
+  the train to the status line. The others run in containers of the same image.
+- **A visit** is `run` with a train that does nothing; stations have keys of {KEY_BITS} bits.
+- **ext4** is made for the run if root can make one (see "Machine").
+"""
+
+SCALE = """\
+## For scale
+
+Seconds of common tools for a file of the same size, in turn with the rows above: pre-run stands for
+decryption, post-run for encryption; `sha512sum` does the same in both. They are timed as whole
+processes. `age` encrypts to an X25519 key, `openssl enc` uses AES-256-CBC and authenticates
+nothing. None of them flushes what it writes.
+"""
+
+STARTS = """\
+## An empty visit in a container
+
+Seconds of a whole `docker run --rm`, in turn with the same container that only runs `true`. Aimed
+at: at most twice as long as `true`, and less than the published package. **published** is the
+published package 1.0.0 on the host: imports and protocol on the same image, without running the
+train. The bases are stand-ins that the tests build: Debian trixie (Python 3.13), bookworm (3.11),
+and one like Alpine (3.13 on musl).
 """
 
 PRIMITIVES = """\
 ## Primitives
 
-On one core, by the standard library and `cryptography`, in pieces of the size that this program
-works in. They are measured anew before every run of this program, and the least counts for its row;
-here are the medians:
+Speed on one core, by the standard library and `cryptography`, in pieces of the size that this
+program works in. The greatest of all measurements:
+"""
+
+COMPARISON = """\
+The same tasks by two versions of this program, in turn; × is how many times as long the other one
+takes.
 """
 
 
 def page(bench: Bench, machine: Mapping[str, str]) -> str:
     """Return the whole page in Markdown."""
-    parts = [INTRODUCTION, _table(HEADER, map(_cells, bench.rows)), EXPLANATION]
+    scaled = [row for row in bench.rows if row.figures.keys() & set(TOOLS)]
+    parts = [INTRODUCTION, _rows(bench.rows, (PUBLISHED, LOOP)), HOW_TO_READ]
+    if scaled:
+        parts += [SCALE, _seconds_table(scaled, (OURS, *TOOLS))]
+    if bench.starts:
+        parts += [STARTS, _starts(bench.starts, (PUBLISHED,))]
     parts += [PRIMITIVES, _table(("primitive", "MB/s"), _primitives(bench))]
-    plan = bench.plan
-    runs = f"{plan.rounds} of each half, {plan.short_rounds} of a whole visit, in a container "
-    runs += f"{plan.starts}"
-    parts += ["## Machine\n", _table(("", ""), {**machine, "Runs": runs}.items())]
+    return "\n".join([*parts, *_end(bench, machine)])
+
+
+def comparison(bench: Bench, machine: Mapping[str, str]) -> str:
+    """Return the tables of two versions of this program in Markdown."""
+    parts = [COMPARISON, _rows(bench.rows, (OTHER,))]
+    if bench.starts:
+        parts.append(_starts(bench.starts, (OTHER,)))
+    return "\n".join([*parts, *_end(bench, machine)])
+
+
+def _end(bench: Bench, machine: Mapping[str, str]) -> list[str]:
+    parts = ["## Machine\n", _table(("", ""), {**machine, "runs": _runs(bench.plan)}.items())]
     if bench.left_out:
         parts += ["## Left out\n", "".join(f"- {reason}\n" for reason in bench.left_out)]
-    return "\n".join(parts)
+    return parts
 
 
-def _cells(row: Row) -> list[str]:
-    ours = row.ours
-    return [
+def _runs(plan: Plan) -> str:
+    return (
+        f"of every program {plan.rounds} for each half, {plan.visits} for each whole visit, "
+        f"{plan.starts} for each empty visit in a container"
+    )
+
+
+def _rows(rows: Sequence[Row], others: Sequence[str]) -> str:
+    """Return the table of this program beside others."""
+    header = ["train", "task", "file system", "s", "MB/s", "of the limit", "MiB"]
+    for other in others:
+        header += [f"{other} s", f"× {other}", f"{other} MiB"]
+    return _table(header, (_cells(row, others) for row in rows))
+
+
+def _cells(row: Row, others: Sequence[str]) -> list[str]:
+    ours = row.figures[OURS]
+    assert ours
+    cells = [
         *(row.train, row.task, row.place),
         _seconds(ours),
         f"{row.size / MB / ours.seconds:,.0f}" if row.size else "",
         f"{row.limit_s / ours.seconds:.0%}" if row.limit_s else "",
         _memory(ours),
-        *_compared(row.published, ours),
-        *_compared(row.loop, ours),
     ]
+    for other in others:
+        figure = row.figures.get(other)
+        cells += [_seconds(figure), _times(figure, ours), _memory(figure)] if figure else [""] * 3
+    return cells
 
 
-def _compared(other: Figure | None, ours: Figure) -> list[str]:
-    """Return how many times as fast as another program we are, and its own figures."""
-    if other is None:
-        return ["", "", ""]
-    return [f"**{other.seconds / ours.seconds:.2f}**", _seconds(other), _memory(other)]
+def _seconds_table(rows: Sequence[Row], names: Sequence[str]) -> str:
+    """Return a table that has only the seconds of each program."""
+    return _table(
+        ("train", "task", *names),
+        ([row.train, row.task, *(_seconds(row.figures[name]) for name in names)] for row in rows),
+    )
 
 
-def _seconds(figure: Figure) -> str:
+def _starts(rows: Sequence[Row], others: Sequence[str]) -> str:
+    """Return the table of empty visits in containers."""
+    header = ["image", "`true` s", "visit s", "× `true`"]
+    for other in others:
+        header += [f"{other} s", f"× {other}"]
+    return _table(header, (_start_cells(row, others) for row in rows))
+
+
+def _start_cells(row: Row, others: Sequence[str]) -> list[str]:
+    bare, ours = row.figures[TRUE], row.figures[OURS]
+    assert bare
+    assert ours
+    cells = [row.place, _seconds(bare), _seconds(ours), _times(ours, bare)]
+    for other in others:
+        figure = row.figures.get(other)
+        cells += [_seconds(figure), _times(figure, ours)] if figure else ["", ""]
+    return cells
+
+
+def _times(figure: Figure, than: Figure) -> str:
+    return f"**{figure.seconds / than.seconds:.2f}**"
+
+
+def _seconds(figure: Figure | None) -> str:
+    if figure is None:
+        return "not installed"
     return f"{figure.seconds:.3f}" if figure.seconds < 1 else f"{figure.seconds:.2f}"
 
 
@@ -107,10 +177,8 @@ def _memory(figure: Figure) -> str:
 
 
 def _primitives(bench: Bench) -> list[tuple[str, str]]:
-    return [
-        (one.name, f"{1 / statistics.median(seconds) / MB:,.0f}")
-        for one, seconds in bench.primitives.items()
-    ]
+    found = sorted(bench.primitives.items(), key=lambda item: item[0].name)
+    return [(one.name, f"{1 / seconds / MB:,.0f}") for one, seconds in found]
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

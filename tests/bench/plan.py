@@ -1,8 +1,7 @@
-"""What a run of the benchmarks measures, and what comes out of it."""
+"""What a run of the benchmarks measures, and its results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 
 from tests.bench.generations import Generation
@@ -10,6 +9,10 @@ from tests.bench.measure import HALVES, Figure
 from tests.bench.primitives import Primitive, limit, seconds_per_byte
 from tests.bench.trains import MIB, Runner, Workload
 
+OURS, OTHER, PUBLISHED, LOOP = ("this program", "other", "published", "loop")
+"""Names of programs. OTHER is this program in another checkout."""
+
+GIB_1 = Workload("1 GiB", 1, 1024 * MIB)
 MANY = Workload("20,000 × 1 KiB", 20_000, 1024)
 
 
@@ -18,14 +21,14 @@ class Plan:
     """What to measure.
 
     Attributes:
-        beside: on the disk, beside the other programs.
-        alone: on the disk, this program only.
-        contained: in a container, beside the other programs.
-        stops: of the long route.
-        rounds: how often halves of a visit are repeated for the least time.
-        short_rounds: how often a visit on the disk is repeated for the median.
-        starts: how often a container is started for the median, which is compared with another.
-        primitive_bytes: how much each primitive is measured on.
+        beside: workloads on the disk, beside other programs.
+        alone: workloads on the disk, this program only.
+        contained: workloads in a container, beside other programs.
+        stops: number of stops of the long route.
+        rounds: runs of each half of a visit.
+        visits: runs of each whole visit on the disk.
+        starts: runs of each container that makes an empty visit.
+        primitive_bytes: how many bytes each primitive is measured on.
     """
 
     beside: tuple[Workload, ...]
@@ -33,114 +36,110 @@ class Plan:
     contained: tuple[Workload, ...]
     stops: int
     rounds: int
-    short_rounds: int
+    visits: int
     starts: int
     primitive_bytes: int
 
 
 USUAL = Plan(
-    beside=(
-        Workload("64 MiB", 1, 64 * MIB),
-        Workload("256 MiB", 1, 256 * MIB),
-        Workload("1 GiB", 1, 1024 * MIB),
-        MANY,
-    ),
+    beside=(Workload("256 MiB", 1, 256 * MIB), GIB_1, MANY),
     alone=(),
-    contained=(Workload("256 MiB", 1, 256 * MIB), MANY),
+    contained=(Workload("256 MiB", 1, 256 * MIB), Workload("5,000 × 1 KiB", 5_000, 1024)),
     stops=1000,
     rounds=3,
-    short_rounds=9,
-    starts=41,
-    primitive_bytes=128 * MIB,
+    visits=11,
+    starts=11,
+    primitive_bytes=64 * MIB,
 )
 FULL = replace(USUAL, alone=(Workload("4 GiB", 1, 4096 * MIB),))
+AGAINST = replace(
+    USUAL, beside=(), alone=(GIB_1, MANY), contained=(), rounds=7, visits=21, starts=21
+)
+"""For two versions of this program."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One task, and what it takes.
+    """One task, and the figures of all programs that were run on it.
 
     Attributes:
-        train: the generation of the train, if there is one.
+        train: its generation.
         task: what is done, to what.
-        place: on which file system.
-        ours: of this program.
-        size: how many bytes of plaintext are handled; 0 if the task is not about bytes.
-        published: of the published package, or None.
-        loop: of the straightforward program, or None.
-        limit_s: the seconds below which no program can come; 0 if there is no such limit.
+        place: on which file system, or in which image.
+        figures: by name of the program; None for one that is not installed.
+        size: bytes of plaintext; 0 if the task is not about bytes.
+        limit_s: the shortest time that the primitives allow; 0 if there is no such limit.
     """
 
     train: str
     task: str
     place: str
-    ours: Figure
+    figures: Mapping[str, Figure | None]
     size: int = 0
-    published: Figure | None = None
-    loop: Figure | None = None
     limit_s: float = 0.0
 
 
 @dataclass
 class Bench:
-    """A run: its plan, its tools, and what it has found so far.
+    """A run: its plan, its tools, and its results so far.
 
     Attributes:
         folder: one on the file system to measure.
-        runner: this program.
-        primitives: the seconds that each takes for one byte, as often as that was measured.
-        rows: the table.
+        runners: this program, and the same in another checkout if there is one, by name.
+        primitives: the least seconds that each has taken for one byte.
+        rows: of the table of halves and visits.
+        starts: of the table of empty visits in containers.
         left_out: what could not be measured, and why.
     """
 
     plan: Plan
     folder: Path
-    runner: Runner
-    primitives: dict[Primitive, list[float]] = field(default_factory=dict)
+    runners: Mapping[str, Runner]
+    primitives: dict[Primitive, float] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    starts: list[Row] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+
+    @property
+    def runner(self) -> Runner:
+        """This program."""
+        return self.runners[OURS]
 
     def add_halves(
         self,
         generation: Generation,
         workload: Workload,
         place: str,
-        ours: dict[str, Figure],
-        published: dict[str, Figure],
-        loop: dict[str, Figure],
-        limits: Sequence[dict[str, float]],
+        figures: Mapping[str, Mapping[str, Figure] | None],
     ) -> None:
-        """Add a row for each half of a visit; a program that was left out has no figures.
+        """Add a row for each half of a visit.
 
         Args:
-            limits: what `limits` has returned while this program was measured; the least counts.
+            figures: by name of the program and half; None for a program that is not installed.
         """
+        limits = self._limits(generation)
         for half in HALVES:
             self.rows.append(
                 Row(
                     generation.name,
                     f"{half}, {workload.name}",
                     place,
-                    ours[half],
+                    {name: found[half] if found else None for name, found in figures.items()},
                     workload.total,
-                    published.get(half),
-                    loop.get(half),
-                    min(found[half] for found in limits) * workload.total,
+                    limits[half] * workload.total,
                 )
             )
 
-    def limits(self, generation: Generation) -> dict[str, float]:
-        """Measure the primitives, for a processor is not always as fast.
+    def _limits(self, generation: Generation) -> dict[str, float]:
+        """Measure the primitives and return the shortest time for one byte in each half.
 
-        Returns:
-            For each half, the seconds below which no program can come for one byte.
+        Measured again for each workload, since the speed of a processor varies.
         """
-        now = {
-            primitive: seconds_per_byte(primitive, self.plan.primitive_bytes)
-            for primitive in dict.fromkeys(chain.from_iterable(generation.primitives.values()))
-        }
-        for primitive, seconds in now.items():
-            self.primitives.setdefault(primitive, []).append(seconds)
+        now: dict[Primitive, float] = {}
+        for primitive in {one for half in generation.primitives.values() for one in half}:
+            now[primitive] = seconds_per_byte(primitive, self.plan.primitive_bytes)
+            known = self.primitives.get(primitive, now[primitive])
+            self.primitives[primitive] = min(known, now[primitive])
         return {
             half: limit((primitive, now[primitive]) for primitive in primitives)
             for half, primitives in generation.primitives.items()

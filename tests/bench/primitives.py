@@ -1,9 +1,8 @@
-"""What the protocol's own primitives take on this machine: no program can be faster."""
+"""Measures the cryptographic primitives of the protocol, which no program can beat."""
 
 import hashlib
 import hmac
 import os
-import statistics
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from entrypoint.limits import CHUNK_BYTES
 
 CORES = 2
-"""How many processor cores a station grants."""
+"""Processor cores that a station is assumed to grant."""
 
 ROUNDS = 5
 
@@ -27,9 +26,9 @@ class Primitive:
     """One step of the work on every byte.
 
     Attributes:
-        prepare: takes plaintext of the runner's chunk size, and returns a function that works on
-            it, or on what belongs to it, once.
-        serial: whether it goes over all bytes of all files one after another.
+        prepare: takes one chunk of plaintext, and returns a function that processes it (or, to
+            decrypt or decode, a chunk of that size) once.
+        serial: whether it processes all bytes of all files as one chain.
     """
 
     name: str
@@ -79,11 +78,11 @@ DECODE = Primitive("urlsafe base64 decode", _decode)
 
 
 def seconds_per_byte(primitive: Primitive, size: int) -> float:
-    """Return the median time that a primitive takes for one byte of plaintext on one core.
+    """Return the least time that a primitive takes for one byte on one core.
 
     Args:
-        primitive: what to measure.
-        size: how many bytes to measure on, at least.
+        primitive: the one to measure.
+        size: minimum number of bytes to measure on.
     """
     work = primitive.prepare(os.urandom(CHUNK_BYTES))
     times = -(-size // CHUNK_BYTES)
@@ -93,15 +92,15 @@ def seconds_per_byte(primitive: Primitive, size: int) -> float:
         for _ in range(times):
             work()
         seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds) / (times * CHUNK_BYTES)
+    return min(seconds) / (times * CHUNK_BYTES)
 
 
 def limit(primitives: Iterable[tuple[Primitive, float]]) -> float:
-    """Return the least seconds that work on one byte can take on CORES cores.
+    """Return the shortest time for one byte on CORES cores.
 
     Args:
-        primitives: what the work consists of, with the seconds per byte of each.
+        primitives: those that process each byte, with the seconds per byte of each.
     """
     known = list(primitives)
-    spread = sum(seconds for _, seconds in known) / CORES
-    return max([spread, *(seconds for primitive, seconds in known if primitive.serial)])
+    shared = sum(seconds for _, seconds in known) / CORES
+    return max([shared, *(seconds for primitive, seconds in known if primitive.serial)])

@@ -1,9 +1,10 @@
-"""The benchmarks themselves, on sizes that take no time: they measure what they say."""
+"""The benchmarks themselves, on sizes that take no time."""
 
 import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,14 +14,14 @@ from cryptography.fernet import Fernet
 
 from entrypoint.limits import SMALL_FILE_BYTES
 from tests import reference_route
-from tests.bench import in_container
+from tests.bench import in_container, tools
 from tests.bench.__main__ import measure, on_this_disk
 from tests.bench.generations import FLAT, GENERATIONS
-from tests.bench.measure import HALVES, Figure, Program, memory_of
+from tests.bench.measure import HALVES, Figure, Program, figures, least_in_turn, memory_of
 from tests.bench.on_disk import published_python
-from tests.bench.page import HEADER, page
+from tests.bench.page import comparison, page
 from tests.bench.peers import plain_loop
-from tests.bench.plan import Bench, Plan
+from tests.bench.plan import LOOP, OTHER, OURS, PUBLISHED, Bench, Plan, Row
 from tests.bench.primitives import HMAC_SHA_256, SHA_512, limit
 from tests.bench.trains import MIB, Runner, Workload
 from tests.containers.engine import Engine
@@ -36,7 +37,7 @@ PLAN = Plan(
     contained=(MANY,),
     stops=3,
     rounds=1,
-    short_rounds=1,
+    visits=1,
     starts=1,
     primitive_bytes=1,
 )
@@ -46,7 +47,7 @@ PLAN = Plan(
 def bench(tmp_path: Path) -> Bench:
     home = tmp_path / "home"
     home.mkdir()
-    return Bench(PLAN, tmp_path, Runner(home))
+    return Bench(PLAN, tmp_path, {OURS: Runner(home)})
 
 
 @pytest.fixture(scope="module")
@@ -65,24 +66,49 @@ def test_every_task_is_measured_beside_the_other_programs(bench: Bench, publishe
         for half in HALVES
     ]
     for row in halves:
-        figures = [row.ours, row.published, row.loop]
-        assert all(figure and figure.seconds and figure.memory for figure in figures)
+        installed = [name for name in tools.TOOLS if shutil.which(name.split()[0])]
+        beside = installed if ONE.name in row.task else []
+        measured = {name: figure for name, figure in row.figures.items() if figure}
+        assert set(measured) == {OURS, PUBLISHED, LOOP, *beside}
+        assert all(figure.seconds > 0 for figure in measured.values())
+        assert all(measured[name].memory for name in (OURS, PUBLISHED, LOOP))
     assert not bench.left_out
-    trains = tuple(f"| {generation.name} " for generation in GENERATIONS)
-    lines = [line for line in page(bench, {}).splitlines() if line.startswith(trains)]
-    assert len(lines) == len(bench.rows) - 1
-    assert {line.count("|") for line in lines} == {len(HEADER) + 1}
 
 
-def test_the_start_of_a_container_is_measured_beside_a_bare_one(
-    bench: Bench, engine: Engine, runner_image: str
+def test_a_tool_that_is_missing_is_shown_as_not_installed(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = in_container.train_image(engine, runner_image)
-    in_container.add_start(bench, engine, image, "an image")
-    bare, visit = bench.rows
-    assert bare.ours.seconds > 0
-    ratio = visit.ours.seconds / bare.ours.seconds
-    assert visit.task == f"an empty visit, `docker run`: {ratio:.2f} × `true`"
+    only_path(tmp_path / "programs", monkeypatch, "sha512sum")
+    programs = tools.programs(tmp_path, ONE)
+    assert [name for name, program in programs.items() if program] == [tools.SHA_512]
+    shown = {OURS: Figure(1.0, MIB), tools.SHA_512: Figure(0.5), tools.AGE: None}
+    bench.rows.append(Row("flat", "pre-run, one", "here", {**shown, tools.OPENSSL: None}, MIB))
+    cells = "| flat | pre-run, one | 1.00 | not installed | not installed | 0.500 |"
+    assert cells in page(bench, {}).splitlines()
+
+
+def test_two_versions_of_this_program_are_measured_in_turn(bench: Bench, tmp_path: Path) -> None:
+    home = tmp_path / "other"
+    home.mkdir()
+    bench.runners = {**bench.runners, OTHER: Runner(home)}
+    bench.plan = replace(PLAN, beside=(), alone=(MANY,), rounds=2)
+    on_this_disk(bench)
+    for row in bench.rows:
+        assert set(row.figures) == {OURS, OTHER}
+    assert len(bench.rows) == len(GENERATIONS) * (2 + len(HALVES))
+    assert not bench.left_out
+    assert "other s | × other | other MiB |" in comparison(bench, {})
+
+
+def test_empty_visits_in_containers_are_measured_beside_a_bare_one(
+    bench: Bench, engine: Engine, runner_image: str, published: None
+) -> None:
+    images = {OURS: in_container.train_image(engine, runner_image)}
+    in_container.add_start(bench, engine, images, "an image", published=True)
+    [row] = bench.starts
+    assert set(row.figures) == {in_container.TRUE, OURS, PUBLISHED}
+    assert all(figure and figure.seconds > 0 for figure in row.figures.values())
+    assert not bench.left_out
 
 
 def test_the_same_tasks_are_measured_in_containers(
@@ -93,18 +119,28 @@ def test_the_same_tasks_are_measured_in_containers(
     assert len(bench.rows) == len(HALVES)
     for row in bench.rows:
         assert row.place.endswith(", in a container")
-        figures = [row.ours, row.published, row.loop]
-        assert all(figure and figure.seconds > 0 for figure in figures)
+        assert set(row.figures) == {OURS, PUBLISHED, LOOP}
+        assert all(figure and figure.seconds > 0 for figure in row.figures.values())
     assert not bench.left_out
+
+
+def test_the_table_shows_how_many_times_as_long_another_program_takes(bench: Bench) -> None:
+    times = {OURS: Figure(2.0, MIB), PUBLISHED: Figure(9.0, 3 * MIB), LOOP: Figure(3.0, MIB)}
+    bench.rows.append(Row("flat", "pre-run, one", "here", times, 8_000_000, limit_s=1.0))
+    bench.starts.append(
+        Row("flat", "", "an image", {in_container.TRUE: Figure(0.2), OURS: Figure(0.3)})
+    )
+    lines = page(bench, {}).splitlines()
+    ours, others = "2.00 | 4 | 50% | 1", "9.00 | **4.50** | 3 | 3.00 | **1.50** | 1"
+    assert f"| flat | pre-run, one | here | {ours} | {others} |" in lines
+    assert "| an image | 0.200 | 0.300 | **1.50** |  |  |" in lines
+    assert "## For scale" not in lines
 
 
 def test_what_a_machine_cannot_measure_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shell = shutil.which("sh")
-    assert shell
-    (tmp_path / "sh").symlink_to(shell)
-    monkeypatch.setenv("PATH", str(tmp_path))
+    only_path(tmp_path / "programs", monkeypatch, "sh")
     endless = replace(ONE, name="endless", size=1 << 60)
     written = measure(replace(PLAN, beside=(), alone=(endless,)), tmp_path)
     left_out = written.partition("## Left out\n")[2]
@@ -165,27 +201,54 @@ def test_the_limit_is_half_the_work_but_never_less_than_its_serial_part() -> Non
     assert limit([(SHA_512, 3.0), (HMAC_SHA_256, 1.0)]) == 3.0
 
 
-def test_the_least_time_counts_and_the_least_limit(bench: Bench) -> None:
-    ours = {half: Figure(2.0) for half in HALVES}
-    limits = [dict.fromkeys(HALVES, seconds) for seconds in (0.3, 0.1, 0.2)]
-    bench.add_halves(FLAT, Workload("ten bytes", 1, 10), "here", ours, {}, {}, limits)
-    assert [row.limit_s for row in bench.rows] == [1.0, 1.0]
+def test_programs_run_in_turn_and_the_least_time_of_each_counts() -> None:
+    order = []
+
+    def run(name: str, *seconds: float) -> Callable[[], dict[str, float]]:
+        left = iter(seconds)
+
+        def once() -> dict[str, float]:
+            order.append(name)
+            return {"task": next(left)}
+
+        return once
+
+    least = least_in_turn({"a": run("a", 3, 1, 2), "b": run("b", 4, 6, 5)}, 3)
+    assert order == ["a", "b"] * 3
+    assert least == {"a": {"task": 1}, "b": {"task": 4}}
 
 
-def test_what_disturbs_one_of_two_rounds_does_not_count(tmp_path: Path) -> None:
-    (tmp_path / "results").mkdir()
-    code = f"""
-import pathlib, time
-runs = pathlib.Path({str(tmp_path / "runs")!r})
-runs.open("a").write("x")
-time.sleep(2 if len(runs.read_text()) > 4 else 0)
-"""
-    program = Program(tmp_path / "results", lambda half: [sys.executable, "-c", code])
-    figures = program.figures(2)  # two runs for memory and two rounds of two halves
-    assert len((tmp_path / "runs").read_text()) == 6
-    assert max(figure.seconds for figure in figures.values()) < 1
+def test_every_program_is_run_for_memory_before_it_is_timed(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    code = f"import sys; open({str(runs)!r}, 'a').write(sys.argv[1])"
+
+    def program(name: str) -> Program:
+        return Program(lambda task: [sys.executable, "-c", code, name + task], tasks="12")
+
+    found = figures({"a": program("a"), "b": program("b")}, 2)
+    assert runs.read_text() == "a1a2b1b2" * 3
+    assert all(found[name][task].memory for name in "ab" for task in "12")
+
+
+def test_a_tool_decrypts_what_it_has_encrypted(tmp_path: Path) -> None:
+    for name, program in tools.programs(tmp_path, ONE).items():
+        if program and name != tools.SHA_512:
+            assert program.data
+            before = (program.data / tools.PLAIN).read_bytes()
+            program.run()
+            assert (program.data / tools.PLAIN).read_bytes() == before
+            assert before not in (program.data / tools.SEALED).read_bytes()
 
 
 def test_the_published_package_is_left_out_where_memory_is_short() -> None:
     with pytest.raises(Exception, match="bytes of memory"):
         published_python(FLAT, replace(ONE, size=1 << 60))
+
+
+def only_path(folder: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Make a program the only one on the PATH."""
+    found = shutil.which(program)
+    assert found
+    folder.mkdir()
+    (folder / program).symlink_to(found)
+    monkeypatch.setenv("PATH", str(folder))

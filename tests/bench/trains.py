@@ -1,24 +1,32 @@
-"""Trains to measure with: their data, their route, and the program that makes their visits."""
+"""Trains to measure with, and this program laid out as in an image to make their visits."""
 
 import compileall
 import os
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import cryptography
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests import reference
+from tests import reference_rsa
 from tests.bench.generations import Generation
-from tests.bench.measure import Program, timed
-from tests.reference import STATIONS
+from tests.bench.measure import PRE_RUN, Program, timed
 from tests.station import REPOSITORY, USER_KEY, settle
 
 MIB = 1024 * 1024
 
-TRAIN = {"train.sh": b"", "train.py": b"import os; os.sync(); print('end', flush=True)\n"}
-"""Two trains that do nothing; the second lets the disk come to rest for what follows."""
+KEY_BITS = 3072
+"""Size of the stations' keys."""
+
+EMPTY = "train.sh"
+"""The script of an empty visit."""
+
+TRAIN = {EMPTY: b"", "train.py": b"import os; os.sync(); print('end', flush=True)\n"}
+"""Two scripts that do nothing; the second flushes the disk before the post-run is timed."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +51,17 @@ class Workload:
 
 
 class Route:
-    """A train below `root` on its way through stations, which share the keys of the vectors.
+    """A train below `root` on its way through stations, which all have the same key.
 
     Args:
-        root: what stands for `/`.
-        stops: how many stations there are.
+        root: a folder that takes the place of `/`.
+        stops: number of stations.
         generation: of the train.
     """
 
     def __init__(self, root: Path, stops: int, generation: Generation) -> None:
-        keys = {station(number): reference.vector_key(_key_name(number)) for number in range(stops)}
+        public = reference_rsa.public_pem(reference_rsa.private(private_key()))
+        keys = {station(number): public for number in range(stops)}
         self.root = root
         self.opt = generation.build(root, TRAIN, USER_KEY, keys)
         self.results = self.opt / "pht_results"
@@ -60,12 +69,12 @@ class Route:
         self._next = 0
 
     def arrive(self) -> None:
-        """Make the place of the next station."""
+        """Make the folder of the next station."""
         settle_at(self.root, self._next)
         self._next += 1
 
     def symmetric_key(self) -> bytes:
-        """Return the key of the results as they are sealed now."""
+        """Return the key with which the results are encrypted at present."""
         return self._generation.symmetric_key(self.opt, USER_KEY)
 
 
@@ -76,48 +85,70 @@ def station(number: int) -> str:
 
 def settle_at(root: Path, number: int) -> None:
     """Make the station folder of a stop."""
-    settle(root, station(number), private_key_of(number))
+    settle(root, station(number), private_key())
 
 
-def private_key_of(number: int) -> bytes:
-    """Return the key (PEM) of a stop."""
-    return reference.vector_key(_key_name(number), private=True)
-
-
-def _key_name(number: int) -> str:
-    return STATIONS[number % len(STATIONS)]
+@cache
+def private_key() -> bytes:
+    """Return the private key (PEM) of all stations."""
+    return rsa.generate_private_key(65537, KEY_BITS).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
 
 
 def at_last_stop(root: Path, stops: int, generation: Generation) -> Route:
-    """Return a train without results that has made all its stops but one."""
+    """Return a train without results that has made all its stops but the last."""
     route = Route(root, stops, generation)
     if stops > 1:
-        before = {station(number): private_key_of(number) for number in range(stops - 1)}
+        before = {station(number): private_key() for number in range(stops - 1)}
         generation.make_visits(route.opt, before)
     settle_at(root, stops - 1)
     return route
 
 
 class Runner:
-    """This program, laid out in a folder as an image has it: with its libraries and bytecode."""
+    """This program, laid out in a folder as in an image: with its libraries and bytecode.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: an empty one.
+        checkout: the repository that it is copied from.
+    """
+
+    def __init__(self, folder: Path, checkout: Path = REPOSITORY) -> None:
+        self.checkout = checkout
         installed = folder / "entrypoint"
         ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(REPOSITORY / "entrypoint", installed, ignore=ignore)
+        shutil.copytree(checkout / "entrypoint", installed, ignore=ignore)
         compileall.compile_dir(installed, quiet=1)
         (folder / "site").symlink_to(Path(cryptography.__file__).parents[1])
         self._start = [sys.executable, "-I", "-S", "-B", str(installed / "__main__.py")]
 
     def command(self, subcommand: str, root: Path, *rest: str) -> list[str]:
-        """Return what starts a subcommand on the train below `root`."""
+        """Return the command line of a subcommand on the train below `root`."""
         return [*self._start, subcommand, "--root", str(root), *rest]
 
-    def on(self, route: Route) -> Program:
-        """Return the two halves of a visit on a route."""
+    def halves(self, route: Route) -> Program:
+        """Return a program that makes both halves of a visit at the next stop of a route."""
+
+        def arrive(half: str) -> None:
+            if half == PRE_RUN:
+                route.arrive()
+
         return Program(
-            route.results, lambda half: self.command(half, route.root), arrive=route.arrive
+            lambda half: self.command(half, route.root), prepare=arrive, data=route.results
         )
+
+    def visits(self, route: Route, copy: Path) -> Program:
+        """Return a program that makes a whole visit on a fresh copy of a train."""
+
+        def renew(task: str) -> None:
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(route.root, copy)
+
+        command = self.command("run", copy, "--", "sh", f"/opt/pht_train/{EMPTY}")
+        return Program(lambda task: command, tasks=("visit",), prepare=renew)
 
 
 def sealed_route(

@@ -1,9 +1,9 @@
-"""Times a program that this one is compared with, in whatever Python it needs.
+"""Times a peer, in the Python that it needs.
 
 Started as `python FOLDER PEER RESULTS KEY HALF...`: PEER is MODULE.NAME, a table of functions in
 a module of this folder, RESULTS a folder of files, KEY the symmetric key in hex, HALF `pre-run` or
-`post-run`. Prints the seconds of each half as JSON. Start-up and imports are not in them, which is
-in the peer's favour.
+`post-run`. Prints the seconds of each half as JSON, without start-up and imports, which favours the
+peer.
 
 Nothing of this project is imported here.
 """
@@ -18,7 +18,7 @@ SESSION_ID = bytes(64)
 
 
 def main() -> None:
-    """Make the halves in the order in which they are given."""
+    """Run the halves in the order in which they are given."""
     name, results, key, *halves = sys.argv[1:]
     module, table = name.split(".")
     peer = getattr(importlib.import_module(module), table)

@@ -1,7 +1,7 @@
-"""The straightforward program: one pass over each file, one process.
+"""The straightforward program: one process, one pass over each file.
 
-As one writes it who knows the formats: the standard library and `cryptography`, constant memory, a
-new file beside the old one, which it then replaces. Nothing is kept to go back, nothing is flushed.
+It uses the standard library and `cryptography`, needs constant memory, and replaces each file by a
+new one. It keeps no backup and flushes nothing.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The published package: what its protocol does with the results."""
+"""The functions of the published package that process the results."""
 
 try:  # version 2
     from train_lib.security.encryption import FileEncryptor
