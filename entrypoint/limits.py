@@ -51,11 +51,6 @@ PASSING_BYTES = 16 * 1024 * 1024
 """How much of a large file may be in the page cache behind the place that is read or written, in
 bytes: the disk lags behind the kernel."""
 
-RELAY_SLOT_BYTES = 2 * SEALED_CHUNK_BYTES
-RELAY_SLOTS = 16
-"""Shared memory through which two processes hand over a large file: slots, and bytes of each, in
-which a piece and what has been made of it have room."""
-
 SMALL_FILE_BYTES = 1024 * 1024
 """Below this size, in bytes, a file is handled whole, in a pack with others; from it on it is
 streamed."""

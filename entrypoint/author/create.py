@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from entrypoint.author import private_keys
 from entrypoint.author.output import check_apart, new_folder
-from entrypoint.crypto.cipher import IV_BYTES, Cipher, through
 from entrypoint.crypto.digests import chunks, immutable_hash
+from entrypoint.crypto.file_cipher import IV_BYTES, FileCipher, through
 from entrypoint.crypto.key_files import read_public_key
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
@@ -152,7 +152,7 @@ def _draft(definition: Definition, files: Sequence[str]) -> Draft:
     )
 
 
-def _copy(source: Path, target: Path, cipher: Cipher, key: bytes | None) -> None:
+def _copy(source: Path, target: Path, cipher: FileCipher, key: bytes | None) -> None:
     """Copy a file and its mode; encrypt it if there is a key."""
     contents: Iterable[bytes] = chunks(source)
     if key is not None:

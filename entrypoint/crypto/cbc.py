@@ -4,8 +4,8 @@ An encrypted file is
 
     IV, 16 | AES-256-CBC, PKCS #7 padding
 
-Nothing authenticates it: what a decryptor returns is not even authentic when `finalize` has
-succeeded, but only after the hash of all files has been verified.
+Nothing in it authenticates it. The output of a decryptor is authentic only after the hash of all
+files has been verified, not already when `finalize` has succeeded.
 """
 
 import os
@@ -14,18 +14,18 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
-from entrypoint.crypto.cipher import InvalidCiphertext, Stream
+from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream
+from entrypoint.crypto.padded_cbc import BLOCK_BYTES, BufferedCipher, CbcEncryptor, without_padding
 from entrypoint.files.page_cache import Piece
 
 HEAD_BYTES = 16
-"""How much of an encrypted file `peek_iv` needs, in bytes."""
+"""Length of the head of an encrypted file that `peek_iv` needs, in bytes."""
 
 _KEY_BYTES = 32
 
 
 class InvalidBlocks(InvalidCiphertext):
-    """A file is no whole number of blocks with good padding; which of it is wrong is not told."""
+    """A file is not a whole number of blocks with valid padding; it does not say which."""
 
 
 def generate_key() -> bytes:
@@ -34,7 +34,7 @@ def generate_key() -> bytes:
 
 
 def sealed_bytes(size: int) -> int:
-    """Return how long a file of `size` bytes is once it is encrypted."""
+    """Return the encrypted length of a file of `size` bytes."""
     return HEAD_BYTES + size // BLOCK_BYTES * BLOCK_BYTES + BLOCK_BYTES
 
 
@@ -44,7 +44,7 @@ def peek_iv(head: bytes) -> bytes | None:
 
 
 def encryptor(key: bytes, iv: bytes) -> tuple[Stream, Stream]:
-    """Return the streams that encrypt a file: all is done by the second.
+    """Return the streams that encrypt a file; the first one does nothing.
 
     Args:
         key: 32 bytes.
@@ -53,7 +53,7 @@ def encryptor(key: bytes, iv: bytes) -> tuple[Stream, Stream]:
     Raises:
         ValueError: key or IV is malformed.
     """
-    return Stream(), Encryptor(AES256(key), iv, head=iv)
+    return Stream(), CbcEncryptor(AES256(key), iv, head=iv)
 
 
 def decryptor(key: bytes) -> Stream:
@@ -69,20 +69,20 @@ def decryptor(key: bytes) -> Stream:
 
 
 class _Decryptor(Stream):
-    """Decrypts one file that comes in pieces."""
+    """Decrypts one file."""
 
     def __init__(self, key: bytes) -> None:
         self._algorithm = AES256(key)
-        self._cipher: Workspace | None = None
-        self._waiting = b""  # the IV as far as it has come, later the last block of plaintext
+        self._cipher: BufferedCipher | None = None
+        self._waiting = b""  # the IV until it is complete, then the last block of plaintext
 
-    def update(self, data: Piece, shared: Piece = b"") -> Piece:
+    def update(self, data: Piece, precomputed: Piece = b"") -> Piece:
         if self._cipher is None:
             self._waiting += data
             if len(self._waiting) < HEAD_BYTES:
                 return b""
             iv, data = self._waiting[:HEAD_BYTES], self._waiting[HEAD_BYTES:]
-            self._cipher = Workspace(Cipher(self._algorithm, CBC(iv)).decryptor())
+            self._cipher = BufferedCipher(Cipher(self._algorithm, CBC(iv)).decryptor())
             self._waiting = b""
         plaintext = self._cipher.update(data, self._waiting)
         self._waiting = bytes(plaintext[-BLOCK_BYTES:])  # it may be padding

@@ -5,7 +5,7 @@ from contextlib import suppress
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from entrypoint.crypto.cipher import Cipher
+from entrypoint.crypto.file_cipher import FileCipher
 from entrypoint.crypto.keys import PrivateKey, PublicKey
 
 _OAEP = padding.OAEP(padding.MGF1(hashes.SHA512()), hashes.SHA512(), label=None)
@@ -24,7 +24,7 @@ def unwrap(key: PrivateKey, envelope: bytes) -> bytes | None:
         return None
 
 
-def open_envelope(key: PrivateKey, envelope: bytes, cipher: Cipher) -> bytes:
+def open_envelope(key: PrivateKey, envelope: bytes, cipher: FileCipher) -> bytes:
     """Return the symmetric key in an envelope, or a random one if there is none.
 
     A forged envelope then looks like any other forgery: the files fail to decrypt

@@ -4,10 +4,10 @@ A token is base64 with the urlsafe alphabet (RFC 4648, section 5) of
 
     version 0x80 | timestamp, 8 | IV, 16 | AES-128-CBC, PKCS #7 padding | HMAC-SHA256 of all before
 
-`cryptography.fernet` holds a whole file in memory, several times; here it comes in pieces of any
-size. Reading is strict: of each token one spelling is accepted, so that no byte of a file can be
-changed unnoticed. `cryptography` skips foreign characters and ignores unused bits of the last one,
-hence what is accepted here decrypts there to the same bytes, but not the reverse.
+`cryptography.fernet` holds a whole file in memory several times; these streams take pieces of any
+size. Decoding is strict: each token has one accepted spelling, so that no byte of a file can be
+changed unnoticed. `cryptography` skips foreign characters and ignores unused bits of the last one:
+it decrypts every token that is accepted here to the same bytes, but not the reverse.
 """
 
 import binascii
@@ -20,25 +20,26 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from entrypoint.crypto.blocks import BLOCK_BYTES, Encryptor, Workspace, without_padding
-from entrypoint.crypto.cipher import InvalidCiphertext, Stream
+from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream
+from entrypoint.crypto.padded_cbc import BLOCK_BYTES, BufferedCipher, CbcEncryptor, without_padding
 from entrypoint.files.page_cache import Piece
 
 HEAD_BYTES = 36
-"""How much of a token `peek_iv` needs, in bytes (characters)."""
+"""Length of the head of a token that `peek_iv` needs, in bytes (characters)."""
 
-_STEP = 3
-_QUANTUM = 4  # so many characters stand for _STEP bytes
+# base64 encodes a group of 3 bytes as a quantum of 4 characters.
+_GROUP = 3
+_QUANTUM = 4
 
 _VERSION = b"\x80"
-_TIMESTAMP = bytes(8)  # no reader looks at it, and when a station sealed is nobody's business
+_TIMESTAMP = bytes(8)  # no reader uses it, and it would reveal when a station sealed
 _MAC_BYTES = 32
 _PREFIX_BYTES = len(_VERSION + _TIMESTAMP) + BLOCK_BYTES
 _TAIL_BYTES = BLOCK_BYTES + _MAC_BYTES  # the last block, whose padding is removed, and the HMAC
 
 
 class InvalidToken(InvalidCiphertext):
-    """A token is not accepted. All faults look the same, so that none serves as an oracle."""
+    """A token is not accepted. All faults look the same, so that none is an oracle."""
 
 
 def generate_key() -> bytes:
@@ -47,22 +48,22 @@ def generate_key() -> bytes:
 
 
 def sealed_bytes(size: int) -> int:
-    """Return how long the token of `size` bytes is."""
+    """Return the length of the token of a file of `size` bytes."""
     raw = _PREFIX_BYTES + size // BLOCK_BYTES * BLOCK_BYTES + _TAIL_BYTES
-    return -(-raw // _STEP) * _QUANTUM
+    return -(-raw // _GROUP) * _QUANTUM
 
 
 def peek_iv(head: bytes) -> bytes | None:
     """Return the IV (16 bytes, unauthenticated) in the first `HEAD_BYTES` of a token, else None."""
     try:
         raw = _decode(head[:HEAD_BYTES])
-        return _iv(raw) if len(raw) % _STEP == 0 else None
+        return _iv(raw) if len(raw) % _GROUP == 0 else None
     except InvalidToken:
         return None
 
 
 def encryptor(key: bytes, iv: bytes) -> tuple[Stream, Stream]:
-    """Return the streams that make a token of a file.
+    """Return the streams that encrypt a file to a token: AES, then HMAC and base64.
 
     Args:
         key: 44 ASCII characters, as `generate_key` returns them.
@@ -72,14 +73,15 @@ def encryptor(key: bytes, iv: bytes) -> tuple[Stream, Stream]:
         ValueError: key or IV is malformed.
     """
     signing_key, encryption_key = _halves(key)
-    encryptor = Encryptor(AES128(encryption_key), iv, head=_VERSION + _TIMESTAMP + iv, step=_STEP)
+    head = _VERSION + _TIMESTAMP + iv
+    encryptor = CbcEncryptor(AES128(encryption_key), iv, head=head, multiple=_GROUP)
     return encryptor, _Encoder(signing_key)
 
 
 def decryptor(key: bytes) -> Stream:
-    """Return the stream that opens a token; it raises InvalidToken.
+    """Return the stream that decrypts a token; it raises InvalidToken.
 
-    What it returns is not authenticated before the end: keep it private, and discard it unless
+    Its output is not authenticated before the end: keep it private, and discard it unless
     `finalize` succeeds.
 
     Args:
@@ -92,43 +94,43 @@ def decryptor(key: bytes) -> Stream:
 
 
 class _Encoder(Stream):
-    """Makes one token of an IV and what is encrypted under it: HMAC and base64."""
+    """Makes a token of its unencoded head and blocks: adds the HMAC and encodes all in base64."""
 
     def __init__(self, signing_key: bytes) -> None:
         self._mac = HMAC(signing_key, SHA256())
         self._rest = b""
 
-    def share(self, data: Piece) -> bytes:
-        return _encode(data[: len(data) // _STEP * _STEP])
+    def precompute(self, data: Piece) -> bytes:
+        return _encode(data[: len(data) // _GROUP * _GROUP])
 
-    def update(self, data: Piece, shared: Piece = b"") -> Piece:
+    def update(self, data: Piece, precomputed: Piece = b"") -> Piece:
         self._mac.update(data)
-        if self._rest:  # what is shared begins with `data`
-            data, shared = self._rest + data, b""
-        end = len(data) // _STEP * _STEP
+        if self._rest:  # the precomputed part begins with `data`
+            data, precomputed = self._rest + data, b""
+        end = len(data) // _GROUP * _GROUP
         self._rest = bytes(data[end:])
-        return shared or _encode(data[:end])
+        return precomputed or _encode(data[:end])
 
     def finalize(self) -> bytes:
         return _encode(self._rest + self._mac.finalize())
 
 
 class _Decoder:
-    """Reads the base64 of one token."""
+    """Decodes the base64 of one token."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._ended = False
 
-    def update(self, text: Piece, shared: Piece) -> Piece:
-        if self._rest:  # what is shared begins with `text`
-            text, shared = self._rest + text, b""
+    def update(self, text: Piece, precomputed: Piece) -> Piece:
+        if self._rest:  # the precomputed part begins with `text`
+            text, precomputed = self._rest + text, b""
         end = len(text) // _QUANTUM * _QUANTUM
         self._rest = bytes(text[end:])
-        raw = shared or _decode(text[:end])
+        raw = precomputed or _decode(text[:end])
         if self._ended and raw:
             raise InvalidToken
-        self._ended |= len(raw) % _STEP != 0
+        self._ended |= len(raw) % _GROUP != 0
         return raw
 
     def finalize(self) -> None:
@@ -137,24 +139,24 @@ class _Decoder:
 
 
 class _Decryptor(Stream):
-    """Opens one token."""
+    """Decrypts one token."""
 
     def __init__(self, key: bytes) -> None:
         signing_key, self._encryption_key = _halves(key)
         self._decoder = _Decoder()
         self._mac = HMAC(signing_key, SHA256())
-        self._cipher: Workspace | None = None
+        self._cipher: BufferedCipher | None = None
         self._rest = b""
         self._raw_bytes = 0
 
-    def share(self, data: Piece) -> bytes:
+    def precompute(self, data: Piece) -> bytes:
         try:
             return _decode(data)
         except InvalidToken:
             return b""
 
-    def update(self, data: Piece, shared: Piece = b"") -> Piece:
-        raw = self._rest + self._decoder.update(data, shared)
+    def update(self, data: Piece, precomputed: Piece = b"") -> Piece:
+        raw = self._rest + self._decoder.update(data, precomputed)
         end = len(raw) - _TAIL_BYTES
         if self._cipher is None and end < _PREFIX_BYTES:
             self._rest = raw
@@ -166,7 +168,7 @@ class _Decryptor(Stream):
         self._decoder.finalize()
         mac = self._rest[-_MAC_BYTES:]
         last = bytes(self._decrypt(self._rest[:-_MAC_BYTES]))
-        # The HMAC comes first: a verdict on the padding of forged blocks would reveal plaintext.
+        # The HMAC comes first: whether the padding of forged blocks is valid reveals plaintext.
         try:
             self._mac.verify(mac)
         except InvalidSignature:
@@ -183,7 +185,7 @@ class _Decryptor(Stream):
         self._raw_bytes += len(raw)
         if self._cipher is None:
             aes = AES128(self._encryption_key)
-            self._cipher = Workspace(Cipher(aes, CBC(_iv(raw))).decryptor())
+            self._cipher = BufferedCipher(Cipher(aes, CBC(_iv(raw))).decryptor())
             raw = raw[_PREFIX_BYTES:]
         return self._cipher.update(raw)
 
@@ -206,12 +208,12 @@ def _iv(raw: Piece) -> bytes:
 
 
 def _encode(raw: Piece) -> bytes:
-    # Three times as fast as `translate` while the text fits into a cache of the processor.
+    # Three times as fast as `translate` while the text fits into a CPU cache.
     return binascii.b2a_base64(raw, newline=False).replace(b"+", b"-").replace(b"/", b"_")
 
 
 def _decode(text: Piece) -> bytes:
-    """Decode whole quanta, refusing all spellings of the bytes but the canonical one."""
+    """Decode whole quanta; raise InvalidToken for any but the canonical spelling."""
     text = bytes(text)
     if b"+" in text or b"/" in text:
         raise InvalidToken
@@ -220,9 +222,9 @@ def _decode(text: Piece) -> bytes:
         raw = binascii.a2b_base64(standard, strict_mode=True)
     except binascii.Error:
         raise InvalidToken from None
-    # Strict mode lets more "=" follow, and ignores unused bits of the last character.
-    quanta = -(-len(raw) // _STEP)
-    odd = len(raw) % _STEP
+    # Strict mode accepts more "=" at the end, and ignores unused bits of the last character.
+    quanta = -(-len(raw) // _GROUP)
+    odd = len(raw) % _GROUP
     if len(text) != quanta * _QUANTUM or (odd and _encode(raw[-odd:]) != text[-_QUANTUM:]):
         raise InvalidToken
     return raw

@@ -1,12 +1,12 @@
-"""A large file through two processes, so that two cores share the work on it.
+"""Processes a large file in two processes, to use two cores.
 
-Threads would take turns: `cryptography` and `binascii` keep the interpreter's lock while they work.
-The second process is a fork that lives for one file. Pieces pass through slots of shared memory,
-filled by one side and emptied by the other; a pipe carries the lengths of what is in each filled
-slot, and another one back a byte for each slot that is free again.
+Threads would take turns: `cryptography` and `binascii` hold the interpreter lock while they work.
+The second process is a fork that lives for one file. A producer writes pieces of the file into
+slots of shared memory, a consumer reads them; one pipe carries the lengths of the contents of each
+filled slot, another one a byte back for each slot that is free again.
 
-Part of the work on a piece may need no state. Whoever fills the slots does it while the other side
-is behind, and leaves it to the other side while that waits, so that both are always busy.
+A part of the work may need no state, so that either side can do it. The producer does it for a
+piece while the consumer is behind, and leaves it to the consumer otherwise, so that both stay busy.
 """
 
 import errno
@@ -22,105 +22,109 @@ from typing import NamedTuple, NoReturn
 
 from entrypoint.errors import SystemFailure
 from entrypoint.files.page_cache import Piece
-from entrypoint.limits import RELAY_SLOT_BYTES, RELAY_SLOTS
+from entrypoint.limits import SEALED_CHUNK_BYTES
+
+SLOTS = 16
+SLOT_BYTES = 2 * SEALED_CHUNK_BYTES  # for a piece and the bytes computed from it
 
 _LENGTH_BYTES = 4
 _MESSAGE_BYTES = 2 * _LENGTH_BYTES
 _END = b"\xff" * _MESSAGE_BYTES
 _FREE = b"."
 
-# How the second process ends; any other status is the errno of an OSError.
+# Exit statuses of the second process; any other one is the errno of an OSError.
 _DONE = 0
-_REFUSED = 254
+_EXPECTED_ERROR = 254
 _FAILED = 255
 
-_FORKS = sys.platform == "linux"  # elsewhere a fork is missing or unsafe; one process does it all
+_FORKS = sys.platform == "linux"  # elsewhere fork is missing or unsafe: one process does all
 
 
-class Handed(NamedTuple):
-    """A piece of a file, and what has been made of it already."""
+class Item(NamedTuple):
+    """A piece of a file, and bytes that have been computed from it already."""
 
     piece: Piece
-    made: Piece = b""
+    computed: Piece = b""
 
 
-Share = Callable[[Piece], bytes]
-"""Work on a piece that either process can do, see `Stream.share`."""
+Precompute = Callable[[Piece], bytes]
+"""The stateless part of the work on a piece, see `Stream.precompute`."""
 
 
 @contextmanager
-def pushing(consume: Callable[[Iterable[Handed]], None], share: Share) -> Iterator["Sender"]:
-    """Give what takes each piece of data; the second process gives them to `consume`.
+def consumer_process(
+    consume: Callable[[Iterable[Item]], None], precompute: Precompute
+) -> Iterator["Sender"]:
+    """Yield a Sender whose items a second process feeds to `consume`.
 
-    At the end of the block it has taken everything. Only on Linux.
+    At the end of the block it has consumed all of them. Only on Linux.
 
     Args:
-        consume: each piece is valid until it asks for the next one. What it writes to open files
-            counts, if it flushes them; what it changes in memory is lost.
-        share: done by the first process while the second is behind.
+        consume: may use each item until it asks for the next one. What it writes to open files and
+            flushes is kept; its changes in memory are lost.
+        precompute: called by the first process while the second is behind.
 
     Raises:
         OSError: `consume` has raised it.
-        SystemFailure: the second process was killed.
+        SystemFailure: the second process was killed, or has failed otherwise.
     """
-    slots = _slots()
+    slots = _shared_slots()
 
     def work(channel: _Channel) -> None:
         consume(_receive(slots, channel))
 
-    with _exit_statuses_kept(), _second_process(work, refusal=None) as channel:
-        sender = Sender(slots, channel, share)
+    with _default_sigchld(), _second_process(work, expected=None) as channel:
+        sender = Sender(slots, channel, precompute)
         yield sender
         sender.end()
 
 
-def pulling(
-    pieces: Iterable[Handed], share: Share, refusal: type[Exception]
-) -> AbstractContextManager[Iterable[Handed]]:
-    """Give the pieces that the second process draws from a generator not yet begun.
+def producer_process(
+    items: Iterable[Item], precompute: Precompute, expected: type[Exception]
+) -> AbstractContextManager[Iterable[Item]]:
+    """Yield the items of a generator that runs in a second process.
+
+    Each item is valid until the next one is asked for.
 
     Args:
-        pieces: may use open files that nobody else does meanwhile; what it writes to them counts,
-            if it flushes them.
-        share: done by the second process while the first is behind.
-        refusal: what the generator may raise besides OSError, and this iterator then does.
+        items: a generator that has not started. It may use open files that nobody else uses
+            meanwhile; what it writes to them and flushes is kept.
+        precompute: called by the second process while the first is behind.
+        expected: the exception, besides OSError, that is passed on if the generator raises it.
 
     Raises:
         OSError: the generator has raised it.
-        SystemFailure: the second process was killed.
+        SystemFailure: the second process was killed, or has failed otherwise.
     """
-    return _pulling(pieces, share, refusal) if _FORKS else nullcontext(pieces)
+    return _producer_process(items, precompute, expected) if _FORKS else nullcontext(items)
 
 
 @contextmanager
-def _pulling(
-    pieces: Iterable[Handed], share: Share, refusal: type[Exception]
-) -> Iterator[Iterable[Handed]]:
-    slots = _slots()
+def _producer_process(
+    items: Iterable[Item], precompute: Precompute, expected: type[Exception]
+) -> Iterator[Iterable[Item]]:
+    slots = _shared_slots()
 
     def work(channel: _Channel) -> None:
-        sender = Sender(slots, channel, share)
-        for handed in pieces:
-            sender.send(handed)
+        sender = Sender(slots, channel, precompute)
+        for item in items:
+            sender.send(item)
         sender.end()
 
-    with _exit_statuses_kept(), _second_process(work, refusal) as channel:
+    with _default_sigchld(), _second_process(work, expected) as channel:
         yield _receive(slots, channel)
 
 
-def _slots() -> list[memoryview]:
-    memory = memoryview(mmap.mmap(-1, RELAY_SLOTS * RELAY_SLOT_BYTES))
-    return [
-        memory[start : start + RELAY_SLOT_BYTES]
-        for start in range(0, len(memory), RELAY_SLOT_BYTES)
-    ]
+def _shared_slots() -> list[memoryview]:
+    memory = memoryview(mmap.mmap(-1, SLOTS * SLOT_BYTES))
+    return [memory[start : start + SLOT_BYTES] for start in range(0, len(memory), SLOT_BYTES)]
 
 
 class _Channel:
     """One end of two pipes, which carry short messages to another process and back.
 
-    What was sent can be received after its sender has ended. A pipe takes a short message whole
-    (pipe(7), "PIPE_BUF"), and gives it whole if all that go through it are of one length.
+    Messages stay readable after their sender has ended. A pipe takes a short message as a whole
+    (pipe(7), "PIPE_BUF"), and returns whole ones if all in it have the same length.
 
     Args:
         incoming, outgoing: descriptors of the ends of this side.
@@ -133,7 +137,7 @@ class _Channel:
         self._poll.register(incoming, select.POLLIN)
 
     def close(self) -> None:
-        """Give both ends back; the other side then finds that this one has ended."""
+        """Close both pipes, which ends the other side's reading and writing."""
         os.close(self._incoming)
         os.close(self._outgoing)
 
@@ -141,94 +145,94 @@ class _Channel:
         """Send a message; raise BrokenPipeError if the other side has ended."""
         os.write(self._outgoing, message)
 
-    def receive(self, most: int) -> bytes:
-        """Return what has come, at `most` so many bytes; if nothing has, wait for it.
+    def receive(self, limit: int) -> bytes:
+        """Return at most `limit` bytes that have arrived; wait if there are none.
 
         Raises:
-            BrokenPipeError: the other side has ended, and everything it has sent was received.
+            BrokenPipeError: the other side has ended, and all its messages were received.
         """
-        received = os.read(self._incoming, most)
+        received = os.read(self._incoming, limit)
         if not received:
             raise BrokenPipeError
         return received
 
-    def has_come(self) -> bool:
-        """Return whether `receive` would not wait."""
+    def is_ready(self) -> bool:
+        """Return whether `receive` would return at once."""
         return bool(self._poll.poll(0))
 
 
 def _channel() -> tuple[_Channel, _Channel]:
-    """Return both ends."""
+    """Return the ends of both sides."""
     to_theirs, to_ours = os.pipe(), os.pipe()
     return _Channel(to_ours[0], to_theirs[1]), _Channel(to_theirs[0], to_ours[1])
 
 
 class Sender:
-    """The side that fills slots."""
+    """The producer's side: fills slots."""
 
-    def __init__(self, slots: list[memoryview], channel: _Channel, share: Share) -> None:
+    def __init__(self, slots: list[memoryview], channel: _Channel, precompute: Precompute) -> None:
         self._slots = cycle(slots)
         self._free = len(slots)
         self._channel = channel
-        self._share = share
+        self._precompute = precompute
         self._slot: memoryview | None = None
 
-    def room(self) -> memoryview:
-        """Return the slot of the next piece, which is not copied if it comes into being there."""
+    def next_slot(self) -> memoryview:
+        """Return the slot of the next item; a piece written to its beginning is not copied."""
         if self._slot is None:
             if not self._free:
-                self._take_free()
+                self._reclaim_slots()
             self._free -= 1
             self._slot = next(self._slots)
         return self._slot
 
-    def send(self, handed: Handed) -> None:
-        """Hand a piece over, and with it what has been made of it; a slot has room for both.
+    def send(self, item: Item) -> None:
+        """Send an item, which fits into one slot.
 
-        The piece is the beginning of what `room` has just returned, or lies elsewhere.
+        Its piece is the beginning of the slot from `next_slot`, or lies outside of all slots.
         """
-        piece, made = handed
-        if not made and self._other_is_behind():
-            made = self._share(piece)
-        slot = self.room()
+        piece, computed = item
+        if not computed and self._consumer_is_behind():
+            computed = self._precompute(piece)
+        slot = self.next_slot()
         self._slot = None
-        middle, end = len(piece), len(piece) + len(made)
+        middle, end = len(piece), len(piece) + len(computed)
         if not (isinstance(piece, memoryview) and piece.obj is slot.obj):
             slot[:middle] = piece
-        slot[middle:end] = made
+        slot[middle:end] = computed
         self._channel.send(middle.to_bytes(_LENGTH_BYTES) + end.to_bytes(_LENGTH_BYTES))
 
     def end(self) -> None:
-        """Say that this was all."""
+        """Tell the consumer that there are no more items."""
         self._channel.send(_END)
 
-    def _other_is_behind(self) -> bool:
-        if self._free < RELAY_SLOTS // 2 and self._channel.has_come():
-            self._take_free()
-        return self._free < RELAY_SLOTS // 2
+    def _consumer_is_behind(self) -> bool:
+        if self._free < SLOTS // 2 and self._channel.is_ready():
+            self._reclaim_slots()
+        return self._free < SLOTS // 2
 
-    def _take_free(self) -> None:
-        self._free += len(self._channel.receive(RELAY_SLOTS))
+    def _reclaim_slots(self) -> None:
+        self._free += len(self._channel.receive(SLOTS))
 
 
-def _receive(slots: list[memoryview], channel: _Channel) -> Iterator[Handed]:
-    """Yield what is handed over; each piece is valid until the next one is asked for."""
+def _receive(slots: list[memoryview], channel: _Channel) -> Iterator[Item]:
+    """Yield the items of the other side's Sender; each is valid until the next one is asked for."""
     for slot in cycle(slots):
         message = channel.receive(_MESSAGE_BYTES)
         if message == _END:
             return
         middle = int.from_bytes(message[:_LENGTH_BYTES])
         end = int.from_bytes(message[_LENGTH_BYTES:])
-        yield Handed(slot[:middle], slot[middle:end])
-        with suppress(ConnectionError):  # it has ended, and what it has sent is still there
+        yield Item(slot[:middle], slot[middle:end])
+        with suppress(ConnectionError):  # the producer may have ended; its items are still here
             channel.send(_FREE)
 
 
 @contextmanager
 def _second_process(
-    work: Callable[[_Channel], None], refusal: type[Exception] | None
+    work: Callable[[_Channel], None], expected: type[Exception] | None
 ) -> Iterator[_Channel]:
-    """Fork a process that does the work, and give our end of the channel to it."""
+    """Fork a process that does the work, and yield this side's end of the channel to it."""
     ours, theirs = _channel()
     try:
         pid = _fork()
@@ -238,20 +242,20 @@ def _second_process(
         raise
     if pid == 0:
         ours.close()
-        _work(work, theirs, refusal)
+        _work_and_exit(work, theirs, expected)
     theirs.close()
-    cut = False
+    disconnected = False
     try:
         with closing(ours):
             yield ours
     except ConnectionError:
-        cut = True  # it has ended: its status tells why
+        disconnected = True  # the exit status gives the reason
     except BaseException:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         raise
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    _raise(_FAILED if cut and status == _DONE else status, refusal)
+    _raise_for_status(_FAILED if disconnected and status == _DONE else status, expected)
 
 
 def _fork() -> int:
@@ -267,8 +271,8 @@ def _fork() -> int:
 
 
 @contextmanager
-def _exit_statuses_kept() -> Iterator[None]:
-    """Have the kernel keep them where SIGCHLD came ignored, as from some supervisors."""
+def _default_sigchld() -> Iterator[None]:
+    """Set SIGCHLD to its default: if a supervisor left it ignored, exit statuses would be lost."""
     before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         yield
@@ -276,33 +280,33 @@ def _exit_statuses_kept() -> Iterator[None]:
         signal.signal(signal.SIGCHLD, before)
 
 
-def _work(
-    work: Callable[[_Channel], None], channel: _Channel, refusal: type[Exception] | None
+def _work_and_exit(
+    work: Callable[[_Channel], None], channel: _Channel, expected: type[Exception] | None
 ) -> NoReturn:
     status = _FAILED
     try:
         work(channel)
         status = _DONE
     except ConnectionError:
-        pass  # the other side has gone, or will say what has happened
+        pass  # the other side has ended, or will report the reason
     except OSError as error:
         status = error.errno or errno.EIO
     except Exception as error:
-        if refusal and isinstance(error, refusal):
-            status = _REFUSED
+        if expected and isinstance(error, expected):
+            status = _EXPECTED_ERROR
     finally:
-        os._exit(status)  # nothing of the first process may be flushed or cleaned up here
+        os._exit(status)  # do not flush or clean up what belongs to the first process
 
 
-def _raise(status: int, refusal: type[Exception] | None) -> None:
-    if status == _REFUSED and refusal:
-        raise refusal
-    if 0 < status < _REFUSED:
+def _raise_for_status(status: int, expected: type[Exception] | None) -> None:
+    if status == _EXPECTED_ERROR and expected:
+        raise expected
+    if 0 < status < _EXPECTED_ERROR:
         raise OSError(status, os.strerror(status))
     if status != _DONE:
         raise SystemFailure(
             "second-process-died",
-            "the process that shares the work on large files has ended before its work was done",
-            hint="look whether memory ran out, then start again",
+            "the second process that works on a large file ended before its work was done",
+            hint="check whether memory ran out, then start again",
             retry=True,
         )

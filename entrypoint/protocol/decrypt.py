@@ -16,14 +16,14 @@ from typing import IO
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
-from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
 from entrypoint.crypto.digests import new_sha512
+from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, through
 from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
 from entrypoint.files.attributes import drop_special_bits, make_like
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
-from entrypoint.files.two_processes import Handed
+from entrypoint.files.two_processes import Item
 from entrypoint.limits import CHUNK_BYTES, CONFIG_PROBLEMS, SEALED_CHUNK_BYTES
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.recovery.backup import BackupWriter
@@ -232,13 +232,14 @@ class _Run:
         stream = self._config.cipher.decryptor(self._key)
         with self._new_plain(entry) as plain, self._backing_up(entry) as backup:
 
-            def opened(pieces: Iterable[Handed]) -> Iterable[Handed]:
+            def opened(pieces: Iterable[Item]) -> Iterable[Item]:
                 opened = _opened(pieces, stream)
                 return _written(opened, plain) if plain else opened
 
             read = _read(source, backup)
             handed = opened(read) if ahead else read
-            with two_processes.pulling(handed, stream.share, InvalidCiphertext) as received:
+            items = two_processes.producer_process(handed, stream.precompute, InvalidCiphertext)
+            with items as received:
                 for piece, plaintext in received if ahead else opened(received):
                     self._proceed()
                     if backup:
@@ -265,32 +266,32 @@ class _Run:
         return make_like(plain, entry.stat)
 
 
-def _read(source: IO[bytes], backup: BackupWriter | None) -> Iterator[Handed]:
+def _read(source: IO[bytes], backup: BackupWriter | None) -> Iterator[Item]:
     """Yield the contents of a file, which are then kept too, but not accounted for."""
     chunks = page_cache.chunks(source, SEALED_CHUNK_BYTES)
     if backup is None:
-        yield from map(Handed, chunks)
+        yield from map(Item, chunks)
         return
     behind = page_cache.DropBehind(source)  # it will be replaced
     for chunk in chunks:
         backup.file.write(chunk)
-        yield Handed(chunk)
+        yield Item(chunk)
         behind.passed(len(chunk))
     backup.file.flush()
 
 
-def _opened(pieces: Iterable[Handed], stream: Stream) -> Iterator[Handed]:
+def _opened(pieces: Iterable[Item], stream: Stream) -> Iterator[Item]:
     """Yield the pieces of a file with what is ready of their plaintext."""
-    for piece, shared in pieces:
-        yield Handed(piece, stream.update(piece, shared))
-    yield Handed(b"", stream.finalize())
+    for piece, precomputed in pieces:
+        yield Item(piece, stream.update(piece, precomputed))
+    yield Item(b"", stream.finalize())
 
 
-def _written(pieces: Iterable[Handed], plain: IO[bytes]) -> Iterator[Handed]:
+def _written(pieces: Iterable[Item], plain: IO[bytes]) -> Iterator[Item]:
     """Yield the pieces of a file, the plaintext of which is then in a new one."""
-    for handed in pieces:
-        plain.write(handed.made)
-        yield handed
+    for item in pieces:
+        plain.write(item.computed)
+        yield item
     plain.flush()
 
 

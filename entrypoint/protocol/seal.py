@@ -19,9 +19,9 @@ from typing import IO, Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from entrypoint.crypto.cipher import IV_BYTES, InvalidCiphertext, through
 from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.envelopes import wrap
+from entrypoint.crypto.file_cipher import IV_BYTES, InvalidCiphertext, through
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.crypto.signatures import sign_pss
@@ -31,7 +31,7 @@ from entrypoint.files.attributes import drop_special_bits, make_like
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.page_cache import Piece
 from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
-from entrypoint.files.two_processes import Handed
+from entrypoint.files.two_processes import Item
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.access import irreplaceable
 from entrypoint.linux.durable import flush_file, flush_trees
@@ -197,20 +197,20 @@ class _Sealing:
         size = 0
         first, second = self._cipher.encryptor(self._key, iv)
 
-        def write(pieces: Iterable[Handed]) -> None:
+        def write(pieces: Iterable[Item]) -> None:
             behind = page_cache.DropBehind(source)
-            for piece, shared in pieces:
-                target.write(second.update(piece, shared))
+            for piece, precomputed in pieces:
+                target.write(second.update(piece, precomputed))
                 behind.passed(len(piece))
             target.write(second.finalize())
             target.flush()
 
-        with two_processes.pushing(write, second.share) as sender:
-            for piece in page_cache.pieces(source, CHUNK_BYTES, sender.room):
+        with two_processes.consumer_process(write, second.precompute) as sender:
+            for piece in page_cache.pieces(source, CHUNK_BYTES, sender.next_slot):
                 self._proceed()
                 size += self._hash(piece)
-                sender.send(Handed(first.update(piece)))
-            sender.send(Handed(first.finalize()))
+                sender.send(Item(first.update(piece)))
+            sender.send(Item(first.finalize()))
         return size
 
     def _hash_sealed(self, chunks: Iterable[bytes], path: str) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
-from entrypoint.crypto.cipher import InvalidCiphertext, through
 from entrypoint.crypto.digests import chunks, immutable_hash
+from entrypoint.crypto.file_cipher import InvalidCiphertext, through
 from entrypoint.crypto.keys import PublicKey, same_key
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.files.tree import Kind, walk

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from entrypoint.crypto import fernet
-from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.digests import sha512
+from entrypoint.crypto.file_cipher import FileCipher
 from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
 from entrypoint.crypto.signatures import is_pss_signature, sign_pss
 from entrypoint.errors import UsageError
@@ -26,7 +26,7 @@ from entrypoint.train_config.interface import (
     verify_pss_result_signature,
 )
 
-_CIPHER = Cipher(
+_CIPHER = FileCipher(
     generate_key=fernet.generate_key,
     encryptor=fernet.encryptor,
     decryptor=fernet.decryptor,

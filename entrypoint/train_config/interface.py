@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from unicodedata import normalize
 
-from entrypoint.crypto.cipher import Cipher
+from entrypoint.crypto.file_cipher import FileCipher
 from entrypoint.crypto.keys import PublicKey
 from entrypoint.crypto.signatures import is_pss_signature
 from entrypoint.errors import IntegrityError, RouteError
@@ -85,7 +85,7 @@ class TrainConfig(Protocol):
         """The name of the wire generation: `flat` or `route`."""
 
     @property
-    def cipher(self) -> Cipher:
+    def cipher(self) -> FileCipher:
         """The cipher of all files that travel encrypted."""
 
     @property

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from entrypoint.crypto import cbc
-from entrypoint.crypto.cipher import Cipher
 from entrypoint.crypto.digests import sha512
 from entrypoint.crypto.envelopes import wrap
+from entrypoint.crypto.file_cipher import FileCipher
 from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
 from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
 from entrypoint.errors import IntegrityError, RouteError, UsageError
@@ -29,7 +29,7 @@ from entrypoint.train_config.interface import (
     verify_pss_result_signature,
 )
 
-_CIPHER = Cipher(
+_CIPHER = FileCipher(
     generate_key=cbc.generate_key,
     encryptor=cbc.encryptor,
     decryptor=cbc.decryptor,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from entrypoint.crypto import cbc
 from entrypoint.crypto.cbc import InvalidBlocks
-from entrypoint.crypto.cipher import through
+from entrypoint.crypto.file_cipher import through
 
 KEY = bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
 IV = bytes(range(16))

@@ -16,8 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entrypoint.crypto import fernet
-from entrypoint.crypto.cipher import InvalidCiphertext, Stream, through
 from entrypoint.crypto.fernet import InvalidToken
+from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, through
 
 KEY = b"cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
 IV = bytes(range(16))
@@ -242,13 +242,15 @@ def test_a_wrong_hmac_and_a_wrong_padding_look_the_same() -> None:
     assert messages == {(InvalidToken, "")}
 
 
-# --- shared work ---------------------------------------------------------------------------------
+# --- precomputed parts ---------------------------------------------------------------------------
 
 
-def sharing(stream: Stream, contents: Iterable[bytes], shares: Sequence[bool]) -> Iterator[bytes]:
-    """Do as `through` does, but have work on some pieces done apart."""
-    for piece, is_shared in zip(contents, cycle(shares), strict=False):
-        yield bytes(stream.update(piece, stream.share(piece) if is_shared else b""))
+def precomputing(
+    stream: Stream, contents: Iterable[bytes], pattern: Sequence[bool]
+) -> Iterator[bytes]:
+    """Yield what `through` does, but precompute the pieces where the repeated pattern is true."""
+    for piece, chosen in zip(contents, cycle(pattern), strict=False):
+        yield bytes(stream.update(piece, stream.precompute(piece) if chosen else b""))
     yield stream.finalize()
 
 
@@ -259,10 +261,10 @@ some = st.lists(st.booleans(), min_size=1, max_size=5)
 @example(bytes(96), [48], [True])
 @example(bytes(97), [49], [True])
 def test_it_does_not_matter_who_encodes(
-    plaintext: bytes, cuts: list[int], shares: list[bool]
+    plaintext: bytes, cuts: list[int], pattern: list[bool]
 ) -> None:
     first, second = fernet.encryptor(KEY, IV)
-    token = sharing(second, through(first, pieces(plaintext, cuts)), shares)
+    token = precomputing(second, through(first, pieces(plaintext, cuts)), pattern)
 
     assert b"".join(token) == seal(plaintext)
 
@@ -271,9 +273,9 @@ def test_it_does_not_matter_who_encodes(
 @example(bytes(96), [48], [True])
 @example(bytes(97), [49], [True])
 def test_it_does_not_matter_who_decodes(
-    plaintext: bytes, cuts: list[int], shares: list[bool]
+    plaintext: bytes, cuts: list[int], pattern: list[bool]
 ) -> None:
-    opened = sharing(fernet.decryptor(KEY), pieces(seal(plaintext), cuts), shares)
+    opened = precomputing(fernet.decryptor(KEY), pieces(seal(plaintext), cuts), pattern)
 
     assert b"".join(opened) == plaintext
 
@@ -283,26 +285,26 @@ def test_it_does_not_matter_who_decodes(
 @example(b"====", [], [False])
 @example(b"====", [len(SHORT[40])], [True])
 def test_it_does_not_matter_who_sees_that_a_token_is_bad(
-    noise: bytes, cuts: list[int], shares: list[bool]
+    noise: bytes, cuts: list[int], pattern: list[bool]
 ) -> None:
     with pytest.raises(InvalidToken):
-        list(sharing(fernet.decryptor(KEY), pieces(SHORT[40] + noise, cuts), shares))
+        list(precomputing(fernet.decryptor(KEY), pieces(SHORT[40] + noise, cuts), pattern))
 
 
 @pytest.mark.parametrize("cuts", [[], [4], [4, 4], [8], [8, 8], [104], range(1, 400)])
-@pytest.mark.parametrize("shares", [[True], [False]])
-def test_padding_between_pieces_is_refused(cuts: Sequence[int], shares: list[bool]) -> None:
+@pytest.mark.parametrize("pattern", [[True], [False]])
+def test_padding_between_pieces_is_refused(cuts: Sequence[int], pattern: list[bool]) -> None:
     raw = base64.urlsafe_b64decode(SHORT[40])
     spelled = base64.urlsafe_b64encode(raw[:1]) + base64.urlsafe_b64encode(raw[1:])
     lengthened = [SHORT[40][:at] + b"====" + SHORT[40][at:] for at in (4, 100)]
 
     for token in (spelled, *lengthened):
-        assert_refused(token, cuts, shares)
+        assert_refused(token, cuts, pattern)
 
 
-def assert_refused(token: bytes, cuts: Sequence[int], shares: list[bool]) -> None:
+def assert_refused(token: bytes, cuts: Sequence[int], pattern: list[bool]) -> None:
     with pytest.raises(InvalidToken):
-        list(sharing(fernet.decryptor(KEY), pieces(token, cuts), shares))
+        list(precomputing(fernet.decryptor(KEY), pieces(token, cuts), pattern))
 
 
 # --- keys and heads ------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.crypto.cipher import through
+from entrypoint.crypto.file_cipher import through
 from entrypoint.train_config import read
 from tests import reference, reference_route
 from tests.mount_namespace import run_python
