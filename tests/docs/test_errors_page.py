@@ -1,0 +1,60 @@
+"""docs/errors.md lists every error code, and is what the code makes it."""
+
+import ast
+import re
+
+import pytest
+
+from tests.docs.errors_page import PAGE, page
+from tests.docs.pages import ROOT
+from tests.docs.raised import raised
+from tests.docs.wording import Code
+
+SOURCES = [path.read_text() for path in (ROOT / "entrypoint").rglob("*.py")]
+
+
+def test_the_page_is_what_the_code_makes_it() -> None:
+    assert PAGE.read_text() == page(), "docs/errors.md is old; make errors-page writes it anew"
+
+
+def test_every_code_in_the_source_is_on_the_page() -> None:
+    of_an_error = r'(?:Error|Train|Input|Failure|[a-z]__)\(\s*"([a-z]+(?:-[a-z]+)*)",'
+    codes = {code for source in SOURCES for code in re.findall(of_an_error, source)}
+    shown = re.findall(r"^### `([a-z-]+)`$", PAGE.read_text(), re.MULTILINE)
+    assert len(codes) > 90
+    assert codes <= set(shown)
+
+
+def test_a_code_appears_once_in_a_section() -> None:
+    sections = PAGE.read_text().split("\n## ")
+    shown = [re.findall(r"^### (.*)$", section, re.MULTILINE) for section in sections]
+    assert [codes for codes in shown if len(codes) != len(set(codes))] == []
+
+
+def test_every_code_has_a_message_and_a_hint_in_words() -> None:
+    in_words = {
+        error.code
+        for error in raised()
+        if re.search("[a-z]", "".join(error.messages)) and re.search("[a-z]", "".join(error.hints))
+    }
+    assert {error.code for error in raised()} - in_words == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ("f('plain')", ["plain"]),
+        ("f(f'no {path} here')", ["no ⟨PATH⟩ here"]),
+        ("f('a' if there else 'b')", ["a", "b"]),
+        ("f(f'{error.strerror or \"broken\"}')", ["broken", "⟨REASON⟩"]),
+        ("def g(what):\n    f(f'it {what}')\ng('sinks')\ng('burns')", ["it sinks", "it burns"]),
+        ("def g():\n    what = 'x' + h()\n    f(what)\ndef h():\n    return 'y'", ["xy"]),
+        ("def g():\n    a, b = h()\n    f(b)\ndef h():\n    return 'x', 'y'", ["y"]),
+        ("f(f'{len(x)} of {a + b}')", ["⟨NUMBER⟩ of ⟨NUMBER⟩"]),
+        ("f(f'{folder / \"name\"}')", ["⟨FOLDER⟩/name"]),
+    ],
+)
+def test_the_wordings_of_an_expression_are_found(source: str, texts: list[str]) -> None:
+    code = Code({"entrypoint.errors": ast.parse(source)})
+    [place] = [place for place in code.calls if place.callee == "f"]
+    assert code.texts(place.call.args[0], place) == texts

@@ -1,0 +1,268 @@
+"""Tell from the source of the package which texts an expression can stand for."""
+
+import ast
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import isfunction
+from itertools import product
+from math import prod
+from pathlib import Path
+
+from tests.layers.source import Package
+
+MOST_WORDINGS = 12
+"""Maximum number of wordings of one text; where there are more, a placeholder stands for all."""
+
+DEEPEST = 8
+"""Maximum number of steps that are taken back from a text to where it comes from."""
+
+CLEARER = {"strerror": "REASON", "len": "NUMBER", "sum": "NUMBER", "__version__": "VERSION"}
+"""Words for names that would tell nothing."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A call, and where it stands.
+
+    Attributes:
+        module: its full name.
+        owner: the name of the class around it, or nothing.
+        functions: those around it, the innermost first.
+        call: the call itself.
+    """
+
+    module: str
+    owner: str
+    functions: tuple[ast.FunctionDef, ...]
+    call: ast.Call
+
+    @property
+    def callee(self) -> str:
+        return ast.unparse(self.call.func)
+
+
+class Code:
+    """The source of the package, and what its names stand for.
+
+    Args:
+        package: its modules.
+    """
+
+    def __init__(self, package: Package) -> None:
+        self._package = package
+
+    @cached_property
+    def calls(self) -> list[Place]:
+        """All calls of the package."""
+        return [
+            place for name, module in self._package.items() for place in _calls(name, module, "")
+        ]
+
+    def value(self, module: str, name: str) -> object:
+        """Return what a global name of a module, such as `errors.PhtError`, stands for, or None."""
+        if module.endswith("__main__"):
+            return None  # to import it would start the program
+        found: object = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return found
+
+    def texts(self, node: ast.expr, place: Place, depth: int = DEEPEST) -> list[str]:
+        """Return the texts that an expression can be, with ⟨NAME⟩ for what only a run can tell."""
+        found = dict.fromkeys(self._known(node, place, depth - 1) if depth else [])
+        known = [text for text in found if not _is_placeholder(text)]
+        unknown = [text for text in found if _is_placeholder(text)]
+        if not found or (unknown and isinstance(node, ast.Name | ast.Call)):
+            unknown = [_placeholder(node)]
+        return [*known, *unknown] if len(known) <= MOST_WORDINGS else [_placeholder(node)]
+
+    def _known(self, node: ast.expr, place: Place, depth: int) -> list[str]:
+        match node:
+            case ast.Constant(value=str(text)):
+                return [text]
+            case ast.JoinedStr(values=parts):
+                return self._joined(parts, place, depth)
+            case ast.FormattedValue(value=value):
+                return self.texts(value, place, depth)
+            case ast.BinOp(op=ast.Add(), left=left, right=right) if _is_text(node):
+                return self._joined([left, right], place, depth)
+            case ast.BinOp(op=ast.Div(), left=folder, right=name) if _is_text(name):
+                return self._joined([folder, ast.Constant("/"), name], place, depth)
+            case ast.IfExp(body=body, orelse=orelse):
+                return self.texts(body, place, depth) + self.texts(orelse, place, depth)
+            case ast.BoolOp(values=values):
+                texts = (text for value in values for text in self.texts(value, place, depth))
+                return [*filter(None, texts)]
+            case ast.Name(id=name):
+                return self._named(name, place, depth)
+            case ast.Subscript(value=ast.Name(id=name)):
+                held = self.value(place.module, name)
+                return list(map(str, held.values())) if isinstance(held, dict) else []
+            case ast.Call(func=ast.Attribute(attr="lower", value=value)):
+                return self.texts(value, place, depth)
+            case ast.Call(func=called):
+                return self._returned(ast.unparse(called), place, depth)
+        return []
+
+    def _joined(self, parts: Sequence[ast.expr], place: Place, depth: int) -> list[str]:
+        wordings = [self.texts(part, place, depth) for part in parts]
+        for number, part in enumerate(parts):
+            if prod(map(len, wordings)) > MOST_WORDINGS and len(wordings[number]) > 1:
+                wordings[number] = [_placeholder(part)]
+        return ["".join(chosen) for chosen in product(*wordings)]
+
+    def _named(self, name: str, place: Place, depth: int) -> list[str]:
+        """Return what a variable, a parameter or a constant can hold."""
+        for function in place.functions:
+            if name in [argument.arg for argument in _parameters(function)]:
+                return self._passed(name, function, place, depth)
+            assigned = [*self._assigned(name, function, place, depth)]
+            if assigned:
+                return assigned
+        if name.startswith("__"):
+            return []  # the version would make the page old with every release
+        constant = self.value(place.module, name)
+        if isinstance(constant, float):
+            return [f"{constant:g}"]
+        return [str(constant)] if isinstance(constant, str | int | Path) else []
+
+    def _assigned(
+        self, name: str, function: ast.FunctionDef, place: Place, depth: int
+    ) -> Iterator[str]:
+        for node in ast.walk(function):
+            if not isinstance(node, ast.Assign):
+                continue
+            match node.targets[0], node.value:
+                case ast.Name(id=target), value if target == name:
+                    yield from self.texts(value, place, depth)
+                case ast.Tuple(elts=targets), value:
+                    names = [ast.unparse(target) for target in targets]
+                    if name not in names:
+                        continue
+                    index = names.index(name)
+                    if isinstance(value, ast.Tuple):
+                        yield from self.texts(value.elts[index], place, depth)
+                    elif isinstance(value, ast.Call):
+                        callee = ast.unparse(value.func)
+                        yield from self._returned(callee, place, depth, index)
+
+    def _passed(self, name: str, function: ast.FunctionDef, place: Place, depth: int) -> list[str]:
+        """Return what callers give for a parameter."""
+        texts = []
+        for caller in self.calls:
+            if self._is_call_of(function, place, caller):
+                argument = _argument(name, function, caller.call)
+                texts += self.texts(argument, caller, depth) if argument else []
+        return texts
+
+    def _is_call_of(self, function: ast.FunctionDef, place: Place, caller: Place) -> bool:
+        """Return whether a call is one of the function around a place, as far as names tell."""
+        name = place.owner if function.name == "__init__" else function.name
+        if caller.callee.rpartition(".")[2] != name:
+            return False
+        if caller.module == place.module:
+            return True
+        called = self.value(caller.module, caller.callee)
+        return getattr(called, "__module__", None) == place.module
+
+    def _returned(
+        self, callee: str, place: Place, depth: int, index: int | None = None
+    ) -> list[str]:
+        """Return what a function of the package returns, or one part of its tuple."""
+        texts = []
+        for module, function in self._functions(callee, place):
+            inside = Place(module, "", (function,), place.call)
+            values = [node.value for node in ast.walk(function) if isinstance(node, ast.Return)]
+            for value in filter(None, values):
+                if index is None:
+                    texts += self.texts(value, inside, depth)
+                elif isinstance(value, ast.Tuple):
+                    texts += self.texts(value.elts[index], inside, depth)
+                elif isinstance(value, ast.Call) and depth:
+                    texts += self._returned(ast.unparse(value.func), inside, depth - 1, index)
+        return texts
+
+    def _functions(self, callee: str, place: Place) -> Iterator[tuple[str, ast.FunctionDef]]:
+        """Yield the module and the definition of a function, or of a method of the same module."""
+        module, name = place.module, callee.removeprefix("self.")
+        found = self.value(module, callee)
+        if isfunction(found):
+            module, name = found.__module__, found.__name__
+        for node in ast.walk(self._package.get(module, ast.Module([], []))):
+            if isinstance(node, ast.FunctionDef) and node.name == name:
+                yield module, node
+
+
+def _calls(
+    module: str, node: ast.AST, owner: str, functions: tuple[ast.FunctionDef, ...] = ()
+) -> Iterator[Place]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call):
+            yield Place(module, owner, functions, child)
+        match child:
+            case ast.ClassDef():
+                yield from _calls(module, child, child.name, functions)
+            case ast.FunctionDef():
+                yield from _calls(module, child, owner, (child, *functions))
+            case _:
+                yield from _calls(module, child, owner, functions)
+
+
+def _parameters(function: ast.FunctionDef) -> list[ast.arg]:
+    return [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+
+
+def _argument(name: str, function: ast.FunctionDef, call: ast.Call) -> ast.expr | None:
+    """Return what a call gives for a parameter, or its default."""
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    names = [argument.arg for argument in function.args.args if argument.arg not in ("self", "cls")]
+    if name in names and names.index(name) < len(call.args):
+        return call.args[names.index(name)]
+    with_default = names[len(names) - len(function.args.defaults) :]
+    if name in with_default:
+        return function.args.defaults[with_default.index(name)]
+    for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        if argument.arg == name:
+            return default
+    return None
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Return whether an expression is made of text, and not a sum of numbers."""
+    return any(
+        isinstance(part, ast.JoinedStr)
+        or (isinstance(part, ast.Constant) and type(part.value) is str)
+        for part in ast.walk(node)
+    ) or (isinstance(node, ast.Name) and node.id.isupper())
+
+
+def _is_placeholder(text: str) -> bool:
+    return text.startswith("⟨") and text.find("⟩") == len(text) - 1
+
+
+def _placeholder(node: ast.expr) -> str:
+    """Return what stands for an expression: its last name, in capitals."""
+    match node:
+        case ast.FormattedValue(value=value):
+            return _placeholder(value)
+        case ast.Call(func=ast.Attribute(attr="join"), args=[joined]):
+            return _placeholder(joined)
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
+            return f"⟨{name.upper()}⟩"
+        case ast.Call(func=ast.Attribute(value=value, attr="lower" | "strip" | "decode")):
+            return _placeholder(value)
+        case ast.Call(
+            func=ast.Name(id="str" | "sorted" | "min" | "repr" | "map"), args=[*_, value]
+        ):
+            return _placeholder(value)
+        case ast.Call(func=value) | ast.BoolOp(values=[value, *_]) | ast.Subscript(value=value):
+            return _placeholder(value)
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return f"⟨{CLEARER.get(name, name.strip('_').upper())}⟩"
+        case ast.BinOp():
+            return "⟨NUMBER⟩"
+    return "⟨…⟩"
