@@ -1,9 +1,8 @@
-"""What a visit keeps of a tree that it opens, so that it can go back.
+"""Backup of a tree that a visit opens, from which the visit can go back.
 
-The file holds every entry of the tree, one after another: a line of JSON, and behind that of a file
-its contents. It begins with the tree's own folder, or is empty if there was none. A tag, which the
-journal records, tells whether it is whole and as it was written; nothing is restored before that
-is known.
+A backup is one file with every entry of the tree: a line of JSON and, for a file, its contents. It
+begins with the tree's own folder, or is empty if there was none. The journal records its MAC;
+nothing is restored before that is verified.
 """
 
 import errno
@@ -22,14 +21,14 @@ from entrypoint.limits import CHUNK_BYTES
 
 
 class BackupWriter:
-    """Writes what is kept, and authenticates it: a train can write where we can.
+    """Writes a backup and computes its MAC, since the train can write to the file too.
 
     Attributes:
-        file: what it writes to.
+        file: the new file that it writes to.
 
     Args:
-        file: a new one.
-        key: 32 bytes that only this station knows.
+        file: a new file.
+        key: 32 bytes that only this station can derive.
     """
 
     def __init__(self, file: IO[bytes], key: bytes) -> None:
@@ -38,7 +37,7 @@ class BackupWriter:
         self._size = 0
 
     def add(self, entry: Entry, contents: Iterable[bytes] = ()) -> None:
-        """Append an entry and, if it is a file, its contents; raises OSError as `adding` does."""
+        """Append an entry and, for a file, its contents; raises OSError as `adding` does."""
         with self.adding(entry):
             for piece in contents:
                 self.file.write(piece)
@@ -46,10 +45,10 @@ class BackupWriter:
 
     @contextmanager
     def adding(self, entry: Entry) -> Iterator[None]:
-        """Append an entry whose contents are written to the file, and accounted for, in the block.
+        """Append an entry; the block writes its contents to `file` and calls `account`.
 
         Raises:
-            OSError: they were not as long as the entry says.
+            OSError: the contents were not as long as the entry says.
         """
         facts = entry.stat
         size = facts.st_size if entry.kind is Kind.FILE else 0
@@ -64,27 +63,28 @@ class BackupWriter:
             raise OSError(errno.EIO, "size changed while it was read", entry.path)
 
     def account(self, piece: Piece) -> None:
-        """Take note of contents that are written to the file, by whomever."""
+        """Include contents in the MAC that this or another process writes to the file."""
         self._size += len(piece)
         self._mac.update(piece)
 
     def tag(self) -> bytes:
-        """Return what `is_authentic` takes."""
+        """Return the MAC of the backup, with its salt."""
         return self._mac.finalize()
 
 
 def restore(backup: IO[bytes], folder: Path) -> bool:
-    """Fill the empty `folder` from what was kept of it and is authentic.
+    """Fill the empty `folder` from an authentic backup.
 
-    Attributes come last, and those of folders after all others: in a folder that belongs to
-    somebody else nothing can be made, nor a further name of such a file. What may not be set here,
-    such as an owner by a user who is not root, is left.
+    Attributes are set last, those of folders after all others: nothing can be made in a folder that
+    belongs to somebody else, nor a hard link to such a file. Attributes that this user may not set
+    are left as they are.
 
     Args:
-        kept: open at its beginning.
+        backup: open at its beginning.
+        folder: takes the entries.
 
     Returns:
-        Whether there was such a folder.
+        Whether the folder existed when the backup was made.
     """
     for name, kind, link, size, *_ in _entries(backup):
         _make(backup, folder, name, Kind(kind), link, size)
@@ -102,7 +102,7 @@ def restore(backup: IO[bytes], folder: Path) -> bool:
 
 
 def _entries(backup: IO[bytes]) -> Iterator[list[Any]]:
-    """Yield the header of each entry; the caller moves past its contents before the next one."""
+    """Yield the header of each entry; the caller reads or skips the contents after each."""
     while line := backup.readline():
         yield json.loads(os.fsdecode(line))
 

@@ -19,12 +19,12 @@ from entrypoint.recovery.backup import BackupWriter, restore
 
 
 class WorkFolder:
-    """Where work files of one tree lie: beside the tree, and on the same file system.
+    """The folder of one tree's work files, on the file system of the tree.
 
     Attributes:
         tree: the folder that a visit opens: the results, or the immutable files.
-        path: the work folder.
-        leave_out: the name that walks of the tree pass over, or nothing.
+        path: the work folder: beside the tree, or within it if the tree is a mount point.
+        leave_out: its name if it lies within the tree, for walks of the tree to pass over.
     """
 
     def __init__(self, tree: Path) -> None:
@@ -35,31 +35,31 @@ class WorkFolder:
 
     @property
     def name(self) -> str:
-        """What the journal calls the tree."""
+        """The name of the tree in the journal."""
         return self.tree.name
 
     @property
     def backup(self) -> Path:
-        """What is kept of the old, encrypted tree."""
+        """The backup of the old, encrypted tree."""
         return self.path / "backup"
 
     def backup_bytes(self) -> int:
-        """Return how many bytes become free when the old tree is kept no longer."""
-        has_kept = is_folder(self.path) and os.path.lexists(self.backup)
-        return allocated_bytes(self.backup.lstat()) if has_kept else 0
+        """Return how many bytes become free when the backup is removed."""
+        exists = is_folder(self.path) and os.path.lexists(self.backup)
+        return allocated_bytes(self.backup.lstat()) if exists else 0
 
     def backup_files(self) -> int:
-        """Return how many files and folders become free when the old tree is kept no longer."""
+        """Return how many files and folders are gone when the work folder is removed."""
         return 1 + os.path.lexists(self.backup) if is_folder(self.path) else 0
 
     @property
     def small(self) -> Path:
-        """Where decrypted small files stay until they are verified, in one pack."""
+        """The pack of decrypted small files that are not verified yet."""
         return self._plain / "small.pack"
 
     @property
     def large(self) -> Path:
-        """Where other decrypted files stay until they are verified."""
+        """The folder of other decrypted files that are not verified yet."""
         return self._plain / "large"
 
     @property
@@ -67,16 +67,16 @@ class WorkFolder:
         return self.path / "plain"
 
     def folder(self) -> Entry:
-        """Return the tree's own folder, which has to be there."""
+        """Return the entry of the tree's own folder; raises OSError if there is none."""
         return Entry(".", Kind.DIRECTORY, self.tree.stat())
 
     def make(self) -> None:
-        """Make the empty folder, for nobody else to read."""
+        """Make the empty work folder, which only this user may enter."""
         for folder in (self.path, self._plain, self.large):
             folder.mkdir(mode=0o700)
 
     def batch(self) -> Path:
-        """Return the folder, made if need be, where encrypted files wait to be durable."""
+        """Return the folder of encrypted files that are not durable yet; make it if need be."""
         folder = self.path / "sealed"
         for made in (self.path, folder):
             if not is_folder(made):
@@ -85,9 +85,9 @@ class WorkFolder:
         return folder
 
     def clear(self) -> None:
-        """Leave nothing but the kept old tree: the train can plant what sealing takes up.
+        """Remove everything but the backup: the train can plant files that sealing would use.
 
-        A kill while many planted files are removed finds the old tree still kept.
+        The backup stays, so that a kill in the midst of this can still be taken back.
         """
         if is_folder(self.path):
             empty(self.path, leave_out=self.backup.name)
@@ -95,12 +95,12 @@ class WorkFolder:
             remove(self.path)
 
     def remove(self) -> None:
-        """Remove the folder, if it is there; a tree that is never opened may be read-only."""
+        """Remove the work folder if it exists: a tree that is never opened may be read-only."""
         if os.path.lexists(self.path):
             remove(self.path)
 
     def drop_special_bits(self) -> None:
-        """Leave the tree's own folder its permissions only, unless it is the operator's."""
+        """Drop the special bits of the tree's own folder, unless it is the operator's mount."""
         if not self.leave_out:
             drop_special_bits(self.tree)
 
@@ -113,10 +113,10 @@ class WorkFolder:
 
     @contextmanager
     def backing_up(self, key: bytes) -> Iterator[BackupWriter]:
-        """Give what keeps the old tree; at the end of the block that is durable.
+        """Yield the writer of a backup of the old tree, which is durable when the block ends.
 
         Args:
-            key: 32 bytes that only this station knows.
+            key: 32 bytes that only this station can derive.
         """
         with page_cache.new(self.backup, cached=False) as file:
             backup = BackupWriter(file, key)
@@ -126,13 +126,13 @@ class WorkFolder:
             flush_file(file)
 
     def open_backup(self, tag: bytes | None, key: bytes) -> IO[bytes] | None:
-        """Open what was kept of the old tree, or return None unless it is there as it was written.
+        """Return the open backup, or None if it is missing or not authentic.
 
-        Only this file may be restored: to empty the tree can change what its path leads to.
+        Only this open file may be restored: emptying the tree can change where its path leads.
 
         Args:
-            tag: what `KeptWriter` returned, None if nothing was kept.
-            key: the one it was written with.
+            tag: the MAC of the backup, None if there is no backup.
+            key: the key that it was written with.
         """
         is_file = self.backup.is_file() and not self.backup.is_symlink()
         if tag is None or not is_folder(self.path) or not is_file:
@@ -145,10 +145,10 @@ class WorkFolder:
         return None
 
     def restore(self, backup: IO[bytes]) -> None:
-        """Put the old tree back, as `open_kept` has found it; idempotent."""
+        """Put the old tree back from the file that `open_backup` returned; idempotent."""
         self.empty_tree()
         if restore(backup, self.tree):
             flush_trees(self.tree)
         else:
-            self.tree.rmdir()  # there was none
+            self.tree.rmdir()  # there was no tree
             flush_folder(self.tree.parent)

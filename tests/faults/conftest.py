@@ -47,18 +47,18 @@ def waiting(arrived: SecondStop, tmp_path_factory: pytest.TempPathFactory) -> Se
 def trace(strace: Strace, tmp_path_factory: pytest.TempPathFactory) -> Trace:
     """A function that records which calls a command makes on a copy of a train.
 
-    The records are kept, for every test of a command needs the same.
+    Every test of a command needs the same record, so it is made once.
     """
-    kept: dict[tuple[Path, str], list[Call]] = {}
+    recorded: dict[tuple[Path, str], list[Call]] = {}
 
     def record(train: SecondStop, command: str) -> list[Call]:
-        if (train.folder, command) not in kept:
+        if (train.folder, command) not in recorded:
             folder = tmp_path_factory.mktemp("traced")
             log = folder / "calls"
             copy = train.copy_to(folder / "train")
             ended = copy.start(command, under=strace.tracing(log))
             assert ended.status == 0, ended.stderr
-            kept[train.folder, command] = read(log)
-        return kept[train.folder, command]
+            recorded[train.folder, command] = read(log)
+        return recorded[train.folder, command]
 
     return record

@@ -39,7 +39,7 @@ def test_an_error_once_the_train_has_succeeded_costs_no_results(
     calls = [call for call in trace(arrived, "run") if is_on_disk(call)]
     _, _, sealing, _ = ends_of_phases(calls)
     train = arrived.copy_to(tmp_path / "train")
-    # The flush of the journal that says `sealing`, then the removal of what was kept to go back.
+    # The flush of the journal that says `sealing`, then the removal of the backup.
     state = fail(train, calls[sealing + 1 + number], "EIO", strace)
     assert (state, train.runs) == ("sealing", 1)
     train.finish(state)

@@ -41,8 +41,8 @@ def _plant_journal(train: SecondStop, phase: Phase) -> None:
     state = VisitState(paths, journal_key(_private_key(FIRST)))
     session_id = reference.load_config(train.opt)["session_id"]
     attributes = Attributes.of(paths.config)
-    kept = {"pht_results": None}
-    state.begin(Journal(Phase.OPENING, SECOND, session_id, config, attributes, kept))
+    backups = {"pht_results": None}
+    state.begin(Journal(Phase.OPENING, SECOND, session_id, config, attributes, backups))
     (paths.results / "counts.csv").write_bytes(b"planted")
     if phase is not Phase.OPENING:
         state.results.backup.write_bytes(b"planted")

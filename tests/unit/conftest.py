@@ -1,10 +1,13 @@
-"""What several tests of single modules need."""
+"""Fixtures that tests of several modules share."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from entrypoint.model import Paths
+from tests.unfinished import make_train
 
 
 @pytest.fixture
@@ -40,3 +43,9 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setattr("tempfile.tempdir", None)
     yield folder
     assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    """A train that has made a stop."""
+    return make_train(tmp_path)

@@ -1,4 +1,4 @@
-"""What is kept of a tree comes back exactly, and any change to it is noticed."""
+"""A tree comes back exactly from its backup, and any change to the backup is noticed."""
 
 import io
 import stat
@@ -17,7 +17,7 @@ from tests.station import snapshot
 KEY = b"k" * 32
 
 
-def keep(folder: Path, file: io.BytesIO) -> bytes:
+def back_up(folder: Path, file: io.BytesIO) -> bytes:
     """Keep a folder, itself included, and return the tag."""
     writer = backup.BackupWriter(file, KEY)
     writer.add(Entry(".", Kind.DIRECTORY, folder.stat()))
@@ -28,7 +28,7 @@ def keep(folder: Path, file: io.BytesIO) -> bytes:
 
 
 def restored(file: io.BytesIO, tmp_path: Path) -> Path:
-    """Return a folder that was empty, filled from what was kept."""
+    """Return a folder that was empty, filled from a backup."""
     (tmp_path / "back").mkdir()
     file.seek(0)
     backup.restore(file, tmp_path / "back")
@@ -37,7 +37,7 @@ def restored(file: io.BytesIO, tmp_path: Path) -> Path:
 
 def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
     file = io.BytesIO()
-    keep(full, file)
+    back_up(full, file)
 
     back = restored(file, tmp_path)
 
@@ -58,12 +58,12 @@ def test_folders_lose_their_rights_after_those_in_them() -> None:
         (before / "locked").chmod(0o700)
         back.mkdir()
         file = io.BytesIO()
-        keep(before, file)
+        back_up(before, file)
         line = b'["locked", "directory", "", 0, %d,'
-        kept_now = file.getvalue().replace(line % 0o40700, line % 0o40600)
+        changed = file.getvalue().replace(line % 0o40700, line % 0o40600)
         Path(shared).chmod(0o755)
         with unprivileged(back):
-            assert backup.restore(io.BytesIO(kept_now), back)
+            assert backup.restore(io.BytesIO(changed), back)
         assert stat.S_IMODE((back / "locked").stat().st_mode) == 0o600
         (back / "locked").chmod(0o700)
         assert (back / "locked" / "inner").is_dir()
@@ -106,7 +106,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_what_was_changed_is_not_authentic(change: Callable[[bytes], bytes], full: Path) -> None:
     file = io.BytesIO()
-    tag = keep(full, file)
+    tag = back_up(full, file)
     data = file.getvalue()
 
     assert change(data) != data
