@@ -1,10 +1,34 @@
-"""Starts the program: `python3 -I -S -B <this file>` in images, elsewhere `pht`."""
+"""Starts the program: `python3 -I -S -B <this file>` in images, elsewhere `pht`.
+
+An older Python, down to 3.6, must be able to read this file, to say that it is too old.
+"""
 
 import os
 import signal
 import sys
 
+PYTHON = (3, 11)
+"""The oldest Python that the program runs on, as in pyproject.toml."""
+
 _started_with = dict(os.environ)
+
+
+def _refuse_python() -> None:
+    """Exit on a Python that cannot read the modules of the program."""
+    needed, found = f"{PYTHON[0]}.{PYTHON[1]}", sys.version.split()[0]
+    lines = [
+        f"error: this program needs Python {needed} or newer, but {sys.executable} is {found} "
+        "[python-too-old]",
+        "hint: start it with a newer Python",
+    ]
+    if sys.argv[1:2] == ["--as-entrypoint"]:
+        lines.append(
+            "result=refused status=71 code=python-too-old stage=start by=station retry=no "
+            f"state=unchanged network=unknown trust=none layers=none runner={__version__}"
+        )
+    os.write(2, os.fsencode("".join(f"pht: {line}\n" for line in lines)))
+    sys.exit(71)
+
 
 # The OpenSSL of `cryptography` would read a configuration below /opt, where a train can write, or
 # where a variable of the image says, and load the libraries that it names.
@@ -26,6 +50,11 @@ if not __package__:
     signal.pthread_sigmask(
         signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
     )
+
+from entrypoint import __version__  # noqa: E402
+
+if sys.version_info[:2] < PYTHON:
+    _refuse_python()
 
 from entrypoint.cli.main import main  # noqa: E402 - it finds the environment as set above
 from entrypoint.report import discard_unwritten  # noqa: E402

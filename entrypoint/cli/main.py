@@ -62,6 +62,8 @@ def _run_one(
         if options.name != "run" and hasattr(signal, "pthread_sigmask"):
             # A visit lets those through that `__main__` has blocked when it can note them.
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+        if options.name != "help":
+            import entrypoint.crypto  # noqa: F401 - refuses an old or missing `cryptography`
         return _COMMANDS[options.name](options, environment, report)
     except PhtError as error:
         return _refuse(report, error)
