@@ -1,4 +1,4 @@
-"""The train's command as a supervised child process.
+"""Runs the train's command as a supervised child process.
 
 The runner is the init of the train: it passes signals on, reaps orphans, and lets nothing that the
 train started outlive it, since a process left behind could change results while they are hashed.
@@ -36,16 +36,16 @@ _PROGRAM_ERRORS = {
 _JOB_CONTROL = {signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 _NOT_FORWARDED = _PROGRAM_ERRORS | _JOB_CONTROL | {signal.SIGCHLD, signal.SIGKILL, signal.SIGSTOP}
 
-_SI_KERNEL = 128  # si_code of a signal that the kernel sent, such as for a key of the terminal
+_SI_KERNEL = 128  # si_code of a signal from the kernel, such as for a key of the terminal
 _CHILDREN = Path("/proc/thread-self/children")
 
-_WAKE_S = 1.0  # longest sleep while the train runs: picks up what one batch of reaping left
+_WAKE_S = 1.0  # longest sleep while the train runs; then the next batch is reaped
 _REAP_BATCH = 1000  # processes; a train that forks without end must not hold up its own timeout
 _KILL_ROUND_S = 0.01  # longest sleep between two rounds of killing
 
 
 class TrainStillRunning(SystemFailure):
-    """A process of the train cannot be ended, and can go on writing to the train's files."""
+    """A process of the train cannot be killed and may go on writing to the train's files."""
 
 
 class Reason(Enum):
@@ -65,8 +65,8 @@ class Ended(NamedTuple):
     Attributes:
         status: 0-255 as a shell counts: 124 timed out, 126 not executable, 127 not found, 128+n
             ended by signal n. Never 0 for a train that was stopped.
-        reason: what made it end.
-        signal: the signal that killed it, or, of a STOPPED one, the signal that asked for it.
+        reason: why it ended.
+        signal: that killed it; if it was STOPPED, the one that asked for it.
     """
 
     status: int
@@ -88,13 +88,13 @@ def run(
         command: program (looked up in the PATH of `env`) and arguments; inherits the standard
             streams and the working directory.
         env: the whole environment of the command.
-        timeout: seconds until it is told to end, None for ever.
-        stop: a request that arrives while the command runs is passed on and noted here.
+        timeout: seconds until it is told to end, or None.
+        stop: notes a request that arrives while the command runs; it is forwarded too.
 
     Raises:
         Stopped: a stop was requested before the start; nothing was run.
         SystemFailure: no process can be started or supervised.
-        TrainStillRunning: one survives SIGKILL.
+        TrainStillRunning: a process of the train survives SIGKILL.
     """
     forwarded = _forwarded()
     with _held(forwarded | {signal.SIGCHLD}):
@@ -115,21 +115,21 @@ def run(
 
 
 def _forwarded() -> set[int]:
-    """Return the signals to pass on: those of tini, without what is ignored or job control."""
+    """Return the signals to forward: as tini does, but none that is ignored or for job control."""
     candidates = signal.valid_signals() - _NOT_FORWARDED
     return {number for number in candidates if signal.getsignal(number) is not signal.SIG_IGN}
 
 
 def _handled(numbers: Collection[int]) -> list[int]:
-    """Return those of some signals that do not have their default action."""
+    """Return the signals among `numbers` that do not have their default action."""
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_DFL]
 
 
 @contextlib.contextmanager
 def _held(signals: Collection[int]) -> Iterator[None]:
-    """Keep signals pending, to be fetched one by one, instead of having them handled.
+    """Block signals, so that they stay pending until `signals.wait` takes them.
 
-    SIGCHLD gets its default action: where it is ignored, the kernel throws exit statuses away.
+    SIGCHLD gets its default action: if it is ignored, the kernel discards exit statuses.
     """
     previous_action = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -141,7 +141,7 @@ def _held(signals: Collection[int]) -> Iterator[None]:
 
 
 def _become_reaper() -> None:
-    """Make the train's orphans children of this process; PID 1 gets them anyway."""
+    """Make orphans of the train children of this process, as they are of PID 1 anyway."""
     if os.getpid() == 1:
         return
     if not _CHILDREN.exists():
@@ -166,9 +166,9 @@ class _Train:
     """The process of the train's command.
 
     Attributes:
-        pid: its number, which no other process gets before it is reaped.
+        pid: its process id, which is not reused before it is reaped.
         reaped: whether it has ended and was reaped.
-        code: how it has ended then, as `os.waitstatus_to_exitcode` says it.
+        code: its exit code then, as `os.waitstatus_to_exitcode` returns it.
     """
 
     def __init__(self, pid: int) -> None:
@@ -183,27 +183,27 @@ class _Train:
         return self.reaped
 
     def note(self, pid: int, status: int) -> None:
-        """Take what `os.waitpid` has returned, which may be about another process."""
+        """Record a result of `os.waitpid`, unless it is about another process."""
         if pid == self.pid:
             self.reaped = True
             self.code = os.waitstatus_to_exitcode(status)
 
 
 class _Watch:
-    """Attends the running train until it has ended, or until its grace is over."""
+    """Watches the running train until it has ended or its grace period is over."""
 
     def __init__(self, train: _Train, timeout: float | None, stop: StopRequest) -> None:
         self._train = train
         self._stop = stop
-        self._told: Reason | None = None
+        self._told_to_end: Reason | None = None
         self._deadline = math.inf if timeout is None else time.monotonic() + timeout
 
     def until_end(self, forwarded: Collection[int]) -> None:
-        """Forward signals and reap until the train has ended or its grace is over."""
+        """Forward signals and reap until the train has ended or its grace period is over."""
         awaited = {*forwarded, signal.SIGCHLD}
         while not self._train.has_ended():
             left = self._deadline - time.monotonic()
-            if left <= 0 and self._told:
+            if left <= 0 and self._told_to_end:
                 return
             if left <= 0:
                 self._grant_grace(Reason.TIMED_OUT)
@@ -215,14 +215,14 @@ class _Watch:
                 self._receive(received)
 
     def result(self) -> Ended:
-        """Return how the train ended; only after it was reaped."""
+        """Return how the train ended, after it was reaped."""
         code = self._train.code
         status, killed_by = (code, None) if code >= 0 else (128 - code, -code)
-        if self._told is Reason.TIMED_OUT:
+        if self._told_to_end is Reason.TIMED_OUT:
             return Ended(124, Reason.TIMED_OUT, killed_by)
         asked_by = self._stop.signal
-        # The terminal tells the train too, which may be gone before we have looked.
-        stopped = self._told is Reason.STOPPED or killed_by == asked_by
+        # The terminal signals the train too, which may have ended before we noticed.
+        stopped = self._told_to_end is Reason.STOPPED or killed_by == asked_by
         if asked_by is not None and stopped:
             return Ended(status or 128 + asked_by, Reason.STOPPED, asked_by)
         return Ended(status, Reason.EXITED if killed_by is None else Reason.SIGNALLED, killed_by)
@@ -239,8 +239,8 @@ class _Watch:
             self._send(number)
 
     def _grant_grace(self, reason: Reason) -> None:
-        if self._told is None:
-            self._told = reason
+        if self._told_to_end is None:
+            self._told_to_end = reason
             self._deadline = time.monotonic() + STOP_GRACE_S
 
     def _send(self, number: int) -> None:
@@ -274,8 +274,8 @@ def _reap(train: _Train) -> bool:
 def _end_all(train: _Train) -> None:
     """Kill and reap everything that the train has started, and the train itself if it runs.
 
-    In rounds: each one turns the children of the killed into our own, and processes that fork
-    while they are looked for are met in a later one.
+    In rounds: children of a killed process become our own, and a process that was forked during
+    a round is killed in a later one.
     """
     deadline = time.monotonic() + REAP_LIMIT_S
     while not _reap(train):
@@ -291,13 +291,13 @@ def _end_all(train: _Train) -> None:
 
 def _kill_children() -> None:
     if os.getpid() == 1:
-        # Everything else in the container, at one instant. Anywhere else: all of the machine.
+        # All other processes of the container at once; elsewhere it would be all of the machine.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(-1, signal.SIGKILL)
         return
     for pid in map(int, _CHILDREN.read_text().split()):
         with contextlib.suppress(ChildProcessError, PermissionError):
-            # Raises unless it is our child: a pid that only looks so must never be killed. That of
-            # a child cannot pass to another process, because only we reap it.
+            # Raises unless it is our child: /proc may show the ids of another namespace. The id of
+            # a child is not reused before we reap it.
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             os.kill(pid, signal.SIGKILL)

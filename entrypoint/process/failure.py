@@ -1,4 +1,4 @@
-"""Why the train's command failed, in words: what happened, and what somebody can do about it."""
+"""Explains why the train's command failed, and what to do about it."""
 
 import signal
 from collections.abc import Mapping, Sequence
@@ -9,36 +9,36 @@ from entrypoint.process.script import has_windows_line_ends, interpreter
 from entrypoint.process.start import find_program
 
 _NOT_FOUND = 127
-"""The status of a shell that has not found a command of its script."""
+"""Exit status of a shell that did not find a command of its script."""
 
 _SIGNAL = 128
-"""The exit status of a shell whose command was ended by a signal is this and the signal."""
+"""Added to a signal, the exit status of a shell whose command was killed by it."""
 
 _MORE_MEMORY = (
-    "make a new container with a larger --memory (docker inspect says OOMKilled of the old one)"
+    "make a new container with a larger --memory (docker inspect shows OOMKilled for the old one)"
 )
 _UNIX_LINE_ENDS = (
     "the script has the line ends of Windows (CRLF), which Linux takes for a part of names: save "
     "it with those of Unix (LF), for example with dos2unix, and build the train again"
 )
 _NOT_EXECUTABLE = "name its interpreter in CMD, or sign it with the right to execute and a #! line"
-_TIMED_OUT = "set a larger PHT_TIMEOUT if the train may take longer, or the author changes it"
-_OF_THE_PLACE = {
+_TIMED_OUT = "set a larger PHT_TIMEOUT, or have the author make the train faster"
+_OFTEN_THE_MACHINE = {
     signal.SIGBUS: "often the shared memory was full, of which Docker gives 64 MB: make a new "
-    "container with a larger --shm-size; else the author changes the train",
-    signal.SIGILL: "often the processor, or its emulator, lacks what a package was built for: run "
-    "the train on a newer machine; else the author takes another build of the package",
+    "container with a larger --shm-size; otherwise the author changes the train",
+    signal.SIGILL: "often the processor, or its emulator, lacks instructions that a package needs: "
+    "run the train on a newer machine; otherwise the author takes another build of the package",
 }
-"""Signals that a program without a mistake gets too, because of the place where it runs."""
+"""Signals that also kill a correct program, because of the machine that it runs on."""
 
 
 class TrainFailed(Exception):
     """The train's command did not succeed.
 
     Attributes:
-        ended: how.
-        reason: the same as one word, for the status line.
-        error: the same for people; nothing but the train was refused.
+        ended: how it ended.
+        reason: the reason as one word, for the status line.
+        error: the explanation for people.
     """
 
     def __init__(
@@ -50,15 +50,14 @@ class TrainFailed(Exception):
         timeout: float | None,
         out_of_memory: bool | None,
     ) -> None:
-        """Say how a command ended.
+        """Explain the end of a command.
 
         Args:
-            ended: how it did.
+            ended: how it ended.
             command: program and arguments.
             env: its environment.
-            timeout: seconds that it was given, or None.
-            out_of_memory: whether the kernel has killed a process of it for want of memory; None
-                if nobody knows.
+            timeout: of the command in seconds, or None.
+            out_of_memory: whether the OOM killer has killed one of its processes, None if unknown.
         """
         super().__init__(ended.reason.value)
         text, hint = _explain(ended, command, env, timeout, out_of_memory)
@@ -68,7 +67,7 @@ class TrainFailed(Exception):
             "train-failed",
             f"the train's command, {command[0]}, {text}",
             hint=hint,
-            by="station" if out_of_memory or _signal_of(ended) in _OF_THE_PLACE else "author",
+            by="station" if out_of_memory or _signal_of(ended) in _OFTEN_THE_MACHINE else "author",
         )
 
 
@@ -83,7 +82,7 @@ def _explain(
     if out_of_memory:
         return (
             f"{_how(ended, timeout)}, after memory had run out",
-            f"{_MORE_MEMORY}, or the author lets the train need less",
+            f"{_MORE_MEMORY}, or have the author make the train need less",
         )
     match ended.reason:
         case Reason.NOT_FOUND:
@@ -96,22 +95,22 @@ def _explain(
 
 
 def _not_found(program: str, env: Mapping[str, str]) -> tuple[str, str]:
-    """Return what was not found, and a hint: Linux says the same of what a program needs."""
+    """Return what is missing, the program or its interpreter or loader, and a hint."""
     try:
         path = find_program(program, env)
         named = interpreter(path)
     except OSError:
         return "was not found", "take a master image that has this program"
     if has_windows_line_ends(path):
-        return f"names {named!r} in its #! line, which is not there", _UNIX_LINE_ENDS
+        return f"names {named!r} in its #! line, which does not exist", _UNIX_LINE_ENDS
     if named:
         return (
-            f"is there, but {named}, which its #! line names, is not, or cannot be loaded",
+            f"exists, but its #! line names {named}, which is missing or cannot be loaded",
             "take a master image that has it, or name another interpreter in CMD",
         )
     return (
-        "is there, but what loads it is not",
-        "it was built for another system, such as one with glibc where the image has musl: take "
+        "exists, but its dynamic loader does not",
+        "it was built for another system, for example for glibc where the image has musl: take "
         "a master image that it was built for",
     )
 
@@ -126,17 +125,17 @@ def _how(ended: Ended, timeout: float | None) -> str:
 
 def _hint(ended: Ended, command: Sequence[str], out_of_memory: bool | None) -> str:
     number = _signal_of(ended)
-    if number in _OF_THE_PLACE:
-        return _OF_THE_PLACE[signal.Signals(number)]
+    if number in _OFTEN_THE_MACHINE:
+        return _OFTEN_THE_MACHINE[signal.Signals(number)]
     if number == signal.SIGKILL and out_of_memory is None:
-        return f"often the memory limit has done this: {_MORE_MEMORY}; else the author changes it"
+        return f"often this is the memory limit: {_MORE_MEMORY}; otherwise the author changes it"
     if ended.status == _NOT_FOUND and any(map(has_windows_line_ends, command)):
         return _UNIX_LINE_ENDS
     return "the train's author changes it; the lines above are the last that it wrote"
 
 
 def _signal_of(ended: Ended) -> int:
-    """Return the signal that has ended the train, or, as a shell says, a command of it; else 0."""
+    """Return the signal that killed the train, or a command of its shell script, or 0."""
     match ended.reason:
         case Reason.SIGNALLED:
             return ended.signal or 0

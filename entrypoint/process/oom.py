@@ -1,4 +1,4 @@
-"""What the kernel says about memory that ran out (cgroups of version 2 and 1)."""
+"""Reads how often the kernel's OOM killer was at work (cgroups of version 2 and 1)."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ _COUNTERS = (
     Path("/sys/fs/cgroup/memory.events"),
     Path("/sys/fs/cgroup/memory/memory.oom_control"),
 )
-"""Where a container sees the counters of its own group; lines of a name and a number."""
+"""Counters of a container's own cgroup: lines of a name and a number."""
 
 
 def oom_kills() -> int | None:
-    """Return how many processes of this container the kernel has killed for want of memory.
+    """Return how many processes of this container the OOM killer has killed.
 
-    None if it does not tell, as an old one, or an engine that shows no cgroups.
+    None if the kernel is too old to count them, or the engine does not mount cgroups.
     """
     for path in _COUNTERS:
         try:

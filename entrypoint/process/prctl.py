@@ -1,4 +1,4 @@
-"""What a process asks of the kernel about itself, prctl(2)."""
+"""Calls prctl(2), which the standard library does not offer."""
 
 import ctypes
 import os
@@ -6,15 +6,15 @@ import os
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
-# Loaded here, because the dynamic loader may not be used between fork and exec.
+# Loaded at import, because the dynamic loader must not be used between fork and exec.
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, value: int) -> None:
-    """Ask for what an option with one value means.
+    """Set an option of this process that takes one value.
 
     Raises:
-        OSError: the kernel, or a profile of seccomp, refuses it.
+        OSError: the kernel or a seccomp profile refuses it.
     """
     if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
         number = ctypes.get_errno()

@@ -1,13 +1,13 @@
-"""The first line of a script, by which Linux finds what runs it (execve(2))."""
+"""Reads the first line of a script as Linux does (execve(2))."""
 
 import os
 import re
 
-_LOOKED_AT = 256  # bytes, by Linux; a longer line is cut
+_LINE_BYTES = 256  # longest `#!` line of Linux; a longer one is cut
 
 
 def interpreter(program: str) -> str:
-    """Return what the `#!` line of a program names, as Linux reads it; nothing if it has none.
+    """Return the interpreter in the `#!` line of a program, or "" if it has no such line.
 
     Raises:
         OSError: the program cannot be read.
@@ -17,7 +17,7 @@ def interpreter(program: str) -> str:
 
 
 def has_windows_line_ends(path: str) -> bool:
-    """Return whether the first line of a file ends as on Windows; False if there is no file."""
+    """Return whether the first line of a file ends with CRLF; False if there is no such file."""
     try:
         return os.path.isfile(path) and _first_line(path).endswith(b"\r")
     except OSError:
@@ -26,4 +26,4 @@ def has_windows_line_ends(path: str) -> bool:
 
 def _first_line(path: str) -> bytes:
     with open(path, "rb") as file:
-        return file.read(_LOOKED_AT).partition(b"\n")[0]
+        return file.read(_LINE_BYTES).partition(b"\n")[0]

@@ -1,7 +1,7 @@
-"""Waiting for a signal.
+"""Waits for blocked signals.
 
-`signal.sigtimedwait` of CPython (3.11 to 3.13) returns what nobody has filled in where a wait is
-interrupted and its time is over, as by a debugger or on a machine that was asleep: any signal.
+`signal.sigtimedwait` of CPython (3.11 to 3.13) may return any signal, from uninitialised memory,
+if a wait was interrupted and its time is over, as by a debugger or when the machine was asleep.
 """
 
 import ctypes
@@ -17,18 +17,18 @@ _INFO_INTS = 32  # siginfo_t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A signal: its number, and its code, which says how it was sent (sigaction(2))."""
+    """A signal that has arrived: its number, and its code for how it was sent (sigaction(2))."""
 
     number: int
     code: int
 
 
 def wait(numbers: Collection[int], seconds: float) -> Received | None:
-    """Return one of some blocked signals, or None if none has come in time (sigtimedwait(2)).
+    """Return a signal that arrives, or None if none arrives in time (sigtimedwait(2)).
 
     Args:
-        numbers: of the signals.
-        seconds: how long to wait at most; less if another signal interrupts that.
+        numbers: the signals to wait for, all blocked.
+        seconds: longest wait; another signal may interrupt it.
     """
     bits = sum(1 << (number - 1) for number in numbers)
     awaited = bits.to_bytes(8, sys.byteorder).ljust(_SET_BYTES, b"\0")

@@ -1,8 +1,8 @@
-"""A request to stop, which arrives as a signal.
+"""Requests to stop, which arrive as signals.
 
 PID 1 of a container does not die of a signal that it does not handle: the kernel drops it, and the
-engine kills the container ten seconds later. So the request is only noted when it arrives, and
-long work asks for it wherever it can be left off.
+engine kills the container ten seconds later. So a handler notes the request, and long work checks
+for it wherever it can end early.
 """
 
 import signal
@@ -12,11 +12,11 @@ from types import FrameType
 from typing import Any, Self
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-"""What engines, terminals and people send to end a program."""
+"""Signals by which engines, terminals and people end a program."""
 
 
 class Stopped(Exception):
-    """The work was left off because a stop was requested.
+    """The work ended early because a stop was requested.
 
     Attributes:
         signal: the first signal that asked for it.
@@ -34,7 +34,7 @@ class StopRequest:
     script) stays ignored. Only the main thread may enter the block.
 
     Attributes:
-        signal: the first signal that asked for it, None before.
+        signal: the first signal that asked for it, or None.
     """
 
     def __init__(self) -> None:
@@ -54,20 +54,20 @@ class StopRequest:
             signal.signal(number, previous)
 
     def request(self, number: int) -> None:
-        """Note a request that was received in another way than by the handlers."""
+        """Note a signal that was received in another way than by a handler."""
         if self.signal is None:
             self.signal = signal.Signals(number)
 
     def check(self) -> None:
-        """Raise Stopped if a stop was requested: call it where work can be left off."""
+        """Raise Stopped if a stop was requested."""
         if self.signal is not None:
             raise Stopped(self.signal)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Raise Stopped anywhere in the block, for work that leaves nothing to put right.
+        """Raise Stopped at any point of the block, whose work must need no cleaning up.
 
-        A system call that waits is taken up again after a signal, unless its handler raises.
+        Python resumes a blocking system call after a signal, unless the handler raises.
         """
         self._at_once = True
         try:

@@ -86,7 +86,7 @@ def test_a_command_that_is_not_there_is_told(train: Path, data: Path) -> None:
     (train / "train.sh").chmod(0o755)
     status, said = send(train, data, command=["/opt/pht_train/train.sh"])
     assert status == 127
-    assert "train.sh, is there, but /no/such/interpreter, which its #! line names, is not" in said
+    assert "train.sh, exists, but its #! line names /no/such/interpreter, which is missing" in said
 
 
 def test_a_runner_that_is_killed_is_told(train: Path, data: Path) -> None:

@@ -24,17 +24,17 @@ def elf_without_loader() -> bytes:
 PROGRAMS: dict[str, tuple[Callable[[], bytes], str, str]] = {
     "the line ends of Windows": (
         lambda: b"#!/bin/sh\r\necho never\r\n",
-        "names '/bin/sh\\r' in its #! line, which is not there",
+        "names '/bin/sh\\r' in its #! line, which does not exist",
         "the script has the line ends of Windows (CRLF)",
     ),
     "an interpreter that is not there": (
         lambda: b"#! /usr/bin/no-such-R --vanilla\n",
-        "is there, but /usr/bin/no-such-R, which its #! line names, is not, or cannot be loaded",
+        "exists, but its #! line names /usr/bin/no-such-R, which is missing or cannot be loaded",
         "take a master image that has it",
     ),
     "a program of another system": (
         elf_without_loader,
-        "is there, but what loads it is not",
+        "exists, but its dynamic loader does not",
         "it was built for another system",
     ),
 }
