@@ -1,4 +1,4 @@
-"""What this process's user may read and replace."""
+"""Whether the user of this process may read, replace or give away files."""
 
 import ctypes
 import errno
@@ -13,7 +13,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _STATUS = Path("/proc/self/status")
 _CAP_FOWNER = 1 << 3
 _FOLDER = os.R_OK | os.W_OK | os.X_OK
-_NO_OWNER = 65534  # what stat(2) says of an owner without a number here
+_NO_OWNER = 65534  # the owner in stat(2) if the real one has no number here
 
 
 def may_read(path: Path) -> bool:
@@ -22,7 +22,7 @@ def may_read(path: Path) -> bool:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except PermissionError:
         return False
-    # Asked, not tried: opening could wait for ever, as for the writer of a pipe.
+    # Not tried by opening, which could block for ever, as on a FIFO without a writer.
     return _may(path, os.R_OK | os.X_OK if is_folder else os.R_OK)
 
 
@@ -30,7 +30,7 @@ def can_replace(path: Path) -> bool:
     """Return whether this user may put another file in the place of the existing file `path`.
 
     Raises:
-        OSError: the disk does not tell.
+        OSError: the file system gives no answer.
     """
     if _is_guarded(path.parent.stat()) and path.lstat().st_uid != os.geteuid():
         return False
@@ -38,17 +38,17 @@ def can_replace(path: Path) -> bool:
 
 
 def irreplaceable(tree: Path, leave_out: str) -> Path | None:
-    """Return what in a tree this process's user may not read or replace, or None.
+    """Return the first path in a tree that this user may not read or replace, or None.
 
-    Links are not asked about: to replace one takes rights in its folder only. Not to follow them
-    would take faccessat2(2), which some profiles of seccomp forbid.
+    Links are not checked: replacing one takes rights in its folder only, and a check that does not
+    follow them would need faccessat2(2), which some seccomp profiles forbid.
 
     Args:
         tree: the folder.
-        leave_out: a name in it that does not count.
+        leave_out: a name in it to pass over.
 
     Raises:
-        OSError: the disk does not tell.
+        OSError: the file system gives no answer.
     """
     if not _may(tree, _FOLDER):
         return tree
@@ -66,12 +66,12 @@ def irreplaceable(tree: Path, leave_out: str) -> Path | None:
 
 
 def is_unmapped(path: Path) -> bool:
-    """Return whether a file on an idmapped mount has an owner whom the mount does not map.
+    """Return whether a file on an idmapped mount has an owner that the mount does not map.
 
-    Nobody may write to it, remove or replace it there, root neither.
+    Nobody, not even root, may write to it, remove or replace it there.
 
     Raises:
-        OSError: nothing is there, or the disk does not tell.
+        OSError: nothing is there, or the file system gives no answer.
     """
     info = path.lstat()
     if _NO_OWNER not in (info.st_uid, info.st_gid):
@@ -84,7 +84,7 @@ def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path
 
     Args:
         files: paths with their users and groups.
-        probe: a path where a file is made to try it, and removed.
+        probe: a path for a new file on which it is tried; removed afterwards.
     """
     probe.touch()
     own = probe.stat()
@@ -103,39 +103,39 @@ def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path
 
 
 def _is_guarded(folder: os.stat_result) -> bool:
-    """Return whether files of others may not be replaced in a folder, as in /tmp (sticky bit)."""
+    """Return whether the sticky bit of a folder keeps this user from replacing others' files."""
     is_sticky = bool(folder.st_mode & stat.S_ISVTX)
     return is_sticky and folder.st_uid != os.geteuid() and not _overrides_owners()
 
 
 def _overrides_owners() -> bool:
-    """Return whether this process may do what only owners may; root need not have that."""
+    """Return whether this process has CAP_FOWNER, which even root may lack."""
     facts = dict(line.split(":\t") for line in _STATUS.read_text().splitlines())
     return bool(int(facts["CapEff"], 16) & _CAP_FOWNER)
 
 
 def _needed(entry: Entry) -> int:
-    """Return what a visit does to a file or folder; large files are renamed over."""
+    """Return the rights that a visit needs; large files are replaced by a rename."""
     if entry.kind is Kind.DIRECTORY:
         return _FOLDER
     return os.R_OK | os.W_OK if is_small(entry) else os.R_OK
 
 
 def _may(path: str | Path, mode: int) -> bool:
-    """Return whether access(2) allows what `mode` says.
+    """Return whether access(2) grants `mode`.
 
-    A kernel or a profile of seccomp that does not have this call has not said no. `os.access` would
-    hide why the answer is not yes.
+    `os.access` would hide the error, and a kernel or a seccomp profile that lacks this call is no
+    denial.
 
     Raises:
-        OSError: the disk does not tell.
+        OSError: the file system gives no answer.
     """
     if _access(path, mode) == 0:
         return True
     match number := ctypes.get_errno():
         case errno.EACCES | errno.EROFS:
             return False
-        case errno.EPERM:  # of a file that is immutable, unless every question is forbidden
+        case errno.EPERM:  # an immutable file, or a profile that denies the call itself
             return _access("/", os.F_OK) != 0
         case errno.ENOSYS:
             return True

@@ -1,8 +1,8 @@
-"""What the kernel says about mounts (proc(5), "/proc/pid/mountinfo").
+"""Mounts, as the kernel lists them (proc(5), "/proc/pid/mountinfo").
 
-A path is looked up as the kernel does it, from the root down over every mount on the way: a mount
-may lie hidden under a later one, so the longest mount point in front of a path proves nothing. The
-id of the mount of an open file (`mnt_id` in fdinfo) would do too, but gVisor does not tell it.
+A path is looked up as the kernel does it, from the root down over every mount on the way: a later
+mount may hide an earlier one, so the longest mount point that begins a path need not hold it. The
+id of the mount of an open file (`mnt_id` in fdinfo) would do too, but gVisor does not report it.
 """
 
 import os
@@ -25,7 +25,7 @@ class Mount:
     """One mount.
 
     Attributes:
-        id: what the kernel calls it while it exists.
+        id: its number while it exists.
         parent: the id of the mount that it is mounted on.
         device: of the file system, as `major:minor`.
         root: the path within the file system that is mounted; gVisor always says `/`.
@@ -52,7 +52,7 @@ def parse(text: str) -> list[Mount]:
     characters that Python takes for white space.
 
     Raises:
-        SystemFailure: this is no mountinfo.
+        SystemFailure: a line has another form.
     """
     return [_mount(line) for line in text.split("\n") if line]
 
@@ -88,9 +88,10 @@ def is_mount_point(path: Path) -> bool:
 
 
 def hides_another(path: Path) -> bool:
-    """Return whether different folders are mounted where `path` leads to, the uppermost visible.
+    """Return whether the mount where `path` leads to hides another folder mounted there.
 
-    The same one twice is none: some engines mount everything once more while `docker cp` copies.
+    The same folder mounted twice does not count: some engines mount everything once more while
+    `docker cp` copies.
 
     Raises:
         OSError: nothing is there.
@@ -100,7 +101,7 @@ def hides_another(path: Path) -> bool:
 
 
 def mounts_below(path: Path) -> list[Path]:
-    """Return the mount points below the folder `path`, sorted, itself left out."""
+    """Return the mount points below the folder `path`, without itself, sorted."""
     folder = path.resolve()
     return sorted({mount.point for mount in _mounts() if folder in mount.point.parents})
 
@@ -108,15 +109,15 @@ def mounts_below(path: Path) -> list[Path]:
 def _holder(real: Path) -> Mount | None:
     """Return the mount that holds a real path, None if it is not listed.
 
-    The root stands for itself: what was mounted over it later is not on the way. Of other points
-    the uppermost mount counts. The root's own parent is not listed, or is the root.
+    The walk begins at the root mount, whose parent is not listed or is itself; a later mount over
+    `/` is not on the way. At every other mount point the uppermost mount counts.
     """
     mounts = _mounts()
     listed = {mount.id for mount in mounts}
     upper: dict[tuple[int | None, Path], Mount] = {}
     for mount in mounts:
-        hangs = mount.parent in listed and mount.parent != mount.id
-        upper[mount.parent if hangs else None, mount.point] = mount
+        has_parent = mount.parent in listed and mount.parent != mount.id
+        upper[mount.parent if has_parent else None, mount.point] = mount
     root, *points = (*reversed(real.parents), real)
     found = upper.get((None, root))
     for point in points:
@@ -134,7 +135,7 @@ def _mount(line: str) -> Mount:
     if fields is None:
         raise SystemFailure(
             "mountinfo-malformed",
-            f"a line of {_MOUNTINFO} is not as proc(5) describes it",
+            f"a line of {_MOUNTINFO} does not have the form of proc(5)",
             hint="run on a Linux kernel, or in an engine that shows its mounts as Linux does",
         )
     options = {*fields["own"].split(","), *fields["of_fs"].split(",")}

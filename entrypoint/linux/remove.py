@@ -1,7 +1,7 @@
-"""Removing files that a train has left, however it has left them.
+"""Removes files that a train has left, however deep, linked or protected they are.
 
 A train can nest folders deeper than a path can name or recursion can follow, put links anywhere and
-take permissions away. So one folder is open at a time, and its entries are named within it.
+remove permissions. So one folder is open at a time, and its entries are named relative to it.
 """
 
 import os
@@ -20,7 +20,7 @@ def is_folder(path: Path) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link itself, or a folder with everything in it, if it is there.
+    """Remove a file, a link (not its target) or a folder with its contents, if it exists.
 
     Raises:
         OSError: something cannot be removed, such as a mount point.
@@ -33,17 +33,17 @@ def remove(path: Path) -> None:
 
 
 def remove_from(folder: Path, paths: Collection[str]) -> None:
-    """Remove paths below a folder, and what held them where it is empty then.
+    """Remove paths below a folder, and then the folders around them that became empty.
 
     Raises:
         OSError: see `remove`.
     """
     for path in paths:
         remove(folder / path)
-    holders = {parent for path in paths for parent in PurePosixPath(path).parents}
-    for holder in sorted(holders - {PurePosixPath()}, reverse=True):  # the innermost first
-        if not any((folder / holder).iterdir()):
-            (folder / holder).rmdir()
+    parents = {parent for path in paths for parent in PurePosixPath(path).parents}
+    for parent in sorted(parents - {PurePosixPath()}, reverse=True):  # the innermost first
+        if not any((folder / parent).iterdir()):
+            (folder / parent).rmdir()
 
 
 def empty(folder: Path, *, leave_out: str = "") -> None:
@@ -85,10 +85,10 @@ def _remove_up_to_folder(handle: int, leave_out: str) -> str | None:
 
 
 def _allow_changes(folder: str | Path, handle: int | None) -> None:
-    """Give ourselves what the train may have taken away, as far as that is allowed.
+    """Make this user the owner of a folder, with all permissions, as far as that is allowed.
 
-    Root need not have the right to change what belongs to others, and a train that runs as root can
-    give its folders away.
+    A train can have removed its permissions or, as root, given it away. Even root may lack the
+    right to change other users' files.
     """
     info = os.stat(folder, dir_fd=handle)
     if info.st_uid != os.geteuid():

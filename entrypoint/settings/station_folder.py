@@ -7,7 +7,8 @@ from entrypoint.errors import SettingsError
 from entrypoint.files.bounded import read_bounded
 from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of
-from entrypoint.linux.user import host_uid, selinux_hint, this_user
+from entrypoint.linux.selinux import selinux_hint
+from entrypoint.linux.user import host_uid, this_user
 from entrypoint.settings import station_env
 from entrypoint.settings.problems import not_built
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from entrypoint.errors import MissingInput
 from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.access import may_read
-from entrypoint.linux.user import host_uid, selinux_hint, this_user
+from entrypoint.linux.selinux import selinux_hint
+from entrypoint.linux.user import host_uid, this_user
 from entrypoint.settings.redaction import can_be_shown, described
 
 _OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data

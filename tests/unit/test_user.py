@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.linux.user import selinux_hint, selinux_type, this_user
+from entrypoint.linux.selinux import selinux_hint, selinux_type
+from entrypoint.linux.user import this_user
 from tests.station import REPOSITORY
 
 MAPPED = """
@@ -98,5 +99,5 @@ def test_a_process_with_a_label_is_told_how_to_satisfy_selinux(
     """No test can switch SELinux on: the kernel's answer is a file of the same contents here."""
     label = tmp_path / "current"
     label.write_text("system_u:system_r:container_t:s0:c1,c2\0")
-    monkeypatch.setattr("entrypoint.linux.user._LABEL", label)
+    monkeypatch.setattr("entrypoint.linux.selinux._LABEL", label)
     assert "; SELinux, by which this process is container_t, may forbid it too" in selinux_hint()
