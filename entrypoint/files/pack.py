@@ -1,8 +1,8 @@
-"""Many small files in one: path and contents, one after another.
+"""Packs: many small files in one, which are written in place later.
 
-Thousands of files, each made, flushed and renamed for itself, cost a container's file system far
-more than their bytes. In a pack they are made durable at once and then written in place, where a
-crash is mended by writing them again.
+Thousands of files, each created, flushed and renamed by itself, cost a container's file system far
+more than their bytes. A pack makes them durable with one flush. Then they are written in place, and
+after a crash the pack is applied again.
 
 A record is the length of the path (4 bytes), of the contents (8, both little endian), the path and
 the contents. A record of two zeros ends the pack; without it the pack is incomplete.
@@ -40,21 +40,20 @@ class PackWriter:
 
 
 def record_bytes(path: str, size: int) -> int:
-    """Return what a file of `size` bytes takes in a pack."""
+    """Return the size in a pack of a file of `size` bytes."""
     return _HEAD.size + len(os.fsencode(path)) + size
 
 
 def apply(pack: Path, folder: Path, *, empty_first: bool) -> None:
     """Write every file of a pack in place: existing files in `folder` get new contents.
 
-    An incomplete pack, which a crash leaves, was never begun to be applied and is passed over.
+    An incomplete pack, left by a crash, is ignored: it was never applied.
 
     Args:
         pack: as `PackWriter` writes it.
-        folder: what the paths are relative to.
-        empty_first: whether files are emptied before they are written. One that is still in a layer
-            of an image is then not copied, with a flush, only to be overwritten; of any other, ext4
-            would write everything at once when it is closed.
+        folder: the folder of the files.
+        empty_first: whether files are truncated before they are written. For files in a layer of an
+            image that saves copying them up; other files ext4 would flush when they are closed.
 
     Raises:
         IntegrityError: a path leads out of `folder`.
@@ -77,7 +76,7 @@ def apply(pack: Path, folder: Path, *, empty_first: bool) -> None:
 
 
 def _is_complete(file: IO[bytes]) -> bool:
-    """Return whether the records lead to the end that was written last."""
+    """Return whether the record that ends a pack is there."""
     while len(head := file.read(_HEAD.size)) == _HEAD.size and head != _END:
         file.seek(sum(_HEAD.unpack(head)), os.SEEK_CUR)
     return head == _END

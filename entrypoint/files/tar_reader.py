@@ -1,4 +1,4 @@
-"""Unpacks tar archives that somebody else may have made; nothing escapes the folder."""
+"""Unpacks untrusted tar archives; nothing is written outside of the folder."""
 
 import errno
 import os
@@ -11,8 +11,8 @@ from entrypoint.files import page_cache
 from entrypoint.files.attributes import PERMISSIONS
 from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
 
-# What reading a damaged or hostile header raises; it can nest until the stack is exhausted.
-_NO_ARCHIVE = (
+# Raised by `tarfile` for damaged or hostile headers, which can nest until the stack is exhausted.
+_MALFORMED = (
     tarfile.TarError,
     EOFError,
     ValueError,
@@ -23,7 +23,7 @@ _NO_ARCHIVE = (
 
 _FOLDER_PATH_BYTES = FOLDER_PATH_BYTES + 16  # an export puts `pht_results/` in front
 
-# Errors that a name or the target of a link causes, and no disk.
+# Caused by a name or the target of a link, not by the disk.
 _UNUSABLE_VALUE = {
     errno.ENAMETOOLONG,
     errno.EILSEQ,
@@ -31,25 +31,25 @@ _UNUSABLE_VALUE = {
     errno.EMLINK,
     errno.ENOENT,
 }
-_LATEST_S = 8**11  # what a plain header has room for; some file systems take more, others fail
+_LATEST_S = 8**11  # the end of a plain header's range; not every file system takes later times
 
 
 def unpack(archive: Path, folder: Path) -> None:
     """Fill the empty `folder` from an archive, without its owners and set-id bits.
 
-    Symlinks are made last, so that nothing can be written through one, and the modes of folders
-    after their contents.
+    Symlinks are made last, so that nothing can be written through one, and the modes of folders are
+    set after their contents.
 
     Raises:
-        MalformedTrain: not an archive, or an entry that would leave the folder, exists twice, is
-            neither file, folder nor link, or has a name, a target or a time that is out of bounds.
+        MalformedTrain: it is not an archive, or an entry lies outside of the folder, is there
+            twice, is no file, folder or link, or has an unusable name, target or time.
         OSError: reading or writing failed.
     """
     with archive.open("rb") as file:
         try:
             with _Archive.open(fileobj=file, mode="r:") as tar:
                 _unpack(tar, folder)
-        except _NO_ARCHIVE:
+        except _MALFORMED:
             raise _bad("it is not a complete tar archive") from None
         except (FileExistsError, NotADirectoryError):
             raise _bad("it holds a path twice") from None
@@ -70,7 +70,7 @@ def _unpack(tar: _Archive, folder: Path) -> None:
     for info in tar:
         tar.members.clear()
         path = folder / _inside(info.name)
-        if not abs(info.mtime) < _LATEST_S:  # which is true of NaN too
+        if not abs(info.mtime) < _LATEST_S:  # refuses NaN too
             raise _bad("a time in it is out of bounds")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if info.isdir():
@@ -79,15 +79,15 @@ def _unpack(tar: _Archive, folder: Path) -> None:
             late.append((info, path))
         else:
             _unpack_file(tar, info, folder, path)
-            _set_attributes(info, path)
+            _set_mode_and_time(info, path)
     for info, path in reversed(late):
         if info.issym():
             path.symlink_to(info.linkname)
-        _set_attributes(info, path)
+        _set_mode_and_time(info, path)
 
 
 def _unpack_file(tar: _Archive, info: tarfile.TarInfo, folder: Path, path: Path) -> None:
-    """Make a file, or a further name of one that stands earlier in the archive."""
+    """Make a file, or a hard link to one that comes earlier in the archive."""
     if info.isreg() and not info.issparse() and (source := tar.extractfile(info)):
         _write(source, path)
     elif info.islnk() and (first := folder / _inside(info.linkname)).is_file():
@@ -101,7 +101,7 @@ def _inside(name: str) -> str:
     if name.startswith("/") or ".." in parts or "\0" in name:
         raise _bad(f"{name} points outside of it")
     if len(os.fsencode(os.path.dirname(name))) > _FOLDER_PATH_BYTES:
-        raise _bad("it holds a folder that is too deep in others")
+        raise _bad("it holds a folder that is nested too deep")
     return "/".join(part for part in parts if part not in ("", "."))
 
 
@@ -110,8 +110,8 @@ def _write(source: IO[bytes], path: Path) -> None:
         target.writelines(page_cache.chunks(source, CHUNK_BYTES))
 
 
-def _set_attributes(info: tarfile.TarInfo, path: Path) -> None:
-    """Set mode and time; whoever unpacks can read everything, and no file runs as somebody else."""
+def _set_mode_and_time(info: tarfile.TarInfo, path: Path) -> None:
+    """Set permissions and time; this user can read everything, and there are no set-id bits."""
     if not info.issym():
         readable = 0o500 if info.isdir() else 0o400
         path.chmod(info.mode & PERMISSIONS | readable)

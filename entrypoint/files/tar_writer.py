@@ -19,13 +19,12 @@ _TYPES = {
 
 
 class TarWriter:
-    """Writes an archive to a file or a stream, and remembers none of its members.
+    """Writes an archive to a file or a stream, in constant memory.
 
-    `tarfile.TarFile` keeps a list of them, copies every header and reads contents by itself; here
-    contents are handed over chunk by chunk.
+    `tarfile.TarFile` keeps a list of all members.
 
     Args:
-        file: what it writes to; it stays open.
+        file: the file or stream, which stays open.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -39,7 +38,7 @@ class TarWriter:
         """Append a file whose contents are read from an open one.
 
         Raises:
-            OSError: they are not as long as the header says.
+            OSError: the contents are not as long as the header says.
         """
         self.add(info)
         missing = info.size
@@ -56,10 +55,10 @@ class TarWriter:
 
 
 def member(entry: Entry, name: str) -> tarfile.TarInfo:
-    """Return the header of an entry, its owner, mode and time as they are.
+    """Return the header of an entry, with its owner, mode and time.
 
     Raises:
-        MalformedTrain: the entry is a device, FIFO or socket, or a folder too deep in others.
+        MalformedTrain: the entry is a device, FIFO or socket, or a folder nested too deep.
     """
     if entry.kind not in _TYPES:
         raise MalformedTrain(

@@ -1,7 +1,7 @@
-"""Walking a folder in the order that the protocol hashes it.
+"""Walks a folder in archive order, in which the protocol hashes it.
 
-Order (docs/protocol.md, "Archive order"): depth first, the names of each directory sorted by their
-bytes, a directory descended into at its place. `os.walk` and a sort of whole paths both differ.
+Archive order (docs/protocol.md): depth first, the names of each folder sorted by their bytes, a
+folder's contents right after it. `os.walk` and a sort of whole paths both differ from that.
 """
 
 import os
@@ -17,11 +17,11 @@ from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES
 from entrypoint.model import WORK_NAME
 
 RESULTS_PREFIX = "/opt/pht_results/"
-"""How an absolute link among the results begins, wherever the tree lies at the moment."""
+"""The beginning of an absolute link among the results, wherever the tree lies at the moment."""
 
 
 class Kind(Enum):
-    """What an entry of a folder is; a folder that lies too deep counts as SPECIAL."""
+    """The kind of an entry of a folder; a folder nested too deep counts as SPECIAL."""
 
     DIRECTORY = "directory"
     FILE = "file"
@@ -35,8 +35,8 @@ class Entry(NamedTuple):
 
     Attributes:
         path: relative to the tree's root, `/` between the parts; undecodable bytes of a name are
-            kept as surrogates.
-        link: where a symlink points to, or the earlier path that a hard link repeats.
+            surrogates.
+        link: the target of a symlink, or the earlier path of the file that a hard link names again.
     """
 
     path: str
@@ -53,7 +53,7 @@ def walk(root: Path, *, leave_out: str = "") -> Iterator[Entry]:
 
     Args:
         root: the folder; not itself yielded.
-        leave_out: a name directly below `root` to pass over.
+        leave_out: a name directly below `root` to skip.
     """
     first_names: dict[tuple[int, int], str] = {}
     yield from _walk(root, "", first_names, leave_out)
@@ -63,15 +63,15 @@ def check_entry(entry: Entry) -> None:
     """Check that an entry of the results may travel.
 
     A symlink has to stay inside of `pht_results`. Its target may begin with `..` but not hold it
-    later, where it could follow another link out.
+    later, where it could lead out through another link.
 
     Raises:
-        MalformedTrain: a device, FIFO or socket, a folder too deep in others, or a symlink that
-            leaves the tree; or the name of the runner's own work folder.
+        MalformedTrain: a device, FIFO or socket, a folder nested too deep, a symlink out of the
+            tree, or the name of the runner's own work folder.
     """
     what = None
     if entry.path == WORK_NAME:
-        what = "a name that the runner keeps for itself"
+        what = "a name reserved for the runner"
     elif entry.kind is Kind.SPECIAL:
         what = describe_special(entry)
     elif entry.kind is Kind.SYMLINK and _leaves(entry):
@@ -85,9 +85,9 @@ def check_entry(entry: Entry) -> None:
 
 
 def describe_special(entry: Entry) -> str:
-    """Return what a SPECIAL entry is, for messages."""
+    """Return the kind of a SPECIAL entry in words, for messages."""
     is_folder = stat.S_ISDIR(entry.stat.st_mode)
-    return "a folder too deep in others" if is_folder else "a device, FIFO or socket"
+    return "a folder nested too deep" if is_folder else "a device, FIFO or socket"
 
 
 def _leaves(link: Entry) -> bool:
@@ -99,9 +99,10 @@ def _leaves(link: Entry) -> bool:
 
 
 def is_small(entry: Entry) -> bool:
-    """Return whether a file is small, and may be written in place under its one name.
+    """Return whether a file is small and can be overwritten in place.
 
-    One with set-id bits may not: a new file takes its place, which never had them.
+    A file with several names or without write permission cannot, nor one with set-id bits: those
+    are dropped by replacing it with a new file.
     """
     info = entry.stat
     in_place = info.st_nlink == 1 and info.st_mode & (stat.S_IWUSR | SPECIAL_BITS) == stat.S_IWUSR
@@ -109,7 +110,7 @@ def is_small(entry: Entry) -> bool:
 
 
 def allocated_bytes(info: os.stat_result) -> int:
-    """Return how many bytes become free with a file; none while it has another name."""
+    """Return how many bytes removing a file frees; none while it has another name."""
     return info.st_blocks * 512 if info.st_nlink == 1 else 0
 
 

@@ -145,12 +145,12 @@ def test_special_files_are_refused_by_name(tmp_path: Path) -> None:
         check_entry(entry)
 
 
-def test_a_folder_too_deep_in_others_is_not_descended_into(tmp_path: Path) -> None:
+def test_a_folder_nested_too_deep_is_not_descended_into(tmp_path: Path) -> None:
     names = ["folder" * 20] * (FOLDER_PATH_BYTES // 120 + 1)
     (tmp_path / "/".join(names)).mkdir(parents=True)
     (tmp_path / "/".join(names) / "file").touch()
     *folders, deepest = walk(tmp_path)
     assert {entry.kind for entry in folders} == {Kind.DIRECTORY}
     assert (deepest.path, deepest.kind) == ("/".join(names), Kind.SPECIAL)
-    with pytest.raises(MalformedTrain, match="a folder too deep in others"):
+    with pytest.raises(MalformedTrain, match="a folder nested too deep"):
         check_entry(deepest)
