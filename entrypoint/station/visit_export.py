@@ -6,7 +6,8 @@ from pathlib import Path
 from entrypoint.errors import PhtError, storage_error
 from entrypoint.report import Report
 from entrypoint.settings.settings import Settings
-from entrypoint.station.export import check_place, export, is_export_of
+from entrypoint.station.export import export, is_export_of
+from entrypoint.station.export_place import check_place
 
 
 class VisitExport:

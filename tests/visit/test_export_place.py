@@ -10,7 +10,7 @@ import pytest
 
 from entrypoint.errors import StorageError
 from entrypoint.model import Paths
-from entrypoint.station.export import check_place
+from entrypoint.station.export_place import check_place
 from tests.other_user import unprivileged
 from tests.station import (
     RUNS_TRAIN,
