@@ -26,7 +26,7 @@ PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 
-.PHONY: help demo test test-fast coverage lint bench format wheels image sbom clean engine-docker
+.PHONY: help demo test test-fast coverage lint bench errors-page format wheels image sbom clean engine-docker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ lint: $(TESTS)/ready ## check style and types
 
 bench: $(TESTS)/ready ## measure speed and memory for docs/benchmarks.md; with FULL=1 4 GiB too
 	$(TESTS)/bin/python -m tests.bench $(if $(FULL),--full)
+
+errors-page: $(TESTS)/ready ## write docs/errors.md from the code
+	$(TESTS)/bin/python -m tests.docs.errors_page
 
 format: $(TESTS)/ready ## rewrite the code in the project's style
 	$(TESTS)/bin/ruff check --fix $(CODE)

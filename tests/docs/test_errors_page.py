@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.docs.errors_page import PAGE, page
-from tests.docs.pages import ROOT
+from tests.docs.pages import DOCUMENTS, ROOT
 from tests.docs.raised import raised
 from tests.docs.wording import Code
 
@@ -38,6 +38,16 @@ def test_every_code_has_a_message_and_a_hint_in_words() -> None:
         if re.search("[a-z]", "".join(error.messages)) and re.search("[a-z]", "".join(error.hints))
     }
     assert {error.code for error in raised()} - in_words == set()
+
+
+def test_the_codes_that_other_pages_name_exist() -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    table = text.split("how it is refused", 1)[1].split("\n## ", 1)[0]
+    named = re.findall(r"`([a-z]+(?:-[a-z]+)+)`", table)
+    for document in DOCUMENTS:
+        named += re.findall(r"\(`([a-z]+(?:-[a-z]+)+)`[,)]", document.read_text())
+    assert len(set(named)) > 30
+    assert set(named) - {error.code for error in raised()} == set()
 
 
 @pytest.mark.parametrize(
