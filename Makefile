@@ -29,7 +29,7 @@ REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 .PHONY: help demo test test-fast coverage lint bench errors-page format wheels image sbom clean engine-docker
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(ENGINE:%=engine-%) $(DEMO)/ready $(ENGINE:%=image) ## show a survival curve of 18 institutions; ENGINE=docker: in containers
 	$(DEMO)/bin/python examples/lung_survival/demo.py $(ENGINE:%=--image $(TAG))

@@ -1,12 +1,14 @@
 """Find every error that the package can raise, by reading its source."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from entrypoint import errors
 from tests.docs.pages import ROOT
-from tests.docs.wording import Code, Place
+from tests.docs.wording import Code, Place, literal
 from tests.layers.source import read_package
 
 ROLES = ("station", "author", "user", "runner")
@@ -24,10 +26,21 @@ class Raised:
     retry: bool
 
 
-def raised() -> list[Raised]:
+@cache
+def raised() -> tuple[Raised, ...]:
     """Return an error for each code of each place that makes one, without those passed on."""
-    code = Code(read_package(ROOT / "entrypoint"))
-    return [error for place, kind in _makings(code) for error in _read(code, place, kind)]
+    package = read_package(ROOT / "entrypoint")
+    code = Code(package)
+    made = [error for place, kind in _makings(code) for error in _read(code, place, kind)]
+    return (*made, _before_all(package["entrypoint.__main__"]))
+
+
+def _before_all(start: ast.Module) -> Raised:
+    """Return the error of an old Python, which could not read the module of the errors."""
+    texts = [text for node in ast.walk(start) if (text := literal(node))]
+    [(message, code)] = re.findall(r"error: (.*) \[([a-z-]+)\]", "\n".join(texts))
+    [hint] = re.findall(r"^hint: (.*)", "\n".join(texts), re.MULTILINE)
+    return Raised(code, errors.SystemFailure, (message,), (hint,), ("station",), False)
 
 
 def _makings(code: Code) -> Iterator[tuple[Place, type[errors.PhtError]]]:

@@ -8,7 +8,6 @@ from functools import cached_property
 from inspect import isfunction
 from itertools import product
 from math import prod
-from pathlib import Path
 
 from tests.layers.source import Package
 
@@ -102,6 +101,8 @@ class Code:
                 return list(map(str, held.values())) if isinstance(held, dict) else []
             case ast.Call(func=ast.Attribute(attr="lower", value=value)):
                 return self.texts(value, place, depth)
+            case ast.Call(func=ast.Name(id="Path"), args=[path]):
+                return self.texts(path, place, depth)
             case ast.Call(func=called):
                 return self._returned(ast.unparse(called), place, depth)
         return []
@@ -121,12 +122,22 @@ class Code:
             assigned = [*self._assigned(name, function, place, depth)]
             if assigned:
                 return assigned
-        if name.startswith("__"):
-            return []  # the version would make the page old with every release
-        constant = self.value(place.module, name)
-        if isinstance(constant, float):
-            return [f"{constant:g}"]
-        return [str(constant)] if isinstance(constant, str | int | Path) else []
+        return self._constant(name, place, depth)
+
+    def _constant(self, name: str, place: Place, depth: int) -> list[str]:
+        """Return the value of a constant of a module: numbers as they are, texts as written."""
+        number = self.value(place.module, name)
+        if isinstance(number, int | float):
+            return [f"{number:g}" if isinstance(number, float) else str(number)]
+        for node in ast.walk(self._package.get(place.module, ast.Module([], []))):
+            match node:
+                case ast.ImportFrom(module=str(module), names=names):
+                    if module in self._package and name in [alias.name for alias in names]:
+                        return self._constant(name, Place(module, "", (), place.call), depth)
+                case ast.Assign(targets=[ast.Name(id=target)], value=value) if target == name:
+                    if name.isupper():
+                        return self.texts(value, Place(place.module, "", (), place.call), depth)
+        return []
 
     def _assigned(
         self, name: str, function: ast.FunctionDef, place: Place, depth: int
@@ -229,6 +240,16 @@ def _argument(name: str, function: ast.FunctionDef, call: ast.Call) -> ast.expr 
         if argument.arg == name:
             return default
     return None
+
+
+def literal(node: ast.AST) -> str:
+    """Return a text as written, with ⟨NAME⟩ for what only a run can tell; nothing for the rest."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(literal(part) or _placeholder(part) for part in parts)
+    return ""
 
 
 def _is_text(node: ast.expr) -> bool:
