@@ -1,8 +1,8 @@
-"""When a batch of sealed files is full; asked where it is sealed and where its room is foretold."""
+"""The batches in which results are sealed; the estimate of disk space counts the same batches."""
 
 
 class BatchSize:
-    """The bytes in a batch: of large files their length, of small ones that of their ciphertext."""
+    """Counts the bytes of a batch: large files by their length, small ones by their ciphertext."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

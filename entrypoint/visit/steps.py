@@ -28,7 +28,6 @@ from entrypoint.process import child
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.oom import oom_kills
 from entrypoint.process.stop import StopRequest
-from entrypoint.protocol.command import resolve
 from entrypoint.protocol.decrypt import (
     Target,
     decrypt,
@@ -36,7 +35,6 @@ from entrypoint.protocol.decrypt import (
     publish,
     space_needed,
 )
-from entrypoint.protocol.room import check_room_to_seal, room_to_commit, room_to_seal
 from entrypoint.protocol.seal import Signer, check_sealable, seal
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import (
@@ -59,8 +57,10 @@ from entrypoint.settings.private_key import load_station_key
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_user_key
+from entrypoint.visit.command import resolve_command
 from entrypoint.visit.data import check_readable, is_empty_folder, unreadable_in
 from entrypoint.visit.hidden_mounts import mount_named
+from entrypoint.visit.room import check_room_to_seal, room_to_commit, room_to_seal
 
 _STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
 """What the status line calls a phase; all others are `unfinished`."""
@@ -105,7 +105,7 @@ class KeylessSteps:
         """Return the command to run if it runs a signed file."""
         if self._settings.any_command:
             self._report.warning("PHT_COMMAND=any: the command need not run a signed file")
-        return resolve(
+        return resolve_command(
             command,
             train,
             self._paths,

@@ -9,9 +9,9 @@ import pytest
 
 from entrypoint.errors import IntegrityError
 from entrypoint.model import Paths
-from entrypoint.protocol.command import resolve
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.train_config import read
+from entrypoint.visit.command import resolve_command
 from tests import reference
 
 FILES = ("train.py", "run.sh", "lib/step.R", "-c", "-m", "a b.py", "ü.py")
@@ -51,7 +51,9 @@ def run(
     path: str = "/usr/bin:/bin",
 ) -> list[str]:
     train, paths = built
-    return resolve(command, train, paths, any_command=any_command, environment={"PATH": path})
+    return resolve_command(
+        command, train, paths, any_command=any_command, environment={"PATH": path}
+    )
 
 
 ACCEPTED = [

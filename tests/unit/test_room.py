@@ -21,9 +21,10 @@ import os, subprocess, sys
 from pathlib import Path
 from unittest.mock import patch
 from entrypoint.linux.disk import free_bytes
-from entrypoint.protocol import room, seal
+from entrypoint.protocol import seal
 from entrypoint.train_config import read
 from entrypoint.recovery.work_folder import WorkFolder
+from entrypoint.visit import room
 
 here = Path(sys.argv[1])
 config = read(Path({config!r}).read_bytes())
@@ -48,7 +49,14 @@ def look():
     global least
     least = min(least, free_bytes(here))
 
-with patch.object(seal, "SEAL_BATCH_BYTES", 512 * 1024):
+def flush_and_look(file, flush_file=seal.flush_file):
+    flush_file(file)
+    look()  # the whole file is there now, beside the one that it replaces
+
+with (
+    patch.object(seal, "SEAL_BATCH_BYTES", 512 * 1024),
+    patch.object(seal, "flush_file", flush_and_look),
+):
     seal._Sealing(config, config.cipher.generate_key(), work, look).seal_all()
 look()
 print((foretold.now, foretold.more, least))
