@@ -12,6 +12,9 @@ from typing import ClassVar, Self
 
 from entrypoint import __version__
 
+OPERATOR = "operator"
+"""Whoever gave the command: a station, or at a desk the train's author or user."""
+
 
 class PhtError(Exception):
     """The base of every error that is reported without a traceback.
@@ -21,7 +24,7 @@ class PhtError(Exception):
         message: what is wrong; lower case, no full stop.
         hint: what to do next.
         problems: further findings, one line each, when all of them are reported at once.
-        by: who has to act: "station", "author", "user" or "runner".
+        by: who has to act: "station", "author", "user", "runner" or `OPERATOR`.
         retry: whether starting the same thing again can help.
         files_differ: whether it says that files are missing or not the expected ones, as it also
             looks where a mount hides those.
@@ -61,7 +64,7 @@ class UsageError(PhtError):
     """The command line cannot be understood."""
 
     status = 64
-    default_by = "station"
+    default_by = OPERATOR
 
 
 class MalformedTrain(PhtError):
@@ -75,7 +78,7 @@ class MissingInput(PhtError):
     """A file or folder that is needed is absent or cannot be read."""
 
     status = 66
-    default_by = "station"
+    default_by = OPERATOR
 
 
 class NoQuery(MissingInput):
@@ -89,28 +92,28 @@ class SystemFailure(PhtError):
     """The operating system refused something that should have worked."""
 
     status = 71
-    default_by = "station"
+    default_by = OPERATOR
 
 
 class StorageError(PhtError):
     """Reading or writing failed, or the disk is full."""
 
     status = 74
-    default_by = "station"
+    default_by = OPERATOR
 
 
 class StoppedWhileSealing(PhtError):
     """The results are complete but not all sealed; the next start finishes the work."""
 
     status = 75
-    default_by = "station"
+    default_by = OPERATOR
 
 
 class RouteError(PhtError):
     """This train must not, or need not, be visited by this station now."""
 
     status = 76
-    default_by = "station"
+    default_by = OPERATOR
 
 
 class AlreadyVisited(RouteError):
@@ -130,13 +133,7 @@ class SettingsError(PhtError):
     """What the station has set is missing, contradictory or not possible."""
 
     status = 78
-    default_by = "station"
-
-
-def usage_error(problem: str) -> UsageError:
-    """Return the refusal of a command line that makes no sense."""
-    hint = "pht help lists the commands, pht COMMAND --help more"
-    return UsageError("usage", problem, hint=hint)
+    default_by = OPERATOR
 
 
 def storage_error(

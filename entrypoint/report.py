@@ -8,7 +8,6 @@ is escaped. With PHT_LOG=json each of these lines is one JSON object. An empty l
 whatever the train has written to stderr.
 """
 
-import contextlib
 import io
 import json
 import os
@@ -17,12 +16,15 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
-from typing import IO, Self
+from typing import IO, Any, Self
 
-from entrypoint.errors import PhtError, StorageError
+from entrypoint.errors import OPERATOR, PhtError, StorageError
 from entrypoint.limits import LOG_CHARACTERS
 
 Fact = str | int
+
+_JSON_START = '{"level": '
+"""The beginning of every line of the log with PHT_LOG=json."""
 
 
 def escape(text: str) -> str:
@@ -63,14 +65,21 @@ class Outcome:
     changed: Sequence[str] | None = None
 
     @classmethod
-    def refused(cls, error: PhtError, *, stage: str = "start", state: str = "unchanged") -> Self:
-        """Return the outcome of a command that ended with an error."""
+    def refused(
+        cls,
+        error: PhtError,
+        *,
+        operator: str = "station",
+        stage: str = "start",
+        state: str = "unchanged",
+    ) -> Self:
+        """Return the outcome of a command, given by `operator`, that ended with an error."""
         return cls(
             result="refused",
             status=error.status,
             code=error.code,
             stage=stage,
-            by=error.by,
+            by=operator if error.by == OPERATOR else error.by,
             retry=error.retry,
             state=state,
         )
@@ -107,10 +116,10 @@ class Report:
     def error(self, error: PhtError) -> None:
         """Say what was refused, every problem that was found, and what to do next."""
         if self.as_json:
-            facts: dict[str, object] = {"level": "error", "code": error.code}
+            facts: dict[str, object] = {"code": error.code}
             facts |= {"message": _cut(error.message), "hint": _cut(error.hint)}
             facts["problems"] = [_cut(problem) for problem in error.problems]
-            self._write(json.dumps(facts))
+            self._write(_json_line("error", facts))
             return
         self._line("error", f"{error.message} [{error.code}]")
         for problem in error.problems:
@@ -127,7 +136,7 @@ class Report:
         self.ended = True
         facts = {**outcome.facts(), **surroundings}
         if self.as_json:
-            self._write(json.dumps({"level": "status", **facts}))
+            self._write(_json_line("status", facts))
         else:
             self._line("", " ".join(f"{name}={_word(value)}" for name, value in facts.items()))
 
@@ -137,7 +146,7 @@ class Report:
         It may have left a line unfinished that looks like ours, and, as some programs do to every
         pipe, made the stream refuse what does not fit into it at once.
         """
-        with contextlib.suppress(OSError, ValueError):  # the stream is no file, or closed
+        with suppress(OSError, ValueError):  # the stream is no file, or closed
             os.set_blocking(self._stream.fileno(), True)
         self._write("")
 
@@ -157,7 +166,7 @@ class Report:
 
     def _line(self, level: str, text: str) -> None:
         if self.as_json:
-            self._write(json.dumps({"level": level, "message": _cut(text)}))
+            self._write(_json_line(level, {"message": _cut(text)}))
         else:
             prefix = {"info": "", "": "", "warning": "warning: ", "error": "error: "}
             self._write(f"pht: {prefix.get(level, level + ': ')}{escape(_cut(text))}")
@@ -178,6 +187,23 @@ class Report:
         if self._stream is sys.stderr:
             sys.stderr = io.StringIO()
         self._stream = io.StringIO()
+
+
+def _json_line(level: str, facts: Mapping[str, object]) -> str:
+    return json.dumps({"level": level, **facts})
+
+
+def split_json_line(line: str) -> tuple[str, dict[str, Any]]:
+    """Return the train's output on a line of a log in JSON, and the runner's message at its end.
+
+    They share a line where the train's output did not end with a newline. The message is empty if
+    there is none.
+    """
+    output, start, rest = line.rpartition(_JSON_START)
+    if start:
+        with suppress(ValueError, RecursionError):
+            return output, json.loads(start + rest)
+    return line, {}
 
 
 def show(text: str) -> None:

@@ -21,7 +21,7 @@ from entrypoint.author.simulation import (
 from entrypoint.author.visit_result import VisitResult
 from entrypoint.errors import PhtError, SystemFailure
 from entrypoint.model import Paths
-from entrypoint.report import Fact, Outcome, Report, show, table
+from entrypoint.report import Outcome, Report, show, table
 
 _Visitor = Callable[[Paths, Sequence[str], Path], VisitResult]
 
@@ -131,32 +131,29 @@ def _explain(failed: _Stop, count: int, keep: Path | None, report: Report) -> in
     stage = result.failure.get("stage", "start")
     place = f"stop {failed.number} of {count}, station {failed.station}, stage {stage}"
     report.error(_failure(place, result))
-    outcome, surroundings = _outcome(result)
-    report.status(outcome, {**surroundings, "station": failed.station})
+    outcome = _outcome(result)
+    report.status(outcome, {"station": failed.station})
     return outcome.status
 
 
-def _outcome(result: VisitResult) -> tuple[Outcome, dict[str, Fact]]:
-    """Return how a failed visit ended, and the other facts of its status line."""
-    facts = dict(result.failure)
-    status = result.status or 1
-    facts.pop("status", None)
+def _outcome(result: VisitResult) -> Outcome:
+    """Return the outcome of a failed visit; where a station had to act, the author does."""
+    facts = result.failure
 
     def word(name: str) -> str | None:
-        return str(facts.pop(name)) if name in facts else None
+        return str(facts[name]) if name in facts else None
 
-    retry = word("retry")
-    outcome = Outcome(
+    by = word("by")
+    return Outcome(
         result=word("result") or "runner-failed",
-        status=status,
+        status=result.status or 1,
         code=word("code"),
         stage=word("stage"),
         reason=word("reason"),
-        by=word("by"),
-        retry=None if retry is None else retry == "yes",
+        by="author" if by == "station" else by,
+        retry=word("retry") == "yes" if "retry" in facts else None,
         state=word("state"),
     )
-    return outcome, facts
 
 
 def _failure(place: str, result: VisitResult) -> PhtError:

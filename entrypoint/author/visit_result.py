@@ -1,15 +1,11 @@
 """The result of a simulated visit: the runner's exit status, and what the end of its log holds."""
 
-import contextlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from entrypoint.limits import LOG_TAIL_BYTES, LOG_TAIL_LINES
-from entrypoint.report import Fact
-
-_MESSAGE = '{"level": '  # how every line of the runner begins with PHT_LOG=json
+from entrypoint.report import Fact, split_json_line
 
 
 @dataclass
@@ -58,26 +54,12 @@ def read_log(path: Path) -> Log:
         lines = file.read().decode(errors="replace").split("\n")
     log = Log()
     for line in lines:
-        output, message = _separate(line)
+        output, message = split_json_line(line)
         if output:
             log.train.append(output)
         if message.get("level") == "error":
             log.error = message
         elif message.get("level") == "status":
-            # The train may imitate this line: its names must not break out of our own status line.
-            log.facts = {name: message[name] for name in message if name.isidentifier()}
-            del log.facts["level"]
+            log.facts = message
     del log.train[:-LOG_TAIL_LINES]
     return log
-
-
-def _separate(line: str) -> tuple[str, dict[str, Any]]:
-    """Return the train's output on a line, and the runner's message at its end.
-
-    They share a line where the train's output did not end with a newline.
-    """
-    output, mark, rest = line.rpartition(_MESSAGE)
-    if mark:
-        with contextlib.suppress(ValueError):
-            return output, json.loads(mark + rest)
-    return line, {}

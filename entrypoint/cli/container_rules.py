@@ -1,42 +1,38 @@
 """Rules for the program as the ENTRYPOINT of an image, whose ENV and CMD may be hostile.
 
-Whoever chooses another entrypoint (`docker run --entrypoint`, `docker exec`, a shell) has made the
-choice himself, and no rule of these applies.
+They do not apply where somebody has chosen another entrypoint (`docker run --entrypoint`,
+`docker exec`, a shell).
 """
 
 import os
 import re
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
+from entrypoint.cli.command import Command, InContainer
 from entrypoint.errors import SettingsError, UsageError
 from entrypoint.model import Paths
 from entrypoint.settings.load import in_reach
 from entrypoint.settings.names import LOADING_CODE
 
-_NEVER = ("pre-run", "post-run", "undo")
-"""Sign, or leave plaintext behind, for somebody who works in a shell."""
-_AT_A_DESK = ("keygen", "create", "simulate", "decrypt-results")
-"""With a station's key or data in reach these sign, open results, or run what nobody has signed."""
-
 _ENVIRONMENT = Path("/proc/self/environ")
 _BUILT_WITH = Path(__file__).parents[1] / "ld_library_path"
 _OF_APPTAINER = "/.singularity.d/libs"
-"""Apptainer adds this folder. It is safe to accept from an image too: it holds nothing that could
-not as well be put in the place of the system's libraries."""
+"""Apptainer adds this folder. It is safe to accept from an image too, which could as well replace
+the system's own libraries."""
 
 
 def check_environment() -> None:
-    """Refuse variables by which an image runs code of its own in this process.
+    """Refuse environment variables that load code of an image into this process.
 
-    The loader and the interpreter have obeyed them already. Still nothing has been read of the key,
-    and an image that sets them for a reason of its own is found.
+    The loader and the interpreter have already obeyed them. But the key has not been read yet, and
+    an image that sets them with no bad intention is found.
 
     Raises:
         SettingsError: one of them is set.
     """
-    # Python removes one of them from its own copy.
+    # Not os.environ: Python removes one of these variables from it.
     for variable in os.fsdecode(_ENVIRONMENT.read_bytes()).split("\0"):
         name, _, value = variable.partition("=")
         if value:
@@ -63,7 +59,7 @@ def check_variable(name: str, value: str) -> None:
 
 
 def _libraries_of_the_base() -> list[str]:
-    """Return what LD_LIBRARY_PATH named at the build, without what a train could have filled."""
+    """Return the folders of LD_LIBRARY_PATH at the build, without those that a train can fill."""
     built_with = _BUILT_WITH.read_text() if _BUILT_WITH.exists() else ""
     return [path for path in re.split("[:;]", built_with) if path and not _is_below_opt(path)]
 
@@ -73,7 +69,7 @@ def _is_below_opt(path: str) -> bool:
     return any(place.is_relative_to(opt) for place in (Path(path), Path(path).resolve()))
 
 
-def check_command(options: SimpleNamespace, environment: Mapping[str, str]) -> None:
+def check_command(command: Command, options: Namespace, environment: Mapping[str, str]) -> None:
     """Refuse commands by which an image could weaken a visit.
 
     Raises:
@@ -81,17 +77,19 @@ def check_command(options: SimpleNamespace, environment: Mapping[str, str]) -> N
         SettingsError: the station folder cannot be read.
     """
     root = getattr(options, "root", None) is not None
-    if root or options.name in _NEVER:
+    if root or command.in_container is InContainer.NEVER:
         raise UsageError(
             "not-in-a-container",
-            f"{'--root' if root else options.name} is not for the command of a container",
-            hint="give the container the train's command only; run this on the host, with --root",
+            f"{'--root' if root else command.name} is not for the command of a container",
+            hint="give the container only the train's command; run this on the host, with --root",
         )
-    found = in_reach(Paths(Path("/")), environment) if options.name in _AT_A_DESK else []
+    if command.in_container is InContainer.ALLOWED:
+        return
+    found = in_reach(Paths(Path("/")), environment)
     if found:
         raise UsageError(
             "not-in-a-container",
-            f"{options.name} is not for a container with a train, or with a key or data of a "
+            f"{command.name} is not for a container with a train, or with a key or data of a "
             f"station: {', '.join(found)}",
             hint="start a container of the master image without them, or install the program and "
             "run it outside of containers",

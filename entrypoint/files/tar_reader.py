@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 from typing import IO
 
-from entrypoint.errors import MalformedTrain
+from entrypoint.errors import OPERATOR, MalformedTrain
 from entrypoint.files import page_cache
 from entrypoint.files.attributes import PERMISSIONS
 from entrypoint.limits import CHUNK_BYTES, FOLDER_PATH_BYTES
@@ -123,4 +123,5 @@ def _bad(problem: str) -> MalformedTrain:
         "archive-malformed",
         f"the archive cannot be used: {problem}",
         hint="get the archive again; if this repeats, tell who made it",
+        by=OPERATOR,
     )

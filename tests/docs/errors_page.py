@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from entrypoint.errors import PhtError
+from entrypoint.errors import OPERATOR, PhtError
 from tests.docs.raised import Raised, raised
 
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -26,7 +26,8 @@ pht: error: there is no folder train [train-folder-missing]
 pht: hint: give the folder that holds the train's files
 ```
 
-Scripts may depend on the codes; the words may change. *Who acts* is `by=` in the status line;
+Scripts may depend on the codes; the words may change. *Who acts* is `by=` in the status line:
+whoever gave the command is the station, or at a desk the train's author or the user of its results.
 *retry* is `retry=yes` there: starting the same thing again can help. The sections are the exit
 statuses ([station.md](station.md#exit-statuses)). Below the messages of a code stand the hints that
 go with them; a word in capitals stands for what the program fills in.
@@ -86,7 +87,10 @@ def _number(heading: str) -> int:
 
 def _entry(code: str, found: Sequence[Raised]) -> str:
     """Return what the page says about one code."""
-    by = " or ".join(sorted({who for error in found for who in error.by}))
+    roles = {who for error in found for who in error.by}
+    by = " or ".join(
+        sorted("whoever gave the command" if who == OPERATOR else who for who in roles)
+    )
     retry = ", retry" if all(error.retry for error in found) else ""
     lines = [f"### `{code}`\n", f"Who acts: {by}{retry}\n"]
     for messages, hints in _variants(found):

@@ -11,7 +11,7 @@ from tests.docs.pages import ROOT
 from tests.docs.wording import Code, Place, literal
 from tests.layers.source import read_package
 
-ROLES = ("station", "author", "user", "runner")
+ROLES = ("station", "author", "user", "runner", errors.OPERATOR)
 
 
 @dataclass(frozen=True)

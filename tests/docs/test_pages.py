@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from entrypoint import errors
-from entrypoint.cli import options
+from entrypoint.cli.commands import COMMANDS
+from entrypoint.cli.options import help_text
 from entrypoint.settings import names
 from entrypoint.settings.station_folder import FILES_NOT_BUILT
 from tests.docs.pages import DOCUMENTS, README, ROOT, STATION, WAYS, blocks, rows
@@ -64,10 +65,9 @@ def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= 150
 
 
-def test_the_help_in_the_readme_is_what_the_program_prints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
+def test_the_help_in_the_readme_is_what_the_program_prints() -> None:
     [shown] = blocks("help", pages=(README,))
-    assert shown == options.help_text()
+    assert shown == help_text(COMMANDS)
 
 
 def test_the_table_of_settings_is_complete() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from entrypoint import __version__
 from entrypoint.cli import main
-from entrypoint.cli.main import network_of
+from entrypoint.cli.status import network_of
 from tests import reference
 from tests.station import (
     REPOSITORY,
@@ -169,18 +169,16 @@ def test_what_cannot_be_understood(arguments: list[str], code: str) -> None:
     assert done.stdout == b""
 
 
-def test_nothing_at_all() -> None:
+def test_alone_at_a_desk_it_shows_the_help() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "entrypoint"],
         cwd=REPOSITORY,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
-        text=True,
         check=False,
     )
-    assert done.returncode == 64
-    assert "[no-command]" in done.stderr
-    assert " by=author " in done.stderr
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == pht("help").stdout
 
 
 def test_help_and_version() -> None:

@@ -8,18 +8,18 @@ from entrypoint import errors
 from entrypoint.errors import PhtError, storage_error, unexpected
 
 REFUSALS = {
-    errors.UsageError: (64, "station"),
+    errors.UsageError: (64, errors.OPERATOR),
     errors.MalformedTrain: (65, "author"),
-    errors.MissingInput: (66, "station"),
+    errors.MissingInput: (66, errors.OPERATOR),
     errors.NoQuery: (69, "user"),
     PhtError: (70, "runner"),
-    errors.SystemFailure: (71, "station"),
-    errors.StorageError: (74, "station"),
-    errors.StoppedWhileSealing: (75, "station"),
-    errors.RouteError: (76, "station"),
+    errors.SystemFailure: (71, errors.OPERATOR),
+    errors.StorageError: (74, errors.OPERATOR),
+    errors.StoppedWhileSealing: (75, errors.OPERATOR),
+    errors.RouteError: (76, errors.OPERATOR),
     errors.IntegrityError: (77, "user"),
-    errors.SettingsError: (78, "station"),
-    errors.AlreadyVisited: (79, "station"),
+    errors.SettingsError: (78, errors.OPERATOR),
+    errors.AlreadyVisited: (79, errors.OPERATOR),
 }
 """The documented exit status of each class, and who has to act unless an error says otherwise."""
 
@@ -53,7 +53,7 @@ def test_an_error_carries_what_is_reported() -> None:
 def test_another_hint_makes_another_error() -> None:
     error = errors.StorageError("full", "no space", hint="make room", problems=["a"], retry=True)
     other = error.with_hint("remove it", by="author")
-    assert (error.hint, error.by, error.retry) == ("make room", "station", True)
+    assert (error.hint, error.by, error.retry) == ("make room", errors.OPERATOR, True)
     assert type(other) is errors.StorageError
     assert (other.code, other.message, other.problems) == ("full", "no space", ("a",))
     assert (other.hint, other.by, other.retry) == ("remove it", "author", False)

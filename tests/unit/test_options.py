@@ -1,4 +1,4 @@
-"""The words of the command line, and where the train's command begins."""
+"""The arguments of the command line, and where the train's command begins."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from entrypoint import __version__
+from entrypoint.cli.commands import COMMANDS
 from entrypoint.cli.options import help_text, parse
 from entrypoint.errors import UsageError
 
@@ -13,12 +14,12 @@ ROOT = Path("/somewhere")
 
 
 def options(*arguments: str) -> dict[str, Any]:
-    return vars(parse(arguments))
+    return vars(parse(arguments, COMMANDS))
 
 
 def refused(code: str, *arguments: str) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        parse(arguments)
+        parse(arguments, COMMANDS)
     assert caught.value.code == code
     assert caught.value.hint
     return caught.value
@@ -148,13 +149,9 @@ def test_help(word: str) -> None:
     assert options(word) == {"name": "help"}
 
 
-COMMANDS = ["run", "pre-run", "post-run", "undo", "check", "inspect", "export"]
-COMMANDS += ["keygen", "create", "simulate", "decrypt-results", "help"]
-
-
-def test_the_help_names_every_command() -> None:
-    described = [line.split()[0] for line in help_text().splitlines() if line.startswith("    ")]
-    assert [word for word in described if word in COMMANDS] == COMMANDS
+def test_the_help_shows_every_command_once_with_its_summary() -> None:
+    rows = [line.split(maxsplit=1) for line in help_text(COMMANDS).splitlines() if line[:2] == "  "]
+    assert rows == [[command.name, command.summary] for command in COMMANDS.values()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -162,13 +159,13 @@ def test_every_command_has_a_help_of_its_own(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        parse([command, "--help"])
+        parse([command, "--help"], COMMANDS)
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: pht {command}")
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        parse(["--version"])
+        parse(["--version"], COMMANDS)
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"pht {__version__}\n"

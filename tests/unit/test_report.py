@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entrypoint.errors import MalformedTrain, StorageError
-from entrypoint.report import Outcome, Report, escape, table
+from entrypoint.report import Outcome, Report, escape, split_json_line, table
 from entrypoint.train_config import ResultsUnverified
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
@@ -165,7 +165,11 @@ def test_lines_for_machines(text: str) -> None:
     report.status(Outcome(result=text, status=65), {})
     report.progress(text)
     report.progress_done()
-    info, warning, error, status, progress = map(json.loads, stream.getvalue().split("\n")[:-1])
+    lines = stream.getvalue().split("\n")[:-1]
+    info, warning, error, status, progress = map(json.loads, lines)
+    assert [split_json_line(f"output{line}") for line in lines] == [
+        ("output", message) for message in (info, warning, error, status, progress)
+    ]
     assert info == progress == {"level": "info", "message": text}
     assert warning == {"level": "warning", "message": text}
     assert error == {

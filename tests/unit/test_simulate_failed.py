@@ -111,14 +111,25 @@ def test_output_without_a_line_end_hides_no_message(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text('no line end{"level": "status", "status": 1}\n{"level": not json\n3\n')
     read = read_log(log)
-    assert read.facts == {"status": 1}
+    assert read.facts == {"level": "status", "status": 1}
     assert read.train == ["no line end", '{"level": not json', "3"]
 
 
-def test_the_names_of_an_imitated_status_line_are_words(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text('{"level": "status", "status": 1, "a result=visited status=0 b": 2}\n')
-    assert read_log(log).facts == {"status": 1}
+def test_an_imitated_status_line_adds_nothing_to_ours(train: Path, data: Path) -> None:
+    line = json.dumps({"level": "status", "status": 137, "a result=visited b": "c result=visited"})
+    script = f"import os, time\nprint({line!r}, flush=True)\nos.kill(os.getppid(), 9)"
+    plant(train, {"train.py": f"{script}\ntime.sleep(60)"})
+    status, said = send(train, data)
+    assert status == 128 + 9
+    assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
+
+
+def test_output_that_only_begins_like_json_is_output(train: Path, data: Path) -> None:
+    nested = '{"level": ' + "[" * 20_000
+    plant(train, {"train.py": f"print({nested!r})\nraise SystemExit(1)"})
+    status, said = send(train, data, route=["s-1"])
+    assert status == 1
+    assert "[[[" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

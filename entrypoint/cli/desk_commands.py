@@ -1,0 +1,178 @@
+"""The commands of a train's author and of a researcher, with their options."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+
+from entrypoint.errors import UsageError
+from entrypoint.model import GENERATIONS
+from entrypoint.report import Report
+
+_Function = Callable[[Namespace, Mapping[str, str], Report], int]
+
+
+def _interruptible(function: _Function) -> _Function:
+    """Let a command remove its plaintext and its processes when a signal ends it."""
+
+    @wraps(function)
+    def run(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
+        from entrypoint.author.interrupt import interruptible
+
+        with interruptible():
+            return function(options, environment, report)
+
+    return run
+
+
+def add_keygen_options(parser: ArgumentParser) -> None:
+    """Add the options of `keygen`."""
+    add = parser.add_argument
+    add("key_name", type=Path, metavar="NAME", help="makes NAME.private.pem and NAME.public.pem")
+    add("--bits", type=int, default=3072, metavar="N", help="size of the key; default 3072")
+    add("--password-file", type=Path, metavar="FILE", help="holds the password of the private key")
+    add("--no-password", action="store_true", help="leave the private key unencrypted")
+
+
+@_interruptible
+def keygen(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """Make a pair of keys."""
+    from entrypoint.author.keygen import keygen
+
+    keygen(
+        options.key_name,
+        bits=options.bits,
+        password_file=options.password_file,
+        no_password=options.no_password,
+        report=report,
+    )
+    return 0
+
+
+def add_create_options(parser: ArgumentParser) -> None:
+    """Add the options of `create`."""
+    add = parser.add_argument
+    add("train", type=Path, metavar="TRAIN_DIR", help="folder of the train's immutable files")
+    add("--output", required=True, type=Path, metavar="ROOT", help="new folder for the train")
+    add("--user-key", required=True, type=Path, metavar="PEM", help="the user's private key")
+    add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
+    builder = "the builder's private key, of the route generation"
+    add("--builder-key", type=Path, metavar="PEM", help=builder)
+    add("--builder-password-file", type=Path, metavar="FILE", help="holds the password of that key")
+    _add_generation(parser)
+    add("--user", required=True, metavar="ID", help="id of the user")
+    add("--train-id", required=True, metavar="ID", help="id of the train")
+    station = "a station and its public key; once for each, in the order of the route"
+    add("--station", required=True, action="append", type=_station, metavar="ID=PEM", help=station)
+    add("--proposal", default="", metavar="ID", help="id of the proposal")
+    image = "name of the master image, as stations can pull it: REGISTRY/NAME:VERSION"
+    add("--master-image", default="", metavar="IMAGE", help=image)
+
+
+@_interruptible
+def create(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """Build and sign a train."""
+    from entrypoint.author.create import create
+
+    create(
+        options.train,
+        options.output,
+        generation=options.generation,
+        user_key=options.user_key,
+        password_file=options.password_file,
+        builder_key=options.builder_key,
+        builder_password_file=options.builder_password_file,
+        user=options.user,
+        train_id=options.train_id,
+        stations=options.station,
+        proposal=options.proposal,
+        master_image=options.master_image,
+        report=report,
+    )
+    return 0
+
+
+def add_simulate_options(parser: ArgumentParser) -> None:
+    """Add the options of `simulate`."""
+    add = parser.add_argument
+    add("train", type=Path, metavar="TRAIN_DIR", help="folder of the train's immutable files")
+    data = "holds one folder of data for each station, named by the station's id"
+    add("--data", required=True, type=Path, metavar="DIR", help=data)
+    add("--route", type=_ids, metavar="ID,ID,…", help="default: every folder of data, sorted")
+    add("--keys", type=Path, metavar="DIR", help="holds ID.private.pem of stations that have one")
+    add("--output", type=Path, metavar="DIR", help="new folder for the decrypted final results")
+    add("--keep", type=Path, metavar="DIR", help="new folder in which all stations' folders stay")
+    add("--image", metavar="IMAGE", help="make every stop a container of this master image")
+    _add_generation(parser)
+    add("command", nargs="*", metavar="COMMAND", help="command of the train, after --")
+
+
+@_interruptible
+def simulate(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """Send a train through a whole route."""
+    from entrypoint.author.simulate import simulate
+
+    if not options.command:
+        raise UsageError(
+            "no-command",
+            "there is no command to run at the stations",
+            hint="end with the CMD of the image: -- python /opt/pht_train/FILE",
+        )
+    return simulate(
+        options.train,
+        options.data,
+        route=options.route,
+        keys=options.keys,
+        output=options.output,
+        keep=options.keep,
+        image=options.image,
+        generation=options.generation,
+        command=options.command,
+        report=report,
+    )
+
+
+def add_decrypt_results_options(parser: ArgumentParser) -> None:
+    """Add the options of `decrypt-results`."""
+    add = parser.add_argument
+    add("source", type=Path, metavar="SOURCE", help="an export tar, or the folder of a train")
+    add("--key", required=True, type=Path, metavar="PEM", help="the user's private key")
+    add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
+    add("--station", metavar="ID", help="the key is this station's, not the user's")
+    add("--output", required=True, type=Path, metavar="DIR", help="new folder for the results")
+
+
+@_interruptible
+def decrypt_results(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """Verify and decrypt a train's results."""
+    from entrypoint.author.decrypt_results import decrypt_results
+
+    decrypt_results(
+        options.source,
+        options.output,
+        key=options.key,
+        password_file=options.password_file,
+        station=options.station,
+        report=report,
+    )
+    return 0
+
+
+def _add_generation(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--generation", choices=GENERATIONS, default=GENERATIONS[0], help="default: %(default)s"
+    )
+
+
+def _station(text: str) -> tuple[str, Path]:
+    station, equals, path = text.partition("=")
+    if not (station and equals and path):
+        raise ArgumentTypeError(f"{text} is not ID=PEM")
+    return station, Path(path)
+
+
+def _ids(text: str) -> list[str]:
+    ids = text.split(",")
+    if "" in ids:
+        raise ArgumentTypeError(f"there is an empty id in {text}")
+    return ids

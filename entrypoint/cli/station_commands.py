@@ -1,0 +1,125 @@
+"""The commands of a station, with their options."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+from entrypoint.cli.status import surroundings
+from entrypoint.errors import UsageError
+from entrypoint.model import Paths
+from entrypoint.report import Outcome, Report, show, stdout, write_out
+
+
+def add_run_options(parser: ArgumentParser) -> None:
+    """Add the options of `run`."""
+    text = "command of the train; after -- if it has options"
+    parser.add_argument("command", nargs="*", metavar="COMMAND", help=text)
+
+
+def run(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
+    """Make a whole visit."""
+    from entrypoint.settings.load import load
+    from entrypoint.station.visit_export import VisitExport
+    from entrypoint.visit import hosted, story
+
+    loaded = load(options.root, environment)
+    report.as_json = loaded.log_json
+    if not options.command:
+        raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
+
+    if hosted.may_be_host_driven(loaded):
+        return _conclude(hosted.run(loaded, report, options.command), report)
+    export = VisitExport(loaded, report)
+    return _conclude(story.run(loaded, report, options.command, export=export), report)
+
+
+def pre_run(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
+    """Verify and decrypt a train."""
+    from entrypoint.settings.load import load
+    from entrypoint.station.visit_export import VisitExport
+    from entrypoint.visit import story
+
+    loaded = load(options.root, environment)
+    report.as_json = loaded.log_json
+    return _conclude(story.pre_run(loaded, report, export=VisitExport(loaded, report)), report)
+
+
+def post_run(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
+    """Seal the results of a train that `pre-run` has opened."""
+    from entrypoint.settings.load import load
+    from entrypoint.station.visit_export import VisitExport
+    from entrypoint.visit import story
+
+    loaded = load(options.root, environment)
+    report.as_json = loaded.log_json
+    return _conclude(story.post_run(loaded, report, export=VisitExport(loaded, report)), report)
+
+
+def undo(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
+    """Put the encrypted state back."""
+    from entrypoint.settings.load import load
+    from entrypoint.visit import story
+
+    loaded = load(options.root, environment)
+    report.as_json = loaded.log_json
+    return _conclude(story.undo(loaded, report), report)
+
+
+def check(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
+    """Verify a train and write nothing."""
+    from entrypoint.settings.load import load
+    from entrypoint.visit import story
+
+    loaded = load(options.root, environment)
+    report.as_json = loaded.log_json
+    return _conclude(story.check(loaded, report), report)
+
+
+def query(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
+    """Print the verified query.json."""
+    from entrypoint.settings.load import load
+    from entrypoint.visit import story
+
+    loaded = load(options.root, environment)
+    report.as_json = loaded.log_json
+    return _conclude(story.query(loaded, report, write_out), report)
+
+
+def add_inspect_options(parser: ArgumentParser) -> None:
+    """Add the options of `inspect`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+
+
+def inspect(options: Namespace, _environment: Mapping[str, str], _report: Report) -> int:
+    """Show the route and each stop."""
+    from entrypoint.station.inspect import inspect
+
+    show(inspect(Paths(options.root or Path("/")), as_json=options.json))
+    return 0
+
+
+def add_export_options(parser: ArgumentParser) -> None:
+    """Add the options of `export`."""
+    text = "the tar to write; - is stdout"
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help=text)
+
+
+def export(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """Write the train's paths as a tar."""
+    from entrypoint.station.export import export, write
+
+    paths = Paths(options.root or Path("/"))
+    if str(options.output) == "-":
+        output = stdout()
+        write(paths, output)
+        output.flush()
+    else:
+        export(paths, options.output, in_container=options.root is None)
+        report.info(f"the train is in {options.output}")
+    return 0
+
+
+def _conclude(outcome: Outcome, report: Report) -> int:
+    """Write the status line and return the exit status."""
+    report.status(outcome, surroundings())
+    return outcome.status
