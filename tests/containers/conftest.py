@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import reference
 from tests.containers.engine import Engine
 from tests.containers.site import RENAMES, Arrive, Client, Site
-from tests.containers.visitor import SECOND, Container, build_image, station_folder
+from tests.containers.visitor import COUNTS, SECOND, Container, arrived, build_image, station_folder
 from tests.station import REPOSITORY, new_train, settle
 
 _NUMBERS = itertools.count()
@@ -84,3 +85,29 @@ def arrive(engine: Engine, train_image: str, tmp_path: Path) -> Arrive:
         return site
 
     return build
+
+
+@pytest.fixture(scope="session")
+def arrived_opt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A train that has arrived at its second stop."""
+    return arrived(tmp_path_factory.mktemp("arrived"), COUNTS)
+
+
+@pytest.fixture(scope="session")
+def arrived_image(engine: Engine, train_image: str, arrived_opt: Path) -> str:
+    """The image of a train that has arrived at its second stop, as a station pulls it."""
+    builder = Container(engine, engine.create(train_image))
+    builder.put(arrived_opt)
+    return engine.must("commit", builder.id).decode().strip()
+
+
+@pytest.fixture(scope="session")
+def owned_image(engine: Engine, runner_image: str, arrived_opt: Path) -> str:
+    """Like `arrived_image`, but /opt and the train belong to user 1000."""
+    command = 'CMD ["python", "/opt/pht_train/train.py"]'
+    own = 'COPY --chown=1000 opt /opt\nRUN ["chown", "1000", "/opt"]'
+    files = {
+        f"opt/{path}": file.content for path, file in reference.result_files(arrived_opt).items()
+    }
+    dockerfile = f"FROM {runner_image}\n{own}\n{command}\n"
+    return engine.build("own", {"Dockerfile": dockerfile.encode(), **files})

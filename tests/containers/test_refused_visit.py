@@ -13,15 +13,10 @@ from tests.containers.visitor import (
     SECOND,
     Container,
     arrived,
+    assert_visit_refused,
     build_image,
 )
 from tests.station import assert_explained
-
-
-def refuse(container: Container, status: int, code: str) -> None:
-    """Check that a visit is refused and the train is left as it is in the image."""
-    assert_explained(container.run(), status, code)
-    assert not [path for path in container.changes() if path.startswith("/opt")]
 
 
 def test_an_image_without_a_train_names_what_works(
@@ -39,7 +34,7 @@ def test_a_station_folder_that_the_image_could_have_filled_is_refused(
     opt = arrived(tmp_path, COUNTS)
     writable = [option.replace(":ro", ":rw") for option in station]
     container = Container.create(engine, train_image, opt, writable)
-    refuse(container, 78, "station-folder-writable")
+    assert_visit_refused(container, 78, "station-folder-writable")
 
 
 @pytest.mark.parametrize("volume", [False, True], ids=["in a layer", "in a volume"])
@@ -55,7 +50,7 @@ def test_settings_baked_into_the_image_are_refused(
     image = build_image(engine, runner_image, name=name, more=more, files=files)
     opt = arrived(tmp_path, COUNTS)
     container = Container.create(engine, image, opt, [])
-    refuse(container, 78, "station-folder-writable")
+    assert_visit_refused(container, 78, "station-folder-writable")
 
 
 def test_a_lower_protection_is_not_taken_from_the_image(
@@ -65,7 +60,7 @@ def test_a_lower_protection_is_not_taken_from_the_image(
     image = build_image(engine, runner_image, ["true"], name="lowers", more=more)
     opt = arrived(tmp_path, COUNTS)
     container = Container.create(engine, image, opt, station)
-    refuse(container, 78, "setting-not-trusted")
+    assert_visit_refused(container, 78, "setting-not-trusted")
 
 
 def test_a_command_that_runs_no_signed_file_is_refused(
@@ -73,7 +68,7 @@ def test_a_command_that_runs_no_signed_file_is_refused(
 ) -> None:
     opt = arrived(tmp_path, COUNTS)
     container = Container.create(engine, train_image, opt, station, "bash", "-c", "true")
-    refuse(container, 77, "command-not-signed")
+    assert_visit_refused(container, 77, "command-not-signed")
 
 
 DESK = ["--output", "/opt/pht_results/x"]
@@ -108,7 +103,7 @@ def test_what_could_weaken_a_visit_is_no_command_of_a_container(
     opt = arrived(tmp_path, COUNTS)
     options = [*station, *PLACES[place]]
     container = Container.create(engine, train_image, opt, options, *command)
-    refuse(container, 64, "not-in-a-container")
+    assert_visit_refused(container, 64, "not-in-a-container")
 
 
 def entrypoint(engine: Engine, image: str) -> list[str]:

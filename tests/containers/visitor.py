@@ -10,7 +10,15 @@ from pathlib import Path
 
 from tests import reference, reference_route
 from tests.containers.engine import Engine
-from tests.station import PATIENCE_S, Done, Snapshot, new_route_train, new_train, snapshot
+from tests.station import (
+    PATIENCE_S,
+    Done,
+    Snapshot,
+    assert_explained,
+    new_route_train,
+    new_train,
+    snapshot,
+)
 
 FIRST, SECOND = reference.STATIONS[:2]
 
@@ -235,6 +243,15 @@ def assert_visited(done: Done) -> None:
     assert done.status == 0, done.stderr
     assert (done.facts["result"], done.facts["state"]) == ("visited", "sealed")
     assert done.facts["network"] == "none"
+
+
+def assert_visit_refused(container: Container, status: int, code: str) -> str:
+    """Check that a visit is refused and the train is left as in the image; return what is said."""
+    done = container.run()
+    assert_explained(done, status, code)
+    train = tuple(f"/opt/{part}" for part in PARTS)
+    assert not [path for path in container.changes() if path.startswith(train)]
+    return done.stderr
 
 
 def assert_taken_back(container: Container, before: Path, folder: Path) -> None:

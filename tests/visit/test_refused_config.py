@@ -12,6 +12,8 @@ from tests.reference import Config
 from tests.station import (
     assert_explained,
     assert_refused,
+    assert_refused_quickly,
+    check,
     edit,
     new_train,
     pht,
@@ -107,7 +109,7 @@ FIELDS: dict[str, Callable[[Config], object]] = {
 def test_fields_of_the_wrong_form(change: Callable[[Config], object], root: Path) -> None:
     edit(root / "opt", change)
 
-    assert_refused(root, 65, MALFORMED, COMMAND)
+    assert_refused_quickly(root, 65, MALFORMED)
 
 
 ENTRIES: list[object] = [
@@ -141,14 +143,14 @@ def test_entries_of_the_file_list_that_are_not_canonical_and_unique(
     # "B.txt" is listed already, so "./B.txt" would name it a second time.
     edit(root / "opt", lambda config: config["immutable_file_list"].append(entry))
 
-    assert_refused(root, 65, MALFORMED, COMMAND)
+    assert_refused_quickly(root, 65, MALFORMED)
 
 
 def test_all_problems_are_reported_at_once(root: Path) -> None:
     bad = {"session_id": "00", "user_id": None, "e_h": 1, "rsa_user_public_key": "zz"}
     edit(root / "opt", lambda config: config.update(bad, immutable_file_list=["../x", "/x"]))
 
-    done = pht("check", root=root)
+    done = check(root)
 
     assert_explained(done, 65, MALFORMED)
     problems = [line.removeprefix("pht:   - ") for line in done.lines if "  - " in line]
@@ -166,7 +168,7 @@ def test_all_problems_are_reported_at_once(root: Path) -> None:
 def test_a_document_without_any_field_names_those_that_are_needed(root: Path) -> None:
     (root / "opt" / "train_config.json").write_text("{}")
 
-    done = pht("check", root=root)
+    done = check(root)
 
     assert_explained(done, 65, MALFORMED)
     for name in ("user_id", "session_id", "e_h", "e_h_sig", "rsa_public_keys"):
@@ -186,15 +188,15 @@ BETWEEN: dict[str, Config] = {
 def test_a_train_between_the_generations_is_refused_by_name(document: Config, root: Path) -> None:
     (root / "opt" / "train_config.json").write_text(json.dumps(document))
 
-    assert "1.1" in pht("check", root=root).lines[0]
-    assert_refused(root, 65, "generation-unsupported", COMMAND)
+    assert "1.1" in check(root).lines[0]
+    assert_refused_quickly(root, 65, "generation-unsupported")
 
 
 @pytest.mark.parametrize("field", ["route", "build", "creator", "immutable_file_hash"])
 def test_fields_of_two_generations(field: str, root: Path) -> None:
     edit(root / "opt", lambda config: config.update({field: None}))
 
-    assert_refused(root, 65, "config-hybrid", COMMAND)
+    assert_refused_quickly(root, 65, "config-hybrid")
 
 
 # --- before and after the first stop at once -----------------------------------------------------
@@ -207,7 +209,7 @@ RESULT_FIELDS = ("encrypted_key", "e_d", "e_d_sig", "digital_signature", "user_e
 def test_null_in_one_place_only(name: str, absent: bool, root: Path) -> None:
     edit(root / "opt", lambda config: config.pop(name) if absent else config.update({name: None}))
 
-    assert_refused(root, 76, "first-stop-contradiction", COMMAND)
+    assert_refused_quickly(root, 76, "first-stop-contradiction")
 
 
 @pytest.mark.parametrize("name", RESULT_FIELDS)
@@ -215,13 +217,13 @@ def test_null_in_all_places_but_one(name: str, root: Path) -> None:
     others = {other: None for other in RESULT_FIELDS if other != name}
     edit(root / "opt", lambda config: config.update(others))
 
-    assert_refused(root, 76, "first-stop-contradiction", COMMAND)
+    assert_refused_quickly(root, 76, "first-stop-contradiction")
 
 
 def test_null_everywhere_with_planted_results(root: Path) -> None:
     edit(root / "opt", lambda config: config.update(dict.fromkeys(RESULT_FIELDS)))
 
-    assert_refused(root, 76, "results-before-first-stop", COMMAND)
+    assert_refused_quickly(root, 76, "results-before-first-stop")
 
 
 def test_results_before_the_first_stop(tmp_path: Path) -> None:
@@ -230,7 +232,7 @@ def test_results_before_the_first_stop(tmp_path: Path) -> None:
     (opt / "pht_results" / "a").mkdir()
     (opt / "pht_results" / "a" / "planted").write_bytes(b"")
 
-    assert_refused(tmp_path, 76, "results-before-first-stop", COMMAND)
+    assert_refused_quickly(tmp_path, 76, "results-before-first-stop")
 
 
 # --- what must go on being accepted --------------------------------------------------------------
@@ -260,7 +262,7 @@ def test_other_ways_to_write_the_same_are_accepted(
     path.write_bytes(change(before))
 
     assert path.read_bytes() != before
-    assert pht("check", root=root).status == 0
+    assert check(root).status == 0
 
 
 @pytest.mark.parametrize("name", RESULT_FIELDS[:-1])

@@ -12,6 +12,8 @@ from tests.reference import VECTORS
 from tests.station import (
     assert_explained,
     assert_refused,
+    assert_refused_quickly,
+    check,
     edit,
     new_train,
     pht,
@@ -45,14 +47,14 @@ def test_a_changed_immutable_file(name: str, root: Path) -> None:
 def test_one_flipped_bit_of_an_immutable_file(offset: int, root: Path) -> None:
     change_byte(root / "opt" / "pht_train" / "entrypoint.sh", offset)
 
-    assert_refused(root, 77, "definition-changed", COMMAND)
+    assert_refused_quickly(root, 77, "definition-changed")
 
 
 @pytest.mark.parametrize("name", TRAIN_FILES)
 def test_a_missing_immutable_file(name: str, root: Path) -> None:
     (root / "opt" / "pht_train" / name).unlink()
 
-    assert_refused(root, *DIFFER, COMMAND)
+    assert_refused_quickly(root, *DIFFER)
 
 
 @pytest.mark.parametrize(("change", "named"), PLANTED.values(), ids=PLANTED.keys())
@@ -61,9 +63,9 @@ def test_something_beside_the_signed_files(
 ) -> None:
     change(root / "opt" / "pht_train")
 
-    said = pht("check", root=root).lines
+    said = check(root).lines
     assert [line for line in said if line.startswith("pht:   - ") and named in line]
-    assert_refused(root, *DIFFER, COMMAND)
+    assert_refused_quickly(root, *DIFFER)
 
 
 def test_all_differences_are_named_at_once(root: Path) -> None:
@@ -72,7 +74,7 @@ def test_all_differences_are_named_at_once(root: Path) -> None:
     (train / "x.py").touch()
     os.mkfifo(train / "pipe")
 
-    problems = [line for line in pht("check", root=root).lines if "  - " in line]
+    problems = [line for line in check(root).lines if "  - " in line]
 
     assert problems == [
         "pht:   - pipe is a special file",
@@ -84,7 +86,7 @@ def test_all_differences_are_named_at_once(root: Path) -> None:
 def test_no_immutable_files_at_all(root: Path) -> None:
     shutil.rmtree(root / "opt" / "pht_train")
 
-    assert_refused(root, *DIFFER, COMMAND)
+    assert_refused_quickly(root, *DIFFER)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_no_immutable_files_at_all(root: Path) -> None:
 def test_a_changed_file_list(change: Callable[[list[str]], object], root: Path) -> None:
     edit(root / "opt", lambda config: change(config["immutable_file_list"]))
 
-    assert_refused(root, *DIFFER, COMMAND)
+    assert_refused_quickly(root, *DIFFER)
 
 
 def test_caches_of_honest_builders_are_removed_before_the_run(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_caches_of_honest_builders_are_removed_before_the_run(tmp_path: Path) ->
         (opt / "pht_train" / path).write_bytes(b"planted")
     before = snapshot(tmp_path)
 
-    assert pht("check", root=tmp_path).status == 0
+    assert check(tmp_path).status == 0
     assert snapshot(tmp_path) == before
     done = visit(tmp_path)
 
@@ -143,7 +145,7 @@ def test_caches_of_honest_builders_are_removed_before_the_run(tmp_path: Path) ->
 def test_one_flipped_bit_of_a_result(name: str, offset: int, root: Path) -> None:
     change_byte(root / "opt" / "pht_results" / name, offset)
 
-    assert_refused(root, *RESULTS, COMMAND)
+    assert_refused_quickly(root, *RESULTS)
 
 
 def append(path: Path, data: bytes) -> None:
@@ -209,14 +211,14 @@ UNSAFE: dict[str, Callable[[Path], object]] = {
 def test_results_that_may_not_travel(change: Callable[[Path], object], root: Path) -> None:
     change(root / "opt" / "pht_results")
 
-    assert pht("check", root=root).lines[-2].split(" holds ")[1].startswith(("x,", "new/x,"))
-    assert_refused(root, 65, "results-unsafe", COMMAND)
+    assert check(root).lines[-2].split(" holds ")[1].startswith(("x,", "new/x,"))
+    assert_refused_quickly(root, 65, "results-unsafe")
 
 
 def test_links_inside_of_the_results_are_not_signed_and_do_no_harm(root: Path) -> None:
     (root / "opt" / "pht_results" / "x").symlink_to("a/b.txt")
 
-    assert pht("check", root=root).status == 0
+    assert check(root).status == 0
 
 
 # --- the places themselves -----------------------------------------------------------------------
@@ -228,14 +230,14 @@ def test_a_link_in_place_of(name: str, root: Path) -> None:
     path.rename(root / "elsewhere")
     path.symlink_to(root / "elsewhere")
 
-    assert_refused(root, *LINKED, COMMAND)
+    assert_refused_quickly(root, *LINKED)
 
 
 def test_a_link_of_the_operators_own_is_not_blamed_on_the_train_alone(root: Path) -> None:
     (root / "opt").rename(root / "elsewhere")
     (root / "opt").symlink_to("elsewhere")
 
-    done = pht("check", root=root)
+    done = check(root)
 
     assert_explained(done, *LINKED)
     assert f"{root / 'opt'} is a symbolic link" in done.stderr
@@ -245,27 +247,27 @@ def test_a_link_of_the_operators_own_is_not_blamed_on_the_train_alone(root: Path
 def test_no_config(root: Path) -> None:
     (root / "opt" / "train_config.json").unlink()
 
-    assert_refused(root, 66, "no-train", COMMAND)
+    assert_refused_quickly(root, 66, "no-train")
 
 
 def test_a_folder_in_place_of_the_config(root: Path) -> None:
     (root / "opt" / "train_config.json").unlink()
     (root / "opt" / "train_config.json").mkdir()
 
-    assert_refused(root, 66, "no-train", COMMAND)
+    assert_refused_quickly(root, 66, "no-train")
 
 
 def test_a_fifo_in_place_of_the_config(root: Path) -> None:
     (root / "opt" / "train_config.json").unlink()
     os.mkfifo(root / "opt" / "train_config.json")
 
-    assert_refused(root, 66, "no-train", COMMAND)
+    assert_refused_quickly(root, 66, "no-train")
 
 
 def test_no_opt(tmp_path: Path) -> None:
     settle(tmp_path, "station_1")
 
-    assert_refused(tmp_path, 66, "no-train", COMMAND)
+    assert_refused_quickly(tmp_path, 66, "no-train")
 
 
 @pytest.mark.parametrize(
