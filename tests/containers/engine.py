@@ -159,7 +159,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
-def unpack(archive: bytes) -> dict[str, bytes]:
+def regular_files(archive: bytes) -> dict[str, bytes]:
     """Return the regular files of a tar as path to contents."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
         files = {entry.name: opened.extractfile(entry) for entry in opened if entry.isfile()}

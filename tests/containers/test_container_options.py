@@ -59,7 +59,7 @@ def emptied(*but: str) -> list[str]:
     return [word for name in VARIABLES if name not in but for word in ("--env", f"{name}=")]
 
 
-def visit(engine: Engine, image: str, options: list[str], opt: Path) -> Done:
+def run_in(engine: Engine, image: str, options: list[str], opt: Path) -> Done:
     return Container.create(engine, image, opt, options).run()
 
 
@@ -69,7 +69,7 @@ def test_a_variable_of_an_image_works_before_the_program_does(
 ) -> None:
     options = [*station, *shared(data), "--no-healthcheck", *emptied(name)]
 
-    done = visit(engine, trap_image, options, arrived(tmp_path, WAITS))
+    done = run_in(engine, trap_image, options, arrived(tmp_path, WAITS))
 
     assert SPRUNG[name] in done.stderr, "the trap of this test does not work"
 
@@ -94,7 +94,7 @@ def test_with_the_options_nothing_of_that_has_any_effect(
     opt = arrived(tmp_path, TELLS_ITS_ENVIRONMENT.format([*VARIABLES]))
     options = [*PROTECTED, *station, *shared(data)]
 
-    done = visit(engine, trap_image, options, opt)
+    done = run_in(engine, trap_image, options, opt)
 
     assert_visited(done)
     assert done.stdout == f"{[''] * len(VARIABLES)}\naboard\n".encode()

@@ -168,7 +168,7 @@ def pass_over(config: Config) -> None:
 # --- refusals ------------------------------------------------------------------------------------
 
 
-class Refused(NamedTuple):
+class Refusal(NamedTuple):
     """How a refusal is brought about: the command and options of the container, and its status."""
 
     status: int
@@ -177,59 +177,59 @@ class Refused(NamedTuple):
     options: tuple[str, ...] = ()
 
 
-REFUSED: dict[str, Refused] = {
-    "builder-signature-wrong": Refused(
+REFUSALS: dict[str, Refusal] = {
+    "builder-signature-wrong": Refusal(
         77, by_route(CHANGED_ROUTE_FIELDS["builder's signature"][0])
     ),
-    "chain-broken": Refused(76, flat(CHANGED_FIELDS["signature of the first link"][0])),
-    "config-hybrid": Refused(65, flat(lambda config: config.update(route=None))),
-    "config-unfinished": Refused(65, half_way, ("inspect",)),
-    "envelope-missing": Refused(
+    "chain-broken": Refusal(76, flat(CHANGED_FIELDS["signature of the first link"][0])),
+    "config-hybrid": Refusal(65, flat(lambda config: config.update(route=None))),
+    "config-unfinished": Refusal(65, half_way, ("inspect",)),
+    "envelope-missing": Refusal(
         76, by_route(lambda config: config["route"][1].update(encrypted_key=None))
     ),
-    "first-stop-contradiction": Refused(76, flat(lambda config: config.update(e_d=None))),
-    "generation-unsupported": Refused(65, by_route(lambda config: config.pop("build"))),
-    "journal-forged": Refused(77, half_way_of(FIRST, FIRST)),
-    "journal-of-other-station": Refused(78, half_way_of(FIRST, SECOND)),
-    "journal-of-other-version": Refused(71, half_way_of_an_older_version),
-    "no-query": Refused(69, as_built, ("query",)),
-    "not-this-stops-turn": Refused(76, lambda root: new_route_train(root, COUNTS)),
-    "results-before-first-stop": Refused(76, flat(no_results_yet)),
-    "results-missing": Refused(
+    "first-stop-contradiction": Refusal(76, flat(lambda config: config.update(e_d=None))),
+    "generation-unsupported": Refusal(65, by_route(lambda config: config.pop("build"))),
+    "journal-forged": Refusal(77, half_way_of(FIRST, FIRST)),
+    "journal-of-other-station": Refusal(78, half_way_of(FIRST, SECOND)),
+    "journal-of-other-version": Refusal(71, half_way_of_an_older_version),
+    "no-query": Refusal(69, as_built, ("query",)),
+    "not-this-stops-turn": Refusal(76, lambda root: new_route_train(root, COUNTS)),
+    "results-before-first-stop": Refusal(76, flat(no_results_yet)),
+    "results-missing": Refusal(
         65, lambda root: arrived(root, "import shutil\nshutil.rmtree('/opt/pht_results')")
     ),
-    "results-unsafe": Refused(65, with_result(lambda path: path.symlink_to("/etc/passwd"))),
-    "route-too-long": Refused(65, near_its_limit),
-    "sealed-file-damaged": Refused(74, damaged_while_sealing),
-    "special-file": Refused(65, with_result(os.mkfifo), ("export", "--output", "-")),
-    "start-from-image": Refused(74, without_a_way_back),
-    "station-env-malformed": Refused(78, with_a_bad_line),
-    "stop-passed-over": Refused(76, by_route(pass_over)),
-    "storage-failed": Refused(74, with_large_result, options=("--ulimit", "fsize=500000")),
-    "train-changed-itself": Refused(65, lambda root: arrived_by_route(root, CHANGES_ITSELF)),
-    "user-signature-wrong": Refused(77, flat(CHANGED_FIELDS["the user's signature"][0])),
-    "wrong-half": Refused(76, half_way),
+    "results-unsafe": Refusal(65, with_result(lambda path: path.symlink_to("/etc/passwd"))),
+    "route-too-long": Refusal(65, near_its_limit),
+    "sealed-file-damaged": Refusal(74, damaged_while_sealing),
+    "special-file": Refusal(65, with_result(os.mkfifo), ("export", "--output", "-")),
+    "start-from-image": Refusal(74, without_a_way_back),
+    "station-env-malformed": Refusal(78, with_a_bad_line),
+    "stop-passed-over": Refusal(76, by_route(pass_over)),
+    "storage-failed": Refusal(74, with_large_result, options=("--ulimit", "fsize=500000")),
+    "train-changed-itself": Refusal(65, lambda root: arrived_by_route(root, CHANGES_ITSELF)),
+    "user-signature-wrong": Refusal(77, flat(CHANGED_FIELDS["the user's signature"][0])),
+    "wrong-half": Refusal(76, half_way),
 }
 
 
 @pytest.mark.parametrize("init", PLACES)
-@pytest.mark.parametrize("code", REFUSED)
+@pytest.mark.parametrize("code", REFUSALS)
 def test_a_refusal_is_explained_and_leaves_the_train_as_it_came(
     code: str, init: list[str], engine: Engine, train_image: str, tmp_path: Path
 ) -> None:
-    refused = REFUSED[code]
+    refusal = REFUSALS[code]
     settle(tmp_path, SECOND)
-    opt = refused.lay_out(tmp_path)
-    options = [*station_folder(tmp_path), *refused.options, *init]
-    container = Container(engine, engine.create(train_image, *refused.command, options=options))
+    opt = refusal.lay_out(tmp_path)
+    options = [*station_folder(tmp_path), *refusal.options, *init]
+    container = Container(engine, engine.create(train_image, *refusal.command, options=options))
     container.put(opt)
 
-    assert_explained(container.run(), refused.status, code)
+    assert_explained(container.run(), refusal.status, code)
 
-    assert content(container, tmp_path) == as_root(snapshot(opt))
+    assert all_below_opt(container, tmp_path) == as_root(snapshot(opt))
 
 
-def content(container: Container, folder: Path) -> Snapshot:
+def all_below_opt(container: Container, folder: Path) -> Snapshot:
     """Return all that a container has below /opt; `docker diff` takes longer than a visit."""
     with tarfile.open(fileobj=io.BytesIO(container.engine.copy_out(container.id, "/opt"))) as tar:
         tar.extraction_filter = lambda member, path: member  # exactly as it is

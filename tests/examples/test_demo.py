@@ -17,7 +17,7 @@ from tests.examples.lung import EXAMPLE, LUNG_CSV
 CHECKOUT = EXAMPLE.parents[1]
 
 
-def start(folder: Path, checkout: Path = CHECKOUT) -> "subprocess.CompletedProcess[str]":
+def run_demo(folder: Path, checkout: Path = CHECKOUT) -> "subprocess.CompletedProcess[str]":
     """Run the demo in a folder, with an output that knows ASCII only."""
     return subprocess.run(
         [sys.executable, "-B", checkout / "examples" / "lung_survival" / "demo.py"],
@@ -37,7 +37,7 @@ def steps(results: Path) -> list[PooledStep]:
 
 
 def test_the_demo_ends_with_the_curve_of_the_pooled_rows(tmp_path: Path) -> None:
-    done = start(tmp_path)
+    done = run_demo(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     visits = re.findall(r"^(\d+) +(inst-\d\d) +visited ", done.stdout, re.MULTILINE)
     assert [int(number) for number, _ in visits] == list(range(1, 19))
@@ -52,7 +52,7 @@ def test_the_demo_ends_with_the_curve_of_the_pooled_rows(tmp_path: Path) -> None
     _check_places(done.stdout, tmp_path)
     _check_next(done.stdout, tmp_path)
 
-    again = start(tmp_path)
+    again = run_demo(tmp_path)
     assert again.returncode == 0, again.stdout + again.stderr
     assert not (build / "again").exists(), "a new demo starts with an empty folder"
 
@@ -92,7 +92,7 @@ def checkout(tmp_path: Path) -> Path:
 def test_a_train_that_fails_ends_the_demo_with_its_status(checkout: Path) -> None:
     train = checkout / "examples" / "lung_survival" / "train" / "survival.py"
     train.write_text('import sys\nprint("the train gives up")\nsys.exit(7)\n')
-    done = start(checkout, checkout)
+    done = run_demo(checkout, checkout)
     assert done.returncode == 7
     assert "the train gives up" in done.stderr
     assert "inst-01" in done.stderr
@@ -104,7 +104,7 @@ def test_a_curve_that_is_not_the_pooled_one_is_said(checkout: Path) -> None:
     code = train.read_text()
     assert "numerator / denominator" in code
     train.write_text(code.replace("numerator / denominator", "numerator / denominator - 1e-9"))
-    done = start(checkout, checkout)
+    done = run_demo(checkout, checkout)
     assert done.returncode == 1
     assert "equal to the pooled analysis: no" in done.stdout
 
@@ -113,7 +113,7 @@ def test_a_folder_that_no_demo_has_made_is_left_alone(tmp_path: Path) -> None:
     mine = tmp_path / "build" / "demo" / "mine.txt"
     mine.parent.mkdir(parents=True)
     mine.write_text("mine")
-    done = start(tmp_path)
+    done = run_demo(tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("build/demo is not from an earlier demo")
     assert mine.read_text() == "mine"

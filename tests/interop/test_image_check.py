@@ -24,7 +24,7 @@ Check = Callable[[str], str]
 
 
 @pytest.fixture
-def check(engine: Engine, published_route: Path) -> Check:
+def published_check(engine: Engine, published_route: Path) -> Check:
     """The check as the published package makes it."""
 
     def refusal(image: str) -> str:
@@ -50,41 +50,53 @@ def built(engine: Engine, master: str, opt: Path, dockerfile: str, name: str) ->
 
 
 def test_a_train_passes_behind_every_stop_of_a_mixed_route(
-    depart_route: Depart, check: Check, runner_image: str, shapes: dict[str, Path]
+    depart_route: Depart, published_check: Check, runner_image: str, shapes: dict[str, Path]
 ) -> None:
     train = depart_route(partial(by_pht_create_route, master_image=runner_image))
     for kind, station in zip((OURS, THEIRS, OURS), ROUTE_STATIONS, strict=False):
         train.visit(kind, station, shapes["many"])
-        assert check(f"{train.repository}:latest") == "", f"after {station}"
+        assert published_check(f"{train.repository}:latest") == "", f"after {station}"
 
 
 def test_the_check_does_not_read_names_that_are_not_utf_8(
-    depart_route: Depart, check: Check, runner_image: str, shapes: dict[str, Path]
+    depart_route: Depart, published_check: Check, runner_image: str, shapes: dict[str, Path]
 ) -> None:
     train = depart_route(partial(by_pht_create_route, master_image=runner_image))
     train.visit(OURS, ROUTE_STATIONS[0], shapes["awkward"])
-    assert check(f"{train.repository}:latest").startswith("UnicodeEncodeError")
+    assert published_check(f"{train.repository}:latest").startswith("UnicodeEncodeError")
 
 
 def test_an_image_built_as_the_readme_says_passes_and_one_with_more_does_not(
-    engine: Engine, check: Check, runner_image: str, keys: dict[str, bytes], tmp_path: Path
+    engine: Engine,
+    published_check: Check,
+    runner_image: str,
+    keys: dict[str, bytes],
+    tmp_path: Path,
 ) -> None:
     opt = by_pht_create_route(tmp_path, keys, master_image=runner_image)
-    assert check(built(engine, runner_image, opt, AS_DOCUMENTED, "as-documented")) == ""
+    assert published_check(built(engine, runner_image, opt, AS_DOCUMENTED, "as-documented")) == ""
     more = built(engine, runner_image, opt, ONE_FILE_MORE, "one-file-more")
-    assert "Hashed file system comparison" in check(more)
+    assert "Hashed file system comparison" in published_check(more)
 
 
 def test_a_train_that_names_no_master_image_is_refused(
-    engine: Engine, check: Check, runner_image: str, keys: dict[str, bytes], tmp_path: Path
+    engine: Engine,
+    published_check: Check,
+    runner_image: str,
+    keys: dict[str, bytes],
+    tmp_path: Path,
 ) -> None:
     opt = by_pht_create_route(tmp_path, keys)
     image = built(engine, runner_image, opt, AS_DOCUMENTED, "no-master-image")
-    assert check(image).startswith("TypeError")
+    assert published_check(image).startswith("TypeError")
 
 
 def test_a_master_image_that_was_built_again_is_another_one(
-    engine: Engine, check: Check, runner_image: str, keys: dict[str, bytes], tmp_path: Path
+    engine: Engine,
+    published_check: Check,
+    runner_image: str,
+    keys: dict[str, bytes],
+    tmp_path: Path,
 ) -> None:
     """The histories have the times of building: a version is built once and keeps its tag."""
     first, again = (
@@ -92,4 +104,6 @@ def test_a_master_image_that_was_built_again_is_another_one(
         for name in ("built-first", "built-again")
     )
     opt = by_pht_create_route(tmp_path, keys, master_image=again)
-    assert "History entries" in check(built(engine, first, opt, AS_DOCUMENTED, "from-the-first"))
+    assert "History entries" in published_check(
+        built(engine, first, opt, AS_DOCUMENTED, "from-the-first")
+    )

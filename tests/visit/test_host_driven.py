@@ -260,21 +260,21 @@ def test_an_id_or_a_key_in_sight_contradicts_the_variable(tmp_path: Path) -> Non
     usual = tmp_path / "run" / "secrets" / "rsa_station_private_key"
     before = snapshot(opt)
 
-    def refuse(source: str, **variables: str) -> None:
+    def assert_contradicted(source: str, **variables: str) -> None:
         done = visit(tmp_path, env={**SAID_SO, **variables})
         assert_explained(done, 78, "host-driven-contradicted")
         assert source in done.stderr
         assert snapshot(opt) == before
 
-    refuse("STATION_ID", STATION_ID="station_2")
-    refuse("RSA_STATON_PRIVATE_KEY", RSA_STATON_PRIVATE_KEY=pem.read_bytes().hex())
-    refuse("PRIVATE_KEY_PATH", PRIVATE_KEY_PATH=str(pem))
+    assert_contradicted("STATION_ID", STATION_ID="station_2")
+    assert_contradicted("RSA_STATON_PRIVATE_KEY", RSA_STATON_PRIVATE_KEY=pem.read_bytes().hex())
+    assert_contradicted("PRIVATE_KEY_PATH", PRIVATE_KEY_PATH=str(pem))
     usual.parent.mkdir(parents=True)
     pem.rename(usual)
-    refuse(str(usual))
+    assert_contradicted(str(usual))
     usual.unlink()
     settle(tmp_path, "station_2", PHT_HOST_PROTOCOL="1")
-    refuse("private_key.pem")
+    assert_contradicted("private_key.pem")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.station import (
     snapshot,
     visit,
 )
+from tests.visit.route_train import key_of
 
 SAID_SO = {"PHT_HOST_PROTOCOL": "1"}
 BEFORE_FIRST = (76, "results-before-first-stop")
@@ -53,10 +54,6 @@ def built(root: Path, script: str) -> Path:
     stations = {station: reference.vector_key(station) for station in STATIONS}
     files = {"train.py": script.encode()}
     return reference_route.build_initial(root, files, USER_KEY, BUILDER_KEY, stations)
-
-
-def key_of(station: str) -> bytes:
-    return reference.vector_key(station, private=True)
 
 
 def assert_has_run(root: Path, env: dict[str, str], refusal: tuple[int, str]) -> None:

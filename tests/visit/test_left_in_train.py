@@ -33,7 +33,7 @@ WRITES_CACHES = (RUNS_TRAIN[0], "-E", *RUNS_TRAIN[1:])
 """Python that does not look at PYTHONDONTWRITEBYTECODE."""
 
 
-def build(root: Path, status: int = 0) -> Snapshot:
+def lay_out(root: Path, status: int = 0) -> Snapshot:
     """Build a train that ends with `status` and return what its folder holds."""
     opt = new_train(root, SCRIPT, {"helper.py": f"STATUS = {status}".encode()})
     settle(root, "station_1")
@@ -49,7 +49,7 @@ def run_by_hand(root: Path, status: int) -> None:
     assert (train / "__pycache__").exists()
 
 
-def assert_named(done: Done) -> None:
+def assert_removal_is_told(done: Done) -> None:
     assert "pht: removed pht_train/notes.txt, which nobody signed" in done.lines
 
 
@@ -57,26 +57,26 @@ def assert_named(done: Done) -> None:
 def test_a_visit_removes_it_whether_the_train_succeeds_or_fails(
     tmp_path: Path, status: int
 ) -> None:
-    before = build(tmp_path, status)
+    before = lay_out(tmp_path, status)
     done = visit(tmp_path, WRITES_CACHES)
     assert done.status == status
-    assert_named(done)
+    assert_removal_is_told(done)
     assert snapshot(tmp_path / "opt" / "pht_train") == before
 
 
 @pytest.mark.parametrize("half", ["post-run", "undo"])
 def test_the_halves_remove_it_after_a_run_by_hand(tmp_path: Path, half: str) -> None:
-    before = build(tmp_path)
+    before = lay_out(tmp_path)
     assert pht("pre-run", root=tmp_path).status == 0
     run_by_hand(tmp_path, 0)
     done = pht(half, root=tmp_path)
     assert done.status == 0
-    assert_named(done)
+    assert_removal_is_told(done)
     assert snapshot(tmp_path / "opt" / "pht_train") == before
 
 
 def test_a_train_that_failed_can_be_started_again(tmp_path: Path) -> None:
-    build(tmp_path, 3)
+    lay_out(tmp_path, 3)
     assert [visit(tmp_path, WRITES_CACHES).status for _ in range(2)] == [3, 3]
 
 

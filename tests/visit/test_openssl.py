@@ -51,7 +51,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def check(way_in: str, root: Path, folder: Path) -> list[str]:
+def check_command(way_in: str, root: Path, folder: Path) -> list[str]:
     """Return what starts a command, which reads the station's key, in one of the ways."""
     if way_in == "as in an image":
         return Runner(folder).command("check", root)
@@ -69,7 +69,7 @@ def test_no_configuration_is_looked_for(
     except Unavailable as reason:
         pytest.skip(str(reason))
     log = tmp_path / "calls"
-    command = check(way_in, root, tmp_path)
+    command = check_command(way_in, root, tmp_path)
     subprocess.run(
         [strace.program, "--follow-forks", "--trace=%file", "--output", log, *command],
         cwd=REPOSITORY,

@@ -43,7 +43,7 @@ STATION_1 = reference.vector_key("station_1", private=True)
 STATION_2 = reference.vector_key("station_2", private=True)
 
 
-def sign(
+def sign_pss(
     pem: bytes, digest: bytes, salt: int = 190, algorithm: hashes.HashAlgorithm | None = None
 ) -> str:
     """Return a PSS signature as the protocol has it, unless something else is asked for."""
@@ -71,7 +71,7 @@ def signed_again(number: int, sign_digest: Callable[[bytes], str]) -> Callable[[
 
 def unrelated_digest(config: Config) -> None:
     digest = hashlib.sha512(b"unrelated").digest()
-    config["digital_signature"][1]["sig"] = [sign(STATION_2, digest), digest.hex()]
+    config["digital_signature"][1]["sig"] = [sign_pss(STATION_2, digest), digest.hex()]
 
 
 def result_signature_as_link(config: Config) -> None:
@@ -85,10 +85,10 @@ def link_as_result_signature(config: Config) -> None:
 
 def chain_of_another_train(config: Config) -> None:
     other = hashlib.sha512(b"another session" * 5).digest()
-    first = sign(STATION_1, other)
+    first = sign_pss(STATION_1, other)
     config["digital_signature"][0]["sig"] = [first, other.hex()]
     second = hashlib.sha512(bytes.fromhex(first)).digest()
-    config["digital_signature"][1]["sig"] = [sign(STATION_2, second), second.hex()]
+    config["digital_signature"][1]["sig"] = [sign_pss(STATION_2, second), second.hex()]
 
 
 LINKS: dict[str, Callable[[Config], object]] = {
@@ -107,15 +107,15 @@ LINKS: dict[str, Callable[[Config], object]] = {
     "a signature cut short": lambda config: config["digital_signature"][1]["sig"].__setitem__(
         0, config["digital_signature"][1]["sig"][0][:-2]
     ),
-    "the first link signed again": signed_again(0, lambda digest: sign(STATION_1, digest)),
-    "salt of 64 bytes": signed_again(1, lambda digest: sign(STATION_2, digest, salt=64)),
-    "salt of 189 bytes": signed_again(1, lambda digest: sign(STATION_2, digest, salt=189)),
-    "no salt": signed_again(1, lambda digest: sign(STATION_2, digest, salt=0)),
+    "the first link signed again": signed_again(0, lambda digest: sign_pss(STATION_1, digest)),
+    "salt of 64 bytes": signed_again(1, lambda digest: sign_pss(STATION_2, digest, salt=64)),
+    "salt of 189 bytes": signed_again(1, lambda digest: sign_pss(STATION_2, digest, salt=189)),
+    "no salt": signed_again(1, lambda digest: sign_pss(STATION_2, digest, salt=0)),
     "MGF1 with SHA-256": signed_again(
-        1, lambda digest: sign(STATION_2, digest, algorithm=hashes.SHA256())
+        1, lambda digest: sign_pss(STATION_2, digest, algorithm=hashes.SHA256())
     ),
     "PKCS1v15 in place of PSS": signed_again(1, lambda digest: sign_pkcs1(STATION_2, digest)),
-    "another station's key": signed_again(1, lambda digest: sign(STATION_1, digest)),
+    "another station's key": signed_again(1, lambda digest: sign_pss(STATION_1, digest)),
 }
 
 
@@ -144,11 +144,11 @@ def test_a_last_link_that_was_cut_off_with_all_that_it_covers(root: Path) -> Non
 # --- the other signatures ------------------------------------------------------------------------
 
 SIGNERS: dict[str, Callable[[bytes, bytes], str]] = {
-    "salt of 64 bytes": lambda pem, digest: sign(pem, digest, salt=64),
-    "no salt": lambda pem, digest: sign(pem, digest, salt=0),
+    "salt of 64 bytes": lambda pem, digest: sign_pss(pem, digest, salt=64),
+    "no salt": lambda pem, digest: sign_pss(pem, digest, salt=0),
     "PKCS1v15 in place of PSS": sign_pkcs1,
-    "another key": lambda _, digest: sign(STATION_1, digest),
-    "another hash": lambda pem, digest: sign(pem, hashlib.sha512(digest).digest()),
+    "another key": lambda _, digest: sign_pss(STATION_1, digest),
+    "another hash": lambda pem, digest: sign_pss(pem, hashlib.sha512(digest).digest()),
     "nothing": lambda _, __: "00" * 256,
 }
 
@@ -181,9 +181,9 @@ def test_the_link_in_place_of_the_result_signature(root: Path) -> None:
 def test_the_same_signatures_made_again_are_accepted(root: Path) -> None:
     # PSS is salted: only the signatures that later digests cover are bound to their bytes.
     def change(config: Config) -> None:
-        config["e_h_sig"] = sign(USER_KEY, bytes.fromhex(config["e_h"]))
-        config["e_d_sig"] = sign(STATION_2, bytes.fromhex(config["e_d"]))
-        signed_again(1, lambda digest: sign(STATION_2, digest))(config)
+        config["e_h_sig"] = sign_pss(USER_KEY, bytes.fromhex(config["e_h"]))
+        config["e_d_sig"] = sign_pss(STATION_2, bytes.fromhex(config["e_d"]))
+        signed_again(1, lambda digest: sign_pss(STATION_2, digest))(config)
 
     edit(root / "opt", change)
 

@@ -50,7 +50,7 @@ def test_one_change_in_a_field(change: Change, refusal: tuple[int, str], root: P
 # --- signatures of another form ------------------------------------------------------------------
 
 
-def pss(key: bytes, data: bytes) -> str:
+def pss_of_hash(key: bytes, data: bytes) -> str:
     """Return what the results are signed with, in place of PKCS #1 v1.5."""
     return sign(private(key), hashlib.sha512(data).digest())
 
@@ -66,7 +66,7 @@ def with_sha256(key: bytes, data: bytes) -> str:
 
 
 SIGNERS: dict[str, Callable[[bytes, bytes], str]] = {
-    "PSS": pss,
+    "PSS": pss_of_hash,
     "prehashed": prehashed,
     "SHA-256": with_sha256,
     "another key": lambda _, data: sign_data(STATION_1, data),

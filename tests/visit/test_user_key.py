@@ -27,7 +27,7 @@ def second_stop(root: Path, script: str) -> Path:
     return opt / "user_sym_key.key"
 
 
-def assert_refused(done: Done, key: Path) -> None:
+def assert_envelope_cannot_be_replaced(done: Done, key: Path) -> None:
     assert_explained(done, 78, "place-unsuitable")
     assert str(key) in done.stderr
     assert done.facts["state"] == "unchanged"
@@ -48,7 +48,7 @@ def test_an_envelope_of_somebody_else_in_a_folder_as_tmp(tmp_path: Path) -> None
 
     done = visit(tmp_path, under=["setpriv", "--bounding-set", "-fowner", "--inh-caps", "-fowner"])
 
-    assert_refused(done, key)
+    assert_envelope_cannot_be_replaced(done, key)
     assert snapshot(tmp_path) == before
 
 
@@ -58,7 +58,7 @@ def test_an_envelope_that_is_mounted_alone(tmp_path: Path, mount: Mount) -> None
     before = snapshot(tmp_path)
 
     for done in (visit(tmp_path), pht("pre-run", root=tmp_path)):
-        assert_refused(done, key)
+        assert_envelope_cannot_be_replaced(done, key)
         assert snapshot(tmp_path) == before
 
 
@@ -71,7 +71,7 @@ def test_a_folder_in_the_place_of_the_envelope(tmp_path: Path) -> None:
 
     done = visit(tmp_path)
 
-    assert_refused(done, key)
+    assert_envelope_cannot_be_replaced(done, key)
     assert snapshot(tmp_path) == before
 
 
