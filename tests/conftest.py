@@ -1,48 +1,58 @@
-"""What holds for every test: nothing is skipped unseen, and a slow disk fails no property."""
+"""Rules of every test: a skip may count as a failure, and a slow disk fails no property."""
 
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import settings
 
-# Examples are timed by a shared disk here, so a deadline would only measure the neighbours.
+from tests.terminal import Terminal
+
+# A deadline would measure the load of the machine, not the code.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 pytest_plugins = ["tests.containers.fixtures"]
 
-# Under `nohup` the first, in the background of a script the others would be ignored, also by the
-# programs that the tests start and stop.
+# `nohup` ignores the first, a script the others in its background jobs; the programs that the tests
+# start would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 REQUIRE_ALL = "PHT_TEST_REQUIRE_ALL"
-"""Set to 1 on a machine that has everything: a test that is skipped there has lost its purpose."""
+"""Set to 1 on a machine that has everything: there a skipped test is a failure."""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Refuse the skip of a whole module."""
+    """Count the skip of a whole module as a failure, where everything is required."""
     report = yield
-    _refuse_skip(report)
+    _fail_skipped(report)
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Refuse the skip of one test; an expected failure is none."""
+    """Count the skip of a test as a failure, where everything is required."""
     report = yield
     if not hasattr(report, "wasxfail"):
-        _refuse_skip(report)
+        _fail_skipped(report)
     return report
 
 
-def _refuse_skip(report: pytest.CollectReport | pytest.TestReport) -> None:
+def _fail_skipped(report: pytest.CollectReport | pytest.TestReport) -> None:
     if os.environ.get(REQUIRE_ALL) != "1" or not report.skipped:
         return
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
     report.outcome = "failed"
     report.longrepr = f"{REQUIRE_ALL}=1 forbids this: {reason}"
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    """A terminal that is hung up after the test."""
+    opened = Terminal()
+    yield opened
+    opened.close()

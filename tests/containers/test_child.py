@@ -3,7 +3,6 @@
 import json
 import subprocess
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,13 +33,6 @@ def image(engine: Engine, base_image: str) -> str:
     dockerfile = f"FROM {base_image}\nCOPY pht /pht\nWORKDIR /pht\n{compiled}\n"
     name = "supervised-" + base_image.partition(":")[2]
     return engine.build(name, {"Dockerfile": dockerfile.encode(), **files})
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    terminal = Terminal()
-    yield terminal
-    terminal.close()
 
 
 def runner(*command: str, **settings: Any) -> list[str]:

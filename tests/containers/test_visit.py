@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -184,13 +183,6 @@ def test_the_train_reads_what_the_container_is_given(
     done = container.run(b"lung\n")
     assert_visited(done)
     assert done.stdout == b"LUNG\n"
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    terminal = Terminal()
-    yield terminal
-    terminal.close()
 
 
 def start_at(terminal: Terminal, container: Container) -> "subprocess.Popen[bytes]":

@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Trace
+from tests.faults.injection import fail, is_on_disk
 from tests.faults.second_stop import SecondStop, ends_of_phases
-from tests.faults.strace import Call, Strace, spread
+from tests.faults.strace import Strace, spread
 
 ERRORS = 10
 WITHOUT_ROOM = ("write", "rename", "mkdir", "symlink", "fsync")
 BROKEN = (*WITHOUT_ROOM, "unlink", "rmdir", "fchmod")
-STATES_OF_DISK = {"unchanged": ("old",), "unfinished": ("sealing", "new")}
-"""What the disk may hold for a word of the status line: `new`, if the last flush has failed."""
 
 
 @pytest.mark.parametrize("number", range(ERRORS))
@@ -43,18 +42,3 @@ def test_an_error_once_the_train_has_succeeded_costs_no_results(
     state = fail(train, calls[sealing + 1 + number], "EIO", strace)
     assert (state, train.runs) == ("sealing", 1)
     train.finish(state)
-
-
-def fail(train: SecondStop, call: Call, error: str, strace: Strace) -> str:
-    """Make a visit to which the disk gives an error, and return what the disk holds then."""
-    failed = train.start("run", under=strace.injecting(call, f"error={error}"))
-    assert failed.status == 74, failed.stderr
-    assert (failed.facts["result"], failed.facts["retry"]) == ("refused", "yes")
-    state = train.state()
-    assert state in STATES_OF_DISK[failed.facts["state"]]
-    return state
-
-
-def is_on_disk(call: Call) -> bool:
-    """Return whether a call changes the train, and not the log or nothing."""
-    return call.succeeded and "/opt" in call.text

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Trace
+from tests.faults.injection import kill
 from tests.faults.second_stop import ALREADY_DONE, SecondStop, ends_of_phases
-from tests.faults.strace import Call, Strace, spread
+from tests.faults.strace import Strace, spread
 
 VISIT_KILLS = {"arrived": 50, "arrived_by_route": 24}
 """How often the visit of each train is killed; one opens the results, the other two trees."""
@@ -19,7 +20,6 @@ VISIT_KILLS = {"arrived": 50, "arrived_by_route": 24}
 HALF_KILLS = 10
 RECOVERY_KILLS = 6
 PHASES = ("opening", "open", "sealing")
-SIGKILLED = -9
 
 
 @pytest.fixture(
@@ -131,10 +131,3 @@ def test_after_a_killed_undo_nothing_is_sealed_that_is_half_put_back(
         train.require_end()
     else:
         assert train.state() == state in ("open", "old")
-
-
-def kill(train: SecondStop, command: str, call: Call, strace: Strace) -> str:
-    """Kill a command just before one of its calls and return the state that this leaves."""
-    ended = train.start(command, under=strace.injecting(call, "signal=KILL"))
-    assert ended.status == SIGKILLED, ended.stderr
-    return train.state()

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.injection import kill
 from tests.faults.second_stop import ALREADY_DONE, SecondStop, ends_of_phases
 from tests.faults.strace import Call, Strace, read, spread
 
 KILLS = 10
-SIGKILLED = -9
 NO_ROOM = 74
 ENDS = {"run": NO_ROOM, "run with room": 0, "undo": 0}
 """What is killed, and how it ends if it is not; all but the first begin in `succeeded`."""
@@ -66,13 +66,6 @@ def before(command: str, train: SecondStop) -> SecondStop:
     assert (refused.status, refused.code) == (NO_ROOM, "disk-full"), refused.stderr
     assert (train.state(), train.runs) == ("succeeded", 1)
     return train.with_room()
-
-
-def kill(train: SecondStop, command: str, call: Call, strace: Strace) -> str:
-    """Kill a command just before one of its calls and return the state that this leaves."""
-    ended = train.start(command.split()[0], under=strace.injecting(call, "signal=KILL"))
-    assert ended.status == SIGKILLED, ended.stderr
-    return train.state()
 
 
 @pytest.mark.parametrize("number", range(KILLS))

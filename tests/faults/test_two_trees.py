@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Trace
+from tests.faults.injection import fail, is_on_disk, kill
 from tests.faults.second_stop import SecondStop, ends_of_phases
 from tests.faults.strace import Call, Strace, spread
-from tests.faults.test_errors import fail, is_on_disk
-from tests.faults.test_kill import kill
 
 ERRORS = 6
 

@@ -14,7 +14,7 @@ from entrypoint import __version__
 from tests.containers.engine import Engine, Finished
 from tests.containers.images import REPOSITORY, make
 from tests.images.conftest import Master
-from tests.images.test_contract import LABEL, inspect
+from tests.images.metadata import LABEL, inspect
 
 INPUT = (".dockerignore", "entrypoint", "master_images", "build/wheels/plain")
 """What an image is built from."""

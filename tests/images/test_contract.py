@@ -1,9 +1,7 @@
 """What everybody may rely on who builds a train FROM a master image, or runs one."""
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from entrypoint import __version__
 from tests.containers.engine import Engine, Finished
@@ -18,14 +16,8 @@ from tests.containers.visitor import (
     station_folder,
 )
 from tests.images.conftest import Master
+from tests.images.metadata import LABEL, inspect
 from tests.station import opened, settle
-
-LABEL = "org.opencontainers.image."
-
-
-def inspect(engine: Engine, tag: str) -> Any:
-    """Return what the engine knows of an image."""
-    return json.loads(engine.must("image", "inspect", tag))[0]
 
 
 def shell(engine: Engine, tag: str, script: str, *options: str) -> str:

@@ -1,11 +1,10 @@
-"""Starters of runners, and a terminal for them."""
+"""Starters of runners."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.terminal import Terminal
 from tests.unit.child.starter import Starter, as_pid_1
 
 
@@ -22,10 +21,3 @@ def anywhere(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Starter
     starter = Starter(tmp_path, as_pid_1() if request.param == "pid 1" else ())
     yield starter
     starter.end_all()
-
-
-@pytest.fixture
-def terminal() -> Iterator[Terminal]:
-    terminal = Terminal()
-    yield terminal
-    terminal.close()
