@@ -1,25 +1,25 @@
-"""Bounds of everything that is read or waited for, with their units."""
+"""Limits of everything that is read, listed or waited for, and sizes of chunks and buffers."""
 
 CONFIG_BYTES = 16 * 1024 * 1024
-"""Largest train_config.json that is read, in bytes: 1,000 stops need about 3 MB."""
+"""Maximum size of train_config.json, in bytes; 1,000 stops need about 3 MB."""
 
 USER_KEY_BYTES = 4 * 1024
-"""Largest user_sym_key.key that is read, in bytes: for the longest RSA key it has 1 KiB."""
+"""Maximum size of user_sym_key.key, in bytes; with the longest RSA key it has 1 KiB."""
 
 CONFIG_DEPTH = 32
-"""Deepest nesting of arrays and objects in train_config.json; published peers write 4."""
+"""Maximum nesting of arrays and objects in train_config.json; published packages write 4."""
 
 CONFIG_PROBLEMS = 20
-"""At most so many problems of one configuration are listed, in lines."""
+"""Maximum number of bad fields or files listed in one error."""
 
 ROUTE_STOPS = 10_000
-"""Most stops of a route: with a key of 2048 bits, 16 MiB hold fewer that could be visited."""
+"""Maximum number of stops of a route; with keys of 2048 bits, CONFIG_BYTES has room for fewer."""
 
 SETTINGS_BYTES = 1024 * 1024
-"""Largest file of the station folder, and largest file with a key, that is read, in bytes."""
+"""Maximum size of a file of the station folder, and of any key file, in bytes."""
 
 DATA_ENTRIES = 1000
-"""At most so many entries of a folder of data are looked at, whether the train can read them."""
+"""Maximum number of entries of a data folder checked for being readable."""
 
 SESSION_ID_BYTES = 64
 """Length of the session id, in bytes."""
@@ -29,52 +29,62 @@ SHA512_BYTES = 64
 
 RSA_BITS_MIN = 2048
 RSA_BITS_MAX = 8192
-"""Accepted RSA moduli, in bits: below is breakable, above stalls the visit."""
+"""Accepted RSA moduli, in bits: shorter ones can be broken, longer ones make a visit very slow."""
 
 RSA_EXPONENT = 65537
-"""The accepted public exponent: smaller ones have weaknesses, larger ones serve nothing."""
+"""The only accepted public exponent: smaller ones have weaknesses, larger ones no advantage."""
 
 PASSWORD_BYTES = 1023
-"""Longest password of a private key, in bytes: more cannot be encrypted with."""
+"""Maximum length of a private key's password, in bytes; `cryptography` supports no longer one."""
 
 CHUNK_BYTES = 72 * 1024
+"""Size of the chunks in which plaintext is processed, in bytes.
+
+Small enough for a CPU cache, and for the allocator to reuse buffers instead of returning them to
+the kernel after every chunk.
+"""
+
 SEALED_CHUNK_BYTES = CHUNK_BYTES // 3 * 4
-"""How much of a file is handled at once, in bytes, and of an encrypted one, which base64 makes
-longer: what is made of it fits into the cache of a processor, and the allocator keeps it instead of
-returning it to the kernel after every chunk."""
+"""Size of the chunks in which encrypted files are processed, in bytes: CHUNK_BYTES in base64."""
 
 WRITE_BYTES = 1024 * 1024
-"""How much of a large file is written at once, in bytes: a call to the kernel costs more than the
-copying that it saves."""
+"""Size of the writes of a large file, in bytes: a system call costs more than the extra copy."""
 
 PASSING_BYTES = 16 * 1024 * 1024
-"""How much of a large file may be in the page cache behind the place that is read or written, in
-bytes: the disk lags behind the kernel."""
+"""Size of the part of a large file left in the page cache behind the position, in bytes.
+
+The disk lags behind the kernel: pages that are not written yet cannot be dropped.
+"""
 
 SMALL_FILE_BYTES = 1024 * 1024
-"""Below this size, in bytes, a file is handled whole, in a pack with others; from it on it is
-streamed."""
+"""Size from which a file is streamed, in bytes; a smaller one is read whole and put into a pack."""
 
 SEAL_BATCH_BYTES = 64 * 1024 * 1024
-"""Sealed files are made durable and put in place in batches of about this size, because one flush
-a batch is far cheaper than one a file. Two batches at most are extra disk space."""
+"""Approximate size of the batches in which sealed files replace the plaintext, in bytes.
+
+One flush to disk a batch is far cheaper than one a file; at most two batches need extra space.
+"""
 
 STOP_GRACE_S = 5.0
-"""Seconds between SIGTERM and SIGKILL for a train that is told to stop; engines grant 10."""
+"""Seconds between SIGTERM and SIGKILL for a train that has to stop; engines grant 10."""
 
 REAP_LIMIT_S = 10.0
 """Seconds after which processes of the train that survive SIGKILL are reported."""
 
 LOG_CHARACTERS = 4096
-"""Longest text of one log line; a configuration can hold names of megabytes."""
+"""Maximum length of a log line, in characters; a configuration can hold names of megabytes."""
 
 LOG_TAIL_BYTES = 64 * 1024
+"""Size of the end of a station's log that `simulate` reads if a visit failed, in bytes."""
+
 LOG_TAIL_LINES = 20
-"""How much of the end of a station's log `simulate` reads, and shows of it when a visit fails."""
+"""Maximum number of lines of it that are shown."""
 
 FOLDER_PATH_BYTES = 1024
-"""Longest path of a folder within a train's tree, in bytes. What lies deeper is not walked: the
-kernel takes whole paths of up to 4096, and Python 1,000 calls within each other."""
+"""Maximum length of a folder's path within a train, in bytes; deeper folders are not entered.
+
+Linux accepts whole paths of up to 4096 bytes, and Python 1,000 nested calls.
+"""
 
 IMAGE_ADDRESS = 255
-"""Longest name of an image, without its tag, that Docker reads, in characters."""
+"""Maximum length of an image's name without its tag, in characters, as in Docker."""

@@ -1,4 +1,4 @@
-"""Data without behaviour that several layers share."""
+"""Names, paths and values that several rooms share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +8,16 @@ QUERY = "query.json"
 """The one immutable file that is hashed after all others (docs/protocol.md, "Immutable hash")."""
 
 GENERATIONS = ("route", "flat")
-"""The names of the wire generations; a new train is of the first unless its author says more."""
+"""The names of the wire generations; the first one is the default for a new train."""
 
 SIGNED_BY_BUILDER = ("route",)
-"""The generations whose trains a builder signs beside the user."""
+"""Generations whose trains a builder signs in addition to the user."""
 
 COMPARED_WITH_MASTER = ("route",)
-"""The generations whose trains published stations compare with the master image they name."""
+"""Generations whose trains published stations compare with their master image."""
 
 WORK_NAME = ".pht-visit"
-"""The work folder of a visit where it must lie inside `pht_results`; no result may be called so."""
+"""The name of a work folder inside `pht_results` or `pht_train`; no file of a train may have it."""
 
 
 class Paths(NamedTuple):
@@ -32,12 +32,12 @@ class Paths(NamedTuple):
 
     @property
     def train(self) -> Path:
-        """The immutable files."""
+        """The folder of the immutable files."""
         return self.opt / "pht_train"
 
     @property
     def results(self) -> Path:
-        """The mutable files: what the train has computed so far."""
+        """The folder of the results so far, which the train may change."""
         return self.opt / "pht_results"
 
     @property
@@ -52,23 +52,23 @@ class Paths(NamedTuple):
 
     @property
     def data(self) -> Path:
-        """Where stations mount what the train computes on."""
+        """The folder where stations mount the data that the train analyses."""
         return self.opt / "train_data"
 
     @property
     def station(self) -> Path:
-        """The folder a station mounts read-only: settings and key."""
+        """The station folder, mounted read-only: settings and key."""
         return self.root / "run" / "pht"
 
     @property
     def secrets(self) -> Path:
-        """The folder in which engines mount secrets, where the station's key may lie too."""
+        """The folder where engines mount secrets; the station's key may be one."""
         return self.root / "run" / "secrets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One link of the chain of station signatures: `station` signed `digest` (64 bytes)."""
+    """A link of the chain of station signatures: `station` signed `digest` (64 bytes)."""
 
     station: str
     signature: bytes

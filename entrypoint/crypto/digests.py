@@ -11,12 +11,12 @@ from entrypoint.limits import CHUNK_BYTES
 
 
 def new_sha512() -> Hash:
-    """Return a SHA-512 that takes its message piece by piece."""
+    """Return a new SHA-512 context."""
     return Hash(SHA512())
 
 
 def sha512(*parts: bytes) -> bytes:
-    """Return the SHA-512 (64 bytes) of the parts one after another."""
+    """Return the SHA-512 (64 bytes) of the concatenated parts."""
     digest = new_sha512()
     for part in parts:
         digest.update(part)
@@ -52,7 +52,7 @@ def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
     """Return the hash of plaintext results, 64 bytes.
 
     Args:
-        files: the result files in archive order.
+        files: the result files in the order of the archive.
         session_id: 64 bytes.
     """
     digest = new_sha512()
@@ -63,6 +63,6 @@ def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
 
 
 def chunks(path: Path) -> Iterator[bytes]:
-    """Yield the contents of a file piece by piece."""
+    """Yield the contents of a file in chunks."""
     with path.open("rb", buffering=0) as file:
         yield from page_cache.chunks(file, CHUNK_BYTES)

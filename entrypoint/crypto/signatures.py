@@ -1,16 +1,16 @@
-"""RSA signatures (docs/protocol.md, "Signatures"). One scheme per field: none tries a second one.
+"""RSA signatures (docs/protocol.md, "Signatures"). Each field has one scheme; no other is tried.
 
-PSS: with MGF1-SHA512 over a 64-byte hash that is taken as an already computed SHA-512, with the
-longest salt that fits. The salt length is passed as a number, because `PSS.MAX_LENGTH` accepts any
-salt when verifying.
+PSS: MGF1-SHA512, over a 64-byte hash that counts as the SHA-512 of a message, with the longest salt
+that fits. The salt length is passed as a number, because `PSS.MAX_LENGTH` accepts any salt when
+verifying.
 
-PKCS #1 v1.5: with SHA-512 over a message, which may itself be a hash.
+PKCS #1 v1.5: SHA-512 of a message, which may itself be a hash.
 
-What is signed does not say what it is: a station's PSS signature of a result hash is also one of a
-link of the chain, if both hashes are equal, and the author of a train can make them so.
+A signature does not state its purpose: a station's PSS signature of a result hash is also valid for
+a link of the chain if both hashes are equal, and the author of a train can make them equal.
 
-A new signature is verified before it leaves: one that a faulty machine has computed with the
-factors of the modulus may tell them (Boneh, DeMillo, Lipton: "On the importance of checking
+A new signature is verified before it is returned: a wrong one, computed by a faulty machine, may
+reveal the factors of the modulus (Boneh, DeMillo, Lipton: "On the importance of checking
 cryptographic protocols for faults", 1997).
 """
 
@@ -28,7 +28,7 @@ def sign_pss(key: PrivateKey, digest: bytes) -> bytes:
     """Sign a 64-byte SHA-512 digest with RSA-PSS and maximal salt (RFC 8017, section 8.1).
 
     Raises:
-        SystemFailure: what was computed is not a valid signature.
+        SystemFailure: the computed signature is not valid.
     """
     signature = key.sign(digest, _pss(key.key_size), _PREHASHED)
     if not is_pss_signature(key.public_key(), signature, digest):
@@ -49,7 +49,7 @@ def sign_pkcs1(key: PrivateKey, message: bytes) -> bytes:
     """Sign a message with RSASSA-PKCS1-v1_5 and SHA-512 (RFC 8017, section 8.2).
 
     Raises:
-        SystemFailure: what was computed is not a valid signature.
+        SystemFailure: the computed signature is not valid.
     """
     signature = key.sign(message, padding.PKCS1v15(), hashes.SHA512())
     if not is_pkcs1_signature(key.public_key(), signature, message):

@@ -1,4 +1,4 @@
-"""`train_config.json`: from bytes to a model and back. The wire generations meet only here."""
+"""`train_config.json`: parses it and makes new ones. Only this room knows the wire generations."""
 
 from typing import Protocol
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 UNFINISHED = "pht_unfinished"
-"""The field that marks the configuration of a visit that is not finished."""
+"""The field that marks the configuration during a visit."""
 
 _FLAT_MARKS = frozenset(
     {"e_h", "e_h_sig", "e_d", "e_d_sig", "digital_signature", "rsa_public_keys"}
@@ -46,10 +46,10 @@ _BETWEEN_MARKS = frozenset({"immutable_file_hash", "immutable_file_signature"})
 
 
 class _Generation(Protocol):
-    """What the module of a generation offers."""
+    """The interface of the module of a generation."""
 
     def read(self, document: Document, /) -> TrainConfig:
-        """Return the checked model of a document."""
+        """Return the model of a document, see `read` below."""
 
     def new_train(
         self, draft: Draft, user: PrivateKey, builder: PrivateKey | None, /
@@ -58,7 +58,7 @@ class _Generation(Protocol):
 
 
 def _module(generation: str) -> _Generation:
-    """Return the module of a generation; a visit loads one alone, when it verifies the train."""
+    """Return the module of a generation; a visit imports only the one that it needs."""
     if generation == "flat":
         from entrypoint.train_config import flat
 
@@ -69,18 +69,19 @@ def _module(generation: str) -> _Generation:
 
 
 def read(data: bytes) -> TrainConfig:
-    """Return the checked model of a `train_config.json`.
+    """Return the model of a `train_config.json`, with every field checked.
 
     Raises:
-        MalformedTrain: not well formed, unfinished, or of a generation that is not supported.
-        RouteError: before and after the first stop at once, or not in the order of its route.
+        MalformedTrain: not well formed, unfinished, or of an unsupported generation.
+        RouteError: before its first stop in some fields and after it in others, or not in the order
+            of its route.
     """
     document = parse_json(data)
     if UNFINISHED in document:
         raise MalformedTrain(
             "config-unfinished",
             "train_config.json says that a visit is under way or was interrupted",
-            hint="start that station's container again; it finishes or takes back the visit",
+            hint="start that station's container again; it finishes the visit or goes back",
             by="station",
         )
     return _module(_generation_of(document)).read(document)
@@ -93,22 +94,22 @@ def new_train(
 
     Args:
         generation: its name, one of `GENERATIONS`.
-        draft: what is signed.
-        user: the key of the user.
-        builder: the key of the builder, where one signs.
+        draft: the content to sign.
+        user: the user's key.
+        builder: the builder's key, for a generation that has a builder.
 
     Returns:
-        Beside the document the symmetric key under which the immutable files are to be encrypted,
-        or None if they travel in plaintext.
+        The document, and the symmetric key to encrypt the immutable files with; None if they travel
+        in plaintext.
 
     Raises:
-        UsageError: there is a builder where none signs, or none where one has to.
+        UsageError: the builder's key is missing, or the generation has no builder.
     """
     return _module(generation).new_train(draft, user, builder)
 
 
 def _generation_of(document: Document) -> str:
-    """Choose by the shape of the document, and refuse what could be understood in two ways."""
+    """Return the generation of a document by its fields; refuse an ambiguous one."""
     names = document.keys()
     between = names & _BETWEEN_MARKS
     nested = names & _ROUTE_MARKS
@@ -123,7 +124,7 @@ def _generation_of(document: Document) -> str:
     if "build" not in names:
         raise MalformedTrain(
             "generation-unsupported",
-            "this is a train of generation 1.1, which was short-lived, and cannot board here",
+            "this train is of the short-lived generation 1.1, which is not supported",
             hint="this runner visits trains of the flat (0.9, 1.0) and route (2.x) generations; "
             "have the train built again as one of them",
         )

@@ -1,6 +1,6 @@
-"""Strict reading of JSON, and of fields out of it, collecting every problem before refusing.
+"""Parses JSON strictly, and reads typed fields from it, collecting all problems into one error.
 
-Bounds and types are checked here, so that the generations only say which fields they have.
+Types and bounds are checked here; the generations only list their fields.
 """
 
 import json
@@ -17,17 +17,17 @@ from entrypoint.model import WORK_NAME
 
 Document = dict[str, Any]
 
-# Possessive, and content with a string that never ends: linear time on any input.
+# Possessive quantifier, and the closing quote is optional: linear time on any input.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
-_HINT = "the file did not come out of a builder or a station like this; get the image again"
+_HINT = "no builder or station writes such a file; get the image again"
 
 
 def parse_json(data: bytes) -> Document:
     """Return the JSON object in `data`.
 
     Raises:
-        MalformedTrain: too deep, not UTF-8, a byte order mark, a key twice, NaN or infinity,
-            not an object.
+        MalformedTrain: too deep, not UTF-8 or with a byte order mark, with a repeated key, NaN or
+            infinity, or not an object.
     """
     if _depth(data) > CONFIG_DEPTH:
         raise malformed(f"is nested deeper than {CONFIG_DEPTH} levels")
@@ -43,7 +43,7 @@ def parse_json(data: bytes) -> Document:
     except json.JSONDecodeError as error:
         problem = f"is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}"
         raise malformed(problem) from None
-    except ValueError as error:  # of the hooks below, or an integer of too many digits
+    except ValueError as error:  # from the hooks below, or an integer with too many digits
         raise malformed(
             str(error) if isinstance(error, _Refused) else "has a huge number"
         ) from None
@@ -53,7 +53,7 @@ def parse_json(data: bytes) -> Document:
 
 
 class _Refused(ValueError):
-    """Raised inside the JSON decoder by our own hooks."""
+    """A hook of the JSON decoder refuses the document."""
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> Document:
@@ -70,7 +70,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _finite(text: str) -> float:
-    """Return a number that can be written again: an infinite one would become no JSON."""
+    """Return a number; refuse one that overflows to infinity, which JSON cannot express."""
     value = float(text)
     if math.isinf(value):
         raise _Refused("has a huge number")
@@ -78,7 +78,7 @@ def _finite(text: str) -> float:
 
 
 def _depth(data: bytes) -> int:
-    """Return how deep brackets nest; the decoder itself would exhaust the stack first."""
+    """Return the depth of nested brackets; the decoder would exhaust the stack."""
     depth = deepest = 0
     for token in _STRING_OR_BRACKET.finditer(data):
         first = data[token.start()]
@@ -96,14 +96,14 @@ def malformed(problem: str) -> MalformedTrain:
 
 
 def encode(document: Document) -> bytes:
-    """Return a document as the published packages write it into a container."""
+    """Return the bytes of a document, formatted as the published packages do."""
     return json.dumps(document, indent=2).encode()
 
 
 class _Problems:
-    """What is wrong with a document: for each field the first problem.
+    """The problems of a document, the first one of each field.
 
-    Only so many are kept as are shown: a hostile file has room for millions.
+    Keeps no more than are listed: a hostile file can have millions.
     """
 
     def __init__(self) -> None:
@@ -118,10 +118,10 @@ class _Problems:
 
 
 class Fields:
-    """The fields of one JSON object, read with their types.
+    """Reads typed fields of one JSON object.
 
-    A field that is not as it must be is noted, a harmless value of the right type is returned, and
-    the block of `collecting()` raises one error with all notes at its end.
+    For a bad field the methods note the problem and return a harmless value of the right type; the
+    block of `collecting()` raises one error with all problems at its end.
     """
 
     def __init__(self, document: Document, problems: _Problems, prefix: str = "") -> None:
@@ -132,7 +132,7 @@ class Fields:
     @classmethod
     @contextmanager
     def collecting(cls, document: Document) -> Iterator["Fields"]:
-        """Give the fields of `document`; afterwards raise MalformedTrain if any was bad."""
+        """Yield the fields of `document`; at the end raise MalformedTrain if any was bad."""
         problems = _Problems()
         yield cls(document, problems)
         if problems.found:
@@ -146,18 +146,18 @@ class Fields:
             )
 
     def note(self, name: str, problem: str) -> None:
-        """Remember what is wrong with the field `name`; its first problem counts."""
+        """Note a problem of the field `name`; only its first one is listed."""
         self._problems.add(self._prefix + name, problem)
 
     def section(self, name: str) -> "Fields":
-        """Return the fields of a JSON object within this one."""
+        """Return the fields of a nested object."""
         return Fields(self.object(name), self._problems, f"{self._prefix}{name}.")
 
-    def sections(self, name: str, most: int) -> list["Fields"]:
-        """Return the fields of every JSON object in an array of at `most` so many."""
+    def sections(self, name: str, limit: int) -> list["Fields"]:
+        """Return the fields of each object in an array with at most `limit` entries."""
         values = self.array(name)
-        if len(values) > most:
-            self.note(name, f"has more than {most} entries")
+        if len(values) > limit:
+            self.note(name, f"has more than {limit} entries")
             return []
         found = []
         for number, value in enumerate(values, start=1):
@@ -173,7 +173,7 @@ class Fields:
         return self._document.get(name) is None
 
     def identifier(self, name: str) -> str:
-        """Return a text or whole number as text."""
+        """Return a string, or an integer as a string."""
         value = self._get(name)
         if isinstance(value, bool) or not isinstance(value, str | int):
             self.note(name, "is not a text or a whole number")
@@ -181,7 +181,7 @@ class Fields:
         return self._encodable(name, str(value))
 
     def whole_number(self, name: str) -> int:
-        """Return a whole number."""
+        """Return an integer."""
         value = self._get(name)
         if isinstance(value, bool) or not isinstance(value, int):
             self.note(name, "is not a whole number")
@@ -189,16 +189,16 @@ class Fields:
         return value
 
     def hex(self, name: str, length: int | None = None) -> bytes:
-        """Return the bytes of a lower-case hex text, `length` bytes long if given."""
+        """Return the bytes of a lower-case hex string; if `length` is given, exactly that many."""
         return self.hex_value(name, self._get(name), length)
 
     def hex_or_null(self, name: str, length: int | None = None) -> bytes | None:
-        """Return the same, or None if the field is absent or null."""
+        """Like `hex`, but return None if the field is absent or null."""
         return None if self.is_null(name) else self.hex(name, length)
 
     def hex_value(self, name: str, value: Any, length: int | None = None) -> bytes:
-        """Return the bytes of `value`, which stands at `name`; see `hex`."""
-        # A repeated group instead of a repeated character would take 64 bytes for each of them.
+        """Like `hex`, for a value that was read already; `name` is for messages."""
+        # Repeating a group of two characters would need 64 bytes of memory for each repetition.
         if not isinstance(value, str) or len(value) % 2 or not re.fullmatch(r"[0-9a-f]+", value):
             self.note(name, "is not lower-case hex")
             return b""
@@ -208,11 +208,11 @@ class Fields:
         return data
 
     def public_key(self, name: str) -> PublicKey | None:
-        """Return a public key given as hex of its PEM."""
+        """Return a public key, stored as hex of its PEM; None if a problem was noted."""
         return self.public_key_value(name, self._get(name))
 
     def public_key_value(self, name: str, value: Any) -> PublicKey | None:
-        """Return the key in `value`, which stands at `name`; None has been noted."""
+        """Like `public_key`, for a value that was read already; `name` is for messages."""
         pem = self.hex_value(name, value.lower() if isinstance(value, str) else value)
         if not pem:
             return None
@@ -223,7 +223,7 @@ class Fields:
             return None
 
     def array(self, name: str) -> list[Any]:
-        """Return a JSON array."""
+        """Return an array."""
         value = self._get(name)
         if isinstance(value, list):
             return value
@@ -231,7 +231,7 @@ class Fields:
         return []
 
     def object(self, name: str) -> Document:
-        """Return a JSON object; its keys are well-formed texts."""
+        """Return an object whose keys are valid Unicode."""
         value = self._get(name)
         if not isinstance(value, dict):
             self.note(name, "is not an object")
@@ -241,7 +241,7 @@ class Fields:
         return value
 
     def file_list(self, name: str) -> tuple[str, ...]:
-        """Return relative paths in canonical form, one leading `./` removed, none of them twice.
+        """Return distinct relative paths in canonical form, without the one leading `./`.
 
         Source: docs/protocol.md, "Immutable hash".
         """
@@ -252,7 +252,7 @@ class Fields:
             if not _is_canonical(path):
                 self.note(entry, "is not a plain relative path")
             elif path.split("/")[0] == WORK_NAME:
-                self.note(entry, "has a name that the runner keeps for itself")
+                self.note(entry, "has a name that is reserved for the runner")
             elif path in paths:
                 self.note(entry, "names a file a second time")
             paths[self._encodable(entry, path)] = None

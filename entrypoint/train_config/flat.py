@@ -62,7 +62,7 @@ class FlatConfig:
     encrypts_definition = False
 
     def envelope(self, station: str) -> bytes | None:
-        """Return the symmetric key as wrapped for a station, or None before the first stop."""
+        """Return the symmetric key wrapped for a station, or None before the first stop."""
         return self.envelopes.get(station)
 
     def has_query(self, train: Path) -> bool:
@@ -70,7 +70,7 @@ class FlatConfig:
         return self.lists_query
 
     def awaits(self, station: str) -> bool:
-        """Return whether the station has not signed yet: this generation has no order of stops."""
+        """Return whether the station has not signed yet; this generation has no order of stops."""
         return all(visit.station != station for visit in self.visits)
 
     def verify_definition_signatures(self) -> None:
@@ -79,10 +79,10 @@ class FlatConfig:
             raise user_signature_wrong()
 
     def verify_chain(self) -> None:
-        """Raise RouteError unless every link signs the digest that its place demands.
+        """Raise RouteError unless every link validly signs the digest for its position.
 
-        Every digest is computed anew. That does not show for which train a station has signed it:
-        docs/protocol.md, "Signatures".
+        The digests are recomputed, which does not prove for which train a station has signed them
+        (docs/protocol.md, "Signatures").
         """
         for number, visit in enumerate(self.visits, start=1):
             expected = self._digest_after(number - 1)
@@ -95,11 +95,11 @@ class FlatConfig:
         verify_pss_result_signature(self)
 
     def next_digest(self, result_hash: bytes) -> bytes:
-        """Return the digest for the next link; this generation does not bind the results in it."""
+        """Return the digest for the next link; in this generation it does not cover the results."""
         return self._digest_after(len(self.visits))
 
     def sealed(self, seal: Seal) -> Document:
-        """Return the document of the next stage, every other field as it came."""
+        """Return the document after this visit; all other fields are unchanged."""
         visit = seal.visit
         link = {"station": visit.station, "sig": [visit.signature.hex(), visit.digest.hex()]}
         return {
@@ -112,7 +112,7 @@ class FlatConfig:
         }
 
     def public_fields(self) -> Document:
-        """Return the field that a running train reads: the key it encrypts counts for."""
+        """Return the field that a running train reads: the public key for its counts."""
         return {"user_he_key": self.document.get("user_he_key")}
 
     def _digest_after(self, count: int) -> bytes:
@@ -123,8 +123,8 @@ def read(document: Document) -> FlatConfig:
     """Check every field of a flat document.
 
     Raises:
-        MalformedTrain: with all bad fields at once.
-        RouteError: the document is before and after its first stop at once.
+        MalformedTrain: fields are bad; the error lists all of them.
+        RouteError: the document is before its first stop in some fields and after it in others.
     """
     with Fields.collecting(document) as fields:
         stations = _stations(fields)
@@ -149,10 +149,10 @@ def read(document: Document) -> FlatConfig:
 def new_train(
     draft: Draft, user: PrivateKey, builder: PrivateKey | None
 ) -> tuple[Document, bytes | None]:
-    """Return the signed document of a train that has not visited any station, and no key.
+    """Return the signed document of a new train, and no symmetric key.
 
     Raises:
-        UsageError: a builder is to sign, for whom this generation has no place.
+        UsageError: there is a builder's key, but this generation has no builder.
     """
     if builder is not None:
         raise UsageError(
@@ -192,7 +192,7 @@ def _stations(fields: Fields) -> dict[str, PublicKey]:
 
 
 def _results(fields: Fields, stations: Mapping[str, PublicKey]) -> dict[str, Any]:
-    """Read what is null before the first stop, each field by itself."""
+    """Read the fields that are null before the first stop, each by itself."""
     return {
         "envelopes": {} if fields.is_null("encrypted_key") else _envelopes(fields, stations),
         "result_hash": fields.hex_or_null("e_d", SHA512_BYTES),
@@ -227,7 +227,7 @@ def _visits(fields: Fields, stations: Mapping[str, PublicKey]) -> tuple[Visit, .
 
 
 def _check_first_stop(config: FlatConfig) -> None:
-    """Refuse a document that is before and after its first stop at once."""
+    """Refuse a document that is before its first stop in some fields and after it in others."""
     present = (
         bool(config.envelopes),
         config.result_hash is not None,

@@ -1,4 +1,4 @@
-"""What every wire generation offers to the stages of a visit, and what it takes to make a train."""
+"""The interface of the wire generations to the stages of a visit, and their common errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from entrypoint.model import QUERY, Visit
 
 
 class ResultsUnverified(IntegrityError):
-    """The one refusal of unwrapping, decrypting and checking encrypted files.
+    """Unwrapping, decrypting or checking encrypted files has failed.
 
-    These steps share its code and its message, so that a forger who tries variants learns nothing
-    about which of them failed (docs/security.md, "No oracle"). No report prints the attributes.
+    All these steps share one code and message, so that a forger who tries variants does not learn
+    which one failed (docs/security.md, "No oracle"). No report prints the attributes.
 
     Attributes:
-        folder: the name of the folder whose files failed; None if another step did.
-        undecryptable: the first paths in it of files that do not decrypt.
+        folder: the name of the folder whose files failed; None if another step failed.
+        undecryptable: the first paths in it that do not decrypt.
     """
 
     def __init__(self, folder: str | None = None, undecryptable: Sequence[str] = ()) -> None:
@@ -38,13 +38,13 @@ class ResultsUnverified(IntegrityError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A new train that nobody has signed yet.
+    """The content of a new train that is not signed yet.
 
     Attributes:
-        train_id, user_id, proposal_id, master_image: as the author says.
+        train_id, user_id, proposal_id, master_image: chosen by the author.
         session_id: 64 random bytes.
         stations: the public key of every station, by its id, in the order of the route.
-        file_list: the immutable files in the order they are hashed, the query among them.
+        file_list: the immutable files in the order of hashing, including the query.
         definition_hash: of these files, 64 bytes.
     """
 
@@ -60,7 +60,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seal:
-    """What a visit adds to the configuration.
+    """The values that a visit adds to the configuration.
 
     Attributes:
         result_hash: of the new results, 64 bytes.
@@ -78,7 +78,7 @@ class Seal:
 
 
 class TrainConfig(Protocol):
-    """A configuration whose fields are well formed; nothing in it is verified yet."""
+    """A configuration with well-formed fields; no hash or signature in it is verified yet."""
 
     @property
     def generation(self) -> str:
@@ -86,11 +86,11 @@ class TrainConfig(Protocol):
 
     @property
     def cipher(self) -> FileCipher:
-        """The cipher of all files that travel encrypted."""
+        """The cipher of all encrypted files."""
 
     @property
     def encrypts_definition(self) -> bool:
-        """Whether the immutable files travel encrypted too, under the same key as the results."""
+        """Whether the immutable files are encrypted too, under the same key as the results."""
 
     @property
     def train_id(self) -> str:
@@ -106,7 +106,7 @@ class TrainConfig(Protocol):
 
     @property
     def session_id(self) -> bytes:
-        """64 bytes from the train's author, random if it is honest."""
+        """64 bytes chosen by the author; random if the author is honest."""
 
     @property
     def stations(self) -> Mapping[str, PublicKey]:
@@ -114,7 +114,7 @@ class TrainConfig(Protocol):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The immutable files in the order they are hashed, without the query."""
+        """The immutable files in the order of hashing, without the query."""
 
     @property
     def definition_hash(self) -> bytes:
@@ -130,26 +130,26 @@ class TrainConfig(Protocol):
 
     @property
     def result_signature(self) -> bytes:
-        """The signature of that hash; empty before the first stop."""
+        """The signature of the result hash; empty before the first stop."""
 
     @property
     def user_envelope(self) -> bytes | None:
-        """The symmetric key as wrapped for the user, or None if it was not yet."""
+        """The symmetric key wrapped for the user, or None before the first stop."""
 
     def envelope(self, station: str) -> bytes | None:
-        """Return the symmetric key as wrapped for a station, or None if it was not yet."""
+        """Return the symmetric key wrapped for a station, or None if it has no envelope yet."""
 
     def has_query(self, train: Path) -> bool:
-        """Return whether the train, whose immutable files are in `train`, carries a query."""
+        """Return whether the train has a query; its immutable files are in the folder `train`."""
 
     def awaits(self, station: str) -> bool:
         """Return whether this station may make the next visit."""
 
     def verify_definition_signatures(self) -> None:
-        """Raise IntegrityError unless all who have to have signed the definition hash."""
+        """Raise IntegrityError unless all required signatures of the definition hash are valid."""
 
     def verify_chain(self) -> None:
-        """Raise RouteError unless every link signs the digest that its place demands."""
+        """Raise RouteError unless every link validly signs the digest for its position."""
 
     def verify_result_signature(self) -> None:
         """Raise IntegrityError unless the last station signed the result hash."""
@@ -158,10 +158,10 @@ class TrainConfig(Protocol):
         """Return the digest that the next station signs to extend the chain."""
 
     def sealed(self, seal: Seal) -> dict[str, Any]:
-        """Return the document of the next stage, every other field as it came."""
+        """Return the document after this visit; all other fields are unchanged."""
 
     def public_fields(self) -> dict[str, Any]:
-        """Return the fields that a running train reads, for the unfinished config."""
+        """Return the fields that a running train reads, for the configuration during the visit."""
 
 
 def immutable_files(config: TrainConfig, train: Path) -> list[str]:
@@ -179,16 +179,16 @@ def verify_pss_result_signature(config: TrainConfig) -> None:
 
 
 def not_on_route(config: TrainConfig, station: str) -> tuple[str, str]:
-    """Return in words that the train does not stop at a station, and at which it does."""
+    """Return the problem and the hint for a station that is not on the route."""
     ids = ", ".join(f'"{name}"' for name in config.stations)
     problem = f'the train does not stop at station "{station}"'
     if any(normalize("NFC", name) == normalize("NFC", station) for name in config.stations):
-        problem += ", but at one whose id looks the same and has another Unicode form (NFC or NFD)"
+        problem += ", but at one whose id looks the same in another Unicode form (NFC or NFD)"
     return problem, f"the ids on this train are: {ids}"
 
 
 def user_signature_wrong() -> IntegrityError:
-    """Return the error of a definition hash that the user has not signed."""
+    """Return the error for a definition hash without a valid signature of the user."""
     return IntegrityError(
         "user-signature-wrong",
         "the user's signature does not belong to this train definition",
@@ -197,7 +197,7 @@ def user_signature_wrong() -> IntegrityError:
 
 
 def chain_broken(number: int, station: str) -> RouteError:
-    """Return the error of a link of the chain, counted from 1, that is not valid."""
+    """Return the error for an invalid link of the chain, counted from 1."""
     return RouteError(
         "chain-broken",
         f'the signature of stop {number}, station "{station}", is not valid',
@@ -207,9 +207,9 @@ def chain_broken(number: int, station: str) -> RouteError:
 
 
 def first_stop_contradiction() -> RouteError:
-    """Return the error of a document that is null in one place and not in another.
+    """Return the error for a document with null results in one field and not in another.
 
-    Older readers take a null result hash as "first stop" and skip every check of the results.
+    Older readers take a null result hash for the first stop and skip all checks of the results.
     """
     return RouteError(
         "first-stop-contradiction",

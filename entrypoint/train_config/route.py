@@ -39,7 +39,7 @@ _CIPHER = FileCipher(
     head_bytes=cbc.HEAD_BYTES,
 )
 
-# As Docker reads references (distribution/reference): HOST[:PORT]/PATH, and the tag.
+# References as Docker parses them (distribution/reference): HOST[:PORT]/PATH, and the tag.
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _COMPONENT = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _ADDRESS = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*(?::[0-9]+)?/)?{_COMPONENT}(?:/{_COMPONENT})*")
@@ -49,7 +49,7 @@ _ID = re.compile(r"(?:sha256:)?[a-f0-9]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stop:
-    """One entry of the route; `visit` and `envelope` are None as long as they are empty."""
+    """An entry of the route; `visit` and `envelope` are None while they are null."""
 
     number: int
     station: str
@@ -84,11 +84,11 @@ class RouteConfig:
     encrypts_definition = True
 
     def envelope(self, station: str) -> bytes | None:
-        """Return the symmetric key as wrapped for a station; at first only the first has one."""
+        """Return the symmetric key wrapped for a station; in a new train only the first has one."""
         return self.envelopes.get(station)
 
     def has_query(self, train: Path) -> bool:
-        """Return whether there is a query; it is hashed but not listed."""
+        """Return whether the folder has a query, which is hashed but not listed."""
         return os.path.lexists(train / QUERY)
 
     def awaits(self, station: str) -> bool:
@@ -109,9 +109,9 @@ class RouteConfig:
             )
 
     def verify_chain(self) -> None:
-        """Raise RouteError unless every stop signed its digest, and the newest is the right one.
+        """Raise RouteError unless every stop signed its digest, and the newest digest is correct.
 
-        Only the newest digest can be computed anew, since it takes the result hash of its stop; it
+        Only the newest one can be recomputed, since it covers the result hash of its stop; it
         commits to all earlier ones.
         """
         for number, visit in enumerate(self.visits, start=1):
@@ -131,7 +131,7 @@ class RouteConfig:
         return self._digest(self.visits, result_hash)
 
     def sealed(self, seal: Seal) -> Document:
-        """Return the document of the next stage, every other field as it came."""
+        """Return the document after this visit; all other fields are unchanged."""
         return {
             **self.document,
             "creator": {**self.document["creator"], "encrypted_key": seal.user_envelope.hex()},
@@ -141,7 +141,7 @@ class RouteConfig:
         }
 
     def public_fields(self) -> Document:
-        """Return the field that a running train reads: the key it encrypts counts for."""
+        """Return the field that a running train reads: the public key for its counts."""
         key = self.document["creator"].get("paillier_public_key")
         return {"creator": {"paillier_public_key": key}}
 
@@ -154,9 +154,9 @@ def read(document: Document) -> RouteConfig:
     """Check every field of a document with a route.
 
     Raises:
-        MalformedTrain: with all bad fields at once.
-        RouteError: the document is before and after its first stop at once, a stop was passed over,
-            or one cannot open the train.
+        MalformedTrain: fields are bad; the error lists all of them.
+        RouteError: the document is before its first stop in some fields and after it in others, a
+            stop was skipped, or one has no envelope.
     """
     with Fields.collecting(document) as fields:
         creator, build = fields.section("creator"), fields.section("build")
@@ -187,10 +187,10 @@ def read(document: Document) -> RouteConfig:
 def new_train(
     draft: Draft, user: PrivateKey, builder: PrivateKey | None
 ) -> tuple[Document, bytes | None]:
-    """Return the signed document of a train that has not visited any station, and its first key.
+    """Return the signed document of a new train, and its first symmetric key.
 
     Raises:
-        UsageError: there is no builder to sign, or the master image has no name with a tag.
+        UsageError: there is no builder's key, or the master image is not given by name and tag.
     """
     if builder is None:
         raise UsageError(
@@ -228,19 +228,19 @@ def new_train(
 
 
 def _source(image: str) -> Document:
-    """Return where the image comes from; of the types, published readers take these two words.
+    """Return the source of the image, with one of the two types that published readers accept.
 
     Published stations pull ADDRESS:TAG and compare the train with it.
 
     Raises:
-        UsageError: the image cannot be named like that.
+        UsageError: the image is not given by name and tag.
     """
     address, tag = _split_reference(image) if image else ("", None)
     return {"type": "docker_repository", "address": address, "tag": tag, "branch": None}
 
 
 def _split_reference(image: str) -> tuple[str, str]:
-    """Return the address and the tag of an image; the port of a registry is no tag."""
+    """Return the address and the tag of an image; a registry's port is not a tag."""
     address, tag = image, "latest"
     if ":" in image.rpartition("/")[2]:
         address, _, tag = image.rpartition(":")
@@ -264,11 +264,11 @@ def _unsuitable(image: str, problem: str) -> UsageError:
 
 
 def _new_route(draft: Draft, key: bytes) -> list[Document]:
-    """Return the empty slots of the route; only the first stop gets the key."""
+    """Return the entries of an unvisited route; only the first stop gets the symmetric key."""
     return [
         {
             "station": station,
-            "eco_system": "tue",  # published readers know two words; both mean nothing here
+            "eco_system": "tue",  # published readers accept two values, which mean nothing here
             "rsa_public_key": public_pem(public).hex(),
             "index": index,
             "signature": None,
@@ -318,7 +318,7 @@ def _stop(entry: Fields) -> _Stop:
 
 
 def _check_first_stop(config: RouteConfig) -> None:
-    """Refuse a document that is before and after its first stop at once."""
+    """Refuse a document that is before its first stop in some fields and after it in others."""
     visited = bool(config.visits)
     present = {config.result_hash is not None, bool(config.result_signature), visited}
     if len(present) > 1 or (visited and config.user_envelope is None):
@@ -326,9 +326,9 @@ def _check_first_stop(config: RouteConfig) -> None:
 
 
 def _check_order(stops: Sequence[_Stop]) -> None:
-    """Check that no stop was passed over, and that those who have to can open the train."""
+    """Check that no stop was skipped, and that every stop that needs an envelope has one."""
     visited = [stop.visit is not None for stop in stops]
-    if visited != sorted(visited, reverse=True):  # those who have signed come first
+    if visited != sorted(visited, reverse=True):  # stops that have signed come first
         passed_over = stops[visited.index(False)].station
         raise RouteError(
             "stop-passed-over",
@@ -347,7 +347,7 @@ def _check_order(stops: Sequence[_Stop]) -> None:
 
 
 def _sealed_entry(entry: Document, seal: Seal) -> Document:
-    """Return an entry of the route with its new envelope, and signed if it is this station's."""
+    """Return an entry of the route with its new envelope and, for this station, its signature."""
     station = str(entry["station"])
     sealed = {**entry, "encrypted_key": seal.envelopes[station].hex()}
     if station == seal.visit.station:
