@@ -73,7 +73,7 @@ def test_pieces_of_any_size_are_read(plaintext: bytes, cuts: Sequence[int]) -> N
 
 
 @pytest.mark.parametrize("size", [*range(32), 33, 47, 49])
-def test_what_is_no_whole_number_of_blocks_is_refused(size: int) -> None:
+def test_an_incomplete_block_is_refused(size: int) -> None:
     with pytest.raises(InvalidBlocks):
         unseal(seal(bytes(100))[:size])
 
@@ -108,7 +108,7 @@ def test_keys_are_fresh_and_of_their_length() -> None:
     assert {len(key) for key in keys} == {32}
 
 
-def test_the_iv_can_be_seen_without_the_key() -> None:
+def test_the_iv_is_read_without_the_key() -> None:
     assert cbc.peek_iv(seal(b"x")) == cbc.peek_iv(IV) == IV
     assert cbc.peek_iv(IV[:15]) is None
 

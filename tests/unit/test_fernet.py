@@ -117,7 +117,7 @@ def test_the_token_of_the_specification_is_read() -> None:
     assert unseal(SPECIFIED_TOKEN) == b"hello"
 
 
-def test_the_token_of_the_specification_is_written_but_for_its_time() -> None:
+def test_the_token_of_the_specification_is_written_except_for_its_time() -> None:
     specified, ours = (base64.urlsafe_b64decode(t) for t in (SPECIFIED_TOKEN, seal(b"hello")))
     assert ours[:9] == b"\x80" + bytes(8)
     assert ours[9:-32] == specified[9:-32]
@@ -157,7 +157,7 @@ SHORT = {size: seal(bytes(range(size))) for size in (0, 20, 40)}
 
 @pytest.mark.parametrize("token", SHORT.values(), ids=lambda token: f"{len(token)} characters")
 class TestEveryChange:
-    """Exhaustive over short tokens; what a lenient base64 reader would overlook included."""
+    """Exhaustive over short tokens, including changes that a lenient base64 decoder ignores."""
 
     def test_the_token_itself_is_accepted(self, token: bytes) -> None:
         assert is_accepted(token)
@@ -260,7 +260,7 @@ some = st.lists(st.booleans(), min_size=1, max_size=5)
 @given(plaintexts, cut_points, some)
 @example(bytes(96), [48], [True])
 @example(bytes(97), [49], [True])
-def test_it_does_not_matter_who_encodes(
+def test_precomputed_encoding_gives_the_same_token(
     plaintext: bytes, cuts: list[int], pattern: list[bool]
 ) -> None:
     first, second = fernet.encryptor(KEY, IV)
@@ -272,7 +272,7 @@ def test_it_does_not_matter_who_encodes(
 @given(plaintexts, cut_points, some)
 @example(bytes(96), [48], [True])
 @example(bytes(97), [49], [True])
-def test_it_does_not_matter_who_decodes(
+def test_precomputed_decoding_gives_the_same_plaintext(
     plaintext: bytes, cuts: list[int], pattern: list[bool]
 ) -> None:
     opened = precomputing(fernet.decryptor(KEY), pieces(seal(plaintext), cuts), pattern)
@@ -284,7 +284,7 @@ def test_it_does_not_matter_who_decodes(
 @example(b"====", [], [True])
 @example(b"====", [], [False])
 @example(b"====", [len(SHORT[40])], [True])
-def test_it_does_not_matter_who_sees_that_a_token_is_bad(
+def test_precomputing_a_bad_token_gives_the_same_error(
     noise: bytes, cuts: list[int], pattern: list[bool]
 ) -> None:
     with pytest.raises(InvalidToken):
@@ -310,7 +310,7 @@ def assert_refused(token: bytes, cuts: Sequence[int], pattern: list[bool]) -> No
 # --- keys and heads ------------------------------------------------------------------------------
 
 
-def test_a_fresh_key_is_one_for_cryptography_too() -> None:
+def test_cryptography_accepts_a_fresh_key() -> None:
     key = fernet.generate_key()
 
     assert len(key) == 44
@@ -345,14 +345,14 @@ def test_an_iv_of_another_length_is_refused(size: int) -> None:
 
 
 @given(plaintexts, st.binary(min_size=16, max_size=16))
-def test_the_iv_is_seen_in_the_head_of_a_token(plaintext: bytes, iv: bytes) -> None:
+def test_the_iv_is_read_from_the_head_of_a_token(plaintext: bytes, iv: bytes) -> None:
     token = b"".join(sealed([plaintext], iv=iv))
 
     assert fernet.peek_iv(token[: fernet.HEAD_BYTES]) == iv
     assert fernet.peek_iv(token) == iv
 
 
-def test_no_iv_is_seen_in_what_is_no_head_of_a_token() -> None:
+def test_no_iv_is_read_from_other_data() -> None:
     head = SHORT[0][: fernet.HEAD_BYTES]
     others = [b"", head[:-1], b"B" + head[1:], head[:-2] + b"==", head[:-1] + b"/", b"\n" + head]
 

@@ -1,4 +1,4 @@
-"""The forms in which people have their keys: read, or named with the command that converts them."""
+"""Forms of key files: some are read, the others named with a command that converts them."""
 
 import codecs
 import shutil
@@ -86,7 +86,7 @@ def test_a_file_with_a_private_key(data: bytes, tmp_path: Path) -> None:
     assert same_key(private_keys.read(file, None).public_key(), PUBLIC)
 
 
-def test_hex_of_an_encrypted_key_takes_its_password_too(tmp_path: Path) -> None:
+def test_hex_of_an_encrypted_key(tmp_path: Path) -> None:
     file = put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED.hex().encode())
     password = put(tmp_path / "run" / "pht" / "private_key.password", PASSWORD + b"\n")
     assert same_key(station_key(tmp_path).public_key(), PUBLIC)
@@ -94,9 +94,7 @@ def test_hex_of_an_encrypted_key_takes_its_password_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [PUBLIC_PEM, PKCS1_PUBLIC, PKCS1_PUBLIC.hex().encode()])
-def test_a_public_key_in_the_place_of_a_private_one_is_called_so(
-    data: bytes, tmp_path: Path
-) -> None:
+def test_a_public_key_in_place_of_a_private_one_is_named(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is a public key"):
         private_keys.read(put(tmp_path / "key", data), None)
 
@@ -123,7 +121,7 @@ PUBLIC_OTHERS = {
 
 
 def converted(refusal: SettingsError, file: Path) -> Path:
-    """Run the command of a hint, and return the file that it makes."""
+    """Run the command in a hint, and return the converted file."""
     command = refusal.hint.removeprefix("convert it to PEM: ").partition(" (")[0]
     program = command.split()[0]
     if not shutil.which(program):
@@ -189,7 +187,7 @@ def test_hex_of_another_form_is_named(form: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [bytes, lambda data: data.hex().encode()], ids=["bytes", "hex"])
 @pytest.mark.parametrize("form", ["the form of OpenSSH", "DER"])
-def test_no_command_is_given_that_cannot_make_a_private_key(
+def test_no_command_is_given_that_cannot_convert_to_a_private_key(
     form: str, make: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     data = make(PUBLIC_OTHERS[form])
@@ -200,7 +198,7 @@ def test_no_command_is_given_that_cannot_make_a_private_key(
         assert caught.value.hint == "give the private key, in PEM"
 
 
-def test_no_command_is_given_that_cannot_make_a_public_key(tmp_path: Path) -> None:
+def test_no_command_is_given_that_cannot_convert_to_a_public_key(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"is in DER, and is no public key$") as caught:
         read_public_key(put(tmp_path / "key", PRIVATE_OTHERS["DER"]))
     assert caught.value.hint == "give the public key, in PEM"
@@ -215,9 +213,7 @@ def test_an_encrypted_key_in_der_is_a_private_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [PEM, PEM + PUBLIC_PEM, PUBLIC_PEM + PEM, PEM.hex().encode()])
-def test_a_private_key_in_the_place_of_a_public_one_is_called_so(
-    data: bytes, tmp_path: Path
-) -> None:
+def test_a_private_key_in_place_of_a_public_one_is_named(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"holds a private key$"):
         read_public_key(put(tmp_path / "key", data))
 
@@ -292,7 +288,7 @@ def test_a_password_file_in_another_encoding_is_named(
 
 
 @pytest.mark.parametrize("empty", [b"", b"\n", b"\r\n"])
-def test_an_empty_password_file_is_no_password(empty: bytes, tmp_path: Path) -> None:
+def test_an_empty_password_file_counts_as_missing(empty: bytes, tmp_path: Path) -> None:
     key = put(tmp_path / "run" / "pht" / "private_key.pem", PEM)
     file = put(tmp_path / "run" / "pht" / "private_key.password", empty)
     assert same_key(station_key(tmp_path).public_key(), PUBLIC)
@@ -306,7 +302,7 @@ def test_an_empty_password_file_does_not_contradict_a_password(tmp_path: Path) -
     assert same_key(key.public_key(), PUBLIC)
 
 
-def test_an_empty_password_file_that_is_named_is_no_second_password(tmp_path: Path) -> None:
+def test_an_empty_password_file_in_a_setting_is_no_second_password(tmp_path: Path) -> None:
     put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
     both = {"PRIVATE_KEY_PASSWORD": PASSWORD.decode(), "PRIVATE_KEY_PASSWORD_FILE": "/dev/null"}
     key = station_key(tmp_path, **both)

@@ -1,4 +1,4 @@
-"""Keys, envelopes and signatures: one form of each, within bounds."""
+"""RSA keys, envelopes and signatures: bounds, numbers, and one accepted scheme each."""
 
 import base64
 import math
@@ -46,7 +46,7 @@ def numbers_of(name: str) -> dict[str, int]:
 
 
 def pem_of(numbers: dict[str, int]) -> bytes:
-    """Return a private key with any numbers: `cryptography` makes none that are obviously wrong."""
+    """Return a private key in PEM with any numbers; `cryptography` refuses to make wrong ones."""
     integers = (
         der(2, number.to_bytes(number.bit_length() // 8 + 1, "big"))
         for number in (0, *numbers.values())
@@ -63,7 +63,7 @@ def der(tag: int, contents: bytes) -> bytes:
 
 
 def with_composite_factor() -> bytes:
-    """Return a key whose numbers belong together, but one of its factors is not prime."""
+    """Return a key with consistent numbers and a factor that is not prime."""
     p, q = numbers_of("user")["n"], numbers_of("station_1")["q"]
     d = pow(65537, -1, math.lcm(p - 1, q - 1))
     numbers = {"n": p * q, "e": 65537, "d": d, "p": p, "q": q}
@@ -183,7 +183,7 @@ N, _, D, P, Q, DMP1, DMQ1, IQMP = NUMBERS.values()
     ],
     ids=",".join,
 )
-def test_numbers_that_do_not_belong_together(other: dict[str, int]) -> None:
+def test_inconsistent_numbers(other: dict[str, int]) -> None:
     pem = pem_of(NUMBERS | other)
     with pytest.raises(SettingsError) as caught:
         load_private_key(pem, None, "a file")
@@ -197,14 +197,14 @@ def test_a_factor_that_is_not_prime() -> None:
     assert caught.value.code == "private-key-unusable"
 
 
-def test_another_exponent_that_inverts_as_well() -> None:
+def test_an_equivalent_private_exponent_is_accepted() -> None:
     other = D + math.lcm(P - 1, Q - 1)
     key = load_private_key(pem_of(NUMBERS | {"d": other}), None, "a file")
     assert same_key(key.public_key(), vector("station_1").public_key())
 
 
 @pytest.mark.parametrize("sign", [sign_pss, sign_pkcs1])
-def test_a_signature_that_is_not_valid_is_not_returned(
+def test_an_invalid_signature_is_not_returned(
     sign: Callable[[PrivateKey, bytes], bytes],
 ) -> None:
     key = serialization.load_pem_private_key(
@@ -226,7 +226,7 @@ def test_an_envelope_opens_with_its_key_only() -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 255, 257])
-def test_what_is_no_envelope(length: int) -> None:
+def test_data_that_is_no_envelope(length: int) -> None:
     assert unwrap(vector("user"), b"\1" * length) is None
 
 
@@ -247,7 +247,7 @@ def test_an_envelope_with_a_label() -> None:
     assert unwrap(vector("user"), vector("user").public_key().encrypt(b"x", oaep)) is None
 
 
-def test_the_key_of_the_journal_is_each_stations_own_and_stays() -> None:
+def test_the_journal_key_differs_between_stations_and_is_stable() -> None:
     keys = {journal_key(vector(name)) for name in reference.STATIONS}
     assert len(keys) == 3
     assert {len(key) for key in keys} == {32}

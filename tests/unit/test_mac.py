@@ -1,4 +1,4 @@
-"""The MAC of what is kept: as GCM has it, one key for one message, and every change."""
+"""The MAC of stored state: equal to GCM, a key of its own for each message, every change found."""
 
 import os
 
@@ -23,8 +23,8 @@ def tag_of(*pieces: bytes, key: bytes = KEY) -> bytes:
 
 
 @given(st.lists(st.binary(max_size=50)))
-def test_the_tag_is_that_of_gcm_without_plaintext(pieces: list[bytes]) -> None:
-    """As `cryptography`'s one-piece interface computes it, under the derived key."""
+def test_the_tag_equals_that_of_gcm_without_plaintext(pieces: list[bytes]) -> None:
+    """`cryptography`'s one-shot interface computes the expected tag, under the derived key."""
     tag = tag_of(*pieces)
     own = HKDF(hashes.SHA256(), 32, salt=tag[:16], info=b"pht kept files, version 1").derive(KEY)
     assert AESGCM(own).encrypt(bytes(12), b"", b"".join(pieces)) == tag[16:]

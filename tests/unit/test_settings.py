@@ -36,7 +36,7 @@ def refused(code: str, action: Callable[[], object]) -> str:
 # --- variables -----------------------------------------------------------------------------------
 
 
-def test_what_holds_when_nothing_is_set(tmp_path: Path) -> None:
+def test_the_defaults(tmp_path: Path) -> None:
     loaded = load(tmp_path)
     assert (loaded.timeout, loaded.export) == (None, None)
     assert (loaded.log_json, loaded.any_command, loaded.in_container) == (False, False, False)
@@ -45,7 +45,7 @@ def test_what_holds_when_nothing_is_set(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["is missing", "is empty", "has a key"])
-def test_a_missing_id_is_told_with_the_folder_that_nobody_has_filled(
+def test_a_missing_id_names_the_station_folder_if_that_is_empty(
     folder: str, tmp_path: Path
 ) -> None:
     station = tmp_path / "run" / "pht"
@@ -102,7 +102,7 @@ def test_an_empty_setting_is_not_set(name: str, tmp_path: Path) -> None:
         ("PHT_COMMAND", "1"),
     ],
 )
-def test_a_value_that_makes_no_sense(name: str, value: str, tmp_path: Path) -> None:
+def test_a_malformed_value(name: str, value: str, tmp_path: Path) -> None:
     message = refused("setting-malformed", lambda: load(tmp_path, {name: value}))
     assert message.startswith(f"{name} is ")
 
@@ -147,7 +147,7 @@ def test_service_links_of_an_engine_are_no_settings(name: str, tmp_path: Path) -
     assert load(tmp_path, {name: "tcp://10.0.0.1:80"}).values == {name: "tcp://10.0.0.1:80"}
 
 
-def test_other_variables_are_none_of_our_business(tmp_path: Path) -> None:
+def test_other_variables_are_passed_on_unchecked(tmp_path: Path) -> None:
     others = {"pht_log": "x", "MY_PHT_LOG": "x", "PHTX": "x", "RSA_OTHER": "x", "EMPTY": ""}
     assert load(tmp_path, others).values == others
 
@@ -188,7 +188,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("line", LINES, ids=repr)
-def test_a_line_that_makes_no_sense(line: str, tmp_path: Path) -> None:
+def test_a_malformed_line(line: str, tmp_path: Path) -> None:
     file = put(tmp_path, "run/pht/station.env", f"B=secret\n{line}\n".encode())
     message = refused("station-env-malformed", lambda: load(tmp_path))
     assert f"line 2 of {file} " in message
@@ -234,6 +234,7 @@ def test_the_train_gets_all_variables_but_those_of_the_key(tmp_path: Path) -> No
     }
 
 
-def test_no_secret_is_shown_by_accident(tmp_path: Path) -> None:
-    shown = repr(load(tmp_path, {**SECRETS, "MODEL": "other"}))
+def test_no_representation_holds_a_secret(tmp_path: Path) -> None:
+    settings = load(tmp_path, {**SECRETS, "MODEL": "other"})
+    shown = repr(settings) + repr(settings.key_settings)
     assert [value for value in (*SECRETS.values(), "other") if value in shown] == []

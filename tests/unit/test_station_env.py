@@ -1,4 +1,4 @@
-"""`station.env` as people write it: read as Docker reads it, or refused with the cause."""
+"""`station.env` as people write it: read as Docker reads it, or refused with the reason."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,7 +51,7 @@ def test_another_encoding_is_named(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("first", ["A=1", "A=2"])
-def test_a_name_that_comes_again_is_told_as_such(first: str) -> None:
+def test_a_repeated_name_is_refused(first: str) -> None:
     error = refused("station-env-malformed", lambda: parse(FILE, f"{first}\nA=1\n".encode()))
     assert error.message == "line 2 of station.env sets a name a second time"
 
@@ -79,7 +79,7 @@ AROUND = {
 @pytest.mark.parametrize(
     ("around", "form"), [(around, form) for around, forms in AROUND.items() for form in forms]
 )
-def test_what_stands_around_a_setting_is_named(
+def test_decoration_of_a_setting_is_named(
     around: str, form: str, name: str, write: Callable[[bytes], Settings]
 ) -> None:
     line = f"{name}={form.format(SETTINGS[name])}\n"
@@ -98,7 +98,7 @@ def test_what_stands_around_a_setting_is_named(
     ("form", "around"),
     [('"{}"', "quotes"), (" '{}' ", "quotes"), ("{} # ours", "a comment behind it")],
 )
-def test_what_stands_around_the_hex_of_a_key_is_named(
+def test_decoration_of_the_hex_of_a_key_is_named(
     form: str, around: str, name: str, tmp_path: Path
 ) -> None:
     environment = {name: form.format("2d2d2d2d2d42")}
@@ -114,8 +114,8 @@ def test_blanks_around_the_hex_of_a_key_do_not_count(tmp_path: Path) -> None:
     assert load_station_key(load(tmp_path, environment).key_settings).key_size >= 2048
 
 
-def test_from_the_environment_it_is_named_too(tmp_path: Path) -> None:
-    """For that is where `docker run --env-file` puts it."""
+def test_decoration_in_the_environment_is_named(tmp_path: Path) -> None:
+    """`docker run --env-file` puts it there."""
     environment = {"STATION_ID": '"ward"'}
     error = refused("setting-malformed", lambda: load(tmp_path, environment))
     assert error.message.startswith("STATION_ID, in the environment, has quotes")
@@ -129,7 +129,7 @@ def test_passwords_and_the_trains_own_variables_are_taken_as_they_are(
 
 
 @given(st.binary() | st.text("AB=# \t\r\n\ufeff'\"\0").map(str.encode))
-def test_no_file_is_a_bug(data: bytes) -> None:
+def test_any_file_is_parsed_or_refused(data: bytes) -> None:
     with suppress(SettingsError):
         values = parse(FILE, data)
         assert all(name.isidentifier() and "\n" not in value for name, value in values.items())
@@ -138,7 +138,7 @@ def test_no_file_is_a_bug(data: bytes) -> None:
 # --- the folder ----------------------------------------------------------------------------------
 
 
-def test_the_folders_of_a_projected_volumes_versions_are_nobodys_identity(tmp_path: Path) -> None:
+def test_folders_of_a_projected_volume_do_not_identify_a_station(tmp_path: Path) -> None:
     folder = tmp_path / "run" / "pht"
     version = folder / "..2024_01_01_00_00_00.123"
     version.mkdir(parents=True)

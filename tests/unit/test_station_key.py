@@ -47,7 +47,7 @@ def put(root: Path, path: str, data: bytes) -> Path:
 
 
 def refused(code: str, root: Path, environment: Mapping[str, str] | None = None) -> str:
-    """Return the message of the refusal, with this code, of the station's key."""
+    """Check that loading the station's key is refused with this code; return the message."""
     with pytest.raises(SettingsError) as caught:
         station_key(root, environment)
     assert caught.value.code == code
@@ -73,12 +73,12 @@ def test_the_key_in_another_file(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["run/pht/private_key.pem", "run/secrets/rsa_station_private_key"])
-def test_the_key_in_its_usual_place(path: str, tmp_path: Path) -> None:
+def test_the_key_in_a_default_place(path: str, tmp_path: Path) -> None:
     put(tmp_path, path, PEM)
     assert same_key(station_key(tmp_path).public_key(), PUBLIC)
 
 
-def test_of_the_usual_places_the_station_folder_comes_first(tmp_path: Path) -> None:
+def test_the_station_folder_is_the_first_default_place(tmp_path: Path) -> None:
     put(tmp_path, "run/pht/private_key.pem", PEM)
     put(tmp_path, "run/secrets/rsa_station_private_key", OTHER_PEM)
     assert same_key(station_key(tmp_path).public_key(), PUBLIC)
@@ -92,7 +92,9 @@ def test_the_same_file_named_twice_is_one_source(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["private_key.pem", "private_key.password", "station.env"])
 @pytest.mark.parametrize("kind", ["a folder", "a link to nowhere"])
-def test_what_is_there_but_no_file_is_not_passed_over(kind: str, name: str, tmp_path: Path) -> None:
+def test_a_folder_or_dangling_link_in_place_of_a_file_is_refused(
+    kind: str, name: str, tmp_path: Path
+) -> None:
     put(tmp_path, "run/secrets/rsa_station_private_key", PEM)
     path = tmp_path / "run" / "pht" / name
     path.parent.mkdir()
@@ -163,7 +165,7 @@ UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize(("pem", "problem"), UNUSABLE.values(), ids=UNUSABLE.keys())
-def test_what_is_no_usable_key(pem: Callable[[], bytes], problem: str, tmp_path: Path) -> None:
+def test_an_unusable_key(pem: Callable[[], bytes], problem: str, tmp_path: Path) -> None:
     file = put(tmp_path, "run/pht/private_key.pem", pem())
     message = refused("private-key-unusable", tmp_path)
     assert message == f"the private key from {file} {problem}" + (
@@ -275,7 +277,7 @@ def test_an_encrypted_key_without_its_password_names_the_file_for_it(encrypted: 
     assert f"put its password into {encrypted}/run/pht/private_key.password" in raised.value.hint
 
 
-def test_an_empty_password_is_none(encrypted: Path) -> None:
+def test_an_empty_password_counts_as_missing(encrypted: Path) -> None:
     put(encrypted, "run/pht/private_key.password", b"\n")
     message = refused("private-key-unusable", encrypted)
     assert "there is no password" in message

@@ -1,4 +1,4 @@
-"""`train_config.json` from bytes to a model and back, whatever it holds."""
+"""`train_config.json` from bytes to a model and back, for any content."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ def model(document: Config) -> FlatConfig:
 
 
 def refusal_of(action: Callable[[], object]) -> PhtError | None:
-    """Return the refusal that an action ends with, if it does."""
+    """Return the error that an action raises, if any."""
     try:
         action()
     except PhtError as error:
@@ -45,7 +45,7 @@ def refusal_of(action: Callable[[], object]) -> PhtError | None:
 
 
 def change(document: Any, path: tuple[str | int, ...], value: object) -> None:
-    """Put a value where a path leads to, unless an earlier change has cut it off."""
+    """Set the value at a path, unless an earlier change has removed that place."""
     with suppress(LookupError, TypeError):
         for step in path[:-1]:
             document = document[step]
@@ -59,7 +59,7 @@ VALUES = st.recursive(
     | st.booleans()
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
-    # Also unpaired surrogates, which JSON can spell.
+    # Includes unpaired surrogates, which JSON can express.
     | st.text(st.characters(codec=None, exclude_categories=())),
     lambda inner: (
         st.lists(inner, max_size=4)
@@ -73,7 +73,7 @@ OBJECTS = st.dictionaries(st.text(), VALUES, max_size=5)
 
 
 @given(OBJECTS)
-def test_what_is_written_is_read_again(document: Config) -> None:
+def test_an_encoded_document_is_parsed_to_the_same(document: Config) -> None:
     data = encode(document)
     assert parse_json(data) == document
     assert data.isascii()
@@ -86,7 +86,7 @@ def test_what_is_written_is_read_again(document: Config) -> None:
 @example(b'{"a": 1E+999999999999}')
 @example(b'{"\\ud800": 1}')
 @example(b'{"a"\x00: 1}')
-def test_what_is_accepted_can_be_written_and_read_again(data: bytes) -> None:
+def test_an_accepted_document_survives_encoding(data: bytes) -> None:
     try:
         document = parse_json(data)
     except MalformedTrain:
@@ -95,7 +95,7 @@ def test_what_is_accepted_can_be_written_and_read_again(data: bytes) -> None:
 
 
 @given(st.lists(st.sampled_from([*b'[]{}":,0\\au \n\xff'])).map(bytes))
-def test_no_bytes_make_it_fail_otherwise(data: bytes) -> None:
+def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     refusal = refusal_of(lambda: parse_json(data))
     assert refusal is None or refusal.code == "config-malformed"
 
@@ -121,15 +121,15 @@ def test_a_reason_is_given(text: str, problem: str) -> None:
     assert caught.value.message == f"train_config.json {problem}"
 
 
-def test_brackets_count_outside_of_texts_only() -> None:
+def test_brackets_in_strings_do_not_count() -> None:
     deepest = "[" * (CONFIG_DEPTH - 1) + "]" * (CONFIG_DEPTH - 1)
     assert parse_json(f'{{"a": {deepest}, "b": "[[[{{", "c": "\\"[[["}}'.encode())
     with pytest.raises(MalformedTrain, match="nested deeper than 32 levels"):
         parse_json(f'{{"a": [{deepest}]}}'.encode())
 
 
-def test_many_keys_take_no_longer_than_their_number() -> None:
-    # With a search for each of them this would take an hour.
+def test_time_is_linear_in_the_number_of_keys() -> None:
+    # Quadratic time would be an hour.
     members = ",".join(f'"{number}":0' for number in range(300_000))
     with pytest.raises(MalformedTrain, match="has the key '299999' twice"):
         parse_json(f'{{{members},"299999":0}}'.encode())
@@ -166,7 +166,7 @@ def test_the_next_digest_follows_from_the_last_signature(stage: int) -> None:
 
 
 def sealing(envelopes: dict[str, bytes]) -> Seal:
-    """Return what a visit of station_2 adds."""
+    """Return the values that a visit of station_2 adds."""
     return Seal(
         result_hash=b"h" * 64,
         result_signature=b"rs",
@@ -176,7 +176,7 @@ def sealing(envelopes: dict[str, bytes]) -> Seal:
     )
 
 
-def test_the_next_stage_changes_what_a_visit_changes_and_nothing_else() -> None:
+def test_sealing_changes_only_the_fields_of_a_visit() -> None:
     document = {**vector(1), "later": {"version": [1]}}
     seal = sealing({"a": b"e"})
     sealed = model(document).sealed(seal)
@@ -194,7 +194,7 @@ def test_the_next_stage_changes_what_a_visit_changes_and_nothing_else() -> None:
     assert list(sealed) == list(document)
 
 
-def test_a_new_document_has_the_fields_of_the_published_ones_in_their_order() -> None:
+def test_a_new_document_has_the_published_fields_in_their_order() -> None:
     draft = Draft(
         train_id="t",
         user_id="u",
@@ -230,7 +230,7 @@ PATHS = st.sampled_from([(name,) for name in vector(2)]).map(tuple) | st.sampled
 
 
 @given(st.lists(st.tuples(PATHS, VALUES), min_size=1, max_size=3))
-def test_no_value_of_any_field_makes_it_fail_otherwise(
+def test_any_value_of_any_field_is_read_or_refused(
     changes: list[tuple[tuple[str | int, ...], Any]],
 ) -> None:
     document = vector(2)
@@ -277,14 +277,14 @@ def test_the_fields_of_the_vectors_with_a_route(stage: int) -> None:
 
 
 @pytest.mark.parametrize("stage", range(3), ids=STAGES[:3])
-def test_the_next_digest_takes_all_earlier_ones_and_the_result_hash(stage: int) -> None:
+def test_the_next_digest_covers_all_earlier_ones_and_the_result_hash(stage: int) -> None:
     after = route_model(route_vector(stage + 1))
     assert after.result_hash is not None
     digest = route_model(route_vector(stage)).next_digest(after.result_hash)
     assert digest == after.visits[-1].digest
 
 
-def test_the_next_stage_of_a_route_changes_what_a_visit_changes_and_nothing_else() -> None:
+def test_sealing_a_route_changes_only_the_fields_of_a_visit() -> None:
     document = {**route_vector(1), "later": {"version": [1]}}
     envelopes = {station: station.encode() for station in STATIONS}
     seal = sealing(envelopes)
@@ -320,7 +320,7 @@ ROUTE_PATHS = st.sampled_from([(name,) for name in route_vector(2)]).map(tuple) 
 
 
 @given(st.lists(st.tuples(ROUTE_PATHS, VALUES), min_size=1, max_size=3))
-def test_no_value_of_any_field_of_a_route_makes_it_fail_otherwise(
+def test_any_value_of_any_field_of_a_route_is_read_or_refused(
     changes: list[tuple[tuple[str | int, ...], Any]],
 ) -> None:
     document = route_vector(2)
@@ -340,7 +340,7 @@ def test_no_value_of_any_field_of_a_route_makes_it_fail_otherwise(
 # --- how problems are told -----------------------------------------------------------------------
 
 
-def test_so_many_problems_are_listed_and_no_more() -> None:
+def test_the_number_of_listed_problems_is_limited() -> None:
     document = {**vector(0), "immutable_file_list": ["/"] * 1000}
     with pytest.raises(MalformedTrain) as caught:
         read(encode(document))
