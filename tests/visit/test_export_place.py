@@ -1,8 +1,7 @@
-"""The place of an export is tried before the visit, and no earlier start stands in its way."""
+"""The place of an export is checked before the visit, and earlier exports do not block it."""
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,69 +12,44 @@ from entrypoint.model import Paths
 from entrypoint.station.export_place import check_place
 from tests.other_user import unprivileged
 from tests.station import (
-    RUNS_TRAIN,
     assert_explained,
-    new_train,
-    opened,
     pht,
-    settle,
     snapshot,
-    start,
-    unpack,
     visit,
-    wait_until,
 )
 from tests.visit.conftest import Mount
-
-SCRIPT = """
-import os, pathlib
-(pathlib.Path(os.environ["PHT_RESULTS_DIR"]) / "a").write_bytes(bytes(int(os.environ["SIZE"])))
-"""
+from tests.visit.exports import assert_exported, board, set_size, start_export
 
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """The folder of the exports of a station, whose train is about to make its first stop."""
-    new_train(tmp_path / "root", SCRIPT)
-    settle(tmp_path / "root", "station_1", SIZE="1", PHT_EXPORT=str(tmp_path / "out" / "train.tar"))
+    """The folder for the export of a train in the folder `root` beside it."""
     (tmp_path / "out").mkdir()
+    board(tmp_path / "root", tmp_path / "out" / "train.tar", size=1)
     return tmp_path / "out"
 
 
-def assert_exported(out: Path, size: int = 1) -> None:
-    assert [path.name for path in out.iterdir()] == ["train.tar"]
-    assert opened(unpack(out / "train.tar", out.parent / "unpacked")) == {"a": bytes(size)}
-
-
-def size_of(file: Path) -> int:
-    with suppress(FileNotFoundError):
-        return file.stat().st_size
-    return 0
-
-
 @pytest.mark.parametrize("size", [0, 1, 100_000])
-def test_what_a_cut_short_export_has_left_is_replaced_by_another_containers(
+def test_the_rest_of_an_interrupted_export_is_replaced_by_another_container(
     size: int, out: Path
 ) -> None:
-    """As a pod's, which is started anew from the image."""
+    """Such as a new container of a restarted pod, which begins from the image."""
     (out / "train.tar.part").write_bytes(bytes(size))
     assert visit(out.parent / "root").status == 0
-    assert_exported(out)
+    assert_exported(out / "train.tar", "root", 1)
 
 
 def test_an_export_that_was_killed_is_made_by_the_next_start(out: Path) -> None:
-    root, part = out.parent / "root", out / "train.tar.part"
-    size = 200_000_000
-    settle(root, "station_1", SIZE=str(size), PHT_EXPORT=str(out / "train.tar"))
-    killed = start("run", "--", *RUNS_TRAIN, root=root)
-    wait_until(lambda: size_of(part) > 1_000_000)
+    root, output, size = out.parent / "root", out / "train.tar", 200_000_000
+    set_size(root, output, size)
+    killed = start_export(root, output)
     killed.kill()
     killed.communicate()
     assert [path.name for path in out.iterdir()] == ["train.tar.part"]
 
     assert_explained(visit(root), 79, "already-visited")
 
-    assert_exported(out, size)
+    assert_exported(output, "root", size)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +93,7 @@ def test_a_share_that_takes_names_but_no_contents_is_found_before_the_visit(
 
 
 def test_nothing_is_left_of_the_trial(out: Path) -> None:
-    settle(out.parent / "root", "station_1", SIZE="x", PHT_EXPORT=str(out / "train.tar"))
+    set_size(out.parent / "root", out / "train.tar", "x")
     assert visit(out.parent / "root").status == 1
     assert list(out.iterdir()) == []
 

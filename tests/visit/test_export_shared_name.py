@@ -4,57 +4,36 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.station import (
-    RUNS_TRAIN,
     Done,
     assert_explained,
     finish,
-    new_train,
-    opened,
-    settle,
     snapshot,
-    start,
-    unpack,
     visit,
-    wait_until,
 )
+from tests.visit.exports import assert_exported, board, start_export
 
-SCRIPT = """
-import os, pathlib
-size = int(os.environ["SIZE"])
-(pathlib.Path(os.environ["PHT_RESULTS_DIR"]) / os.environ["NAME"]).write_bytes(bytes(size))
-"""
 LARGE = 100_000_000
 
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """The folder of the exports, where the trains `large` and `small` have the same name."""
+    """The folder for the exports of the trains `large` and `small`, under one name."""
     (tmp_path / "out").mkdir()
     for name, size in (("large", LARGE), ("small", 1)):
-        new_train(tmp_path / name, SCRIPT)
-        export = str(tmp_path / "out" / "train.tar")
-        settle(tmp_path / name, "station_1", NAME=name, SIZE=str(size), PHT_EXPORT=export)
+        board(tmp_path / name, tmp_path / "out" / "train.tar", size=size)
     return tmp_path / "out"
 
 
 @contextmanager
 def paused(out: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Visit the large train and stand still in the midst of its export."""
-    process = start("run", "--", *RUNS_TRAIN, root=out.parent / "large")
-    part = out / "train.tar.part"
-
-    def is_large() -> bool:
-        with suppress(FileNotFoundError):
-            return part.stat().st_size > 1_000_000
-        return False
-
-    wait_until(is_large)
+    """Stop a visit of the large train in the midst of its export."""
+    process = start_export(out.parent / "large", out / "train.tar")
     os.kill(process.pid, signal.SIGSTOP)
     try:
         yield process
@@ -81,9 +60,7 @@ def test_an_export_that_is_being_written_is_left_alone(out: Path) -> None:
         assert part.stat().st_ino == inode
         assert go_on(large).status == 0
 
-    assert [path.name for path in out.iterdir()] == ["train.tar"]
-    exported = opened(unpack(out / "train.tar", out.parent / "unpacked"))
-    assert exported == {"large": bytes(LARGE)}
+    assert_exported(out / "train.tar", "large", LARGE)
     assert_explained(visit(small), 74, "output-exists")
 
 
@@ -101,7 +78,7 @@ def test_what_has_appeared_under_the_name_is_not_overwritten(out: Path) -> None:
 def test_a_file_that_has_taken_the_place_of_the_unfinished_one_is_not_taken_for_it(
     out: Path,
 ) -> None:
-    """Older runners remove what has its name."""
+    """Older runners remove any file with its name."""
     with paused(out) as large:
         (out / "train.tar.part").unlink()
         (out / "train.tar.part").write_bytes(b"another's")
