@@ -42,6 +42,7 @@ def put(path: Path, data: bytes, attributes: Attributes) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(data)
+            file.flush()  # before the file, and its share of a quota, belongs to somebody else
             set_attributes(file.fileno(), attributes)
             flush_file(file)
         temporary.replace(path)
