@@ -29,13 +29,13 @@ def arrived(tmp_path_factory: pytest.TempPathFactory) -> SecondStop:
 
 @pytest.fixture(scope="session")
 def arrived_by_route(tmp_path_factory: pytest.TempPathFactory) -> SecondStop:
-    """The same of a train whose definition travels encrypted too."""
+    """Like `arrived`, with a train whose definition travels encrypted too."""
     return build(tmp_path_factory.mktemp("arrived"), has_route=True)
 
 
 @pytest.fixture(scope="session")
 def waiting(arrived: SecondStop, tmp_path_factory: pytest.TempPathFactory) -> SecondStop:
-    """The same train after pre-run, its command run by hand; tests work on copies of it."""
+    """The train of `arrived` after pre-run and its command; tests work on copies of it."""
     train = arrived.copy_to(tmp_path_factory.mktemp("waiting") / "train")
     assert train.start("pre-run").status == 0
     train.run_by_hand()

@@ -35,7 +35,7 @@ from tests.station import (
 
 FIRST, SECOND = reference.STATIONS[:2]
 MARK = b"PLAIN TEXT"
-"""In every file with contents that the train makes, and in no ciphertext: a token has no space."""
+"""A text in every file that the train writes, and in no ciphertext: a token has no space."""
 
 COMMAND = ("sh", "/opt/pht_train/entrypoint.sh")
 ENTRYPOINT = f"""\
@@ -79,33 +79,33 @@ class SecondStop:
 
     @property
     def root(self) -> Path:
-        """What the runner takes as --root."""
+        """The folder for the option --root."""
         return self.folder / "root"
 
     @property
     def opt(self) -> Path:
-        """What the train lies in."""
+        """The folder of the train."""
         return self.root / "opt"
 
     @property
     def runs(self) -> int:
-        """How often the train has succeeded."""
+        """The number of times that the train has succeeded."""
         counter = self.folder / "runs"
         return len(counter.read_text().splitlines()) if counter.exists() else 0
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the runner is started with."""
+        """The environment of the runner."""
         fill = {"FILL": str(self.folder / "fill")} if self.fills else {}
         return {"PATH": os.environ["PATH"], "RUNS": str(self.folder / "runs"), **fill}
 
     def with_room(self) -> "SecondStop":
-        """Free what it has filled of its disk, and return the same train, which fills no more."""
+        """Free the space that the train has filled; return a train that fills none."""
         (self.folder / "fill").unlink(missing_ok=True)
         return replace(self, fills=False)
 
     def copy_to(self, folder: Path) -> "SecondStop":
-        """Return a copy of all this in a folder that does not exist yet; hard links stay."""
+        """Copy the train to a new folder, hard links as hard links, and return the copy."""
         subprocess.run(["cp", "--archive", self.folder, folder], check=True)
         return replace(self, folder=folder)
 
@@ -159,16 +159,16 @@ class SecondStop:
         self.require_end()
 
     def require_end(self) -> None:
-        """Fail unless the visit is complete, as one without any fault, and nothing else is left."""
+        """Check that the visit is complete, like one without a fault, and nothing else is left."""
         assert self.state() == "new"
         assert sorted(os.listdir(self.opt)) == FOUR_NAMES
 
     def require_beginning(self) -> None:
-        """Fail unless everything is as before the visit."""
+        """Check that everything is as before the visit."""
         assert snapshot(self.opt) == self.old
 
     def ask(self, *command: str) -> int:
-        """Return the exit status of a command that only reads; called here, to save its start."""
+        """Return the exit status of a command that only reads, run in this process for speed."""
         with patch.dict(os.environ, self.environment, clear=True):
             return main.main([command[0], "--root", str(self.root), *command[1:]])
 
@@ -226,7 +226,7 @@ def build(folder: Path, *, has_route: bool = False) -> SecondStop:
 
 
 def ends_of_phases(calls: list[Call]) -> list[int]:
-    """Return the positions of the renames that change the configuration: there phases end."""
+    """Return the positions of the renames that change the configuration, where phases end."""
     return [
         position
         for position, call in enumerate(calls)
@@ -269,5 +269,5 @@ def _plaintext(tree: Snapshot, *, but: str) -> list[str]:
 
 
 def _without_hard_links(tree: Snapshot) -> Snapshot:
-    """Return a tree in which every name is a file of its own, as sealing makes it."""
+    """Return a tree in which hard links are separate files, as after sealing."""
     return {path: node._replace(first_name=path) for path, node in tree.items()}

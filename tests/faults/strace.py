@@ -1,4 +1,4 @@
-"""Faults by strace: which changes to the disk a process makes, and what happens at one of them."""
+"""Runs a command under strace: records its changes to the disk, or injects a fault into one."""
 
 import re
 import shutil
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-# A name in front of which `?` stands may be missing on this processor.
+# `?` in front of a name: the call may be missing on this processor.
 _CHANGING = (
     "?write,?pwrite64,?ftruncate,?mkdir,?mkdirat,?rmdir,?unlink,?unlinkat,"
     "?rename,?renameat,?renameat2,?link,?linkat,?symlink,?symlinkat,"
@@ -36,7 +36,7 @@ class Call(NamedTuple):
 
     @property
     def change(self) -> str:
-        """What it does: its name on every processor, some of which have only the form with `at`."""
+        """The name of the call without `at`: some processors have only the form with it."""
         return re.sub("at2?$", "", self.name)
 
 
@@ -63,12 +63,12 @@ class Strace:
         return cls(program)
 
     def tracing(self, log: Path) -> list[str]:
-        """Return what stands before a command to have its changes to the disk recorded."""
+        """Return the prefix of a command that records its changes to the disk."""
         options = ["--output", str(log), "--decode-fds=path", "--string-limit=0"]
         return [self.program, *options, f"--trace={_CHANGING}", "--"]
 
     def injecting(self, call: Call, fault: str) -> list[str]:
-        """Return what stands before a command to have a fault happen at one of its calls.
+        """Return the prefix of a command that injects a fault into one of its calls.
 
         `fault` is `signal=KILL`, before the call does anything, or `error=NAME` in its place.
         """
@@ -76,7 +76,7 @@ class Strace:
         return [self.program, *options, f"--inject={call.name}:{fault}:when={call.number}", "--"]
 
     def failing(self, names: str, error: str, *, at: Sequence[Path] = ()) -> list[str]:
-        """Return what stands before a command to have calls of these names always fail.
+        """Return the prefix of a command that has all calls of these names fail.
 
         Args:
             names: of system calls, with commas between them.

@@ -45,7 +45,7 @@ def test_a_kernel_that_does_not_answer_has_not_forbidden_anything(
 def test_a_file_that_nobody_may_change_is_named_before_anything_is_opened(
     arrived: SecondStop, strace: Strace, tmp_path: Path
 ) -> None:
-    """The answer of the kernel for an immutable file is the one of a forbidden call."""
+    """The kernel reports an immutable file with the same error as a denied call."""
     train = arrived.copy_to(tmp_path / "train")
     path = train.opt / "pht_results" / "counts.csv"
 
@@ -114,7 +114,7 @@ def test_what_others_have_lost_does_not_count_where_a_folder_cannot_be_flushed_b
     train.require_end()
 
 
-# --- syncfs(2) reports what was lost of anybody's files ------------------------------------------
+# syncfs(2) reports lost data of all users' files
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])

@@ -50,7 +50,7 @@ def test_whenever_it_was_killed_the_next_one_is_complete(
         had_its_name = output.exists()
         assert run(*export) == (74 if had_its_name else 0)
         assert output.read_bytes() == whole
-        # Between the new name and the end of the old one the file has both.
+        # For a moment the file has both names.
         left = {"train.tar", "train.tar.part"} if had_its_name else {"train.tar"}
         assert {path.name for path in output.parent.iterdir()} <= left
         if had_its_name:

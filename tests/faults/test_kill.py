@@ -15,7 +15,7 @@ from tests.faults.second_stop import ALREADY_DONE, SecondStop, ends_of_phases
 from tests.faults.strace import Strace, spread
 
 VISIT_KILLS = {"arrived": 50, "arrived_by_route": 24}
-"""How often the visit of each train is killed; one opens the results, the other two trees."""
+"""The number of kills for a train that opens the results, and for one that opens two trees."""
 
 HALF_KILLS = 10
 RECOVERY_KILLS = 6
@@ -70,7 +70,7 @@ def test_a_visit_that_is_killed_again_while_recovering_is_finished_too(
     number: int, interrupted: SecondStop, strace: Strace, trace: Trace, tmp_path: Path
 ) -> None:
     second_start = trace(interrupted, "run")
-    # With the first change of the configuration all is taken back, or sealed.
+    # The first change of the configuration restores everything, or seals it.
     recovery = second_start[: ends_of_phases(second_start)[0] + 2]
     train = interrupted.copy_to(tmp_path / "train")
     train.finish(kill(train, "run", spread(recovery, RECOVERY_KILLS)[number], strace))

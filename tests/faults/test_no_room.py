@@ -1,6 +1,6 @@
-"""The runner is killed around `succeeded`: the train has, and its results cannot be sealed yet.
+"""The runner is killed around `succeeded`, when results cannot be sealed yet.
 
-The train has filled its disk to the last byte then.
+By then the train has filled its disk to the last byte.
 """
 
 import os
@@ -19,12 +19,12 @@ from tests.faults.strace import Call, Strace, read, spread
 KILLS = 10
 NO_ROOM = 74
 ENDS = {"run": NO_ROOM, "run with room": 0, "undo": 0}
-"""What is killed, and how it ends if it is not; all but the first begin in `succeeded`."""
+"""The exit statuses of the commands without a kill; all but the first begin in `succeeded`."""
 
 
 @contextmanager
 def on_small_disk(train: SecondStop, folder: Path) -> Iterator[SecondStop]:
-    """Give a copy of a train on a disk of its own, which it will fill."""
+    """Yield a copy of a train on a disk of its own, which it will fill."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to mount")
     folder.mkdir()
@@ -59,7 +59,7 @@ def crowded_calls(
 
 
 def before(command: str, train: SecondStop) -> SecondStop:
-    """Bring a train to where a command of ENDS begins."""
+    """Bring a train into the phase in which a command of ENDS begins."""
     if command == "run":
         return train
     refused = train.start("run")

@@ -1,4 +1,4 @@
-"""A journal that this station has not written would make it sign what others have planted."""
+"""A forged journal is refused: it would make this station sign planted files."""
 
 import hashlib
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_a_journal_planted_in_any_phase_is_refused_and_nothing_touched(
 
 
 def _plant_journal(train: SecondStop, phase: Phase) -> None:
-    """Do what another station on the route could: all but the authentication is right."""
+    """Plant a journal as another station of the route could: only its MAC is wrong."""
     paths = Paths(train.root)
     config = paths.config.read_bytes()
     state = VisitState(paths, journal_key(_private_key(FIRST)))

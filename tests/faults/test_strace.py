@@ -1,4 +1,4 @@
-"""The records of strace are understood whatever the processor calls its system calls."""
+"""Records of strace are read alike for processors with other names of system calls."""
 
 from pathlib import Path
 

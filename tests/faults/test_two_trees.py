@@ -1,4 +1,4 @@
-"""The disk fails while two trees are open, results and definition; beside what one tree shows."""
+"""The disk fails while two trees are open: cases that one tree does not show."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A power cut while an opened train waits for its operator: what was verified is on the disk."""
+"""After a power cut in `waiting` the verified plaintext is on the disk."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.faults.second_stop import SecondStop, ends_of_phases
 def test_the_plaintext_is_flushed_before_the_train_waits(
     fixture: str, trace: Trace, request: pytest.FixtureRequest
 ) -> None:
-    """`post-run` seals it as it finds it, so that files cut to nothing would be signed."""
+    """`post-run` does not verify again: it would sign files that were cut to nothing."""
     train: SecondStop = request.getfixturevalue(fixture)
     calls = [call for call in trace(train, "pre-run") if call.succeeded]
     *_, opened, waiting = ends_of_phases(calls)

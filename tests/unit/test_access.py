@@ -1,4 +1,4 @@
-"""Which data this process's user can read; root's rights are taken away where they would help."""
+"""Unreadable data is found, by a process without root's capabilities."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ print(unreadable_in(Path(sys.argv[1])) or "")
 
 
 def said(data: Path) -> str:
-    """Return what is said of data by a process that permissions of files bind."""
+    """Return the path that a process bound by permissions reports as unreadable."""
     bound = []
     if os.geteuid() == 0:
         if shutil.which("setpriv") is None:

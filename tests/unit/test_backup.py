@@ -18,7 +18,7 @@ KEY = b"k" * 32
 
 
 def back_up(folder: Path, file: io.BytesIO) -> bytes:
-    """Keep a folder, itself included, and return the tag."""
+    """Back a folder up, itself included, and return the MAC."""
     writer = backup.BackupWriter(file, KEY)
     writer.add(Entry(".", Kind.DIRECTORY, folder.stat()))
     for entry in walk(folder):
@@ -47,7 +47,7 @@ def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
     assert (back / "a" / "again").samefile(back / "a" / "file")
 
 
-def test_of_a_folder_that_was_not_there_nothing_is_kept(tmp_path: Path) -> None:
+def test_the_backup_of_a_folder_that_did_not_exist_is_empty(tmp_path: Path) -> None:
     assert not backup.restore(io.BytesIO(), tmp_path)
 
 

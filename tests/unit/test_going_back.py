@@ -1,4 +1,4 @@
-"""Going back restores the old state, or says that the visit is spent."""
+"""Going back restores the old state, or the visit is spent."""
 
 import json
 import os

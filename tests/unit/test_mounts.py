@@ -1,4 +1,4 @@
-"""Mounts: the text of mountinfo, and real mounts in a namespace of the test's own."""
+"""Mounts: the text of mountinfo, and real mounts in a mount namespace."""
 
 import ast
 from pathlib import Path
@@ -107,7 +107,7 @@ def test_text_that_is_no_mountinfo(line: str) -> None:
 
 
 def assert_read_or_refused(text: str) -> None:
-    """Check that each line is one mount, or that all of the text is refused as no mountinfo."""
+    """Check that each line is one mount, or that the whole text is refused."""
     found: int | str
     try:
         found = len(parse(text))

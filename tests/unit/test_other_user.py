@@ -1,4 +1,4 @@
-"""Tests stand on this helper, so it is tested first."""
+"""The helper that runs a block as another user."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Packs of small files: written in place when complete, never begun when not."""
+"""Packs of small files: applied if complete, ignored if not."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Everything that a train may have left goes, and nothing else."""
+"""Removing: everything that a train can leave, and nothing else."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ DEEPER_THAN_ANY_PATH = 3000
 
 
 def nest(folder: Path, depth: int) -> None:
-    """Make folders within each other, as a process does that changes into each of them."""
+    """Make nested folders, deeper than one path could name."""
     handle = os.open(folder, os.O_RDONLY)
     for _ in range(depth):
         os.mkdir("in", dir_fd=handle)

@@ -1,4 +1,4 @@
-"""Archives: what is written comes back exactly, and a hostile one writes nowhere else."""
+"""Archives: written and read back exactly; a hostile one writes nothing outside of the folder."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Archives whose headers hold values that no system takes: refused as archives, not as disks."""
+"""Archives with impossible values in headers are malformed, and no failure of the disk."""
 
 import stat
 import tarfile
@@ -30,7 +30,7 @@ def header(
 
 
 def pax(**records: str) -> bytes:
-    """Return a member that is described by extended headers."""
+    """Return a member with extended headers."""
     return header(pax_headers=records)
 
 

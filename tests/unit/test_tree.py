@@ -1,4 +1,4 @@
-"""Walking a folder: the order that both generations hash in, and what is no plain file."""
+"""Walking a folder: archive order, and the kinds of entries."""
 
 import os
 import sys
@@ -44,7 +44,7 @@ def test_names_are_sorted_by_their_bytes_not_their_characters(tmp_path: Path) ->
 
 @given(TREES)
 def test_order_is_that_of_the_names_on_the_way_down(tree: set[tuple[str, ...]]) -> None:
-    # A path that leads through another one makes that a folder.
+    # A path below another one makes that a folder.
     folders = {path[:depth] for path in tree for depth in range(1, len(path))}
     with tempfile.TemporaryDirectory() as folder:
         plant(Path(folder), *("/".join(path) for path in tree - folders))

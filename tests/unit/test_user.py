@@ -1,4 +1,4 @@
-"""Who this process is on the host: in a user namespace, and by the label of SELinux."""
+"""The user of this process on the host, and its label in SELinux."""
 
 import ast
 import os
@@ -55,7 +55,7 @@ def test_in_a_user_namespace_the_hosts_number_is_named(tmp_path: Path) -> None:
     for folder in (tmp_path / "run" / "pht", tmp_path / "data"):
         folder.mkdir(parents=True)
         folder.chmod(0)
-    # Any user may map itself; files do not forbid it anything, if it is root.
+    # Any user may map itself; permissions do not bind root.
     outside = os.getuid() or 100_000
     done = subprocess.run(
         [sys.executable, "-c", MAPPED, str(tmp_path), str(outside)],
@@ -96,7 +96,7 @@ def test_selinux_is_told_from_other_modules_by_its_label(label: str, kind: str) 
 def test_a_process_with_a_label_is_told_how_to_satisfy_selinux(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No test can switch SELinux on: the kernel's answer is a file of the same contents here."""
+    """No test can enable SELinux, so a file stands for the label that the kernel reports."""
     label = tmp_path / "current"
     label.write_text("system_u:system_r:container_t:s0:c1,c2\0")
     monkeypatch.setattr("entrypoint.linux.selinux._LABEL", label)
