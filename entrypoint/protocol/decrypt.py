@@ -29,7 +29,7 @@ from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.recovery.backup import BackupWriter
 from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
 
-_BLOCK_BYTES = 4096  # what a file takes beside its contents, on the disk or where it is kept
+_BLOCK_BYTES = 4096  # overhead of a file beside its contents, on the disk or in the backup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Target:
     Attributes:
         plain: an empty folder that nobody else reads.
         small: a pack that takes small files instead of `plain`, or None.
-        kept: takes the ciphertext to go back to, or None.
+        backup: takes the ciphertext, to go back to; or None.
     """
 
     plain: Path
@@ -94,7 +94,7 @@ def decrypt_definition(
 ) -> None:
     """Decrypt the immutable files in `folder`, which `verify` has found to be the signed ones.
 
-    What lies beside them is kept and not decrypted.
+    Other files beside them go into the backup and are not decrypted.
 
     Raises:
         IntegrityError: they do not decrypt; see `decrypt`.
@@ -117,14 +117,14 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
         if entry.kind is Kind.DIRECTORY:
             drop_special_bits(tree / entry.path)
         else:
-            # Not in one step: a rename over a file has ext4 write at once what is not on the disk.
-            # That need not be durable: until the train has succeeded, what is kept is the way back.
+            # Not in one step: ext4 flushes a file that is renamed over another one. That is not
+            # needed, since the backup is the way back until the train has succeeded.
             (tree / entry.path).unlink()
             (plain / entry.path).rename(tree / entry.path)
 
 
 def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
-    """Return how many bytes the plaintext and the kept ciphertext will take at most."""
+    """Return how many bytes the plaintext and the backup will take at most."""
     plain = backup = 0
     for entry in _entries(tree, leave_out):
         size = entry.stat.st_size if entry.kind is Kind.FILE else 0
@@ -250,7 +250,7 @@ class _Run:
 
     @contextmanager
     def _backing_up(self, entry: Entry) -> Iterator[BackupWriter | None]:
-        """Give what keeps the old tree, if it is kept, to take the contents of a file."""
+        """Yield the writer of the backup, if there is one, for the contents of a file."""
         backup = self._target.backup if self._target else None
         if backup is None:
             yield None
@@ -267,7 +267,7 @@ class _Run:
 
 
 def _read(source: IO[bytes], backup: BackupWriter | None) -> Iterator[Item]:
-    """Yield the contents of a file, which are then kept too, but not accounted for."""
+    """Yield the contents of a file; write them to the backup too, without accounting for them."""
     chunks = page_cache.chunks(source, SEALED_CHUNK_BYTES)
     if backup is None:
         yield from map(Item, chunks)
@@ -296,7 +296,7 @@ def _written(pieces: Iterable[Item], plain: IO[bytes]) -> Iterator[Item]:
 
 
 def _repeat(entry: Entry, target: Target) -> None:
-    """Make an entry that is no file again beside the plaintext, and keep it."""
+    """Copy an entry that is no file beside the plaintext, and add it to the backup."""
     path = target.plain / entry.path
     match entry.kind:
         case Kind.DIRECTORY:
