@@ -291,6 +291,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with a noun in the right form: `1 file`, `2 files`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _cut(text: str) -> str:
     """Return a text without the end that no reader of a log needs; a name may have megabytes."""
     return text if len(text) <= LOG_CHARACTERS else text[:LOG_CHARACTERS] + "…"

@@ -18,7 +18,7 @@ from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.limits import CONFIG_PROBLEMS, SESSION_ID_BYTES
 from entrypoint.model import COMPARED_WITH_MASTER, QUERY, Paths
 from entrypoint.protocol.verify import check_room, verify
-from entrypoint.report import Report, show, table
+from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import Draft, TrainConfig, encode, immutable_files, new_train, read
 
 LEFT_OUT = frozenset(
@@ -258,11 +258,12 @@ def _summarise(config: TrainConfig, output: Path, report: Report) -> None:
     show(table(("station", "fingerprint of its key (SHA-256)"), rows))
     count = len(immutable_files(config, Paths(output).train))
     session = config.session_id.hex()[:16]
-    about = f"{count} files, signed by user {config.user_id}"
-    report.info(f"train {config.train_id} of the {config.generation} generation: {about}")
-    report.info(f"it is session {session}…, in {output / 'opt'}")
-    report.info("compare the fingerprints with those that the stations tell you")
     report.info(
-        f"then build the image in {output}: FROM a master image, COPY opt /opt, "
+        f"train {config.train_id} ({config.generation} generation, session {session}…) is in "
+        f"{output / 'opt'}: {counted(count, 'file')}, signed by user {config.user_id}"
+    )
+    report.info("next, compare the fingerprints above with those that the stations tell you")
+    report.info(
+        f"then build the train's image in {output}: FROM a master image, COPY opt /opt, "
         'CMD ["python", "/opt/pht_train/FILE"]'
     )

@@ -16,7 +16,7 @@ from entrypoint.model import Paths
 from entrypoint.protocol.decrypt import Target, decrypt
 from entrypoint.protocol.stages import OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import verify, verify_signatures
-from entrypoint.report import Report, show, table
+from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import ResultsUnverified, TrainConfig, not_on_route, read
 from entrypoint.train_config.file import read_config_only, refuse_links
 
@@ -69,7 +69,8 @@ def decrypt_results(
     ]
     show(table(("stop", "station", "fingerprint of its key (SHA-256)"), rows))
     contents = opened.contents
-    report.info(f"decrypted {contents.files} files, {contents.size} bytes, to {output}")
+    size = f"{counted(contents.files, 'file')}, {counted(contents.size, 'byte')}"
+    report.info(f"the decrypted results are in {output}: {size}")
 
 
 def open_results(
@@ -167,12 +168,14 @@ def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> 
     """Verify the definition and the chain, and the immutable files if they are there."""
     if paths.train.is_dir():
         train = verify(config, paths.train, key)
-        report.info(f"the {len(config.files)} immutable files are what the user signed")
+        report.info(
+            f"verified: {counted(len(config.files), 'immutable file')}, as signed by the user"
+        )
     else:
         verify_signatures(config)
         train = VerifiedTrain(config=config, key=key)
         report.warning("there is no pht_train in the source: the immutable files are not checked")
-    report.info(f"the chain of {len(config.visits)} station signatures is valid")
+    report.info(f"verified: {counted(len(config.visits), 'signature')} of stations")
     return train
 
 

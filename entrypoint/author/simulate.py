@@ -21,7 +21,7 @@ from entrypoint.author.simulation import (
 from entrypoint.author.visit_result import VisitResult
 from entrypoint.errors import PhtError, SystemFailure
 from entrypoint.model import Paths
-from entrypoint.report import Outcome, Report, show, table
+from entrypoint.report import Outcome, Report, counted, show, table
 
 _Visitor = Callable[[Paths, Sequence[str], Path], VisitResult]
 
@@ -81,7 +81,6 @@ def simulate(
         if output is not None:
             with new_folder(output) as results:
                 open_results(last.paths, simulation.user, None, results, report)
-    report.info(f"the train has visited all {len(stops)} stations")
     _summarise(stops, output, keep, report)
     return 0
 
@@ -185,6 +184,7 @@ def _summarise(
     stops: Sequence[_Stop], output: Path | None, keep: Path | None, report: Report
 ) -> None:
     show(table(("stop", "station", "status", "files", "bytes", "seconds"), [*map(_row, stops)]))
+    report.info(f"the train has made its whole route of {counted(len(stops), 'stop')}")
     if output is not None:
         report.info(f"the decrypted final results are in {output}")
     if keep is not None:

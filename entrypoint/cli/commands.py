@@ -18,7 +18,7 @@ def _help(_options: Namespace, _environment: Mapping[str, str], _report: Report)
 _TABLE = [
     Command(
         name="run",
-        summary="the whole visit",
+        summary="make a whole visit: verify, decrypt, run the train's command, seal",
         audience="station",
         function=station.run,
         add_options=station.add_run_options,
@@ -26,21 +26,21 @@ _TABLE = [
     ),
     Command(
         name="pre-run",
-        summary="verify and decrypt; leave the train to be run by hand",
+        summary="verify and decrypt, for a train whose command is run by hand",
         audience="station",
         function=station.pre_run,
         in_container=InContainer.NEVER,
     ),
     Command(
         name="post-run",
-        summary="seal what this station's pre-run has opened",
+        summary="seal the train that pre-run has opened",
         audience="station",
         function=station.post_run,
         in_container=InContainer.NEVER,
     ),
     Command(
         name="undo",
-        summary="put the encrypted state back: after pre-run, or if results wait for room",
+        summary="restore the encrypted state after pre-run, or when results wait for disk space",
         audience="station",
         function=station.undo,
         in_container=InContainer.NEVER,
@@ -54,7 +54,7 @@ _TABLE = [
     ),
     Command(
         name="inspect",
-        summary="show the route and what each stop did",
+        summary="show the route and the stops of a train",
         audience="station",
         function=station.inspect,
         add_options=station.add_inspect_options,
@@ -62,14 +62,14 @@ _TABLE = [
     ),
     Command(
         name="query",
-        summary="print the verified query.json, for fetching the data",
+        summary="print the verified query.json, which describes the data that the train needs",
         audience="station",
         function=station.query,
         in_container=InContainer.ALLOWED,
     ),
     Command(
         name="export",
-        summary="write the train's paths as a tar",
+        summary="write the sealed train to a tar",
         audience="station",
         function=station.export,
         add_options=station.add_export_options,

@@ -1,4 +1,4 @@
-"""`inspect`: the route of a train and what each stop did, without any key."""
+"""`pht inspect`: describes the route of a train and each stop, without any key."""
 
 import json
 from typing import Any
@@ -15,7 +15,8 @@ from entrypoint.train_config.file import read_config
 def inspect(paths: Paths, *, as_json: bool) -> str:
     """Return a description of the train, as text for people or as JSON.
 
-    What needs no private key is checked; a train that fails is described too, with the reason.
+    Everything that needs no private key is verified. A train that fails is described as well, with
+    the reason.
 
     Raises:
         MissingInput: there is no train.

@@ -123,7 +123,7 @@ def test_an_image_that_is_not_here_is_not_fetched(engine: Engine, desk: Path) ->
 @pytest.mark.parametrize(
     ("env", "problem"),
     [
-        ({"PATH": "/nowhere"}, "there is no command docker"),
+        ({"PATH": "/nowhere"}, "the command docker is not installed"),
         ({"DOCKER_HOST": "unix:///nowhere"}, "docker version: "),
     ],
     ids=["no client", "no engine"],

@@ -1,4 +1,4 @@
-"""From what happens to an exit status and a status line."""
+"""The program as a whole: how a command ends, its exit status and its streams."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- bugs ----------------------------------------------------------------------------------------
 
 
-def test_a_bug_is_told_without_its_message_and_without_a_traceback(
+def test_a_bug_is_reported_without_its_message_and_without_a_traceback(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("entrypoint.station.inspect.inspect", fail)
@@ -99,7 +99,7 @@ def test_a_bug_once_the_train_has_succeeded_leaves_its_results(
     assert reference.decrypt_results(root / "opt", key)
 
 
-def test_a_failed_system_call_is_told_as_such(
+def test_a_failed_system_call_is_reported_as_such(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: object, **__: object) -> None:
@@ -136,7 +136,7 @@ AT_THE_DESK = {
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("name", AT_THE_DESK)
-def test_every_command_of_the_desk_is_interrupted_by_what_ends_a_program(
+def test_signals_that_end_a_program_interrupt_every_command_of_a_desk(
     name: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def be_interrupted(*_: object, **__: object) -> None:
@@ -214,7 +214,7 @@ def test_the_status_line_claims_no_protection_that_is_not_there(root: Path) -> N
     ("names", "network"),
     [(["lo"], "none"), (["lo", "no-such-0"], "open"), (["no-such-0"], "open"), ([], "unknown")],
 )
-def test_a_device_of_which_nobody_tells_anything_counts_as_a_network(
+def test_a_device_without_readable_flags_counts_as_a_network(
     names: list[str], network: str
 ) -> None:
     head = b"Inter-|   Receive  |  Transmit\n face |bytes    packets\n"

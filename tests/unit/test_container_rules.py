@@ -1,4 +1,4 @@
-"""What is refused to the program as the ENTRYPOINT of an image, whatever process it is."""
+"""The rules for the program as the ENTRYPOINT of an image."""
 
 import sys
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ OUTSIDE = [
     ["check", "--root=/"],
     ["export", "--root", "/", "--output", "-"],
 ]
-"""What no container may do."""
+"""Commands that no container may run."""
 DESK = [
     ["keygen", "/x", "--no-password"],
     ["simulate", "/unsigned", "--data", "/opt", "--", "python", "/opt/pht_train/x"],
     ["decrypt-results", "/opt", "--key", KEY, "--station", "a", "--output", "/opt/x"],
     f"create /x --output /y --user-key {KEY} --user u --train-id t --station a=a.pem".split(),
 ]
-"""What no container of a station may do."""
+"""Commands that no container of a station may run."""
 
 
 def refused(arguments: Sequence[str], **environment: str) -> str:
-    """Return what is said of arguments that are refused to the ENTRYPOINT."""
+    """Check that the ENTRYPOINT refuses some arguments, and return its log."""
     done = pht("--as-entrypoint", *arguments, env=environment)
     assert_explained(done, 64, "not-in-a-container")
     return done.stderr

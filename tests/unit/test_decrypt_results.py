@@ -116,7 +116,7 @@ def test_the_route_is_shown(opt: Path, output: Path, capsys: pytest.CaptureFixtu
     assert all(len(line.split()[2]) == 64 for line in lines[2:])
     files = reference.result_files(output)
     size = sum(len(file.content) for file in files.values())
-    assert f"decrypted {len(files)} files, {size} bytes, to {output}" in said
+    assert f"the decrypted results are in {output}: {len(files)} files, {size} bytes\n" in said
 
 
 def test_links_are_named_because_nobody_signs_them(opt: Path, output: Path) -> None:

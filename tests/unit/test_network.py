@@ -1,4 +1,4 @@
-"""What counts as a network: real devices, in a namespace of the test's own."""
+"""The network that a status line names, with real devices in a network namespace of its own."""
 
 from pathlib import Path
 

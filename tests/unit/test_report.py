@@ -1,4 +1,4 @@
-"""What is printed: nothing that a train has chosen can fake a line, and machines can read it."""
+"""The log: no text that a train has chosen can fake a line, and machines can read it."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entrypoint.errors import MalformedTrain, StorageError
-from entrypoint.report import Outcome, Report, escape, split_json_line, table
+from entrypoint.report import Outcome, Report, counted, escape, split_json_line, table
 from entrypoint.train_config import ResultsUnverified
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
@@ -218,3 +218,8 @@ def test_columns_are_aligned_and_cells_escaped() -> None:
     assert table(("stop", "station"), [("1", "a"), ("10", "ü\n"), ("", "c")]) == (
         "stop  station\n----  -------\n1     a\n10    ü\\n\n      c\n"
     )
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 files"), (1, "1 file"), (2, "2 files")])
+def test_a_noun_has_the_form_of_its_number(number: int, text: str) -> None:
+    assert counted(number, "file") == text

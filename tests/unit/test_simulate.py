@@ -61,6 +61,7 @@ def test_a_train_visits_the_folders_of_data_numbers_in_their_names_counted(
         ["3", "s-10", "visited", "1"],
     ]
     assert rows[-1][4] == str((output / "seen.json").stat().st_size)
+    assert "the train has made its whole route of 3 stops\n" in said
     assert f"the decrypted final results are in {output}" in said
 
 
