@@ -15,8 +15,10 @@ MB = 1000**2
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures this and writes this page; `make bench FULL=1` adds 4 GiB. The rows in a
-container need an engine, as the tests do. Run it on a machine that does nothing else.
+`make bench` measures this in about a quarter of an hour and writes this page; `make bench FULL=1`
+adds 4 GiB. The rows in a container need an engine, as the tests do. Run it on a machine that does
+nothing else. `.venv/tests/bin/python -m tests.bench --against FOLDER` compares with the version in
+another checkout instead, and prints the result.
 """
 
 VERSIONS = ", ".join(f"{one.published} for {one.name} trains" for one in GENERATIONS)
@@ -24,14 +26,15 @@ VERSIONS = ", ".join(f"{one.published} for {one.name} trains" for one in GENERAT
 HOW_TO_READ = f"""\
 How to read it:
 
-- **s** is the least of several runs (see "Machine"), since other load on the machine only makes a
-  run longer. The programs of a row run in turn, after a `sync`, on the same files, which are random
-  bytes in the page cache.
+- **s** is the least of these runs, since other load on the machine only makes a run longer. The
+  programs of a row run in turn, after a `sync`, on the same files, which are random bytes in the
+  page cache.
 - **This program** is timed as a whole process. It flushes what it writes, and keeps the old
   ciphertext until the train has succeeded.
-- **published** is `hash_results` and `FileEncryptor` of the published package ({VERSIONS}).
-  **loop** is one plain pass in Python (`tests/bench/peers/plain_loop.py`). Of both, only these
-  functions are timed, without start-up and imports. They flush nothing and keep nothing.
+- **published** is `hash_results` and `FileEncryptor` of the published package:
+  {VERSIONS}. **loop** is one plain pass in Python
+  (`tests/bench/peers/plain_loop.py`). Of both, only these functions are timed, without start-up and
+  imports. They flush nothing and keep no backup.
 - **×** is how many times as long the other program takes.
 - **MB/s** counts plaintext, in millions of bytes. **MiB** is the peak RSS of all processes of the
   program, summed, measured in a run before the timed ones; shared pages count for each process.
@@ -80,7 +83,7 @@ takes.
 def page(bench: Bench, machine: Mapping[str, str]) -> str:
     """Return the whole page in Markdown."""
     scaled = [row for row in bench.rows if row.figures.keys() & set(TOOLS)]
-    parts = [INTRODUCTION, _rows(bench.rows, (PUBLISHED, LOOP)), HOW_TO_READ]
+    parts = [INTRODUCTION, _rows(bench.rows, (PUBLISHED, LOOP)), _runs(bench.plan), HOW_TO_READ]
     if scaled:
         parts += [SCALE, _seconds_table(scaled, (OURS, *TOOLS))]
     if bench.starts:
@@ -91,14 +94,14 @@ def page(bench: Bench, machine: Mapping[str, str]) -> str:
 
 def comparison(bench: Bench, machine: Mapping[str, str]) -> str:
     """Return the tables of two versions of this program in Markdown."""
-    parts = [COMPARISON, _rows(bench.rows, (OTHER,))]
+    parts = [COMPARISON, _rows(bench.rows, (OTHER,)), _runs(bench.plan)]
     if bench.starts:
         parts.append(_starts(bench.starts, (OTHER,)))
     return "\n".join([*parts, *_end(bench, machine)])
 
 
 def _end(bench: Bench, machine: Mapping[str, str]) -> list[str]:
-    parts = ["## Machine\n", _table(("", ""), {**machine, "runs": _runs(bench.plan)}.items())]
+    parts = ["## Machine\n", _table(("", ""), machine.items())]
     if bench.left_out:
         parts += ["## Left out\n", "".join(f"- {reason}\n" for reason in bench.left_out)]
     return parts
@@ -106,8 +109,8 @@ def _end(bench: Bench, machine: Mapping[str, str]) -> list[str]:
 
 def _runs(plan: Plan) -> str:
     return (
-        f"of every program {plan.rounds} for each half, {plan.visits} for each whole visit, "
-        f"{plan.starts} for each empty visit in a container"
+        f"Runs of every program: {plan.rounds} of each half, {plan.visits} of each whole visit, "
+        f"{plan.starts} of each\nempty visit in a container.\n"
     )
 
 

@@ -24,7 +24,7 @@ from tests.bench.peers import plain_loop
 from tests.bench.plan import LOOP, OTHER, OURS, PUBLISHED, Bench, Plan, Row
 from tests.bench.primitives import HMAC_SHA_256, SHA_512, limit
 from tests.bench.trains import MIB, Runner, Workload
-from tests.containers.engine import Engine
+from tests.containers.engine import Engine, Unavailable
 from tests.containers.fixtures import or_skip
 from tests.interop import environments
 
@@ -103,12 +103,20 @@ def test_two_versions_of_this_program_are_measured_in_turn(bench: Bench, tmp_pat
 def test_empty_visits_in_containers_are_measured_beside_a_bare_one(
     bench: Bench, engine: Engine, runner_image: str, published: None
 ) -> None:
-    images = {OURS: in_container.train_image(engine, runner_image)}
+    image = in_container.train_image(engine, runner_image)
+    images = {OURS: image, OTHER: image}
     in_container.add_start(bench, engine, images, "an image", published=True)
     [row] = bench.starts
-    assert set(row.figures) == {in_container.TRUE, OURS, PUBLISHED}
+    assert set(row.figures) == {in_container.TRUE, OURS, OTHER, PUBLISHED}
     assert all(figure and figure.seconds > 0 for figure in row.figures.values())
     assert not bench.left_out
+
+
+def test_another_version_whose_image_cannot_be_built_is_unavailable(
+    engine: Engine, base_image: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Unavailable, match=f"no image of {tmp_path}: .*No rule to make target"):
+        in_container.make_other_master(engine, tmp_path, "buster", "bookworm")
 
 
 def test_the_same_tasks_are_measured_in_containers(
@@ -135,6 +143,7 @@ def test_the_table_shows_how_many_times_as_long_another_program_takes(bench: Ben
     assert f"| flat | pre-run, one | here | {ours} | {others} |" in lines
     assert "| an image | 0.200 | 0.300 | **1.50** |  |  |" in lines
     assert "## For scale" not in lines
+    assert "Runs of every program: 1 of each half, 1 of each whole visit, 1 of each" in lines
 
 
 def test_what_a_machine_cannot_measure_is_named(
@@ -241,7 +250,7 @@ def test_a_tool_decrypts_what_it_has_encrypted(tmp_path: Path) -> None:
 
 
 def test_the_published_package_is_left_out_where_memory_is_short() -> None:
-    with pytest.raises(Exception, match="bytes of memory"):
+    with pytest.raises(Unavailable, match="bytes of memory"):
         published_python(FLAT, replace(ONE, size=1 << 60))
 
 
