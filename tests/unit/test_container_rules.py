@@ -33,8 +33,8 @@ DESK = [
 """Commands that no container of a station may run."""
 
 
-def refused(arguments: Sequence[str], **environment: str) -> str:
-    """Check that the ENTRYPOINT refuses some arguments, and return its log."""
+def assert_not_in_a_container(arguments: Sequence[str], **environment: str) -> str:
+    """Check that the ENTRYPOINT refuses some arguments, and return what it says."""
     done = pht("--as-entrypoint", *arguments, env=environment)
     assert_explained(done, 64, "not-in-a-container")
     return done.stderr
@@ -42,13 +42,13 @@ def refused(arguments: Sequence[str], **environment: str) -> str:
 
 @pytest.mark.parametrize("arguments", OUTSIDE, ids=" ".join)
 def test_what_would_weaken_a_visit_is_not_for_the_cmd_of_an_image(arguments: list[str]) -> None:
-    refused(arguments)
+    assert_not_in_a_container(arguments)
     assert "not-in-a-container" not in pht(*arguments).stderr
 
 
 @pytest.mark.parametrize("arguments", DESK, ids=lambda words: words[0])
 def test_a_desk_is_no_place_for_the_key_of_a_station(arguments: list[str]) -> None:
-    said = refused(arguments, RSA_STATION_PRIVATE_KEY=PEM.hex())
+    said = assert_not_in_a_container(arguments, RSA_STATION_PRIVATE_KEY=PEM.hex())
     assert "RSA_STATION_PRIVATE_KEY" in said
     assert PEM.hex() not in said
 

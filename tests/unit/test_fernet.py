@@ -299,10 +299,10 @@ def test_padding_between_pieces_is_refused(cuts: Sequence[int], pattern: list[bo
     lengthened = [SHORT[40][:at] + b"====" + SHORT[40][at:] for at in (4, 100)]
 
     for token in (spelled, *lengthened):
-        assert_refused(token, cuts, pattern)
+        assert_token_refused(token, cuts, pattern)
 
 
-def assert_refused(token: bytes, cuts: Sequence[int], pattern: list[bool]) -> None:
+def assert_token_refused(token: bytes, cuts: Sequence[int], pattern: list[bool]) -> None:
     with pytest.raises(InvalidToken):
         list(precomputing(fernet.decryptor(KEY), pieces(token, cuts), pattern))
 

@@ -25,15 +25,15 @@ except MalformedTrain as error:
 """
 
 
-def refuse(folder: Path, *, mounted: bool = True, files_differ: bool = True) -> list[object]:
-    """Return all of a refusal of a train that is mounted over, or not."""
+def refusal(folder: Path, *, mounted: bool = True, files_differ: bool = True) -> list[object]:
+    """Return the parts of a refusal of a train, whether something is mounted over it or not."""
     script = REFUSES.format(mounted=mounted, files_differ=files_differ)
     said: list[object] = ast.literal_eval(run_python(script, folder))
     return said
 
 
 def test_the_mount_is_named(tmp_path: Path) -> None:
-    *same, by, hint = refuse(tmp_path)
+    *same, by, hint = refusal(tmp_path)
     assert same == ["code", "wrong", ("one",)]
     assert by == "station"
     assert str(hint).startswith(f"{tmp_path / 'opt'} is a mount")
@@ -41,10 +41,10 @@ def test_the_mount_is_named(tmp_path: Path) -> None:
 
 
 def test_without_a_mount_nothing_is_said(tmp_path: Path) -> None:
-    said = refuse(tmp_path, mounted=False)
+    said = refusal(tmp_path, mounted=False)
     assert said == ["code", "wrong", ("one",), "author", "as before"]
 
 
 def test_nor_of_a_refusal_that_no_mount_explains(tmp_path: Path) -> None:
-    said = refuse(tmp_path, files_differ=False)
+    said = refusal(tmp_path, files_differ=False)
     assert said == ["code", "wrong", ("one",), "author", "as before"]

@@ -1,6 +1,6 @@
 """The settings of a station: where each may be set, and that nothing is guessed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from entrypoint.errors import SettingsError
 from entrypoint.settings import load as module
 from entrypoint.settings.settings import Settings
 from tests import reference
+from tests.unit.settings_errors import settings_error
 
 PEM = reference.vector_key("station_1", private=True)
 
@@ -24,15 +25,6 @@ def put(root: Path, path: str, data: bytes) -> Path:
     return file
 
 
-def refused(code: str, action: Callable[[], object]) -> str:
-    """Return the message of a refusal with this code."""
-    with pytest.raises(SettingsError) as caught:
-        action()
-    assert caught.value.code == code
-    assert caught.value.hint
-    return caught.value.message
-
-
 # --- variables -----------------------------------------------------------------------------------
 
 
@@ -41,7 +33,7 @@ def test_the_defaults(tmp_path: Path) -> None:
     assert (loaded.timeout, loaded.export) == (None, None)
     assert (loaded.log_json, loaded.any_command, loaded.in_container) == (False, False, False)
     assert loaded.paths.config == tmp_path / "opt" / "train_config.json"
-    refused("station-id-missing", loaded.station)
+    settings_error("station-id-missing", loaded.station)
 
 
 @pytest.mark.parametrize("folder", ["is missing", "is empty", "has a key"])
@@ -87,7 +79,7 @@ def test_an_empty_setting_is_not_set(name: str, tmp_path: Path) -> None:
     put(tmp_path, "run/pht/station.env", b"PRIVATE_KEY_PATH=\n")
     loaded = load(tmp_path, {name: "", "RSA_STATION_PRIVATE_KEY": ""})
     assert loaded == load(tmp_path)
-    refused("station-id-missing", loaded.station)
+    settings_error("station-id-missing", loaded.station)
     assert loaded.key_settings.sources() == []
 
 
@@ -103,15 +95,15 @@ def test_an_empty_setting_is_not_set(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_malformed_value(name: str, value: str, tmp_path: Path) -> None:
-    message = refused("setting-malformed", lambda: load(tmp_path, {name: value}))
+    message = settings_error("setting-malformed", lambda: load(tmp_path, {name: value})).message
     assert message.startswith(f"{name} is ")
 
 
 @pytest.mark.parametrize("name", ["PHT_TIMEOUTS", "PHT_", "PHT_STATION_ID", "PHT_Log", "PHT_ROOT"])
 def test_an_unknown_setting(name: str, tmp_path: Path) -> None:
-    assert name in refused("setting-unknown", lambda: load(tmp_path, {name: "1"}))
+    assert name in settings_error("setting-unknown", lambda: load(tmp_path, {name: "1"})).message
     put(tmp_path, "run/pht/station.env", f"{name}=1\n".encode())
-    assert name in refused("setting-unknown", lambda: load(tmp_path))
+    assert name in settings_error("setting-unknown", lambda: load(tmp_path)).message
 
 
 NOT_BUILT = ["PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"]
@@ -119,13 +111,13 @@ NOT_BUILT = ["PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECT
 
 @pytest.mark.parametrize("name", NOT_BUILT)
 def test_a_setting_that_is_not_built_yet(name: str, tmp_path: Path) -> None:
-    assert name in refused("setting-not-built", lambda: load(tmp_path, {name: "1"}))
+    assert name in settings_error("setting-not-built", lambda: load(tmp_path, {name: "1"})).message
 
 
 @pytest.mark.parametrize("name", ["trust", "masters.json"])
 def test_a_file_that_is_not_built_yet(name: str, tmp_path: Path) -> None:
     file = put(tmp_path, f"run/pht/{name}", b"")
-    assert str(file) in refused("setting-not-built", lambda: load(tmp_path))
+    assert str(file) in settings_error("setting-not-built", lambda: load(tmp_path)).message
 
 
 @pytest.mark.parametrize(
@@ -190,23 +182,23 @@ LINES = [
 @pytest.mark.parametrize("line", LINES, ids=repr)
 def test_a_malformed_line(line: str, tmp_path: Path) -> None:
     file = put(tmp_path, "run/pht/station.env", f"B=secret\n{line}\n".encode())
-    message = refused("station-env-malformed", lambda: load(tmp_path))
+    message = settings_error("station-env-malformed", lambda: load(tmp_path)).message
     assert f"line 2 of {file} " in message
     assert "secret" not in message
 
 
 def test_a_station_env_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "run" / "pht" / "station.env").mkdir(parents=True)
-    refused("setting-unreadable", lambda: load(tmp_path))
+    settings_error("setting-unreadable", lambda: load(tmp_path))
 
 
 def test_environment_and_station_env_may_agree_but_not_differ(tmp_path: Path) -> None:
     put(tmp_path, "run/pht/station.env", b"STATION_ID=one\nMODEL=a\n")
     assert load(tmp_path, {"STATION_ID": "one", "MODEL": "a"}).station() == "one"
-    message = refused("setting-twice", lambda: load(tmp_path, {"STATION_ID": "two"}))
+    message = settings_error("setting-twice", lambda: load(tmp_path, {"STATION_ID": "two"})).message
     assert "STATION_ID" in message
     assert "two" not in message
-    refused("setting-twice", lambda: load(tmp_path, {"MODEL": "b"}))
+    settings_error("setting-twice", lambda: load(tmp_path, {"MODEL": "b"}))
 
 
 # --- what the train gets -------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from entrypoint.settings.private_key import load_station_key
 from entrypoint.settings.settings import Settings
 from entrypoint.settings.station_env import parse
 from tests import reference
+from tests.unit.settings_errors import settings_error
 
 FILE = Path("station.env")
 
@@ -30,13 +31,6 @@ def write(tmp_path: Path) -> Callable[[bytes], Settings]:
     return write_and_load
 
 
-def refused(code: str, action: Callable[[], object]) -> SettingsError:
-    with pytest.raises(SettingsError) as caught:
-        action()
-    assert caught.value.code == code
-    return caught.value
-
-
 def test_a_byte_order_mark_and_blanks_in_front_do_not_count() -> None:
     data = b"\xef\xbb\xbfSTATION_ID=ward\r\n  \t# a comment\n \tA=1\n\xc2\xa0B=2\n"
     assert parse(FILE, data) == {"STATION_ID": "ward", "A": "1", "B": "2"}
@@ -45,14 +39,14 @@ def test_a_byte_order_mark_and_blanks_in_front_do_not_count() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_another_encoding_is_named(encoding: str) -> None:
     data = "STATION_ID=ward\n".encode(encoding)
-    error = refused("station-env-malformed", lambda: parse(FILE, data))
+    error = settings_error("station-env-malformed", lambda: parse(FILE, data))
     assert error.message == "station.env is text in UTF-16, as Windows writes it"
     assert "iconv" in error.hint
 
 
 @pytest.mark.parametrize("first", ["A=1", "A=2"])
 def test_a_repeated_name_is_refused(first: str) -> None:
-    error = refused("station-env-malformed", lambda: parse(FILE, f"{first}\nA=1\n".encode()))
+    error = settings_error("station-env-malformed", lambda: parse(FILE, f"{first}\nA=1\n".encode()))
     assert error.message == "line 2 of station.env sets a name a second time"
 
 
@@ -86,7 +80,7 @@ def test_decoration_of_a_setting_is_named(
     if around.startswith("a comment") and name in {"STATION_ID", "TRAIN_DATA_PATH"}:
         assert write(line.encode()).values[name] == line.partition("=")[2].rstrip("\n")
         return
-    error = refused("setting-malformed", lambda: write(line.encode()))
+    error = settings_error("setting-malformed", lambda: write(line.encode()))
     assert error.message == (
         f"{name}, in station.env, has {around}, which would be a part of its value"
     )
@@ -102,7 +96,7 @@ def test_decoration_of_the_hex_of_a_key_is_named(
     form: str, around: str, name: str, tmp_path: Path
 ) -> None:
     environment = {name: form.format("2d2d2d2d2d42")}
-    error = refused("setting-malformed", lambda: load(tmp_path, environment))
+    error = settings_error("setting-malformed", lambda: load(tmp_path, environment))
     assert error.message.startswith(f"{name}, in the environment, has {around}, ")
     assert "2d2d" not in error.message + error.hint
 
@@ -117,7 +111,7 @@ def test_blanks_around_the_hex_of_a_key_do_not_count(tmp_path: Path) -> None:
 def test_decoration_in_the_environment_is_named(tmp_path: Path) -> None:
     """`docker run --env-file` puts it there."""
     environment = {"STATION_ID": '"ward"'}
-    error = refused("setting-malformed", lambda: load(tmp_path, environment))
+    error = settings_error("setting-malformed", lambda: load(tmp_path, environment))
     assert error.message.startswith("STATION_ID, in the environment, has quotes")
 
 

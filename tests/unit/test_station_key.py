@@ -13,6 +13,7 @@ from entrypoint.errors import SettingsError
 from entrypoint.settings.load import load
 from entrypoint.settings.private_key import load_station_key
 from tests import reference
+from tests.unit.settings_errors import settings_error
 
 PEM = reference.vector_key("station_1", private=True)
 OTHER_PEM = reference.vector_key("station_2", private=True)
@@ -46,13 +47,9 @@ def put(root: Path, path: str, data: bytes) -> Path:
     return file
 
 
-def refused(code: str, root: Path, environment: Mapping[str, str] | None = None) -> str:
-    """Check that loading the station's key is refused with this code; return the message."""
-    with pytest.raises(SettingsError) as caught:
-        station_key(root, environment)
-    assert caught.value.code == code
-    assert caught.value.hint
-    return caught.value.message
+def key_error(code: str, root: Path, environment: Mapping[str, str] | None = None) -> str:
+    """Return the message of the error, with this code, of the station's key."""
+    return settings_error(code, lambda: station_key(root, environment)).message
 
 
 # --- the key -------------------------------------------------------------------------------------
@@ -102,11 +99,11 @@ def test_a_folder_or_dangling_link_in_place_of_a_file_is_refused(
         path.mkdir()
     else:
         path.symlink_to("nowhere")
-    refused("setting-unreadable", tmp_path)
+    key_error("setting-unreadable", tmp_path)
 
 
 def test_no_key_at_all(tmp_path: Path) -> None:
-    refused("private-key-missing", tmp_path)
+    key_error("private-key-missing", tmp_path)
 
 
 TWO_KEYS: dict[str, Mapping[str, str]] = {
@@ -119,7 +116,7 @@ TWO_KEYS: dict[str, Mapping[str, str]] = {
 
 @pytest.mark.parametrize("environment", TWO_KEYS.values(), ids=TWO_KEYS.keys())
 def test_two_keys(environment: Mapping[str, str], tmp_path: Path) -> None:
-    refused("setting-twice", tmp_path, environment)
+    key_error("setting-twice", tmp_path, environment)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +128,7 @@ def test_a_key_set_beside_the_one_in_the_station_folder(
     environment: Mapping[str, str], tmp_path: Path
 ) -> None:
     file = put(tmp_path, "run/pht/private_key.pem", PEM)
-    message = refused("setting-twice", tmp_path, environment)
+    message = key_error("setting-twice", tmp_path, environment)
     assert str(file) in message
 
 
@@ -167,7 +164,7 @@ UNUSABLE: dict[str, tuple[Callable[[], bytes], str]] = {
 @pytest.mark.parametrize(("pem", "problem"), UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_an_unusable_key(pem: Callable[[], bytes], problem: str, tmp_path: Path) -> None:
     file = put(tmp_path, "run/pht/private_key.pem", pem())
-    message = refused("private-key-unusable", tmp_path)
+    message = key_error("private-key-unusable", tmp_path)
     assert message == f"the private key from {file} {problem}" + (
         ", not 2048 to 8192" if "1024" in problem else ""
     )
@@ -176,7 +173,7 @@ def test_an_unusable_key(pem: Callable[[], bytes], problem: str, tmp_path: Path)
 @pytest.mark.parametrize("text", ["xyz", "0", "0x00", PEM.decode()])
 def test_a_key_that_is_not_hex(text: str, tmp_path: Path) -> None:
     environment = {"RSA_STATION_PRIVATE_KEY": text}
-    message = refused("private-key-unusable", tmp_path, environment)
+    message = key_error("private-key-unusable", tmp_path, environment)
     assert message == "RSA_STATION_PRIVATE_KEY is not hex"
 
 
@@ -184,7 +181,7 @@ def test_key_files_that_cannot_be_read(tmp_path: Path) -> None:
     large = put(tmp_path, "large", bytes(1024 * 1024 + 1))
     for path in (tmp_path / "nowhere", tmp_path, large):
         environment = {"RSA_STATION_PRIVATE_KEY_FILE": str(path)}
-        message = refused("setting-unreadable", tmp_path, environment)
+        message = key_error("setting-unreadable", tmp_path, environment)
         assert str(path) in message
 
 
@@ -200,7 +197,7 @@ def test_only_the_first_loading_in_a_visit_validates_the_numbers(tmp_path: Path)
         public_numbers=numbers.public_numbers,
     ).private_key(unsafe_skip_rsa_key_validation=True)
     put(tmp_path, "run/pht/private_key.pem", pkcs1(wrong))
-    refused("private-key-unusable", tmp_path)
+    key_error("private-key-unusable", tmp_path)
     settings = load(tmp_path, {}).key_settings
     assert load_station_key(settings, already_validated=True).private_numbers().d == numbers.d + 2
 
@@ -248,24 +245,24 @@ def test_the_password_in_the_station_folder(encrypted: Path) -> None:
 def test_two_passwords(encrypted: Path) -> None:
     file = put(encrypted, "elsewhere", b"y")
     both = {"PRIVATE_KEY_PASSWORD": "x", "PRIVATE_KEY_PASSWORD_FILE": str(file)}
-    refused("setting-twice", encrypted, both)
+    key_error("setting-twice", encrypted, both)
     put(encrypted, "run/pht/private_key.password", PASSWORD)
-    refused("setting-twice", encrypted, {"PRIVATE_KEY_PASSWORD": "x"})
+    key_error("setting-twice", encrypted, {"PRIVATE_KEY_PASSWORD": "x"})
 
 
 def test_a_wrong_password(encrypted: Path) -> None:
-    message = refused("private-key-unusable", encrypted, {"PRIVATE_KEY_PASSWORD": "mistaken"})
+    message = key_error("private-key-unusable", encrypted, {"PRIVATE_KEY_PASSWORD": "mistaken"})
     assert message.endswith("is not a valid private key in PEM, or the password is wrong")
 
 
 def test_a_password_for_a_key_without_one(tmp_path: Path) -> None:
     put(tmp_path, "run/pht/private_key.pem", PEM)
-    message = refused("private-key-unusable", tmp_path, {"PRIVATE_KEY_PASSWORD": "x"})
+    message = key_error("private-key-unusable", tmp_path, {"PRIVATE_KEY_PASSWORD": "x"})
     assert message.endswith("is not encrypted, but a password is set")
 
 
 def test_a_password_file_that_cannot_be_read(encrypted: Path) -> None:
-    assert "/nowhere" in refused(
+    assert "/nowhere" in key_error(
         "setting-unreadable", encrypted, {"PRIVATE_KEY_PASSWORD_FILE": "/nowhere"}
     )
 
@@ -279,5 +276,5 @@ def test_an_encrypted_key_without_its_password_names_the_file_for_it(encrypted: 
 
 def test_an_empty_password_counts_as_missing(encrypted: Path) -> None:
     put(encrypted, "run/pht/private_key.password", b"\n")
-    message = refused("private-key-unusable", encrypted)
+    message = key_error("private-key-unusable", encrypted)
     assert "there is no password" in message

@@ -40,8 +40,8 @@ def nested_long_names(count: int) -> bytes:
     return (long_name + b"x".ljust(BLOCK, b"\0")) * count + header()
 
 
-def refused(members: bytes, folder: Path) -> MalformedTrain:
-    """Check that an archive is refused as one that is malformed."""
+def assert_malformed(members: bytes, folder: Path) -> MalformedTrain:
+    """Check that an archive is refused as malformed, and nothing made beside it."""
     (folder / "some.tar").write_bytes(members + END)
     (folder / "back").mkdir()
     with pytest.raises(MalformedTrain) as caught:
@@ -76,7 +76,7 @@ IMPOSSIBLE = {
 def test_a_header_with_a_value_that_no_system_takes_is_refused(
     members: bytes, tmp_path: Path
 ) -> None:
-    error = refused(members, tmp_path)
+    error = assert_malformed(members, tmp_path)
     assert len(error.message) < 300
 
 
