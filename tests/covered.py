@@ -1,4 +1,4 @@
-"""Measure which lines of the program the tests reach: `make coverage`.
+"""Measures which lines of the program the tests reach, for `make coverage`.
 
 Most tests run the program as a process of its own, with an environment that has nothing of the
 tester's. So a `.pth` file has coverage.py started wherever this environment's Python starts the
@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parents[1]
 FOLDER = REPOSITORY / "build" / "coverage"
 HOOK = Path(sysconfig.get_path("purelib"), "measure_the_program.pth")
 TESTS = "PHT_TEST_COVERAGE"
-"""Set in the environment of the tests themselves."""
+"""The variable by which the tests' own processes are measured too."""
 
 START = (
     f"import os, sys; ('entrypoint' in sys.orig_argv or {TESTS!r} in os.environ) and "

@@ -1,4 +1,4 @@
-"""What the tests of the author's desk share: a terminal, a report to read, and folders of files."""
+"""Helpers of the tests of the author's desk: a terminal, a recorded report, folders of files."""
 
 import io
 import os

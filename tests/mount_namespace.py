@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def run_python(code: str, folder: Path) -> str:
-    """Return what `code` prints, run as root of a mount namespace with `folder` as argument.
+    """Run `code` as root of a new mount namespace with `folder` as argument; return its output.
 
     Skips the test where no such namespace can be had.
     """

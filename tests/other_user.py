@@ -1,4 +1,4 @@
-"""Being another user than root for a while, as a runner may be."""
+"""Runs part of a test as another user than root."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ NOBODY = 65534
 
 @contextmanager
 def unprivileged(folder: Path) -> Iterator[None]:
-    """Be another user than root for a block, one who owns `folder` and everything in it.
+    """Run a block as an unprivileged user who owns `folder` and everything in it.
 
     That user may not read this clone, because root's home is a place for one too: whatever a test
     needs of it has to be read, and imported, before.

@@ -326,7 +326,7 @@ def published_post_run(opt: Path, station: str, private_key: bytes) -> None:
 
 
 def next_link(config: Config, station: str, private_key: bytes) -> Config:
-    """Return what a station appends to `digital_signature`; the key is PEM without password."""
+    """Return the entry that a station appends to `digital_signature`; its key is plain PEM."""
     chain = config["digital_signature"]
     before = bytes.fromhex(chain[-1]["sig"][0]) if chain else session_id(config)
     digest = hashlib.sha512(before).digest()

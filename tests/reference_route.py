@@ -1,4 +1,4 @@
-"""An independent reading of the route generation, and its published vectors as stations have them.
+"""An independent reading of the route generation, and its vectors laid out as stations do.
 
 Made like tests/reference.py, with which it shares what both generations have in common, and for
 the same purpose. Station ids are compared as text, since a published station makes a number of
@@ -137,7 +137,7 @@ def verify_definition(config: Config, files: Files) -> None:
 
 
 def verify_chain(config: Config) -> list[str]:
-    """Check all that is signed of the route, and return the stations visited, oldest visit first.
+    """Check every signature of the route and return the stations, oldest visit first.
 
     Of the digests only the newest can be computed again, for the older result hashes are gone.
 

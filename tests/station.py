@@ -34,7 +34,7 @@ BUILDER_KEY = reference_route.vector_key(reference_route.BUILDER, private=True)
 
 
 class Done(NamedTuple):
-    """What a command has left behind."""
+    """The end of a command: its exit status and its output."""
 
     status: int
     stdout: bytes
@@ -42,7 +42,7 @@ class Done(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """What it said, but for the status line and the empty one behind the train's output."""
+        """Its lines on stderr, without the last, the status line, and without empty ones."""
         return [line for line in self.stderr.splitlines()[:-1] if line]
 
     @property
@@ -68,7 +68,7 @@ def start(
     cwd: Path = REPOSITORY,
     under: Sequence[str] = (),
 ) -> "subprocess.Popen[bytes]":
-    """Start the program with pipes; its environment has nothing of the tester's but PATH.
+    """Start the program with pipes and an environment that has only PATH of the tester's.
 
     Args:
         arguments: of the program; `--root` is put behind the first if `root` is given.
@@ -100,7 +100,7 @@ status = subprocess.run([sys.executable, "-m", "entrypoint", *sys.argv[1:]]).ret
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
 sys.exit(status)
 """
-"""A process counts as its own what the one had that it was forked from: a small one measures."""
+"""A small process measures, since the peak of memory of a child begins with that of its parent."""
 
 
 def most_memory(command: str, *arguments: str, root: Path) -> tuple[int, int, str]:
@@ -129,7 +129,7 @@ def finish(process: "subprocess.Popen[bytes]", stdin: bytes = b"") -> Done:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for what a program that was started does; fails if it never does."""
+    """Wait until a condition holds; fails if it never does."""
     end = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < end
@@ -158,7 +158,7 @@ def pht(
 
 
 def check(root: Path) -> Done:
-    """Run `check` in this process: it starts no other and writes nothing, and this is quick."""
+    """Run `check` in this process, which is quicker."""
     return in_process("check", root)
 
 
@@ -226,7 +226,7 @@ def new_train(
 def new_route_train(
     root: Path, script: str, files: Mapping[str, bytes] | None = None, **fields: object
 ) -> Path:
-    """Build the same as a train of the route generation, with the vectors' builder."""
+    """Like `new_train`, but of the route generation, with the vectors' builder."""
     return reference_route.build_initial(
         root,
         {"train.py": script.encode(), **(files or {})},
@@ -331,7 +331,7 @@ def journal(root: Path) -> dict[str, Any]:
 
 
 def assert_explained(done: Done, status: int, code: str) -> None:
-    """Check how a refusal is worded: status, code, one hint, nothing secret and no traceback."""
+    """Check a refusal: its status and code, one hint, no secret and no traceback."""
     assert (done.status, done.facts.get("code")) == (status, code), done.stderr
     errors = [line for line in done.lines if line.startswith("pht: error: ")]
     hints = [line for line in done.lines if line.startswith("pht: hint: ")]
@@ -343,7 +343,7 @@ def assert_explained(done: Done, status: int, code: str) -> None:
 
 
 def assert_refused(root: Path, status: int, code: str, command: Sequence[str] = RUNS_TRAIN) -> None:
-    """Check that a train may not board: `check` and `run` say so, and the disk is as before."""
+    """Check that `check` and `run` refuse a train alike and leave the disk as it is."""
     before = snapshot(root)
     for done in (check(root), visit(root, command)):
         assert_explained(done, status, code)
@@ -352,7 +352,7 @@ def assert_refused(root: Path, status: int, code: str, command: Sequence[str] = 
 
 
 def assert_refused_quickly(root: Path, status: int, code: str) -> None:
-    """Check the same by `check` and `pre-run`, which start no other process."""
+    """Like `assert_refused`, but in this process: with `check` and `pre-run`."""
     before = snapshot(root)
     for command in ("check", "pre-run"):
         done = in_process(command, root)
@@ -362,7 +362,7 @@ def assert_refused_quickly(root: Path, status: int, code: str) -> None:
 
 
 def leaked(output: str) -> list[str]:
-    """Return what of the vectors' keys and plaintext stands in some output."""
+    """Return the lines of the vectors' keys and plaintext that some output holds."""
     keys = [reference.vector_key(name, private=True).decode() for name in ("user", *STATIONS)]
     secrets = [line for key in keys for line in key.splitlines() if "-----" not in line]
     secrets += [*PLAINTEXT, *(key.encode().hex() for key in keys)]

@@ -13,7 +13,7 @@ PATIENCE_S = 30
 
 
 class Terminal:
-    """What is typed at `master` is read, or becomes a signal, at the other end."""
+    """A pseudo-terminal: what is typed at `master` arrives, or is a signal, at the other end."""
 
     def __init__(self) -> None:
         self.master, self._slave = pty.openpty()
@@ -33,7 +33,7 @@ class Terminal:
         os.write(self.master, text)
 
     def wait_for(self, text: bytes) -> None:
-        """Wait until some text was printed after the one that was waited for before."""
+        """Wait until a text is printed, after the one that the last call waited for."""
         while text not in self._printed:
             assert select.select([self.master], [], [], PATIENCE_S)[0], self._printed
             self._printed += os.read(self.master, 1000)

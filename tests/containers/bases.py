@@ -178,7 +178,7 @@ def _mirror() -> str:
 
 
 def _tool(*command: str | Path) -> str:
-    """Return what a command printed; its failure means that the machine cannot make the image."""
+    """Return the output of a command; raise Unavailable if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise Unavailable(f"{command[0]} failed: {done.stderr.strip()[-1500:]}")

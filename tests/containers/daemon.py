@@ -77,7 +77,7 @@ def _daemon(program: str) -> Iterator[str]:
 
 
 def _runtimes() -> dict[str, object]:
-    """Return what a daemon's configuration says of the further runtimes that are installed."""
+    """Return the `runtimes` of a daemon's configuration: those of RUNTIMES that are installed."""
     found = {name: shutil.which(name) for name in RUNTIMES}
     return {
         name: {"path": path, "runtimeArgs": RUNTIMES[name]} for name, path in found.items() if path

@@ -53,7 +53,7 @@ class Engine:
 
     @property
     def label(self) -> str:
-        """What everything made by this test session is marked with."""
+        """The label of everything that this test session makes."""
         return f"pht-test-session={self.session}"
 
     def call(self, *arguments: str, stdin: bytes = b"") -> Finished:

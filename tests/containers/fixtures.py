@@ -60,7 +60,7 @@ def base_image(engine: Engine, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def make_runner(engine: Engine) -> Callable[[str], str]:
-    """What makes a master image on a base, only once in a session, and returns its tag."""
+    """A function that makes a master image on a base, once in a session, and returns its tag."""
     return cache(lambda base: make_master(engine, "slim" if base == "musl" else "buster", base))
 
 
@@ -79,7 +79,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def or_skip(make: Callable[[], Made]) -> Made:
-    """Return what `make` returns, or skip the test because this machine cannot make it."""
+    """Call `make`, and skip the test if this machine cannot make it."""
     try:
         return make()
     except Unavailable as reason:

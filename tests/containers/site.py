@@ -30,7 +30,7 @@ while os.path.exists("/opt/train_data/hold"):
 waits while its data has a file `hold`."""
 
 STATUS_LINE = "pht: result={} status={} stage=commit state={} network=none runner=0.1.0"
-"""Like a line with which a visit ends."""
+"""A forged status line."""
 
 FAKES = """\
 import os, sys
@@ -60,7 +60,7 @@ case $1-$3 in
 esac
 exec "{docker}" "$@"
 """
-"""A client one of whose calls, the first behind the train, gives nothing."""
+"""A client whose first call behind the train prints nothing."""
 
 
 @dataclass(frozen=True)

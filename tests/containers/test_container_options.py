@@ -1,4 +1,4 @@
-"""What an image brings beside its train has no effect in a container with the protections."""
+"""Variables, files and health checks of an image have no effect under the documented options."""
 
 import shlex
 from pathlib import Path
@@ -17,7 +17,7 @@ VARIABLES = {
     "__PYVENV_LAUNCHER__": "/trap/bin/python3",
     "OPENSSL_CONF": "/trap/openssl.cnf",
 }
-"""Each makes something that runs the program do what a file of the image says."""
+"""Variables by which a file of the image takes effect in whatever starts the program."""
 
 SPRUNG = {
     "LD_PRELOAD": "object '/trap/preload.so' from LD_PRELOAD cannot be preloaded",
@@ -25,7 +25,7 @@ SPRUNG = {
     "PYTHONEXECUTABLE": "code of the image",
     "__PYVENV_LAUNCHER__": "code of the image",
 }
-"""How it shows: there are no such libraries, and the standard library of the image says so."""
+"""The message by which each of them shows that it works."""
 
 IMAGE = f"""\
 COPY trap /trap
@@ -43,14 +43,14 @@ FILES = {
 }
 
 PROTECTED = shlex.split(shlex.join(OPTIONS).replace("--network none", ""))
-"""The options, but for one that every container of the tests has, and that docker takes once."""
+"""The documented options, but for one that every container of the tests has already."""
 
 TELLS_ITS_ENVIRONMENT = "import os\nprint([os.environ.get(name, '') for name in {}])\n" + WAITS
 
 
 @pytest.fixture(scope="session")
 def trap_image(engine: Engine, runner_image: str) -> str:
-    """An image for trains that does all it can before and beside the program."""
+    """An image for trains that runs code of its own before and beside the program."""
     return build_image(engine, runner_image, name="trap", more=IMAGE, files=FILES)
 
 

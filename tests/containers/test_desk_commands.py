@@ -1,4 +1,4 @@
-"""What an author does at a desk works in a container too, unless a station could be hurt by it."""
+"""Commands of an author work in a container too, unless they could harm a station."""
 
 from collections.abc import Sequence
 from pathlib import Path

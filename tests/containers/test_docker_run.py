@@ -1,4 +1,4 @@
-"""What Docker's own options do to a visit: as its users expect, or refused with a reason."""
+"""Visits with Docker's own options: key files, read-only containers, other users."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The same file as `station.env` and for `docker run --env-file`: both read the same."""
+"""One file as `station.env` and for `docker run --env-file`: both read it alike."""
 
 from pathlib import Path
 

@@ -67,12 +67,12 @@ raise SystemExit(3)
 
 
 def flat(change: Change) -> LayOut:
-    """Return what lays a flat train out at its second stop, its configuration changed."""
+    """Return a function that lays out a flat train at its second stop and changes its config."""
     return lambda root: edited(arrived(root, COUNTS), change)
 
 
 def by_route(change: Change) -> LayOut:
-    """Return what does the same with a train of the route generation."""
+    """Like `flat`, with a train of the route generation."""
     return lambda root: edited(arrived_by_route(root, COUNTS), change)
 
 
@@ -82,7 +82,7 @@ def edited(opt: Path, change: Change) -> Path:
 
 
 def with_result(make: Callable[[Path], object]) -> LayOut:
-    """Return what lays a train out and then puts something among its results."""
+    """Return a function that lays out a train and then makes a file among its results."""
 
     def lay_out(root: Path) -> Path:
         opt = arrived(root, COUNTS)
@@ -113,7 +113,7 @@ def half_way(root: Path) -> Path:
 
 
 def half_way_of(station: str, key: str) -> LayOut:
-    """Return what does so, after which the station has another id or key."""
+    """Return a function that lays out such a train at a station with another id or key."""
 
     def lay_out(root: Path) -> Path:
         opt = half_way(root)
@@ -230,7 +230,7 @@ def test_a_refusal_is_explained_and_leaves_the_train_as_it_came(
 
 
 def all_below_opt(container: Container, folder: Path) -> Snapshot:
-    """Return all that a container has below /opt; `docker diff` takes longer than a visit."""
+    """Return the tree below /opt of a container; `docker diff` takes longer than a visit."""
     with tarfile.open(fileobj=io.BytesIO(container.engine.copy_out(container.id, "/opt"))) as tar:
         tar.extraction_filter = lambda member, path: member  # exactly as it is
         tar.extractall(folder / "after")

@@ -1,4 +1,4 @@
-"""What the image of a train, or its place, may not bring about in a container."""
+"""Settings, commands and mounts that the image of a train may not bring into a visit."""
 
 import json
 from pathlib import Path

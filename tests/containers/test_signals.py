@@ -23,7 +23,7 @@ from tests.station import new_train, opened, unpack
 PLACES = [pytest.param([], id="PID 1"), pytest.param(["--init"], id="under an init")]
 
 SIGNALS = (*range(34, 65, 10), *(10, 12, 14, 16, 18, 23, 24, 26, 27, 28, 29, 30), *(3, 1, 2, 15))
-"""What a train may wait for: some that work in real time, most others, and those that stop it."""
+"""Signals that a train may wait for: some in real time, most others, and those that stop it."""
 
 TAKES_SIGNALS = """
 import os, signal

@@ -18,7 +18,7 @@ RUN ["touch", "/opt/pht_results/of-base/file", "/opt/pht_results/.file", "/opt/p
 RUN ["ln", "-s", "/etc/passwd", "/opt/pht_results/link"]
 RUN ["chmod", "0700", "/opt/pht_results"]
 """
-"""What nobody signed and nobody sealed, in the image that the train was built as."""
+"""Files of the image from which the train was built that are neither signed nor sealed."""
 
 DOES_MORE = r"RUN rm /bin/rm; printf '#!/bin/sh\ntouch /etc/more\n' >/bin/rm; chmod +x /bin/rm"
 

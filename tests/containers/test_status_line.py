@@ -32,7 +32,7 @@ COMMANDS = [
     [IMITATION],
     [],
 ]
-"""Commands of the program that are no visit, and what is none."""
+"""Commands of the program that are no visit, and words that are no command."""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

@@ -112,7 +112,7 @@ def test_the_published_train_goes_on_from_any_stage(
 
 
 def without_noise(results: dict[str, reference.ResultFile]) -> dict[str, object]:
-    """Return results but for what that train draws at random; of this, the size."""
+    """Return results with the size in place of the content that the train draws at random."""
     noise = "deep/nested/dir/random.bin"
     return {**results, noise: (len(results[noise].content), results[noise].mode)}
 
@@ -186,7 +186,7 @@ def test_the_train_reads_what_the_container_is_given(
 
 
 def start_at(terminal: Terminal, container: Container) -> "subprocess.Popen[bytes]":
-    """Start a container as somebody does who sits in front of a terminal."""
+    """Start a container from a terminal."""
     client = container.engine.client
     command = [client, "start", "--attach", "--interactive", container.id]
     return subprocess.Popen(command, **terminal.streams())

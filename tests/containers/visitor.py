@@ -23,7 +23,7 @@ from tests.station import (
 FIRST, SECOND = reference.STATIONS[:2]
 
 PARTS = ("pht_train", "pht_results", "train_config.json", "user_sym_key.key")
-"""What a train consists of, below /opt."""
+"""The parts of a train, below /opt."""
 
 TRAIN_IMAGE = """\
 FROM {runner}
@@ -54,7 +54,7 @@ with (data / "runs").open("a") as runs:
     runs.write("x")
 """
 )
-"""The same, which then waits while its data has a file `hold`, and counts its successes there."""
+"""Like COUNTS; then it waits while its data has a file `hold`, and counts its successes there."""
 
 TELLS = """\
 import signal, sys
@@ -73,7 +73,7 @@ for number in range(4):
         file.truncate(48 * 1024 * 1024)
 """
 )
-"""The same, whose results take some time to be sealed."""
+"""Like WAITS, with results that take some time to be sealed."""
 
 
 def build_image(
@@ -106,7 +106,7 @@ def arrived(root: Path, script: str, files: Mapping[str, bytes] | None = None) -
 
 
 def arrived_by_route(root: Path, script: str) -> Path:
-    """Build the same as a train of the route generation, its code encrypted."""
+    """Like `arrived`, but of the route generation, its code encrypted."""
     opt = new_route_train(root, script)
     key = reference.vector_key(FIRST, private=True)
     reference_route.published_pre_run(opt, FIRST, key)
@@ -116,7 +116,7 @@ def arrived_by_route(root: Path, script: str) -> Path:
 
 
 def station_folder(root: Path) -> list[str]:
-    """Return the options that mount what `tests.station.settle` has made, read-only."""
+    """Return the options that mount the folder that `tests.station.settle` makes, read-only."""
     return ["--volume", f"{root}/run/pht:/run/pht:ro"]
 
 
@@ -239,7 +239,7 @@ def shared(data: Path) -> list[str]:
 
 
 def assert_visited(done: Done) -> None:
-    """Check what is said of a visit that has succeeded."""
+    """Check that a visit has succeeded, and says so."""
     assert done.status == 0, done.stderr
     assert (done.facts["result"], done.facts["state"]) == ("visited", "sealed")
     assert done.facts["network"] == "none"
@@ -262,7 +262,7 @@ def assert_taken_back(container: Container, before: Path, folder: Path) -> None:
 
 
 def as_root(tree: Snapshot) -> Snapshot:
-    """Return a tree without what depends on who made it, and without its uppermost folder."""
+    """Return a tree without its owners and without its uppermost folder."""
     return {path: node._replace(owner=(0, 0)) for path, node in tree.items() if path != "."}
 
 

@@ -12,7 +12,7 @@ SHA256 = "16ebd02c38bbb5708186d600cff80ad84d0764974619436f83ba4a605e77eb44"
 
 
 def start_train(data: Path, results: Path) -> "subprocess.CompletedProcess[str]":
-    """Run the train once, as its own process, and return what came of it."""
+    """Run the train once, as a process of its own, and return how it ended."""
     return subprocess.run(
         [sys.executable, "-B", EXAMPLE / "train" / "survival.py"],
         env={

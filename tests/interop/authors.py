@@ -21,7 +21,7 @@ Author = Callable[[Path, Mapping[str, bytes]], Path]
 
 
 def by_train_builder(folder: Path, keys: Mapping[str, bytes]) -> Path:
-    """Build the train as the service does that makes published ones."""
+    """Build a flat train as the published service does."""
     files = {f"./{path.name}": path.read_bytes() for path in sorted(TRAIN.glob("*.py"))}
     stations = {station: public(keys[station]) for station in STATIONS}
     return reference.build_initial(folder / "built", files, keys[USER], stations, user_id=42)

@@ -65,7 +65,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def depart(
     engine: Engine, runner_image: str, published: Path, keys: dict[str, bytes], tmp_path: Path
 ) -> Depart:
-    """A function that builds a flat train, puts it into an image, and gives it for its journey."""
+    """A function that builds a flat train, puts it into an image, and returns its journey."""
     return _departure(engine, runner_image, published, keys, tmp_path, by_train_builder)
 
 
@@ -77,7 +77,7 @@ def depart_route(
     keys: dict[str, bytes],
     tmp_path: Path,
 ) -> Depart:
-    """The same for a train of the route generation."""
+    """Like `depart`, for a train of the route generation."""
     author = by_published_route_builder
     return _departure(engine, runner_image, published_route, keys, tmp_path, author)
 

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 KEPT = Path(__file__).parents[2] / ".venv"
 
 ROUTE_VERSION = "2.0.5"
-"""The version of the route generation."""
+"""The version of the published package that has the route generation."""
 
 
 def make(version: str) -> Path:

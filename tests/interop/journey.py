@@ -32,7 +32,7 @@ PATIENCE_S = 120
 
 
 def carried(left: Listing, *kinds: str) -> Listing:
-    """Return what a train has left as it is behind stations of these kinds.
+    """Return the results of a train as they arrive behind stations of these kinds.
 
     Ours let no set-id or sticky bits travel, whether they open them or seal them.
     """
@@ -49,7 +49,7 @@ class VisitFailed(Exception):
 
 
 class Found(NamedTuple):
-    """What the train found at a stop: the results so far, and its own folder."""
+    """The folders that a train finds at a stop: the results so far, and its own."""
 
     results: Listing
     train: Listing

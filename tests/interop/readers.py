@@ -1,4 +1,4 @@
-"""What the user reads of a train that has arrived."""
+"""Results of a train that has arrived, as its user reads them."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""One train on its whole way, with what the field has.
+"""One train on its whole route, with everything that stations and users have.
 
-That is an image as its builders make them, `docker run`, the published station software on a host,
-the station script, and the user's desk.
+Its image is made as builders make them; it stops at stations that use `docker run`, the published
+software, and the script; and its user opens the results at a desk.
 """
 
 import hashlib
@@ -125,7 +125,7 @@ def by_the_script(train: Journey, data: Path) -> None:
 
 
 def opened_by_the_user(train: Journey, key: bytes) -> bytes:
-    """Return what the user finds, with the program of a desk and the image's train."""
+    """Decrypt the results of a train's image as its user does, and return them."""
     pem, output = train.folder / "user.pem", train.folder / "opened"
     pem.write_bytes(key)
     opt = train.take(train.folder / "arrived")
@@ -148,7 +148,7 @@ def encrypted(pem: bytes) -> bytes:
 
 
 def forms(pem: bytes) -> list[bytes]:
-    """Return what a private key looks like: lines of PEM, the hex of it, and its bare bytes."""
+    """Return a private key in every form that could leak: lines of PEM, hex, and bare bytes."""
     key = serialization.load_pem_private_key(pem, None)
     bare = key.private_bytes(
         serialization.Encoding.DER,

@@ -20,7 +20,7 @@ AS_DOCUMENTED = 'FROM {master}\nCOPY opt /opt\nCMD ["python", "/opt/pht_train/tr
 ONE_FILE_MORE = AS_DOCUMENTED + "RUN touch /usr/local/bin/more\n"
 
 Check = Callable[[str], str]
-"""Returns why published stations refuse an image, or nothing."""
+"""Returns the reason for which published stations refuse an image, or an empty string."""
 
 
 @pytest.fixture

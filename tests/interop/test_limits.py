@@ -1,4 +1,4 @@
-"""Results that stations of the published package cannot carry, and what becomes of them here.
+"""Results that stations of the published package cannot carry, at stations of both kinds.
 
 What is expected of the published package is what it does; that it stays so shows that the fault is
 not in what this project writes.

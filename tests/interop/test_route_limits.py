@@ -1,4 +1,4 @@
-"""What stations of the published 2.0 lose, pass on or refuse, and what becomes of it here.
+"""Limits of stations of the published 2.0: what they lose, pass on or refuse.
 
 What is expected of the published package is what it does; that it stays so shows that the fault is
 not in what this project writes.

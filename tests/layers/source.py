@@ -1,4 +1,4 @@
-"""What the source of the package says about its imports and its output, without running it."""
+"""Finds imports and output in the source of the package, without running it."""
 
 import ast
 from collections.abc import Iterator, Mapping

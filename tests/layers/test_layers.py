@@ -39,7 +39,7 @@ ELSEWHERE_ABSENT = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios
 """Modules of the standard library that Windows does not have."""
 
 DESK = ["author.keygen", "author.create", "author.decrypt_results", "author.simulate"]
-"""What an author runs on macOS and Windows too: a simulation with containers of a master image."""
+"""Commands of an author that run on macOS and Windows too."""
 
 PRINTS = f"{ROOT}.report"
 
@@ -92,7 +92,7 @@ def test_generations_meet_in_one_room_only(name: str) -> None:
 
 
 def _sides_of_choice(node: ast.AST) -> list[ast.expr]:
-    """Return what an expression compares or matches."""
+    """Return the operands of a comparison or a match."""
     match node:
         case ast.Compare():
             return [node.left, *node.comparators]

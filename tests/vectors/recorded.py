@@ -1,4 +1,4 @@
-"""What the vectors record of a tree, and the same of a tree on this machine."""
+"""Listings of trees: as the vectors record them, and of trees on this machine."""
 
 import hashlib
 import os

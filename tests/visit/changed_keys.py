@@ -25,7 +25,7 @@ def public_pem(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> bytes:
 
 
 def with_numbers(exponent: int, bits: int) -> bytes:
-    """Return a public key of any size; what matters here is that nobody uses it."""
+    """Return a public key of any size, which nobody needs to use."""
     return public_pem(rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 1).public_key())
 
 

@@ -22,7 +22,7 @@ def slot(config: Config, number: int) -> Config:
 
 
 def flipped(part: Callable[[Config], Config], name: str) -> Change:
-    """Return a change of one bit of some hex."""
+    """Return a change of one bit of a field in hex."""
     return lambda config: part(config).update({name: flip_digit(part(config)[name])})
 
 

@@ -37,7 +37,7 @@ results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
 
 
 def without(*rights: str) -> list[str]:
-    """Return what starts a program without some of root's rights; skips if that cannot be done."""
+    """Return a command that starts a program without some of root's rights, or skip the test."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("needs root and the setpriv command")
     dropped = ",".join(f"-{right}" for right in rights)
@@ -78,7 +78,7 @@ def second_stop(root: Path, script: str) -> Path:
 
 
 def without_owners(tree: Snapshot) -> Snapshot:
-    """Return a tree without what tells whom it belongs to."""
+    """Return a tree without its owners."""
     return {path: node._replace(owner=(0, 0)) for path, node in tree.items()}
 
 
@@ -227,7 +227,7 @@ def test_nothing_is_promised_to_come_back_in_a_host_driven_visit(tmp_path: Path)
 
 @pytest.fixture
 def namespace() -> list[str]:
-    """What starts a program as root of a user namespace in which nobody else has a number."""
+    """A command that starts a program as root of a user namespace that maps no other user."""
     under = ["unshare", "--user", "--map-root-user"]
     if os.geteuid() != 0 or subprocess.run([*under, "true"], capture_output=True).returncode != 0:
         pytest.skip("needs root, to give files away, and user namespaces")

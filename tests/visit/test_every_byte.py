@@ -36,7 +36,7 @@ FLAT: dict[str, tuple[str | int, ...]] = {
     "last digest": ("digital_signature", 1, "sig", 1),
     "own envelope": ("encrypted_key", STATION),
 }
-"""Where hex stands that is authenticated."""
+"""The places of authenticated hex in a configuration."""
 
 ROUTE: dict[str, tuple[str | int, ...]] = {
     "session id": ("session_id",),
@@ -51,7 +51,7 @@ ROUTE: dict[str, tuple[str | int, ...]] = {
     "last digest": ("route", 1, "signature", "digest"),
     "own envelope": ("route", 2, "encrypted_key"),
 }
-"""The same in the route generation."""
+"""Like it, in the route generation."""
 
 WIRES = {"flat": reference, "route": reference_route}
 DIGITS = [

@@ -32,7 +32,7 @@ def out(tmp_path: Path) -> Path:
 
 @contextmanager
 def paused(out: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Stop a visit of the large train in the midst of its export."""
+    """Visit the large train and stop its process in the middle of the export."""
     process = start_export(out.parent / "large", out / "train.tar")
     os.kill(process.pid, signal.SIGSTOP)
     try:

@@ -66,7 +66,7 @@ class Small:
         return opt
 
     def fill(self, left: int) -> Path:
-        """Leave only so many bytes free; return the file that takes the others."""
+        """Fill the disk but for some bytes; return the file that takes the others."""
         facts = os.statvfs(self.root)
         filler = self.root / "filler"
         filler.write_bytes(bytes(facts.f_bavail * facts.f_frsize - left))
@@ -74,7 +74,7 @@ class Small:
 
     @property
     def runs(self) -> int:
-        """How often the train has been started."""
+        """The number of times that the train was started."""
         file = self.data / "runs"
         return len(file.read_text()) if file.exists() else 0
 

@@ -1,4 +1,4 @@
-"""pre-run, post-run and undo, and what each of them says to a train in another state."""
+"""pre-run, post-run and undo, also of a train in a state for another of them."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ COMMANDS: dict[str, Callable[[Path], Done]] = {
 
 @pytest.fixture
 def waiting(root: Path) -> Path:
-    """The same after pre-run."""
+    """The train of `root` after pre-run."""
     assert pht("pre-run", root=root).status == 0
     return root
 

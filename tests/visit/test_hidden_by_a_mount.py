@@ -30,7 +30,7 @@ def exchange(folder: Path) -> None:
 
 
 def used(folder: Path, mount: Mount) -> None:
-    """Mount over a folder one that has the same files, of which one is another train's."""
+    """Mount over a folder a copy of it, one file of which belongs to another train."""
     other = folder.parents[1] / "volume"
     shutil.copytree(folder, other, symlinks=True)
     exchange(other)
@@ -107,7 +107,7 @@ def test_the_configuration_of_another_stage_on_a_mount_is_told(
 
 
 def with_results_on_a_mount(opt: Path, mount: Mount) -> Path:
-    """Mount over the empty results of a first stop a folder that is not empty; return it."""
+    """Mount a folder with a file over the empty results of a first stop; return it."""
     mount(opt / "pht_results", "-t", "tmpfs", "none")
     (opt / "pht_results" / "of-another-train").touch()
     return opt / "pht_results"

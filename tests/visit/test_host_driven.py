@@ -48,15 +48,15 @@ def sealed(root: Path, end: str = "", *, results: bool = True) -> Path:
     return opt
 
 
-def opened(root: Path, end: str = "") -> Path:
-    """Build the same as a host leaves it that has decrypted the results."""
+def opened_by_host(root: Path, end: str = "") -> Path:
+    """Like `sealed`, after a host has decrypted the results."""
     opt = sealed(root, end)
     (opt / "pht_results" / "old").write_text("old")
     return opt
 
 
 def opened_by_1_0_0(root: Path) -> Path:
-    """Build the same as release 1.0.0 leaves it: with the configuration before the first stop."""
+    """Like `opened_by_host`, by release 1.0.0: with the configuration before the first stop."""
     opt = first_stop(root)
     (opt / "pht_results" / "old").write_text("old")
     return opt
@@ -77,10 +77,10 @@ def assert_hosted(done: Done) -> None:
     ("lay_out", "env", "new"),
     [
         (first_stop, SAID_SO, "no old and new"),
-        (opened, SAID_SO, "old and new"),
+        (opened_by_host, SAID_SO, "old and new"),
         (opened_by_1_0_0, SAID_SO, "old and new"),
-        (opened, {}, "old and new"),
-        (opened, {"PHT_HOST_PROTOCOL": "auto"}, "old and new"),
+        (opened_by_host, {}, "old and new"),
+        (opened_by_host, {"PHT_HOST_PROTOCOL": "auto"}, "old and new"),
     ],
     ids=["first stop", "opened", "opened by 1.0.0", "proven", "left to the proof"],
 )
@@ -203,8 +203,10 @@ def change_train(opt: Path) -> None:
         opened_by_1_0_0,
         sealed,
         lambda root: sealed(root, results=False),
-        lambda root: change_train(opened(root)),
-        lambda root: edit(opened(root), lambda config: config.update(e_h_sig=config["e_d_sig"])),
+        lambda root: change_train(opened_by_host(root)),
+        lambda root: edit(
+            opened_by_host(root), lambda config: config.update(e_h_sig=config["e_d_sig"])
+        ),
     ],
     ids=["first stop", "1.0.0", "sealed", "no results", "another train", "forged"],
 )
@@ -222,7 +224,7 @@ def test_without_proof_and_variable_a_visit_of_our_own_is_meant(
 
 
 def test_a_station_can_rule_it_out(tmp_path: Path) -> None:
-    opened(tmp_path)
+    opened_by_host(tmp_path)
 
     done = visit(tmp_path, env={"PHT_HOST_PROTOCOL": "0"})
 
@@ -233,7 +235,7 @@ def test_a_station_can_rule_it_out(tmp_path: Path) -> None:
 def test_a_station_folder_with_more_than_settings_means_a_visit_of_our_own(
     name: str, tmp_path: Path
 ) -> None:
-    opened(tmp_path)
+    opened_by_host(tmp_path)
     (tmp_path / "run/pht").mkdir(parents=True)
     (tmp_path / "run/pht" / name).write_text("of this station")
 
@@ -245,7 +247,7 @@ def test_a_station_folder_with_more_than_settings_means_a_visit_of_our_own(
 
 @pytest.mark.parametrize("env", [SAID_SO, {}], ids=["said so", "proven"])
 def test_a_run_without_protocol_cannot_export(env: dict[str, str], tmp_path: Path) -> None:
-    opened(tmp_path)
+    opened_by_host(tmp_path)
 
     done = visit(tmp_path, env={**env, "PHT_EXPORT": str(tmp_path / "train.tar")})
 
@@ -254,7 +256,7 @@ def test_a_run_without_protocol_cannot_export(env: dict[str, str], tmp_path: Pat
 
 
 def test_an_id_or_a_key_in_sight_contradicts_the_variable(tmp_path: Path) -> None:
-    opt = opened(tmp_path)
+    opt = opened_by_host(tmp_path)
     pem = tmp_path / "elsewhere.pem"
     pem.write_bytes(reference.vector_key("station_2", private=True))
     usual = tmp_path / "run" / "secrets" / "rsa_station_private_key"
@@ -320,7 +322,7 @@ def test_a_train_in_the_middle_of_a_visit_of_our_own_is_refused(tmp_path: Path) 
 def test_data_that_are_not_there_are_refused_before_anything_is_opened(
     host: bool, tmp_path: Path
 ) -> None:
-    opt = opened(tmp_path) if host else sealed(tmp_path)
+    opt = opened_by_host(tmp_path) if host else sealed(tmp_path)
     if not host:
         settle(tmp_path, "station_2")
     before = snapshot(opt)

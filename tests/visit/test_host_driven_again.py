@@ -1,4 +1,4 @@
-"""An image that has run before: published hosts make one of what a failed run has left."""
+"""Images that have run before: published hosts make them of what a failed run has left."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +42,7 @@ def at_the_first_stop(root: Path, end: str = "") -> Path:
 
 
 def at_the_second_stop(root: Path, end: str = "") -> Path:
-    """Build the same at its second stop, with a result of the first."""
+    """Build such a train at its second stop, with a result of the first."""
     opt = at_the_first_stop(root, end)
     (opt / "pht_results" / "of-run-0").write_text("a result")
     reference_route.published_post_run(opt, STATIONS[0], key_of(STATIONS[0]))

@@ -1,4 +1,4 @@
-"""Once the train has run it may have changed any module on disk: the runner loads none any more.
+"""The runner loads no module after the train has run, which may have changed any.
 
 It would load it into the process that holds the station's key.
 """

@@ -1,4 +1,4 @@
-"""What a train leaves beside its signed files does not travel: the next station would refuse it."""
+"""Files that a train leaves beside its signed ones do not travel: they would be refused."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ def lay_out(root: Path, status: int = 0) -> Snapshot:
 
 
 def run_by_hand(root: Path, status: int) -> None:
-    """Do what an operator does between the halves, without any variable of ours."""
+    """Run the train by hand between the halves, without any variable of ours."""
     train = root / "opt" / "pht_train"
     environment = {"PATH": os.environ["PATH"], "PHT_TRAIN_DIR": str(train)}
     done = subprocess.run([sys.executable, train / "train.py"], env=environment, check=False)

@@ -1,4 +1,4 @@
-"""A command that Linux does not find although its file is there: what is missing is told."""
+"""Commands that Linux does not find although their file exists: the missing part is named."""
 
 import struct
 from collections.abc import Callable

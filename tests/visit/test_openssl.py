@@ -20,13 +20,13 @@ from tests.station import PATIENCE_S, REPOSITORY, new_train, opened, settle, vis
 [LIBRARY] = Path(cryptography.__file__).parent.glob("hazmat/bindings/_rust*.so")
 """The library that holds OpenSSL."""
 OPENSSL_DIR, OPENSSL_MODULES_DIR = 4, 8
-"""What OpenSSL can be asked for: see OpenSSL_version(3)."""
+"""Arguments of OpenSSL_version(3)."""
 WORD = re.compile(rb"(?<=\0)[A-Z_][A-Z0-9_]{2,40}(?=\0)")
 WAYS_IN = ["as a module", "as a program", "as in an image"]
 
 
 def built_with() -> list[str]:
-    """Return where OpenSSL was built to look for its configuration and for more libraries."""
+    """Return the built-in paths of OpenSSL for its configuration and for modules."""
     binding = Binding()
     told = [binding.lib.OpenSSL_version(what) for what in (OPENSSL_DIR, OPENSSL_MODULES_DIR)]
     lines = [binding.ffi.string(line).decode() for line in told]
@@ -36,7 +36,7 @@ def built_with() -> list[str]:
 
 
 def planted() -> dict[str, str]:
-    """Return a path of its own for every word of the library that may be one of its variables."""
+    """Return a path for every word in the library that may be the name of a variable."""
     words = {word.decode() for word in WORD.findall(LIBRARY.read_bytes())}
     assert words >= {"OPENSSL_CONF", "OPENSSL_MODULES"}
     return {word: f"/planted/{word}" for word in words}
@@ -52,7 +52,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_command(way_in: str, root: Path, folder: Path) -> list[str]:
-    """Return what starts a command, which reads the station's key, in one of the ways."""
+    """Return the command line of `check`, which reads the station's key, in one of the ways."""
     if way_in == "as in an image":
         return Runner(folder).command("check", root)
     module, program = [sys.executable, "-m", "entrypoint"], [f"{sys.prefix}/bin/pht"]

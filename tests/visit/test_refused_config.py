@@ -181,7 +181,7 @@ BETWEEN: dict[str, Config] = {
     "1.1.0": {"route": [], "immutable_file_hash": "00", "immutable_file_signature": "00"},
     "1.1.2": {"route": [], "creator": {}, "file_list": [], "hash": "00", "signature": "00"},
 }
-"""Some of the fields of releases that were short-lived."""
+"""Fields of short-lived releases."""
 
 
 @pytest.mark.parametrize("document", BETWEEN.values(), ids=BETWEEN.keys())

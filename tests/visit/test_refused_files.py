@@ -1,4 +1,4 @@
-"""The immutable files are exactly the signed ones, and the results what the last stop sealed."""
+"""Changed, missing and planted files are refused, among immutable files and results."""
 
 import os
 import shutil

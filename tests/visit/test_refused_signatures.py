@@ -1,4 +1,4 @@
-"""Whatever a signature, a hash or an envelope covers cannot be changed unnoticed."""
+"""Changed signatures, hashes, keys and envelopes are refused."""
 
 import hashlib
 from collections.abc import Callable
@@ -46,7 +46,7 @@ STATION_2 = reference.vector_key("station_2", private=True)
 def sign_pss(
     pem: bytes, digest: bytes, salt: int = 190, algorithm: hashes.HashAlgorithm | None = None
 ) -> str:
-    """Return a PSS signature as the protocol has it, unless something else is asked for."""
+    """Return a PSS signature, by default with the salt and the hash of the protocol."""
     pss = padding.PSS(padding.MGF1(algorithm or hashes.SHA512()), salt)
     return private(pem).sign(digest, pss, utils.Prehashed(hashes.SHA512())).hex()
 

@@ -22,7 +22,7 @@ from tests.station import (
 )
 
 WIRE = reference_route
-"""Of which generation the trains of the fixtures are."""
+"""The generation of the trains of the fixtures."""
 
 Change = Callable[[Config], object]
 
@@ -35,7 +35,7 @@ NOT_THIS_STOP = (76, "not-this-stops-turn")
 
 
 def put(*way: str | int, value: object) -> Change:
-    """Return a change that puts a value where a way leads to."""
+    """Return a change that sets the value at a path of keys."""
 
     def change(config: Config) -> None:
         place: Any = config
@@ -47,7 +47,7 @@ def put(*way: str | int, value: object) -> Change:
 
 
 def drop(*way: str | int) -> Change:
-    """Return a change that removes what a way leads to."""
+    """Return a change that removes the value at a path of keys."""
 
     def change(config: Config) -> None:
         place: Any = config

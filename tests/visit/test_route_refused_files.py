@@ -1,4 +1,4 @@
-"""Immutable files and results are what was signed, also where both travel encrypted.
+"""Changed immutable files and results are refused, also where both travel encrypted.
 
 Everything that depends on the symmetric key is refused with one code, whichever file it is about.
 """
@@ -23,7 +23,7 @@ from tests.visit.changed_files import PLANTED, change_byte, swap_files
 from tests.visit.changed_route_fields import CHANGED_FIELDS, DIFFER, UNVERIFIED
 
 WIRE = reference_route
-"""Of which generation the trains of the fixtures are."""
+"""The generation of the trains of the fixtures."""
 
 # --- immutable files -----------------------------------------------------------------------------
 
@@ -40,7 +40,7 @@ def key_of_stage(stage: int) -> bytes:
 
 
 def seal_other_code(train: Path) -> None:
-    """Do what another station on the route could: it knows the key."""
+    """Replace a file as another station of the route could, which knows the key."""
     (train / "a.txt").write_bytes(reference_route.encrypt(key_of_stage(2), b"other code"))
 
 
@@ -185,7 +185,7 @@ def test_secret_dependent_refusals_look_alike(tmp_path: Path) -> None:
 
 
 def test_a_train_that_nobody_has_changed_is_visited(root: Path) -> None:
-    """The refusals above are none of what was laid out."""
+    """No refusal above comes from the train as it was laid out."""
     assert in_process("check", root).status == 0
     root.joinpath("opt/pht_results/counter").write_bytes(
         reference_route.encrypt(key_of_stage(2), b"2", bytes(16))

@@ -32,7 +32,7 @@ from tests.visit.changed_route_fields import (
 )
 
 WIRE = reference_route
-"""Of which generation the trains of the fixtures are."""
+"""The generation of the trains of the fixtures."""
 
 
 STATION_1, STATION_2 = (
@@ -51,12 +51,12 @@ def test_one_change_in_a_field(change: Change, refusal: tuple[int, str], root: P
 
 
 def pss_of_hash(key: bytes, data: bytes) -> str:
-    """Return what the results are signed with, in place of PKCS #1 v1.5."""
+    """Return a PSS signature, as results have it, in place of PKCS #1 v1.5."""
     return sign(private(key), hashlib.sha512(data).digest())
 
 
 def prehashed(key: bytes, data: bytes) -> str:
-    """Return a PKCS #1 v1.5 signature that takes the data for a hash already."""
+    """Return a PKCS #1 v1.5 signature that takes the first 64 bytes of the data for its hash."""
     algorithm = utils.Prehashed(hashes.SHA512())
     return private(key).sign(data[:64], padding.PKCS1v15(), algorithm).hex()
 
@@ -124,7 +124,7 @@ def with_salt(salt: int) -> Change:
 
 
 def signed(number: int, digest: bytes) -> Change:
-    """Return a change by which a stop signs, correctly, another digest."""
+    """Return a change after which the signature of a stop is valid, for another digest."""
     key = (STATION_1, STATION_2)[number]
     filled = {"digest": digest.hex(), "signature": sign(key, digest)}
     return lambda config: slot(config, number).update(filled)

@@ -27,7 +27,7 @@ def write(results: Path) -> None:
 
 
 def mark(results: Path) -> None:
-    """Set the bits that are no permissions, on the folder itself too."""
+    """Set the set-id and sticky bits, on the folder itself too."""
     for name in FILES:
         (results / name).chmod(0o1644 if name == "sticky" else 0o6755)
     for folder in (results, results / "inner"):
@@ -43,7 +43,7 @@ def make_capable(results: Path) -> None:
 
 
 def marked(folder: Path) -> list[str]:
-    """Return what has a special bit or a capability, the folder itself included."""
+    """Return the paths with a special bit or a capability, the folder itself included."""
     return [
         str(path)
         for path in (folder, *folder.rglob("*"))
@@ -53,7 +53,7 @@ def marked(folder: Path) -> list[str]:
 
 @pytest.fixture(params=[mark, make_capable])
 def marking(request: pytest.FixtureRequest) -> Callable[[Path], None]:
-    """What sets bits, or gives capabilities."""
+    """A command that sets special bits, or gives capabilities."""
     marking: Callable[[Path], None] = request.param
     return marking
 

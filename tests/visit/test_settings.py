@@ -1,4 +1,4 @@
-"""What a station has set wrong is told before anything is read or done."""
+"""Wrong settings of a station are named before anything is read or done."""
 
 import json
 import os

@@ -13,7 +13,7 @@ from tests.station import pht, settle, snapshot
 
 PLAIN_KINDS = {stat.S_IFDIR, stat.S_IFLNK}
 MAKERS = [*product(("ours", "published"), repeat=3)]
-"""Who seals at the first, the second and the third stop."""
+"""The software of the first, the second and the third stop."""
 
 
 def play(stage: int, opt: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a folder holds: for the train, which imports this from beside itself, and for the tests."""
+"""Lists a folder, for the train, which has this file beside it, and for the tests."""
 
 import hashlib
 import os
