@@ -1,11 +1,10 @@
-"""The only module that prints.
+"""Writes the log to stderr and output to stdout; no other module prints.
 
-Rules: log lines go to stderr, start with `pht: `, are lower case and have no full stop; an error is
-followed by a `hint:` line; the last line of a command that can fail, and of every command of a
-container, is its status line, and no other line begins with `pht: result=`. Stdout belongs to the
-train, or to what a command was asked to print. Whatever a train could have chosen (ids, file names)
-is escaped. With PHT_LOG=json each of these lines is one JSON object. An empty line parts them from
-whatever the train has written to stderr.
+Log lines begin with `pht: `, in lower case and without a full stop. An error is followed by a
+`hint:` line. A command that fails, a visit, and every command of a container end with a status
+line; no other line begins with `pht: result=`. Text that a train may have chosen (ids, file names)
+is escaped. With PHT_LOG=json every line is a JSON object. An empty line separates the log from the
+train's own output on stderr. Stdout belongs to the train, or to the output of a command.
 """
 
 import io
@@ -34,21 +33,19 @@ def escape(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a command ended, as its status line says it; None is not shown.
-
-    The line has the order of the attributes.
+    """How a command ended: the facts of its status line, in their order; None is left out.
 
     Attributes:
         result: one word, such as `visited`, `refused` or `train-failed`.
         status: the exit status.
-        code: the stable code of a refusal, or what `check` found.
+        code: the stable code of an error, or the finding of `check`.
         stage: the stage of the visit in which it ended.
         reason: why the train's command failed.
         by: who has to act.
-        retry: whether starting the same thing again can help.
+        retry: whether starting the same command again can help.
         state: the state of the train on disk.
         files: number of results.
-        bytes: their size.
+        bytes: size of the results.
         changed: the files and folders of the train that have changed.
     """
 
@@ -105,16 +102,16 @@ class Report:
         self._stream = stream or sys.stderr or io.StringIO()
 
     def info(self, text: str) -> None:
-        """Say what was done."""
-        # A text may begin with a name that somebody has chosen to look like the status line.
+        """Log what was done."""
+        # A text may begin with a name that was chosen to look like a status line.
         self._line("info", f" {text}" if text.startswith("result=") else text)
 
     def warning(self, text: str) -> None:
-        """Say what somebody should look at although the work goes on."""
+        """Log a problem that does not stop the command."""
         self._line("warning", text)
 
     def error(self, error: PhtError) -> None:
-        """Say what was refused, every problem that was found, and what to do next."""
+        """Log an error with all its problems and its hint."""
         if self.as_json:
             facts: dict[str, object] = {"code": error.code}
             facts |= {"message": _cut(error.message), "hint": _cut(error.hint)}
@@ -131,7 +128,7 @@ class Report:
 
         Args:
             outcome: how the command ended.
-            surroundings: where it ran; stands behind the outcome.
+            surroundings: more facts, which follow those of the outcome.
         """
         self.ended = True
         facts = {**outcome.facts(), **surroundings}
@@ -141,17 +138,17 @@ class Report:
             self._line("", " ".join(f"{name}={_word(value)}" for name, value in facts.items()))
 
     def train_ended(self) -> None:
-        """Begin a line of our own on a stream that the train has written to as well.
+        """Start a new line on a stream that the train has written to as well.
 
-        It may have left a line unfinished that looks like ours, and, as some programs do to every
-        pipe, made the stream refuse what does not fit into it at once.
+        The train may have left an unfinished line that looks like ours. It may also have made the
+        stream non-blocking, as some programs do to every pipe: then longer writes would fail.
         """
-        with suppress(OSError, ValueError):  # the stream is no file, or closed
+        with suppress(OSError, ValueError):  # the stream is not a file, or is closed
             os.set_blocking(self._stream.fileno(), True)
         self._write("")
 
     def progress(self, text: str) -> None:
-        """Show where a long command is: one line that is overwritten on a terminal."""
+        """Show the progress of a long command, on a terminal in one line that is overwritten."""
         if not self.as_json and self._stream.isatty():
             self._stream.write(f"\r\x1b[Kpht: {escape(text)}")
             self._stream.flush()
@@ -179,10 +176,10 @@ class Report:
             self._go_silent()
 
     def _go_silent(self) -> None:
-        """Write no more: a terminal or pipe that went away must not fail a visit.
+        """Stop writing: a terminal or pipe that went away must not fail a visit.
 
-        What is left in the buffer of stderr would be tried again when the interpreter ends, which
-        then changes the exit status to 120.
+        The interpreter would write the rest of the buffer of stderr when it exits, fail again, and
+        change the exit status to 120.
         """
         if self._stream is sys.stderr:
             sys.stderr = io.StringIO()
@@ -207,7 +204,7 @@ def split_json_line(line: str) -> tuple[str, dict[str, Any]]:
 
 
 def show(text: str) -> None:
-    """Write text for people to stdout; a reader that has seen enough may leave, or not be there."""
+    """Write text for people to stdout; it is no error if nobody reads it to its end."""
     if sys.stdout is None:
         return
     with suppress(BrokenPipeError):
@@ -216,7 +213,7 @@ def show(text: str) -> None:
 
 
 def flush() -> None:
-    """Write to stdout what waits in its buffer, for a reader who may have left."""
+    """Write the buffer of stdout; it is no error if nobody reads it."""
     if sys.stdout is not None:
         with suppress(BrokenPipeError):
             sys.stdout.flush()
@@ -235,25 +232,25 @@ def discard_unwritten() -> None:
 
 
 def stdout() -> IO[bytes]:
-    """Return stdout for the bytes that a command was asked for.
+    """Return stdout for the bytes that a command outputs.
 
     Raises:
-        StorageError: it is closed, so that they would be lost.
+        StorageError: it is closed, so the output would be lost.
     """
     if sys.stdout is None:
         raise StorageError(
             "stdout-closed",
-            "what this command prints is lost, because stdout is closed",
-            hint="start again with stdout to a file or a pipe; nothing has changed",
+            "the output of this command would be lost, because stdout is closed",
+            hint="start again with stdout connected to a file or a pipe; nothing has changed",
         )
     return sys.stdout.buffer
 
 
 def write_out(pieces: Iterable[bytes]) -> None:
-    """Write bytes that a command was asked for to stdout.
+    """Write the bytes that a command outputs to stdout, without its buffer.
 
-    Past its buffer: when this returns all is written, and after a stop nothing waits in it for a
-    reader that may never come.
+    When this returns everything is written, and after a stop no rest is left for a reader who may
+    never come.
 
     Raises:
         StorageError: as `stdout`.
@@ -268,14 +265,14 @@ def write_out(pieces: Iterable[bytes]) -> None:
 def complete_streams() -> None:
     """Open /dev/null where a standard stream is closed.
 
-    Else the next file would take its number, and what a train or a library writes to the stream
+    Otherwise the next file that is opened would take its number, and output of a train or a library
     would go into that file.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            # The lowest number that is free is this one; the train gets it too.
+            # The lowest free number is this one; the train inherits it.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
@@ -297,7 +294,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """Return a text without the end that no reader of a log needs; a name may have megabytes."""
+    """Return a text shortened to the limit of the log: a name may have megabytes."""
     return text if len(text) <= LOG_CHARACTERS else text[:LOG_CHARACTERS] + "…"
 
 
@@ -308,9 +305,9 @@ def _fact(value: bool | str | int | Sequence[str]) -> Fact:
 
 
 def _word(value: Fact) -> str:
-    """Return a value as one word: quoted, its blanks escaped, unless it is plain in every shell.
+    """Return a value as one word: in quotes and without blanks, unless it is plain in every shell.
 
-    A script may look for ` result=visited ` without knowing about quotes.
+    A script may look for ` result=visited ` without parsing quotes.
     """
     text = str(value)
     plain = re.fullmatch(r"[\w.,:/+-]+", text)

@@ -116,7 +116,7 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
         raise UsageError(
             "no-command",
             "there is no command to run at the stations",
-            hint="end with the CMD of the image: -- python /opt/pht_train/FILE",
+            hint="add the CMD of the train's image at the end: -- python /opt/pht_train/FILE",
         )
     return simulate(
         options.train,

@@ -24,7 +24,7 @@ _AS_ENTRYPOINT = "--as-entrypoint"
 def main(
     arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None
 ) -> int:
-    """Run one command and return its exit status (README, "Exit statuses").
+    """Run one command and return its exit status (docs/station.md, "Exit statuses").
 
     In a container the image chooses the command, and the last line of the log is read as its
     outcome: there every command ends with a status line.

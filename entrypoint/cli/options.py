@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
-        raise usage_error(message)
+        raise _usage_error(message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Flush the help or the version that was written, then raise SystemExit."""
@@ -52,7 +52,7 @@ def parse(arguments: Sequence[str], commands: Mapping[str, Command]) -> argparse
     if "command" in parsed:
         parsed.command = [*parsed.command, *command]
     elif command:
-        raise usage_error(f"{parsed.name} takes no command")
+        raise _usage_error(f"{parsed.name} takes no command")
     return parsed
 
 
@@ -66,12 +66,6 @@ def help_text(commands: Mapping[str, Command]) -> str:
         )
     parts.append("pht COMMAND --help shows the options of a command, pht --version the version.")
     return "\n\n".join(parts) + "\n"
-
-
-def usage_error(problem: str) -> UsageError:
-    """Return the error of a command line that cannot be understood."""
-    hint = "pht help lists the commands, pht COMMAND --help the options of one"
-    return UsageError("usage", problem, hint=hint)
 
 
 def _with_name(arguments: Sequence[str], commands: Mapping[str, Command]) -> list[str]:
@@ -96,7 +90,7 @@ def _with_name(arguments: Sequence[str], commands: Mapping[str, Command]) -> lis
     if first in commands or first == "--version":
         return list(arguments)
     if first.startswith("-"):
-        raise usage_error(f"{first} stands before the command")
+        raise _usage_error(f"{first} stands before the command")
     return ["run", "--", *arguments]
 
 
@@ -117,3 +111,9 @@ def _parser(commands: Mapping[str, Command]) -> _Parser:
             command.add_argument("--root", type=Path, metavar="DIR", help=_ROOT)
         row.add_options(command)
     return parser
+
+
+def _usage_error(problem: str) -> UsageError:
+    """Return the error of a command line that cannot be understood."""
+    hint = "pht help lists the commands, pht COMMAND --help the options of one"
+    return UsageError("usage", problem, hint=hint)
