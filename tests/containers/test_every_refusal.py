@@ -53,8 +53,6 @@ Change = Callable[[Config], object]
 LayOut = Callable[[Path], Path]
 """Lays a train out below a root folder whose station is settled, and returns `root/opt`."""
 
-PLACES = [pytest.param([], id="PID 1"), pytest.param(["--init"], id="under an init")]
-
 CHANGES_ITSELF = 'open("/opt/pht_train/train.py", "a").write("#")'
 LOSES_THE_WAY_BACK = """\
 import os, shutil
@@ -212,15 +210,14 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
-@pytest.mark.parametrize("init", PLACES)
 @pytest.mark.parametrize("code", REFUSALS)
 def test_a_refusal_is_explained_and_leaves_the_train_as_it_came(
-    code: str, init: list[str], engine: Engine, train_image: str, tmp_path: Path
+    code: str, engine: Engine, train_image: str, tmp_path: Path
 ) -> None:
     refusal = REFUSALS[code]
     settle(tmp_path, SECOND)
     opt = refusal.lay_out(tmp_path)
-    options = [*station_folder(tmp_path), *refusal.options, *init]
+    options = [*station_folder(tmp_path), *refusal.options]
     container = Container(engine, engine.create(train_image, *refusal.command, options=options))
     container.put(opt)
 

@@ -88,8 +88,14 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("command", WEAKENING, ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("command", "place"),
+    [
+        *((command, "PID 1") for command in WEAKENING),
+        *((WEAKENING[0], place) for place in PLACES if place != "PID 1"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
 def test_what_could_weaken_a_visit_is_no_command_of_a_container(
     command: list[str],
     place: str,
