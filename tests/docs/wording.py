@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,6 +59,13 @@ class Code:
         return [
             place for name, module in self._package.items() for place in _calls(name, module, "")
         ]
+
+    @cached_property
+    def _calls_by_name(self) -> dict[str, list[Place]]:
+        found: defaultdict[str, list[Place]] = defaultdict(list)
+        for place in self.calls:
+            found[place.callee.rpartition(".")[2]].append(place)
+        return found
 
     def value(self, module: str, name: str) -> object:
         """Return what a global name of a module, such as `errors.PhtError`, stands for, or None."""
@@ -161,22 +169,17 @@ class Code:
 
     def _passed(self, name: str, function: ast.FunctionDef, place: Place, depth: int) -> list[str]:
         """Return what callers give for a parameter."""
+        called = place.owner if function.name == "__init__" else function.name
         texts = []
-        for caller in self.calls:
-            if self._is_call_of(function, place, caller):
+        for caller in self._calls_by_name.get(called, ()):
+            if caller.module == place.module or self._is_of(place.module, caller):
                 argument = _argument(name, function, caller.call)
                 texts += self.texts(argument, caller, depth) if argument else []
         return texts
 
-    def _is_call_of(self, function: ast.FunctionDef, place: Place, caller: Place) -> bool:
-        """Return whether a call is one of the function around a place, as far as names tell."""
-        name = place.owner if function.name == "__init__" else function.name
-        if caller.callee.rpartition(".")[2] != name:
-            return False
-        if caller.module == place.module:
-            return True
-        called = self.value(caller.module, caller.callee)
-        return getattr(called, "__module__", None) == place.module
+    def _is_of(self, module: str, caller: Place) -> bool:
+        """Return whether a call is one of a function or class of a module."""
+        return getattr(self.value(caller.module, caller.callee), "__module__", None) == module
 
     def _returned(
         self, callee: str, place: Place, depth: int, index: int | None = None
