@@ -113,3 +113,17 @@ def test_paragraphs_are_wrapped(document: Path) -> None:
     paragraphs = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.DOTALL | re.MULTILINE)
     lines = [line for line in paragraphs.splitlines() if not line.startswith("|")]
     assert [line for line in lines if len(line) > 104] == []
+
+
+def test_every_heading_that_the_code_refers_to_exists() -> None:
+    named = []
+    for source in [*ROOT.glob("entrypoint/**/*.py"), *ROOT.glob("master_images/*.py")]:
+        text = re.sub(r"\n\s*#? ?", " ", source.read_text())
+        named += re.findall(r'(docs/[\w-]+\.md), "([^"]+)"', text)
+    headings = {
+        (f"docs/{page.name}", heading)
+        for page in ROOT.glob("docs/*.md")
+        for heading in re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    }
+    assert len(named) > 10
+    assert set(named) - headings == set()
