@@ -1,5 +1,5 @@
-# The master images as `make image` builds them, for `docker buildx bake`, which builds several at a
-# time. The wheels come first (`make wheels IMAGE=buster`); then, in the root of the repository:
+# The images of `make image` for `docker buildx bake`, which builds several at a time. First fetch the
+# wheels (`make wheels IMAGE=buster`); then, in the root of the repository:
 #
 #   REVISION=$(git rev-parse HEAD) SOURCE=https://… \
 #       docker buildx bake --file master_images/docker-bake.hcl buster dl

@@ -47,7 +47,7 @@ def _check_base() -> None:
         if Path("/opt", name).exists():
             sys.exit(f"the base image has /opt/{name}, which is a train's")
     if LIBRARIES and not all(path.startswith("/") for path in re.split("[:;\n]", LIBRARIES)):
-        # Of an image built on top, that could be a folder of a train.
+        # In an image built on top, a relative or empty entry could be a folder of a train.
         sys.exit("LD_LIBRARY_PATH of the base image may name absolute folders only")
     musl = [file.read_text() for file in Path("/etc").glob("ld-musl-*.path")]
     for path in re.findall("[^:;\n]+", ":".join([LIBRARIES, *musl])):
@@ -77,7 +77,7 @@ def _install_runner() -> None:
     )
     _pip(INPUT / "entrypoint" / "requirements.txt", "--target", home / "site")
     if LIBRARIES:
-        # What a base brings may stay; what an image built on top makes of it is refused.
+        # The program accepts this value and refuses what an image built on top makes of it.
         (home / "ld_library_path").write_text(LIBRARIES)
 
 
@@ -94,7 +94,7 @@ def _pip(lock: Path, *place: "str | Path") -> None:
 
 
 def _link_interpreter() -> None:
-    # The runner keeps to this one, whatever an image built on top puts first on its PATH.
+    # The runner uses this one, whatever an image built on top puts first on its PATH.
     links = [HOME / "python"]
     if shutil.which("python") is None:
         links.append(Path("/usr/local/bin/python"))
@@ -131,17 +131,17 @@ def _modules_of_the_base() -> "list[str]":
     command = [*program, str(IMAGE), str(HOME)]
     done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        sys.exit(done.returncode)  # it has said why
+        sys.exit(done.returncode)  # it has printed the reason
     return done.stdout.splitlines()
 
 
 def _settle(epoch: int) -> None:
-    """Give every path the owner, mode and date that it keeps in the image."""
+    """Set owner, mode and date of every path."""
     for path in (IMAGE, *IMAGE.rglob("*")):
         of_base = Path("/", path.relative_to(IMAGE))
         if path.is_dir() and not path.is_symlink():
             mode = of_base.stat().st_mode if of_base.is_dir() else 0o755
-            # Whoever builds a train there, as any user, makes its folders; nobody else's go.
+            # Sticky: every user may build a train there, and nobody removes another's folders.
             path.chmod(0o1777 if of_base == Path("/opt") else mode & 0o7777)
             if of_base.is_dir():
                 os.chown(path, of_base.stat().st_uid, of_base.stat().st_gid)

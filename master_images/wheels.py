@@ -18,7 +18,7 @@ MACHINE = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platfo
 GLIBC = [f"manylinux_2_{minor}_{MACHINE}" for minor in range(28, 16, -1)]
 GLIBC.append(f"manylinux2014_{MACHINE}")  # for pip, manylinux2010 and manylinux1 too
 MUSL = [f"musllinux_1_{minor}_{MACHINE}" for minor in (2, 1)]
-"""What wheels may be named for at most: glibc 2.28, as Debian 10 has it, and musl 1.2."""
+"""The platform tags that are accepted: up to glibc 2.28, that of Debian 10, and musl 1.2."""
 
 ANY_PYTHON = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 TARGETS = {
@@ -32,7 +32,7 @@ TARGETS = {
 
 
 def main() -> None:
-    """Fetch one set anew."""
+    """Fetch one set, and remove what was fetched before."""
     [name] = sys.argv[1:]
     folder = ROOT / "build" / "wheels" / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def download(locks: list[Path], folder: Path, version: str, platforms: list[str]) -> None:
-    """Put the wheels of some locks that a Python on some platforms can use into a folder."""
+    """Put the locked wheels for one Python version and some platforms into a folder."""
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
     options += ["--require-hashes", "--dest", str(folder), "--python-version", version]
     for name in platforms:
@@ -53,7 +53,7 @@ def download(locks: list[Path], folder: Path, version: str, platforms: list[str]
         options += ["--requirement", str(lock)]
     pip = subprocess.run([sys.executable, "-m", "pip", "download", *options], check=False)
     if pip.returncode != 0:
-        sys.exit(pip.returncode)  # it has said which package
+        sys.exit(pip.returncode)  # pip has named the package
 
 
 if __name__ == "__main__":
