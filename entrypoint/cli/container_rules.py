@@ -17,7 +17,7 @@ from entrypoint.settings.load import in_reach
 from entrypoint.settings.names import LOADING_CODE
 
 _ENVIRONMENT = Path("/proc/self/environ")
-_BUILT_WITH = Path(__file__).parents[1] / "ld_library_path"
+_BUILT_WITH = Path(__file__).parents[2] / "ld_library_path"
 _OF_APPTAINER = "/.singularity.d/libs"
 """Apptainer adds this folder. It is safe to accept from an image too, which could as well replace
 the system's own libraries."""
