@@ -1,4 +1,4 @@
-"""The station's data, checked before anything of the train is decrypted for them."""
+"""Checks the station's data before anything of the train is decrypted."""
 
 import os
 from contextlib import suppress
@@ -10,16 +10,42 @@ from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.access import may_read
 from entrypoint.linux.selinux import selinux_hint
 from entrypoint.linux.user import host_uid, this_user
+from entrypoint.report import Report
 from entrypoint.settings.redaction import can_be_shown, described
+from entrypoint.settings.settings import Settings
 
-_OF_FILE_SYSTEM = "lost+found"  # in the topmost folder, root's alone, and nobody's data
+_LOST_AND_FOUND = "lost+found"
+"""A folder of the file system itself, which only root may read and which holds no data."""
+
+
+def check_data(settings: Settings, report: Report) -> None:
+    """Check that the train can read its data; log what it may not find there.
+
+    Raises:
+        MissingInput: TRAIN_DATA_PATH leads to nothing that this user may read.
+    """
+    name = settings.values.get("TRAIN_DATA_PATH")
+    if name is None:
+        return
+    check_readable(name)
+    data = Path(name)
+    if path := unreadable_in(data):  # perhaps it is not meant for this train
+        report.warning(
+            f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read {path}: "
+            "give it access on the host if it needs this file"
+        )
+    if is_empty_folder(data):
+        report.warning(
+            f"TRAIN_DATA_PATH leads to an empty folder, {data}: Docker makes one "
+            "where --volume has a source that does not exist; check the source"
+        )
 
 
 def check_readable(name: str) -> None:
     """Check that this process's user can read a file, or list and enter a folder.
 
     Args:
-        name: the path, as TRAIN_DATA_PATH gives it.
+        name: the value of TRAIN_DATA_PATH.
 
     Raises:
         MissingInput: it does not exist, or this user may not read it.
@@ -48,7 +74,7 @@ def check_readable(name: str) -> None:
 def unreadable_in(data: Path) -> Path | None:
     """Return the first entry of a folder that this process's user may not read, None without one.
 
-    No more than DATA_ENTRIES are looked at, and none whose name begins with a dot.
+    Only the first DATA_ENTRIES are checked, and none whose name begins with a dot.
     """
     for path in _directly_in(data):
         with suppress(OSError):  # a link to nowhere
@@ -58,12 +84,12 @@ def unreadable_in(data: Path) -> Path | None:
 
 
 def is_empty_folder(path: Path) -> bool:
-    """Return whether a path, which this user may read, leads to a folder with nothing in it."""
+    """Return whether a path that this user may read leads to an empty folder."""
     return path.is_dir() and not any(path.iterdir())
 
 
 def _nothing_there(name: str, why: str) -> MissingInput:
-    """Return the refusal of data that are not there."""
+    """Return the error for a TRAIN_DATA_PATH that leads to nothing."""
     if not can_be_shown(name):
         return MissingInput(
             "data-missing",
@@ -80,8 +106,8 @@ def _nothing_there(name: str, why: str) -> MissingInput:
 
 
 def _directly_in(data: Path) -> list[Path]:
-    """Return what could be data directly in a folder, sorted; nothing if it is none."""
+    """Return the entries of a folder that may be data, sorted; nothing if it is not a folder."""
     if not data.is_dir():
         return []
     found = sorted(islice(data.iterdir(), DATA_ENTRIES))
-    return [path for path in found if path.name[0] != "." and path.name != _OF_FILE_SYSTEM]
+    return [path for path in found if path.name[0] != "." and path.name != _LOST_AND_FOUND]

@@ -16,13 +16,22 @@ from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteErr
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.model import Paths
 from entrypoint.protocol.stages import VerifiedTrain
+from entrypoint.protocol.verify import verify_open
 from entrypoint.report import Outcome, Report
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_config
+from entrypoint.visit.data import check_data
 from entrypoint.visit.hidden_mounts import mount_named
-from entrypoint.visit.steps import KeylessSteps
-from entrypoint.visit.story import outcome, run_locked
+from entrypoint.visit.session import Session, run_locked
+from entrypoint.visit.train import (
+    check_signed_files,
+    newest_change,
+    remove_unlisted,
+    report_verified,
+    run_train,
+    signed_command,
+)
 
 
 def may_be_host_driven(settings: Settings) -> bool:
@@ -50,22 +59,22 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         SettingsError: nothing says or proves that a host has opened the train.
     """
 
-    def story(steps: KeylessSteps) -> Outcome:
-        train = _verified(steps, settings)
+    def run_only(session: Session) -> Outcome:
+        train = _verified(session, settings)
         _refuse_needless(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
-        argv = steps.resolve(command, train)
-        steps.check_data()
-        steps.remove_unlisted(train.config)
-        before = read_config(settings.paths)
-        steps.state = "unsealed"
-        steps.run_train(argv)
-        steps.check_definition_left(train.config)
+        argv = signed_command(session, command, train)
+        check_data(settings, report)
+        remove_unlisted(session, train.config)
+        before, since = read_config(settings.paths), newest_change(settings.paths.train)
+        session.state = "unsealed"
+        run_train(session, argv)
+        check_signed_files(session, train.config, since=since)
         _check_config_left(settings.paths, before)
         report.warning("the results lie here in plaintext: the host has to seal them")
-        return outcome(steps, "hosted")
+        return session.succeeded("hosted")
 
-    return run_locked(KeylessSteps, settings, report, story)
+    return run_locked(settings, report, run_only)
 
 
 def _check_config_left(paths: Paths, before: bytes) -> None:
@@ -93,11 +102,14 @@ def _refuse_needless(settings: Settings) -> None:
         )
 
 
-def _verified(steps: KeylessSteps, settings: Settings) -> VerifiedTrain:
-    """Verify a train that the host has opened."""
+def _verified(session: Session, settings: Settings) -> VerifiedTrain:
+    """Verify a train that the host has opened (steps 1 and 2)."""
     try:
         config = read(read_config(settings.paths))
-        train = steps.verify_open(config)
+        session.stage = "verify"
+        with mount_named(settings.paths, settings.paths.train):
+            train = verify_open(config, settings.paths.train, session.stop.check)
+        report_verified(session.report, train)
         opened = _is_open(config, settings)
     except (PhtError, OSError):
         if settings.host_protocol:

@@ -1,4 +1,7 @@
-"""Checks that sealing fits on the disk, while the old state can still come back."""
+"""Checks that the disk has room for opening, sealing and restoring a train.
+
+Whether sealing fits is checked while the old state can still come back.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -9,25 +12,32 @@ from entrypoint.files.pack import record_bytes
 from entrypoint.files.tree import Entry, Kind, allocated_bytes, is_small, walk
 from entrypoint.limits import SEAL_BATCH_BYTES
 from entrypoint.linux.disk import free_bytes, free_files, longest_file, total_bytes
+from entrypoint.linux.remove import is_folder
 from entrypoint.protocol.batch import BatchSize
+from entrypoint.protocol.decrypt import space_needed
 from entrypoint.recovery.work_folder import WorkFolder
 
-_BLOCK_BYTES = 4096  # in which file systems allocate, mostly
-_COMMIT_BYTES = 64 * 1024  # the user's envelope, and what a stop adds to the configuration
-_WORK_FILES = 4  # two packs, in a folder of the work folder
+_BLOCK_BYTES = 4096
+"""The usual unit in which file systems allocate."""
+
+_COMMIT_BYTES = 64 * 1024
+"""Maximum growth of the configuration by a stop, and the user's envelope."""
+
+_WORK_FILES = 4
+"""Maximum number of packs and folders in a work folder during sealing."""
 
 SealedBytes = Callable[[int], int]
-"""Returns how long a file of a length is once it is sealed."""
+"""Returns the length of a sealed file, given that of the plaintext."""
 
 
 class Room(NamedTuple):
-    """The disk space of a tree.
+    """The disk space of a tree while it is sealed.
 
     Attributes:
-        now: as the train has left it, in bytes.
-        more: at most beside that while it is sealed, in bytes.
-        files: at most so many more files and folders there are while it is sealed.
-        longest: the longest file that is written, in bytes.
+        now: bytes of the tree as the train has left it.
+        more: maximum of further bytes.
+        files: maximum number of further files and folders.
+        longest: bytes of the longest file that is written.
     """
 
     now: int
@@ -36,13 +46,74 @@ class Room(NamedTuple):
     longest: int = 0
 
 
+def by_file_system(works: Sequence[WorkFolder], *more: Path) -> dict[Path, list[WorkFolder]]:
+    """Group work folders by the file systems of their trees; keys are one folder of each.
+
+    Args:
+        works: the work folders.
+        more: folders whose file systems are listed even if no tree lies there.
+    """
+    folders = {folder.stat().st_dev: folder for folder in more}
+    found: dict[Path, list[WorkFolder]] = {folder: [] for folder in more}
+    for work in works:
+        place = work.tree if work.tree.is_dir() else work.tree.parent
+        folder = folders.setdefault(place.stat().st_dev, place)
+        found.setdefault(folder, []).append(work)
+    return found
+
+
+def has_room_for_backups(works: Sequence[WorkFolder]) -> bool:
+    """Return whether the plaintext and backups of these trees fit on the disk.
+
+    Raises:
+        StorageError: not even the plaintext fits.
+    """
+    fits = True
+    for folder, there in by_file_system(works).items():
+        needed = [space_needed(work.tree, work.leave_out) for work in there]
+        plain, backup = sum(plain for plain, _ in needed), sum(backup for _, backup in needed)
+        free = free_bytes(folder)
+        if free < plain:
+            raise StorageError(
+                "disk-full",
+                f"decrypting the train needs {plain} bytes and {free} are free",
+                hint="free space where the container's files lie, then start again",
+                retry=True,
+            )
+        fits = fits and free >= plain + backup
+    return fits
+
+
+def no_room_to_restore(works: Sequence[WorkFolder]) -> StorageError:
+    """Return the error for old trees that could be restored only in part."""
+    missing = 0
+    for folder, there in by_file_system(works).items():
+        needed = sum(work.backup_bytes() for work in there)
+        missing += max(needed - free_bytes(folder) - sum(map(_tree_bytes, there)), 0)
+    problem = f"at least {missing} bytes are missing" if missing else "a little is missing"
+    return StorageError(
+        "disk-full",
+        f"the disk has no room for the old state, which has to be restored: {problem}",
+        hint="free them where the container's files lie, which the train may have filled, and "
+        "start this same container again: it restores the old state first; or remove the "
+        "container and begin with the image",
+        retry=True,
+    )
+
+
+def _tree_bytes(work: WorkFolder) -> int:
+    """Return the number of bytes that become free when a tree is emptied."""
+    entries = walk(work.tree, leave_out=work.leave_out) if is_folder(work.tree) else ()
+    return sum(allocated_bytes(entry.stat) for entry in entries if entry.kind is Kind.FILE)
+
+
 def check_room_to_seal(folder: Path, works: Sequence[WorkFolder], rooms: Sequence[Room]) -> None:
-    """Check that trees of one file system can be sealed there once their old state is dropped.
+    """Check that trees of one file system can be sealed there once their backups are removed.
 
     Args:
         folder: on that file system.
         works: the work folders of the trees.
-        rooms: what these take, and whatever else is written there.
+        rooms: of these trees, and of the other files that a commit writes there.
 
     Raises:
         MalformedTrain: it can never fit, however much is freed.
@@ -85,15 +156,19 @@ def _full(why: str) -> StorageError:
 
 
 def room_to_commit(config_bytes: int) -> Room:
-    """Return what the user's envelope takes, and a configuration of this length, written anew."""
+    """Return the room for the user's envelope and for the new configuration.
+
+    Args:
+        config_bytes: length of the old configuration.
+    """
     return Room(now=0, more=2 * config_bytes + _COMMIT_BYTES, files=2)
 
 
 def room_to_seal(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Room:
-    """Return what a tree takes, and takes beside that while `seal` goes through it.
+    """Return the room of a tree while `seal` works on it.
 
-    What is encrypted lies beside what it replaces, until its batch is complete. Small files are
-    then written in place from their pack, which stays until the next batch is complete.
+    Encrypted files lie beside the plaintext until their batch is complete. Small files are then
+    written in place from their pack, which stays until the next batch is complete.
     """
     now = peak = grown = pack_before = files_peak = files_grown = longest = 0
     for batch in _batches(tree, leave_out, sealed_bytes):
@@ -108,17 +183,17 @@ def room_to_seal(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Room:
 
 
 class _Batch:
-    """The disk space of one batch of `seal`, in bytes.
+    """The disk space of one batch of `seal`.
 
     Attributes:
-        before: its files, as the train has left them.
-        files: its large files, encrypted.
-        freed: what these replace.
-        pack: the pack of its small files.
-        small_growth: how much more these take in place than before.
-        new_files: how many of its files are large.
-        freed_files: how many files these replace.
-        longest: the longest of them, encrypted.
+        before: bytes of all files as the train has left them.
+        files: bytes of the large files, encrypted.
+        freed: bytes of the files that these replace.
+        pack: bytes of the pack of small files.
+        small_growth: bytes by which the small files grow in place.
+        new_files: number of large files.
+        freed_files: number of files that these replace.
+        longest: bytes of the longest of them, encrypted.
     """
 
     def __init__(self) -> None:
@@ -127,7 +202,7 @@ class _Batch:
         self.pack = _BLOCK_BYTES
 
     def add(self, entry: Entry, sealed: int) -> None:
-        """Add a file that will have a length of `sealed`."""
+        """Add a file that will be `sealed` bytes long."""
         before = allocated_bytes(entry.stat)
         after = -(-sealed // _BLOCK_BYTES) * _BLOCK_BYTES
         self.before += before

@@ -1,6 +1,6 @@
-"""The story of one visit.
+"""The numbered steps of one visit, in their order.
 
-pre-run
+pre-run, by the opener
      1  verify the immutable files and the user's signature
      2  verify the chain of station signatures
      3  unwrap the symmetric key
@@ -8,7 +8,7 @@ pre-run
      5  verify the result hash and its signature
 the train
      6  run the command
-post-run
+post-run, by the closer
      7  hash the new results
      8  encrypt them under a fresh key, and the immutable files if they travel encrypted
      9  sign the hash
@@ -16,39 +16,50 @@ post-run
     11  wrap the key for every station and the user
     12  commit the configuration
 
-What the disk holds in between is told in docs/crash-safety.md.
+Opener and closer each load the station's private key; between them, while the train runs, nothing
+refers to it. The states of the disk in between are in docs/crash-safety.md.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 from entrypoint.errors import (
     AlreadyVisited,
-    PhtError,
     RouteError,
     StoppedWhileSealing,
     StorageError,
+    SystemFailure,
     storage_error,
-    unexpected,
 )
-from entrypoint.process.child import Reason
-from entrypoint.process.failure import TrainFailed
-from entrypoint.process.stop import Stopped, StopRequest
-from entrypoint.protocol.stages import VerifiedTrain
+from entrypoint.process.child import TrainStillRunning
+from entrypoint.process.stop import Stopped
 from entrypoint.recovery.journal import Journal, Phase
-from entrypoint.recovery.state import lock
 from entrypoint.report import Outcome, Report
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import read
+from entrypoint.visit.data import check_data
 from entrypoint.visit.export import Export
-from entrypoint.visit.hidden_mounts import mount_named
-from entrypoint.visit.steps import KeylessSteps, Steps
+from entrypoint.visit.place import check_replaceable
+from entrypoint.visit.session import Session, run_locked
+from entrypoint.visit.steps import Steps
+from entrypoint.visit.train import TrainRun, newest_change, run_train, signed_command
 
-AnySteps = TypeVar("AnySteps", bound=KeylessSteps)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A train whose plaintext lies in its place; no key.
+
+    Attributes:
+        command: program and arguments.
+        journal: of the visit, for the closer.
+    """
+
+    command: tuple[str, ...]
+    journal: Journal
 
 
 def run(settings: Settings, report: Report, command: Sequence[str], *, export: Export) -> Outcome:
-    """Make the whole visit with the train's command, or finish one that was interrupted.
+    """Make the whole visit, or finish one that was interrupted.
 
     Args:
         settings: of the station.
@@ -57,74 +68,105 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
         export: writes the sealed train.
     """
 
-    def story(steps: Steps) -> Outcome:
-        found = _find(steps, report)
-        if isinstance(found, bytes):
-            train = steps.verify(found)  # 1, 2
-            if steps.has_visited(train):
-                _make_up_export(steps, export)
-            _refuse_second_visit(steps, train)
-            argv = steps.resolve(command, train)
-            steps.check_data()
-            export.check()
-            with steps.or_go_back():
-                steps.open(train, found)  # 3, 4, 5
-                steps.run_train(argv)  # 6
-                steps.check_left(train.config)
-                steps.start_sealing(train.config)
-        elif found.phase is Phase.SUCCEEDED:
-            config = read(found.config)
-            steps.check_left(config)
-            steps.start_sealing(config)
-        return _seal(steps, export)  # 7 to 12
+    def visit(session: Session) -> Outcome:
+        opened = _open(session, command, export)
+        if isinstance(opened, Outcome):
+            return opened
+        return _close(session, opened, _run_train(session, opened), export)
 
-    return _run_locked(settings, report, story)
+    return run_locked(settings, report, visit)
 
 
-def pre_run(settings: Settings, report: Report, export: Export) -> Outcome:
+def _open(session: Session, command: Sequence[str], export: Export) -> Opened | Outcome:
+    """The opener: steps 1 to 5, or the whole rest of a visit whose train has run already."""
+    steps = Steps(session)
+    found = _find(steps, session)
+    if isinstance(found, Journal):
+        return _finish(steps, session, found, export)
+    train = steps.verify(found)  # 1, 2
+    if steps.has_visited(train):
+        _make_up_export(session, export)
+        raise _already_visited()
+    argv = signed_command(session, command, train)
+    check_data(session.settings, session.report)
+    export.check()
+    with steps.restored_on_error():
+        steps.open(train, found)  # 3, 4, 5
+    session.state = "unfinished"
+    return Opened(command=tuple(argv), journal=steps.disk.begun())
+
+
+def _run_train(session: Session, opened: Opened) -> TrainRun:
+    """Step 6."""
+    before = None
+    try:
+        before = newest_change(session.paths.train)
+        run_train(session, opened.command)
+    except TrainStillRunning as error:
+        failure = session.failed(_still_running(error))
+        return TrainRun(newest_change=before, failure=failure, still_running=True)
+    except Exception as error:
+        return TrainRun(newest_change=before, failure=session.failed(error))
+    return TrainRun(newest_change=before)
+
+
+def _close(session: Session, opened: Opened, ended: TrainRun, export: Export) -> Outcome:
+    """The closer: steps 7 to 12, or the way back from a train that has failed."""
+    steps = Steps(session, already_validated=True)
+    steps.disk.journal = opened.journal
+    if ended.failure is not None:
+        if not ended.still_running:  # else the train could change what is restored
+            steps.restore()
+        return replace(ended.failure, state=session.state)
+    config = read(opened.journal.config)
+    with steps.restored_on_error():
+        steps.check_left(config, since=ended.newest_change)
+        steps.start_sealing(config)
+    return _seal(steps, session, export)
+
+
+def pre_run(settings: Settings, report: Report, *, export: Export) -> Outcome:
     """Open the train and leave it to the operator to run it."""
 
-    def story(steps: Steps) -> Outcome:
-        found = _find(steps, report)
+    def open_and_wait(session: Session) -> Outcome:
+        steps = Steps(session)
+        found = _find(steps, session)
         if isinstance(found, Journal):
             raise _wrong_half("the train has already run", "use post-run to seal its results")
         train = steps.verify(found)
-        _refuse_second_visit(steps, train)
+        if steps.has_visited(train):
+            raise _already_visited()
         export.check()
-        with steps.or_go_back():
+        with steps.restored_on_error():
             steps.open(train, found)
             steps.disk.wait()
-        steps.state = "waiting"
-        return outcome(steps, "opened")
+        session.state = "waiting"
+        return session.succeeded("opened")
 
-    return _run_locked(settings, report, story)
+    return run_locked(settings, report, open_and_wait)
 
 
-def post_run(settings: Settings, report: Report, export: Export) -> Outcome:
-    """Seal what this station's own pre-run has opened."""
+def post_run(settings: Settings, report: Report, *, export: Export) -> Outcome:
+    """Seal the train that this station's own pre-run has opened."""
 
-    def story(steps: Steps) -> Outcome:
+    def close(session: Session) -> Outcome:
+        steps = Steps(session)
         match steps.load():
-            case Journal(phase=Phase.SEALING):
-                export.check()
-            case Journal(phase=Phase.WAITING | Phase.SUCCEEDED) as journal:
+            case Journal(phase=Phase.SEALING | Phase.WAITING | Phase.SUCCEEDED) as journal:
                 steps.check_own(journal)
                 export.check()
-                config = read(journal.config)
-                steps.check_left(config)
-                steps.start_sealing(config)
-            case _:
-                raise _wrong_half("no pre-run of this station has opened it", "use pre-run first")
-        return _seal(steps, export)
+                return _finish(steps, session, journal, export)
+        raise _wrong_half("no pre-run of this station has opened it", "use pre-run first")
 
-    return _run_locked(settings, report, story)
+    return run_locked(settings, report, close)
 
 
 def undo(settings: Settings, report: Report) -> Outcome:
-    """Put the old, encrypted state back."""
+    """Restore the old, encrypted state."""
 
-    def story(steps: Steps) -> Outcome:
-        steps.stage = "undo"
+    def restore(session: Session) -> Outcome:
+        steps = Steps(session)
+        session.stage = "undo"
         match steps.load():
             case Journal(phase=Phase.SEALING):
                 raise _wrong_half("the train has already run", "use post-run to finish the sealing")
@@ -132,82 +174,54 @@ def undo(settings: Settings, report: Report) -> Outcome:
                 raise _spent()
             case Journal() as journal:
                 steps.check_own(journal)
-                if not steps.go_back():
+                if not steps.restore():
                     raise _spent()
-                return outcome(steps, "undone")
+                return session.succeeded("undone")
         raise _wrong_half("nothing is open", "there is nothing to undo")
 
-    return _run_locked(settings, report, story)
+    return run_locked(settings, report, restore)
 
 
 def check(settings: Settings, report: Report) -> Outcome:
     """Verify everything that a visit would verify, and write nothing."""
 
-    def story(steps: Steps) -> Outcome:
+    def verify(session: Session) -> Outcome:
+        steps = Steps(session)
         train = steps.verify(_complete(steps))
         opened = steps.decrypt(train, None)
         code = "already-visited" if steps.has_visited(train) else "ready"
-        return outcome(steps, "verified", code=code, files=opened.contents.files)
+        return session.succeeded("verified", code=code, files=opened.contents.files)
 
-    return _run_locked(settings, report, story)
+    return run_locked(settings, report, verify)
 
 
 def query(settings: Settings, report: Report, write: Callable[[Iterable[bytes]], None]) -> Outcome:
-    """Give `write` the verified query, so that the station can fetch the data before a run."""
+    """Pass the verified query to `write`, so that the station can fetch the data before a run."""
 
-    def story(steps: Steps) -> Outcome:
+    def write_query(session: Session) -> Outcome:
+        steps = Steps(session)
         train = steps.verify(_complete(steps))
         steps.write_query(train, write)
-        return outcome(steps, "verified")
+        return session.succeeded("verified")
 
-    return _run_locked(settings, report, story)
-
-
-def _run_locked(settings: Settings, report: Report, story: Callable[[Steps], Outcome]) -> Outcome:
-    return run_locked(Steps, settings, report, story)
-
-
-def run_locked(
-    kind: type[AnySteps], settings: Settings, report: Report, story: Callable[[AnySteps], Outcome]
-) -> Outcome:
-    """Run one command under the train's lock and report the error that ends it."""
-    with mount_named(settings.paths), lock(settings.paths), StopRequest() as stop:
-        steps = kind(settings, report, stop)
-        try:
-            with mount_named(settings.paths):
-                return story(steps)
-        except TrainFailed as failure:
-            return _train_failed(steps, failure, report)
-        except Stopped as stopped:
-            return _stopped(steps, 128 + stopped.signal)
-        except PhtError as error:
-            return _refused(steps, error, report)
-        except OSError as error:
-            return _refused(steps, storage_error(error), report)
-        except Exception as error:
-            return _refused(steps, unexpected(error), report)
-
-
-def _refused(steps: KeylessSteps, error: PhtError, report: Report) -> Outcome:
-    report.error(error)
-    return Outcome.refused(error, stage=steps.stage, state=steps.state)
+    return run_locked(settings, report, write_query)
 
 
 def _complete(steps: Steps) -> bytes:
-    """Return the configuration; refuse to look at a train in the middle of a visit."""
+    """Return the configuration; refuse a train in the middle of a visit."""
     found = steps.load()
     if isinstance(found, Journal):
         raise _wrong_half("a visit is not finished", "start that container again, or use undo")
     return found
 
 
-def _find(steps: Steps, report: Report) -> bytes | Journal:
-    """Return the complete configuration, or the journal of a visit that is to be sealed.
+def _find(steps: Steps, session: Session) -> bytes | Journal:
+    """Return the complete configuration, or the journal of a visit that only has to be sealed.
 
-    Whatever else an interrupted start has left is taken back first.
+    Any other interrupted visit is undone first.
     """
     found = steps.load()
-    steps.check_writable()
+    check_replaceable(session.paths)
     if isinstance(found, bytes):
         steps.disk.clear_waste()
         return found
@@ -218,38 +232,33 @@ def _find(steps: Steps, report: Report) -> bytes | Journal:
         case Phase.SPENT:
             raise _spent()
         case Phase.SUCCEEDED:
-            report.info("the train has run already: its results have waited for room to be sealed")
+            session.report.info(
+                "the train has run already: its results have waited for room to be sealed"
+            )
             return found
         case Phase.SEALING:
-            report.info("the train has run already: sealing goes on where it was interrupted")
+            session.report.info(
+                "the train has run already: sealing goes on where it was interrupted"
+            )
             return found
-    report.info("an interrupted visit is taken back first")
-    if not steps.go_back():
+    session.report.info("an interrupted visit is undone first")
+    if not steps.restore():
         raise _spent()
     return found.config
 
 
-def _refuse_second_visit(steps: Steps, train: VerifiedTrain) -> None:
-    if steps.has_visited(train):
-        raise AlreadyVisited(
-            "already-visited",
-            "this station has already made its visit, and the chain verifies",
-            hint="nothing is left to do here: hand the train over to the next station",
-        )
+def _finish(steps: Steps, session: Session, journal: Journal, export: Export) -> Outcome:
+    """Seal a train that an earlier start, or the operator, has run."""
+    if journal.phase is not Phase.SEALING:
+        config = read(journal.config)
+        steps.check_left(config, since=None)
+        steps.start_sealing(config)
+    return _seal(steps, session, export)
 
 
-def _make_up_export(steps: Steps, export: Export) -> None:
-    """Export what an earlier start has sealed, if it was interrupted before it had exported it."""
-    place = steps.stage, steps.state
-    steps.stage, steps.state = "export", "sealed"
-    export.make_up()
-    steps.stage, steps.state = place
-
-
-def _seal(steps: Steps, export: Export) -> Outcome:
-    """Steps 7 to 12 and the export; whatever interrupts them, the next start goes on."""
+def _seal(steps: Steps, session: Session, export: Export) -> Outcome:
+    """Steps 7 to 12 and the export; if they are interrupted, the next start goes on."""
     journal = steps.disk.begun()
-    steps.check_own(journal)
     try:
         contents = steps.seal_and_commit(journal)
     except Stopped:
@@ -262,63 +271,40 @@ def _seal(steps: Steps, export: Export) -> Outcome:
     except OSError as error:
         hint = "mend the cause, then start this same container again to finish"
         raise storage_error(error, hint) from error
-    visited = outcome(
-        steps,
+    visited = session.succeeded(
         "visited",
         files=contents.files,
         size=contents.size,
         changed=[*journal.backups, "train_config.json", "user_sym_key.key"],
     )
-    steps.stage = "export"
+    session.stage = "export"
     export.write()
     return visited
 
 
-def outcome(
-    steps: KeylessSteps,
-    result: str,
-    *,
-    code: str | None = None,
-    files: int | None = None,
-    size: int | None = None,
-    changed: Sequence[str] | None = None,
-) -> Outcome:
-    """Return how a story ended that has succeeded."""
-    return Outcome(
-        result=result,
-        code=code,
-        stage=steps.stage,
-        state=steps.state,
-        files=files,
-        bytes=size,
-        changed=changed,
+def _make_up_export(session: Session, export: Export) -> None:
+    """Write the export if an earlier start was interrupted between its commit and the export."""
+    stage, state = session.stage, session.state
+    session.stage, session.state = "export", "sealed"
+    export.make_up()
+    session.stage, session.state = stage, state
+
+
+def _already_visited() -> AlreadyVisited:
+    return AlreadyVisited(
+        "already-visited",
+        "this station has already made its visit, and the chain verifies",
+        hint="nothing is left to do here: hand the train over to the next station",
     )
 
 
-def _train_failed(steps: KeylessSteps, failure: TrainFailed, report: Report) -> Outcome:
-    ended = failure.ended
-    if ended.reason is Reason.STOPPED:
-        return _stopped(steps, ended.status)
-    report.error(failure.error)
-    return Outcome(
-        result=failure.error.code,
-        status=ended.status,
-        stage=steps.stage,
-        reason=failure.reason,
-        by=failure.error.by,
-        retry=False,
-        state=steps.state,
-    )
-
-
-def _stopped(steps: KeylessSteps, status: int) -> Outcome:
-    return Outcome(
-        result="stopped",
-        status=status,
-        stage=steps.stage,
-        by="station",
+def _still_running(error: TrainStillRunning) -> SystemFailure:
+    return SystemFailure(
+        error.code,
+        error.message,
+        hint=f"{error.hint}; when they are gone, start this same container again: "
+        "it restores the old state",
         retry=True,
-        state=steps.state,
     )
 
 
@@ -329,6 +315,6 @@ def _wrong_half(problem: str, hint: str) -> RouteError:
 def _spent() -> StorageError:
     return StorageError(
         "start-from-image",
-        "an earlier visit failed and its encrypted results could not be kept",
+        "an earlier visit failed and its encrypted results could not be restored",
         hint="remove this container and start a new one from the image",
     )

@@ -1,0 +1,127 @@
+"""Checks that the train lies where this user can replace it, before anything is written."""
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from entrypoint.errors import SettingsError
+from entrypoint.files.attributes import Attributes
+from entrypoint.files.tree import walk
+from entrypoint.linux.access import can_replace, irreplaceable, is_unmapped, not_given
+from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
+from entrypoint.linux.user import this_user
+from entrypoint.model import Paths
+from entrypoint.recovery.journal import SavedFile
+from entrypoint.recovery.work_folder import WorkFolder
+from entrypoint.report import Report
+from entrypoint.train_config.file import read_user_key
+
+
+def check_replaceable(paths: Paths) -> None:
+    """Check that this user can replace the files that a commit replaces.
+
+    Raises:
+        SettingsError: one of them cannot be replaced.
+    """
+    for path in (paths.config, paths.user_key):
+        if os.path.lexists(path) and not can_replace(path):
+            raise _bad_place(f"{this_user()} cannot replace {path}")
+
+
+def check_place(paths: Paths, works: Sequence[WorkFolder], *, in_container: bool) -> None:
+    """Check that the file systems of a train let a visit open, seal and restore it.
+
+    Args:
+        paths: of the train.
+        works: the work folders of the trees that the visit opens.
+        in_container: whether a file system in memory vanishes with the container.
+
+    Raises:
+        SettingsError: they do not.
+    """
+    for path in (paths.config, paths.user_key):
+        if not path.exists():
+            continue
+        if is_mount_point(path):
+            raise _bad_place(f"{path} is a mount of its own and cannot be replaced")
+        if not path.is_file():
+            raise _bad_place(f"{path} is not a file")
+        if mount_of(path).idmapped and is_unmapped(path):
+            raise _unmapped(path)
+    for work in works:
+        if work.tree.is_dir():
+            _check_tree(work, in_container=in_container)
+
+
+def _check_tree(work: WorkFolder, *, in_container: bool) -> None:
+    tree = work.tree
+    if mounts := mounts_below(tree):
+        raise _bad_place(f"there is a mount inside {tree}: {mounts[0]}")
+    mount = mount_of(tree)
+    if in_container and mount.fs_type == "tmpfs":
+        raise _bad_place(f"{tree} is in memory and vanishes with the container")
+    if mount.idmapped:
+        for path, _, _ in _owners(work):
+            if is_unmapped(path):
+                raise _unmapped(path)
+    if unfit := irreplaceable(tree, work.leave_out):
+        raise _bad_place(f"{this_user()} may not read and replace {unfit}")
+
+
+def read_saved_user_key(paths: Paths) -> SavedFile | None:
+    """Return the user's envelope with its attributes, for the journal; None if there is none.
+
+    Raises:
+        SettingsError: this user may not read it.
+    """
+    path = paths.user_key
+    try:
+        contents = read_user_key(paths)
+    except PermissionError:
+        raise _bad_place(f"{this_user()} may not read {path}") from None
+    return None if contents is None else SavedFile(contents, Attributes.of(path))
+
+
+def warn_of_owners(
+    paths: Paths, attributes: Attributes, works: Sequence[WorkFolder], report: Report
+) -> None:
+    """Log the first file that will get another owner, since this user may not give files away.
+
+    Args:
+        paths: of the train.
+        attributes: of its configuration as it arrived.
+        works: the work folders of the trees that the visit opens.
+        report: takes the warning.
+    """
+    _, uid, gid = attributes
+    for work in works:
+        files = chain([(paths.config, uid, gid)], _owners(work))
+        if lost := not_given(files, work.path / "owner"):
+            path, uid, gid = lost
+            report.warning(
+                f"{path} belongs to {uid}:{gid}, but {this_user()} may not give files to "
+                "this owner here: its replacement will have another owner; if that matters, "
+                "give the container the right to (--cap-add CHOWN)"
+            )
+            return
+
+
+def _owners(work: WorkFolder) -> Iterator[tuple[Path, int, int]]:
+    """Yield every path of a tree with its owner and group."""
+    if work.tree.is_dir():
+        for entry in chain([work.folder()], walk(work.tree, leave_out=work.leave_out)):
+            yield work.tree / entry.path, entry.stat.st_uid, entry.stat.st_gid
+
+
+def _unmapped(path: Path) -> SettingsError:
+    return _bad_place(f"the owner of {path} has no number on this mount: nobody may replace it")
+
+
+def _bad_place(problem: str) -> SettingsError:
+    return SettingsError(
+        "place-unsuitable",
+        problem,
+        hint="keep the train on the container's own file system, or on a volume at /opt, which "
+        "--read-only needs; and let the container's user write there",
+    )

@@ -1,0 +1,140 @@
+"""Step 6: running the train's command, and checking its signed files afterwards. No key in here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from entrypoint.errors import MalformedTrain
+from entrypoint.files.tree import walk
+from entrypoint.linux.remove import is_folder, remove_from
+from entrypoint.process import child
+from entrypoint.process.failure import TrainFailed
+from entrypoint.process.oom import oom_kills
+from entrypoint.protocol.stages import VerifiedTrain
+from entrypoint.protocol.verify import changes, is_as_signed, unlisted
+from entrypoint.report import Outcome, Report
+from entrypoint.train_config import TrainConfig
+from entrypoint.visit.command import resolve_command
+from entrypoint.visit.session import Session
+
+_NAMED_FILES = 10
+"""Maximum number of removed files listed in the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRun:
+    """A run of the train's command that has ended.
+
+    Attributes:
+        newest_change: the newest change in `pht_train` before it, in nanoseconds; None if it was
+            not started.
+        failure: how the visit ends because of it, already reported; None if it succeeded.
+        still_running: whether processes of the train are left, which may still write.
+    """
+
+    newest_change: int | None
+    failure: Outcome | None = None
+    still_running: bool = False
+
+
+def report_verified(report: Report, train: VerifiedTrain) -> None:
+    """Log that steps 1 and 2 have succeeded."""
+    files, visits = len(train.config.files), len(train.config.visits)
+    report.info(f"step 1: {files} immutable files are what the user signed")
+    report.info(f"step 2: the chain of {visits} station signatures is valid")
+
+
+def signed_command(session: Session, command: Sequence[str], train: VerifiedTrain) -> list[str]:
+    """Return the command to run.
+
+    Raises:
+        IntegrityError: it does not run a signed file.
+    """
+    settings = session.settings
+    if settings.any_command:
+        session.report.warning("PHT_COMMAND=any: the command need not run a signed file")
+    return resolve_command(
+        command,
+        train,
+        session.paths,
+        any_command=settings.any_command,
+        environment=settings.values,
+    )
+
+
+def run_train(session: Session, argv: Sequence[str]) -> None:
+    """Run the train's command.
+
+    Raises:
+        TrainFailed: it has not ended with status 0.
+        Stopped: a stop was requested before its start.
+        SystemFailure: no process can be started, or one cannot be ended.
+    """
+    session.stage = "command"
+    session.report.info("step 6: the train runs")
+    settings = session.settings
+    env, timeout = settings.train_environment(), settings.timeout
+    # Elsewhere the kernel counts the processes of others too.
+    kills = oom_kills() if settings.in_container else None
+    try:
+        ended = child.run(argv, env=env, timeout=timeout, stop=session.stop)
+    finally:
+        session.report.train_ended()
+    if ended.status != 0:
+        now = oom_kills() if settings.in_container else None
+        out_of_memory = None if kills is None or now is None else now > kills
+        raise TrainFailed(ended, argv, env, timeout=timeout, out_of_memory=out_of_memory)
+
+
+def newest_change(folder: Path) -> int:
+    """Return the time of the newest change in a folder, in nanoseconds."""
+    return max((entry.stat.st_ctime_ns for entry in walk(folder)), default=0)
+
+
+def remove_unlisted(session: Session, config: TrainConfig, leave_out: str = "") -> None:
+    """Remove everything from `pht_train` but the signed files and `leave_out`, and log it."""
+    train, report = session.paths.train, session.report
+    if not is_folder(train):
+        return
+    removed = unlisted(config, train, leave_out)
+    remove_from(train, removed)
+    for path in removed[:_NAMED_FILES]:
+        report.info(f"removed pht_train/{path}, which nobody signed")
+    if len(removed) > _NAMED_FILES:
+        report.info(f"removed {len(removed) - _NAMED_FILES} more unsigned files of pht_train")
+
+
+def check_signed_files(
+    session: Session, config: TrainConfig, leave_out: str = "", *, since: int | None
+) -> None:
+    """Remove unsigned files that the train has left, and check the signed ones.
+
+    Args:
+        session: of this command.
+        config: the configuration.
+        leave_out: a name in `pht_train` that is not part of it.
+        since: the newest change in `pht_train` before the run, in nanoseconds; None if unknown.
+
+    Raises:
+        MalformedTrain: the train has changed its signed files.
+    """
+    remove_unlisted(session, config, leave_out)
+    train = session.paths.train
+    if train.is_symlink() or not is_as_signed(config, train, leave_out, session.stop.check):
+        raise MalformedTrain(
+            "train-changed-itself",
+            "the train has changed the files that the user signed",
+            hint="a train writes into pht_results only; change it and start from the image",
+            problems=_changed_files(session, config, leave_out, since),
+        )
+
+
+def _changed_files(
+    session: Session, config: TrainConfig, leave_out: str, since: int | None
+) -> list[str]:
+    """Return the signed files that the train has changed, as far as their times tell."""
+    train = session.paths.train
+    if not is_folder(train):
+        return [f"{train.name} is no folder any more"]
+    # A pre-run writes the configuration when all files are in place.
+    return changes(config, train, leave_out, since or session.paths.config.lstat().st_ctime_ns)
