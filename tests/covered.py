@@ -38,7 +38,7 @@ def main() -> int:
         tests = [sys.executable, "-m", "pytest", "-n", "auto", *sys.argv[1:]]
         status = subprocess.run(tests, cwd=REPOSITORY, env={**os.environ, TESTS: "1"}).returncode
     finally:
-        HOOK.unlink()
+        HOOK.unlink(missing_ok=True)
     _report()
     return status
 
