@@ -32,9 +32,6 @@ whoever gave the command is the station, or at a desk the train's author or the 
 statuses ([station.md](station.md#exit-statuses)). Below the messages of a code stand the hints that
 go with them; a word in capitals stands for what the program fills in.
 
-`python-too-old` (status 71) comes before all of these: the program was started by an older Python
-than it needs.
-
 This page is made from the code by `make errors-page`.
 """
 
