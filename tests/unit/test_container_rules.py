@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import entrypoint
 from entrypoint.cli import container_rules
 from entrypoint.errors import SettingsError
 from entrypoint.model import Paths
@@ -180,6 +181,12 @@ def record(built_with: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch
     if built_with is not None:
         file.write_text(built_with)
     monkeypatch.setattr(container_rules, "_BUILT_WITH", file)
+
+
+def test_the_value_of_the_base_is_read_beside_the_package() -> None:
+    """As master_images/install.py writes it."""
+    package = Path(entrypoint.__file__).parent
+    assert package.with_name("ld_library_path") == container_rules._BUILT_WITH
 
 
 def test_a_variable_of_the_train_alone_is_not_refused() -> None:
