@@ -1,4 +1,4 @@
-"""Every refusal of the program, as one tree.
+"""All errors that the program reports, as one tree of classes.
 
 An error carries a stable code for machines, a message that says what is wrong, a hint that says
 what to do next, and who has to act. Its class decides the exit status (docs/station.md, "Exit
@@ -26,8 +26,8 @@ class PhtError(Exception):
         problems: further findings, one line each, when all of them are reported at once.
         by: who has to act: "station", "author", "user", "runner" or `OPERATOR`.
         retry: whether starting the same thing again can help.
-        files_differ: whether it says that files are missing or not the expected ones, as it also
-            looks where a mount hides those.
+        files_differ: whether files are missing or not the expected ones, for which a mount that
+            hides them may be the reason.
     """
 
     status: ClassVar[int] = 70
@@ -89,7 +89,7 @@ class NoQuery(MissingInput):
 
 
 class SystemFailure(PhtError):
-    """The operating system refused something that should have worked."""
+    """The operating system does not do what the runner needs."""
 
     status = 71
     default_by = OPERATOR
@@ -130,7 +130,7 @@ class IntegrityError(PhtError):
 
 
 class SettingsError(PhtError):
-    """What the station has set is missing, contradictory or not possible."""
+    """A setting of the station is missing, contradictory or not possible."""
 
     status = 78
     default_by = OPERATOR
@@ -140,7 +140,7 @@ def storage_error(
     error: OSError,
     hint: str = "check the disk, its free space and the permissions, then start again",
 ) -> StorageError:
-    """Return the refusal that stands for a failed system call.
+    """Return the error for a failed system call.
 
     Args:
         error: what the system call raised.
@@ -163,9 +163,9 @@ def storage_error(
 
 
 def unexpected(error: Exception) -> PhtError:
-    """Return the refusal that stands for a bug: where it arose, without message and traceback.
+    """Return the error for a bug: its place, but not its message and traceback.
 
-    Those can hold what must not leave the station. That memory ran out is no bug.
+    These can hold data that must not leave the station. Running out of memory is not a bug.
     """
     if isinstance(error, MemoryError):
         return SystemFailure(

@@ -1,1 +1,1 @@
-"""The stages of a visit: verify, decrypt, seal, commit. None imports another."""
+"""The protocol of a visit in stages: verify, decrypt, seal. No stage imports another."""

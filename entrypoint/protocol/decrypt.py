@@ -3,8 +3,8 @@
 The immutable files, where they travel encrypted, are decrypted by the same pass.
 
 One pass over the files. Plaintext goes to a private folder and gets its final name only after every
-MAC, the hash and the signature have been verified. All failures look alike (docs/security.md, "No
-oracle").
+MAC, the hash and the signature have been verified. All failures give the same error
+(docs/security.md, "No oracle").
 """
 
 import os
@@ -37,9 +37,9 @@ class Target:
     """Where a decryption writes.
 
     Attributes:
-        plain: an empty folder that nobody else reads.
-        small: a pack that takes small files instead of `plain`, or None.
-        backup: takes the ciphertext, to go back to; or None.
+        plain: an empty, private folder.
+        small: a pack for the small files, which otherwise go to `plain`; or None.
+        backup: takes the ciphertext, or None.
     """
 
     plain: Path
@@ -58,14 +58,14 @@ def decrypt(
     """Decrypt and verify the results of the last stop.
 
     Args:
-        train: what `verify` returned.
+        train: the verified train.
         results: the folder with the encrypted files.
         target: where to write, or None to verify only.
         leave_out: a name in `results` that is not part of them.
-        proceed: called between two chunks; raises to stop.
+        proceed: called between two chunks; raises to cancel.
 
     Raises:
-        IntegrityError: something about the results is not authentic; one code for everything.
+        IntegrityError: the results are not authentic; one code for all reasons.
         RouteError: there are results before the first stop.
     """
     config = train.config
@@ -109,7 +109,7 @@ def decrypt_definition(
 
 
 def publish(plain: Path, small: Path, tree: Path) -> None:
-    """Put verified files in place of their ciphertext: small ones by contents, others by rename."""
+    """Replace the ciphertext by verified plaintext: small files in place, others by rename."""
     tree.mkdir(exist_ok=True)
     apply(small, tree, empty_first=True)
     small.unlink()
@@ -124,7 +124,7 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
 
 
 def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
-    """Return how many bytes the plaintext and the backup will take at most."""
+    """Return the maximum sizes of the plaintext and of the backup, in bytes."""
     plain = backup = 0
     for entry in _entries(tree, leave_out):
         size = entry.stat.st_size if entry.kind is Kind.FILE else 0
@@ -134,7 +134,7 @@ def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
 
 
 def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
-    """Check that there are no results yet; older readers would feed planted ones to the train."""
+    """Check that there are no results yet; older software passes planted ones to the train."""
     for entry in _entries(results, leave_out):
         if entry.kind is not Kind.DIRECTORY:
             raise RouteError(
@@ -187,7 +187,7 @@ class _Run:
                 size += self._decrypt_file(tree, entry)
                 files += 1
             elif self._target:
-                _repeat(entry, self._target)
+                _copy(entry, self._target)
         if self.forged:
             raise InvalidCiphertext
         return Contents(files=files, size=size)
@@ -210,7 +210,7 @@ class _Run:
                 return self._decrypt_large(source, entry)
             except InvalidCiphertext:
                 self.forged = [*self.forged, entry.path][:CONFIG_PROBLEMS]
-                return 0  # and the rest is read, so that the time does not tell where
+                return 0  # the rest is read too, so that the time does not tell where
 
     def _decrypt_small(self, token: bytes, entry: Entry) -> int:
         self._proceed()
@@ -281,22 +281,22 @@ def _read(source: IO[bytes], backup: BackupWriter | None) -> Iterator[Item]:
 
 
 def _opened(pieces: Iterable[Item], stream: Stream) -> Iterator[Item]:
-    """Yield the pieces of a file with what is ready of their plaintext."""
+    """Yield the pieces of a file, each with the plaintext that it completes."""
     for piece, precomputed in pieces:
         yield Item(piece, stream.update(piece, precomputed))
     yield Item(b"", stream.finalize())
 
 
 def _written(pieces: Iterable[Item], plain: IO[bytes]) -> Iterator[Item]:
-    """Yield the pieces of a file, the plaintext of which is then in a new one."""
+    """Yield the pieces of a file, and write their plaintext to a new one."""
     for item in pieces:
         plain.write(item.computed)
         yield item
     plain.flush()
 
 
-def _repeat(entry: Entry, target: Target) -> None:
-    """Copy an entry that is no file beside the plaintext, and add it to the backup."""
+def _copy(entry: Entry, target: Target) -> None:
+    """Copy an entry that is not a file to the plaintext, and add it to the backup."""
     path = target.plain / entry.path
     match entry.kind:
         case Kind.DIRECTORY:

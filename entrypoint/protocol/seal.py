@@ -5,7 +5,7 @@ The immutable files, where they travel encrypted, are encrypted again by the sam
 Hash and encryption are one pass, in place and in batches, so that a crash leaves each file either
 plain or sealed (docs/crash-safety.md). The IV of a file is derived from the fresh key and the
 file's path: unpredictable without the key, never used twice under it, and the mark by which a
-continued run knows a sealed file.
+continued run recognises a sealed file.
 """
 
 import os
@@ -46,15 +46,15 @@ _IV_CONTEXT = b"pht files, IV by path, version 1"
 
 
 def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
-    """Check that what the train left can travel, before there is no way back.
+    """Check that the results can travel, while the old state can still be restored.
 
     Returns:
         The symlinks, which travel without a signature.
 
     Raises:
-        MalformedTrain: a device, FIFO, socket, too deep folder, a link that leaves the tree, or
-            what this user may not read and replace.
-        OSError: the disk does not tell.
+        MalformedTrain: there is a device, FIFO, socket, too deep folder, a link that leaves the
+            tree, or a path that this user may not read and replace.
+        OSError: the disk cannot be read.
     """
     if path := irreplaceable(results, leave_out):
         raise MalformedTrain(
@@ -90,12 +90,12 @@ def seal(
     """Encrypt the files in place and sign the results; continues where an earlier run stopped.
 
     Args:
-        config: the configuration of the stage before.
+        config: the configuration as it arrived.
         signer: this station.
         symmetric_key: the fresh key, which the journal has already recorded.
-        results: their files are plain or, after a crash, already sealed.
-        definition: the same of the immutable files, None if they travel in plaintext.
-        proceed: called between two chunks; raises to stop.
+        results: the work folder of the results, some of which a crash may have left sealed.
+        definition: the work folder of the immutable files, None if they travel in plaintext.
+        proceed: called between two chunks; raises to cancel.
     """
     if definition:
         _Sealing(config, symmetric_key, definition, proceed).seal_all()
@@ -137,7 +137,7 @@ class _Sealing:
         self._proceed = proceed
 
     def seal_all(self) -> Contents:
-        """Seal every file in archive order; several names of one file become files of their own."""
+        """Seal every file in archive order; hard links become separate files."""
         files = size = 0
         self._batch.take_up()
         self._work.drop_special_bits()
@@ -151,7 +151,7 @@ class _Sealing:
         return Contents(files=files, size=size)
 
     def result_hash(self) -> bytes:
-        """Return the hash of everything that was sealed, and the session id."""
+        """Return the hash of all sealed files and the session id."""
         self._digest.update(self._config.session_id)
         return self._digest.finalize()
 
@@ -230,11 +230,11 @@ class _Sealing:
 
 
 class _Batch:
-    """Encrypted files on their way into place: durable first, then they replace the plaintext.
+    """Encrypted files that replace the plaintext once they are durable.
 
-    Small files are in a pack, which is written in place; others are files of their own, which are
-    renamed. A pack is kept until the next flush has made durable what was written from it. The
-    last batch is put in place at the end of the block.
+    Small files wait in a pack, from which they are written in place; large ones are separate files,
+    which are renamed. A pack stays until the next flush has made the files written from it durable.
+    The last batch is put in place at the end of the `with` block.
     """
 
     def __init__(self, folder: Path, tree: Path) -> None:
@@ -256,7 +256,7 @@ class _Batch:
             self._pack.__exit__(error, *rest)
 
     def take_up(self) -> None:
-        """Apply what an interrupted run has left to be written in place, and clear the rest."""
+        """Apply the complete packs of an interrupted run, and remove its other work files."""
         packs = sorted(self._folder.glob("*.pack"))
         for pack in packs:
             apply(pack, self._tree, empty_first=False)
@@ -274,7 +274,7 @@ class _Batch:
 
     @contextmanager
     def file(self, entry: Entry) -> Iterator[IO[bytes]]:
-        """Give a new file, with the mode and owner of the one that it will replace."""
+        """Yield a new file with the mode and owner of the one that it will replace."""
         self._make_room(entry.stat.st_size)
         temporary = self._folder / f"{self._number}.{len(self._files)}"
         with make_like(page_cache.new(temporary, cached=False), entry.stat) as file:
@@ -283,7 +283,7 @@ class _Batch:
         self._files.append((temporary, entry.path))
 
     def put_in_place(self) -> None:
-        """Make the batch durable, and with it the one before; then replace the plaintext."""
+        """Make this batch, and the files of the last one, durable; then replace the plaintext."""
         if not (self._writer or self._files):
             return
         self._pack.close()

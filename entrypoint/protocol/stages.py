@@ -1,6 +1,6 @@
-"""What one stage of a visit hands to the next.
+"""The values that one stage of a visit hands to the next.
 
-Each stage takes what the stage before returns, so that none can be skipped by mistake:
+Each stage takes the value that the stage before returns, so that none can be skipped by mistake:
 verify → VerifiedTrain → decrypt → OpenedTrain → (the train) → seal → SealedTrain → commit.
 """
 
@@ -11,11 +11,11 @@ from entrypoint.train_config import TrainConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedTrain:
-    """The definition and the chain of the train are what was signed.
+    """A train whose definition and chain of signatures have been verified.
 
     Attributes:
         config: the configuration.
-        key: the symmetric key as it came out of the envelope, or None if there is no envelope yet.
+        key: the symmetric key from this station's envelope, None if there is no envelope yet.
     """
 
     config: TrainConfig
@@ -24,7 +24,7 @@ class VerifiedTrain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """How much a results folder holds: regular files, and their plaintext in bytes."""
+    """The number of regular files in a results folder, and the bytes of their plaintext."""
 
     files: int
     size: int
@@ -32,7 +32,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedTrain:
-    """The results of the last station were authentic; `contents` of them."""
+    """A train whose results from the last station have been decrypted and verified."""
 
     train: VerifiedTrain
     contents: Contents
@@ -40,12 +40,12 @@ class OpenedTrain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedTrain:
-    """The new results are encrypted; `document` describes them, signed.
+    """A train whose new results are encrypted and signed.
 
     Attributes:
         document: the next `train_config.json`, encoded.
         user_envelope: the new symmetric key for the user.
-        contents: what was sealed.
+        contents: of the results.
     """
 
     document: bytes

@@ -25,14 +25,15 @@ from entrypoint.train_config import (
     not_on_route,
 )
 
-_LINK_BYTES = 400  # what a stop adds beside its envelope and its signature
+_LINK_BYTES = 400
+"""Maximum growth of the configuration by a stop, beside its envelope and its signature."""
 
 _Read = Callable[[Path], Iterable[bytes]]
 _Proceed = Callable[[], None]
 
 
 def _go_on() -> None:
-    """Never stop: what nobody can ask to stop takes this."""
+    """Default callback: never cancels."""
 
 
 def verify(
@@ -48,12 +49,12 @@ def verify(
     Args:
         config: the configuration.
         train: the folder, as it travels.
-        key: the symmetric key, which nothing has proven right yet; None if there is none.
+        key: the symmetric key, not yet verified; None if there is none.
         leave_out: a name in `train` that is not part of it.
-        proceed: called between two chunks; raises to stop.
+        proceed: called between two chunks; raises to cancel.
 
     Raises:
-        MalformedTrain, IntegrityError: as `check_definition`.
+        MalformedTrain, IntegrityError: see `check_definition`.
         IntegrityError: the definition hash is not signed by all who have to.
         RouteError: the chain of station signatures is not valid.
     """
@@ -70,7 +71,9 @@ def check_definition(
     leave_out: str,
     proceed: _Proceed,
 ) -> None:
-    """Check only that the immutable files have the hash of the configuration; as `verify`.
+    """Check that the immutable files have the hash of the configuration, but no signature of it.
+
+    For the arguments see `verify`.
 
     Raises:
         MalformedTrain: a listed file is missing, or something lies there that is not listed.
@@ -84,10 +87,10 @@ def check_definition(
 
 
 def verify_open(config: TrainConfig, train: Path, proceed: _Proceed = _go_on) -> VerifiedTrain:
-    """Verify the same where the files in `train` lie in plaintext, as a run finds them.
+    """Like `verify`, but for files that lie in `train` in plaintext, as during a run.
 
     Raises:
-        MalformedTrain, IntegrityError, RouteError: as `verify`.
+        MalformedTrain, IntegrityError, RouteError: see `verify`.
     """
     _check_entries(config, train, "")
     _check_plain(config, train, proceed)
@@ -96,7 +99,7 @@ def verify_open(config: TrainConfig, train: Path, proceed: _Proceed = _go_on) ->
 
 
 def verify_signatures(config: TrainConfig) -> None:
-    """Verify what can be verified without any file.
+    """Verify the signatures of the definition hash, and the chain; reads no file.
 
     Raises:
         IntegrityError: the definition hash is not signed by all who have to.
@@ -109,13 +112,13 @@ def verify_signatures(config: TrainConfig) -> None:
 def check_room(config: TrainConfig, size: int) -> None:
     """Check that a configuration of `size` bytes stays small enough to read up to the last stop.
 
-    Every stop gets an envelope and adds a signature, and a visit keeps the old one in its journal.
+    Every stop gets an envelope and adds a signature, and the journal of a visit holds the old one.
 
     Raises:
         MalformedTrain: this train would get stuck on its way.
     """
     if config.result_hash is not None:
-        return  # the first stop has seen to it
+        return  # the first stop has checked it
     grown = size + sum(key.key_size // 2 + _LINK_BYTES for key in config.stations.values())
     if grown > CONFIG_BYTES * 3 // 4:
         raise MalformedTrain(
@@ -128,7 +131,7 @@ def check_room(config: TrainConfig, size: int) -> None:
 def is_as_signed(
     config: TrainConfig, train: Path, leave_out: str, proceed: _Proceed = _go_on
 ) -> bool:
-    """Return whether the files in `train`, in plaintext, are the ones that the user signed."""
+    """Return whether the files in `train` are the plaintext that the user signed."""
     try:
         _check_entries(config, train, leave_out)
         _check_plain(config, train, proceed)
@@ -138,15 +141,15 @@ def is_as_signed(
 
 
 def changes(config: TrainConfig, train: Path, leave_out: str, since: int) -> list[str]:
-    """Return what is not as listed, and which immutable files were changed, a line each.
+    """Return one line for each difference from the list, and for each file that was changed.
 
-    The signed hash is one over all files: it does not tell which of them was changed.
+    There is one signed hash over all files, so their times have to tell which was changed.
 
     Args:
         config: the configuration.
         train: the folder.
         leave_out: a name in `train` that is not part of it.
-        since: the time, in nanoseconds, after which no file should have been changed.
+        since: time in nanoseconds; files changed after it are listed.
     """
     listed = set(immutable_files(config, train))
     changed = [
@@ -160,10 +163,10 @@ def changes(config: TrainConfig, train: Path, leave_out: str, since: int) -> lis
 
 
 def contents(config: TrainConfig, path: Path, key: bytes | None) -> Iterable[bytes]:
-    """Return the plaintext, in pieces, of an immutable file as it travels.
+    """Yield the plaintext of an immutable file, which may be encrypted, in pieces.
 
     Raises:
-        InvalidCiphertext: it travels encrypted, and not under this key; also while it is read.
+        InvalidCiphertext: it is encrypted under another key or damaged; also while it is read.
     """
     if not config.encrypts_definition:
         return chunks(path)
@@ -184,7 +187,7 @@ def _check_plain(config: TrainConfig, train: Path, proceed: _Proceed) -> None:
 
 
 def _check_sealed(config: TrainConfig, train: Path, key: bytes | None, proceed: _Proceed) -> None:
-    """Check encrypted files; a wrong key and forged files look alike, and take as long."""
+    """Check encrypted files; a wrong key and forged files give the same error in the same time."""
     forged: list[str] = []
 
     def read(path: Path) -> Iterator[bytes]:
@@ -198,7 +201,7 @@ def _check_sealed(config: TrainConfig, train: Path, key: bytes | None, proceed: 
 
 
 def _has_signed_hash(config: TrainConfig, train: Path, read: _Read, proceed: _Proceed) -> bool:
-    """Return whether the immutable files, read by `read`, have the signed hash."""
+    """Return whether the immutable files have the signed hash; `read` yields their plaintext."""
 
     def pieces(path: str) -> Iterator[bytes]:
         for piece in read(train / path):
@@ -242,11 +245,11 @@ def has_visited(config: TrainConfig, station: str) -> bool:
 
 
 def unlisted(config: TrainConfig, train: Path, leave_out: str) -> list[str]:
-    """Return the paths beside the listed files, which must not be there during and after a run.
+    """Return the paths of unlisted files, which have to be removed before and after a run.
 
-    Before the run that is compiled Python, for `verify` refuses everything else. After it, that is
-    whatever the train has left, for which the next station would refuse it: published packages
-    refuse compiled Python too, because they count the files.
+    Before the run these are compiled Python, since `verify` refuses everything else. After it they
+    are files that the train has left, for which the next station would refuse it: published
+    packages count the files, so they refuse compiled Python too.
     """
     listed = set(immutable_files(config, train))
     return [
@@ -257,11 +260,10 @@ def unlisted(config: TrainConfig, train: Path, leave_out: str) -> list[str]:
 
 
 def _check_entries(config: TrainConfig, train: Path, leave_out: str) -> None:
-    """Check that there are the listed files, and nothing else but compiled Python.
+    """Check that all listed files are there, and no others but compiled Python.
 
-    An unlisted `numpy.py` would be imported in place of the package: the user's signature covers
-    listed files only, so everything else has no business here. Caches of honest trains are the one
-    exception, for their builders ran them.
+    The user's signature covers listed files only, and an unlisted `numpy.py` would be imported in
+    place of the package. Compiled Python is accepted since builders of honest trains leave it.
     """
     if problems := _differences(config, train, leave_out):
         raise MalformedTrain(
@@ -274,7 +276,7 @@ def _check_entries(config: TrainConfig, train: Path, leave_out: str) -> None:
 
 
 def _differences(config: TrainConfig, train: Path, leave_out: str) -> list[str]:
-    """Return what lies in `train` but is not listed, and what is missing, a line each."""
+    """Return one line for each file in `train` that is not listed, and for each missing one."""
     listed = set(immutable_files(config, train))
     present: set[str] = set()
     others: dict[str, Kind] = {}
@@ -297,15 +299,15 @@ def _differences(config: TrainConfig, train: Path, leave_out: str) -> list[str]:
 
 
 def _composed(path: str) -> str:
-    """Return the one form of a name that Unicode can write in several."""
+    """Return the composed Unicode form (NFC) of a name."""
     return unicodedata.normalize("NFC", path)
 
 
 def _entries(config: TrainConfig, train: Path, leave_out: str) -> Iterator[tuple[str, Kind]]:
-    """Yield paths and kinds; a second name of a file is a file here, its contents are hashed.
+    """Yield paths and kinds; a hard link counts as a file, since its contents are hashed.
 
-    Not so where files travel encrypted: nobody who encrypts them one by one makes two names of one.
-    A link in the place of the folder counts as no folder: the next station would refuse it.
+    Not so where files travel encrypted: encrypting them one by one leaves no hard links. A symlink
+    in the place of the folder has no entries: the next station would refuse it.
     """
     if train.is_dir() and not train.is_symlink():
         for entry in walk(train, leave_out=leave_out):

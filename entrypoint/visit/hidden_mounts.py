@@ -1,4 +1,4 @@
-"""Mounts that hide what the image has, told where a part of the train seems to be missing."""
+"""Names mounts that hide files of the image where a part of the train seems to be missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,15 +10,16 @@ from entrypoint.model import Paths
 
 
 @contextmanager
-def mount_named(paths: Paths, tree: Path | None = None) -> Iterator[None]:
-    """Say of a refusal for missing or other files that a mount hides them, if there is one.
+def explain_mounts(paths: Paths, tree: Path | None = None) -> Iterator[None]:
+    """Replace an error for missing or unexpected files if a mount may hide the right ones.
 
     Args:
-        paths: where the train is; a mount over all of it, or over the configuration, always counts.
-        tree: the folder of the train with which the block deals; then mounts over or in it count.
+        paths: of the train; mounts over all of it, or over the configuration, always count.
+        tree: the folder that the block reads; mounts over it and inside count too.
 
     Raises:
-        SettingsError: instead of a forgery, where the files lie on a mount of their own.
+        SettingsError: instead of an IntegrityError, if there is such a mount.
+        PhtError: otherwise of the same class, with a hint that names the mount.
     """
     try:
         yield
@@ -37,7 +38,7 @@ def mount_named(paths: Paths, tree: Path | None = None) -> Iterator[None]:
 
 
 def _hiding(paths: Paths, tree: Path | None) -> Path | None:
-    """Return the mount point nearest to the files that are missing or others, if there is one."""
+    """Return the mount point nearest to the files in question, None if there is none."""
     inside = mounts_below(tree) if tree else []
     over = [place for place in (tree, paths.config, paths.opt) if place and _is_mounted(place)]
     return next(iter([*inside, *over]), None)
@@ -46,15 +47,15 @@ def _hiding(paths: Paths, tree: Path | None) -> Path | None:
 def _is_mounted(place: Path) -> bool:
     try:
         return is_mount_point(place)
-    except OSError:  # there is no such folder, so no mount either
+    except OSError:  # without the folder there is no mount
         return False
 
 
-def _others_on_mount(place: Path, forgery: IntegrityError) -> SettingsError:
-    """Return the refusal of a mount whose files are not those of the train; nobody is accused."""
+def _others_on_mount(place: Path, error: IntegrityError) -> SettingsError:
+    """Return the error for a mount that holds other files; it accuses nobody of a forgery."""
     return SettingsError(
         "place-unsuitable",
         f"{place} is a mount, and the files on it are not those that came with the train",
         hint="start a new container without it; if it is a new, anonymous volume, into which the "
-        f"engine has copied those: {forgery.message}; {forgery.hint}",
+        f"engine has copied those: {error.message}; {error.hint}",
     )

@@ -1,9 +1,9 @@
 """The host-driven visit: only the command runs here (docs/host-driven.md).
 
 Stations with the published software do the protocol on the host: they open the train, run its
-container without any key, and seal what it has left. Here the definition is verified and the
-command runs as in every visit; nothing is decrypted, sealed or signed, and the configuration stays
-as it is.
+container without any key, and seal its results. Here the definition is verified and the command
+runs as in every visit; nothing is decrypted, sealed or signed, and the configuration stays as it
+is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_config
 from entrypoint.visit.data import check_data
-from entrypoint.visit.hidden_mounts import mount_named
+from entrypoint.visit.hidden_mounts import explain_mounts
 from entrypoint.visit.session import Session, run_locked
 from entrypoint.visit.train import (
     check_signed_files,
@@ -35,12 +35,12 @@ from entrypoint.visit.train import (
 
 
 def may_be_host_driven(settings: Settings) -> bool:
-    """Return whether the host does the protocol, as far as the settings tell.
+    """Return whether the settings say, or leave open, that the host does the protocol.
 
-    Where they tell nothing, the train has to prove it: `run` looks at that.
+    If they leave it open, the train has to prove it: `run` checks that.
 
     Raises:
-        SettingsError: they tell it, and what only a visit of our own needs is set too.
+        SettingsError: they say it, and settings of a visit of our own are there too.
     """
     if settings.host_protocol:
         _refuse_needless(settings)
@@ -56,7 +56,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         command: of the train.
 
     Raises:
-        SettingsError: nothing says or proves that a host has opened the train.
+        SettingsError: neither the settings nor the train show that a host has opened it.
     """
 
     def run_only(session: Session) -> Outcome:
@@ -78,7 +78,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
 
 
 def _check_config_left(paths: Paths, before: bytes) -> None:
-    """Refuse a train that has changed the configuration: the host may read it again to seal."""
+    """Check that the train has not changed the configuration, which the host may read to seal."""
     try:
         unchanged = read_config(paths) == before
     except PhtError:
@@ -107,18 +107,18 @@ def _verified(session: Session, settings: Settings) -> VerifiedTrain:
     try:
         config = read(read_config(settings.paths))
         session.stage = "verify"
-        with mount_named(settings.paths, settings.paths.train):
+        with explain_mounts(settings.paths, settings.paths.train):
             train = verify_open(config, settings.paths.train, session.stop.check)
         report_verified(session.report, train)
         opened = _is_open(config, settings)
     except (PhtError, OSError):
         if settings.host_protocol:
             raise
-        raise settings.no_station() from None  # so a visit of our own is meant
+        raise settings.no_station() from None  # a visit of our own is more likely
     if opened:
         return train
-    if config.encrypts_definition:  # which lies here in plaintext: a host has opened this train
-        with mount_named(settings.paths, settings.paths.results):
+    if config.encrypts_definition:  # they are plaintext here, so a host has opened this train
+        with explain_mounts(settings.paths, settings.paths.results):
             raise _has_run(config)
     if settings.host_protocol:
         raise IntegrityError(
@@ -132,9 +132,9 @@ def _verified(session: Session, settings: Settings) -> VerifiedTrain:
 
 
 def _has_run(config: TrainConfig) -> PhtError:
-    """Return the refusal of an opened train whose results are those of an earlier run.
+    """Return the error for an opened train whose results come from an earlier run.
 
-    Published hosts make an image of what a run has left before they look at its exit status.
+    Published hosts commit the container to an image before they look at its exit status.
     """
     hint = "begin again at the pull, with the image as it is in the registry"
     if config.result_hash is None:
@@ -153,10 +153,10 @@ def _has_run(config: TrainConfig) -> PhtError:
 
 
 def _is_open(config: TrainConfig, settings: Settings) -> bool:
-    """Return whether a host has opened the train, whose definition is in plaintext.
+    """Return whether a host has opened the train, given that its definition is in plaintext.
 
-    What the host says counts as far as the configuration does not deny it; else the train proves it
-    by something that has been decrypted, or that has nothing to decrypt but its definition.
+    PHT_HOST_PROTOCOL=1 counts unless the configuration contradicts it. Without it the train proves
+    it by parts that travel encrypted and are plaintext here.
     """
     said = settings.host_protocol is True
     if config.result_hash is None:

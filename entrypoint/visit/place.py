@@ -62,11 +62,11 @@ def _check_tree(work: WorkFolder, *, in_container: bool) -> None:
     if in_container and mount.fs_type == "tmpfs":
         raise _bad_place(f"{tree} is in memory and vanishes with the container")
     if mount.idmapped:
-        for path, _, _ in _owners(work):
-            if is_unmapped(path):
-                raise _unmapped(path)
-    if unfit := irreplaceable(tree, work.leave_out):
-        raise _bad_place(f"{this_user()} may not read and replace {unfit}")
+        for owned, _, _ in _owners(work):
+            if is_unmapped(owned):
+                raise _unmapped(owned)
+    if path := irreplaceable(tree, work.leave_out):
+        raise _bad_place(f"{this_user()} may not read and replace {path}")
 
 
 def read_saved_user_key(paths: Paths) -> SavedFile | None:

@@ -9,7 +9,7 @@ from entrypoint.process.stop import Stopped, StopRequest
 from entrypoint.recovery.state import lock
 from entrypoint.report import Outcome, Report
 from entrypoint.settings.settings import Settings
-from entrypoint.visit.hidden_mounts import mount_named
+from entrypoint.visit.hidden_mounts import explain_mounts
 
 
 class Session:
@@ -109,7 +109,7 @@ def run_locked(
     """Run one command under the train's lock, and report the error that ends it."""
     session = Session(settings, report)
     try:
-        with mount_named(session.paths), lock(session.paths), session.stop:
+        with explain_mounts(session.paths), lock(session.paths), session.stop:
             return command(session)
     except Exception as error:
         return session.failed(error)

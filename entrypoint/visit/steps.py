@@ -28,7 +28,7 @@ from entrypoint.recovery.state import VisitState
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.settings.private_key import load_station_key
 from entrypoint.train_config import TrainConfig, read
-from entrypoint.visit.hidden_mounts import mount_named
+from entrypoint.visit.hidden_mounts import explain_mounts
 from entrypoint.visit.place import check_place, read_saved_user_key, warn_of_owners
 from entrypoint.visit.room import (
     by_file_system,
@@ -93,7 +93,7 @@ class Steps:
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
         envelope = config.envelope(self._signer.station)
         key = open_envelope(self._signer.key, envelope, config.cipher) if envelope else None
-        with mount_named(self._paths, self._paths.train):
+        with explain_mounts(self._paths, self._paths.train):
             train = verify(
                 config,
                 self._paths.train,
@@ -123,7 +123,7 @@ class Steps:
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:
         """Steps 3 to 5: decrypt and verify the results; without a target nothing is written."""
         self._session.stage = "decrypt"
-        with mount_named(self._paths, self._paths.results):
+        with explain_mounts(self._paths, self._paths.results):
             opened = decrypt(
                 train,
                 self._paths.results,

@@ -9,14 +9,14 @@ REFUSES = """
 import subprocess, sys
 from pathlib import Path
 from entrypoint.errors import MalformedTrain
-from entrypoint.visit.hidden_mounts import mount_named
+from entrypoint.visit.hidden_mounts import explain_mounts
 from entrypoint.model import Paths
 paths, mounted, files_differ = Paths(Path(sys.argv[1])), {mounted}, {files_differ}
 paths.opt.mkdir()
 if mounted:
     subprocess.run(["mount", "-t", "tmpfs", "none", paths.opt], check=True)
 try:
-    with mount_named(paths):
+    with explain_mounts(paths):
         raise MalformedTrain(
             "code", "wrong", hint="as before", problems=["one"], files_differ=files_differ
         )
