@@ -57,6 +57,13 @@ def test_a_train_that_fails_is_placed_and_quoted(
     assert (keep / "02-s-2" / "opt" / "train_config.json").read_bytes() == first
 
 
+def test_where_a_station_had_to_act_the_author_does(train: Path, data: Path) -> None:
+    plant(train, {"train.py": "import os, signal\nos.kill(os.getpid(), signal.SIGBUS)"})
+    status, said = send(train, data)
+    assert status == 128 + signal.SIGBUS
+    assert " by=author " in said.splitlines()[-1]
+
+
 def test_without_keep_the_way_to_keep_is_told(train: Path, data: Path) -> None:
     plant(data, {"s-1/rows.csv": "bad"})
     status, said = send(train, data)
