@@ -97,7 +97,7 @@ def test_the_sealed_train_opens_for_its_user(tmp_path: Path) -> None:
     )
 
     assert done.status == 0
-    assert "the 3 immutable files are what the user signed" in done.stderr
+    assert "3 immutable files, as signed by the user" in done.stderr
     assert {path.name for path in (tmp_path / "results").iterdir()} == {"old", "new"}
     assert definition(unpack(tar, tmp_path / "unpacked")).items() >= FILES.items()
 
