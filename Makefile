@@ -5,7 +5,7 @@ PYTHON ?= python3
 DEMO := .venv/demo
 TESTS := .venv/tests
 CODE := entrypoint master_images tests examples
-FAST := tests/unit tests/layers tests/vectors tests/docs
+FAST := tests/unit tests/layers tests/vectors
 DOCKERFILES := $(wildcard master_images/*/Dockerfile examples/*/Dockerfile)
 
 # Arguments of pytest: the tests to run, in place of all.
