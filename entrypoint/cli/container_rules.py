@@ -13,7 +13,7 @@ from pathlib import Path
 from entrypoint.cli.command import Command, InContainer
 from entrypoint.errors import SettingsError, UsageError
 from entrypoint.model import Paths
-from entrypoint.settings.load import in_reach
+from entrypoint.settings.load import inputs_present
 from entrypoint.settings.names import LOADING_CODE
 
 _ENVIRONMENT = Path("/proc/self/environ")
@@ -85,7 +85,7 @@ def check_command(command: Command, options: Namespace, environment: Mapping[str
         )
     if command.in_container is InContainer.ALLOWED:
         return
-    found = in_reach(Paths(Path("/")), environment)
+    found = inputs_present(Paths(Path("/")), environment)
     if found:
         raise UsageError(
             "not-in-a-container",

@@ -37,7 +37,7 @@ def can_replace(path: Path) -> bool:
     return _may(path.parent, os.W_OK | os.X_OK)
 
 
-def irreplaceable(tree: Path, leave_out: str) -> Path | None:
+def first_irreplaceable(tree: Path, leave_out: str) -> Path | None:
     """Return the first path in a tree that this user may not read or replace, or None.
 
     Links are not checked: replacing one takes rights in its folder only, and a check that does not
@@ -79,7 +79,9 @@ def is_unmapped(path: Path) -> bool:
     return stat.S_ISLNK(info.st_mode) or not _may(path, os.W_OK)
 
 
-def not_given(files: Iterable[tuple[Path, int, int]], probe: Path) -> tuple[Path, int, int] | None:
+def first_unsettable_owner(
+    files: Iterable[tuple[Path, int, int]], probe: Path
+) -> tuple[Path, int, int] | None:
     """Return the first file whose owner this process cannot give to a new file, or None.
 
     Args:

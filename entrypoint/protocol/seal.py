@@ -33,7 +33,7 @@ from entrypoint.files.page_cache import Piece
 from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
 from entrypoint.files.two_processes import Item
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
-from entrypoint.linux.access import irreplaceable
+from entrypoint.linux.access import first_irreplaceable
 from entrypoint.linux.durable import flush_file, flush_trees
 from entrypoint.linux.remove import remove
 from entrypoint.model import Visit
@@ -56,7 +56,7 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
             tree, or a path that this user may not read and replace.
         OSError: the disk cannot be read.
     """
-    if path := irreplaceable(results, leave_out):
+    if path := first_irreplaceable(results, leave_out):
         raise MalformedTrain(
             "results-unsafe",
             f"the train has taken away the permission to read or replace {path}",

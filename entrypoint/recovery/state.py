@@ -96,7 +96,7 @@ class VisitState:
             refuse_links(self._paths.train, self._paths.results)
         return self.journal or data
 
-    def clear_waste(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove work files that a kill may leave beside a complete configuration."""
         for work in (self.results, self.train):
             work.remove()
@@ -119,7 +119,7 @@ class VisitState:
         for work in self._opened():
             work.make()
 
-    def begun(self) -> Journal:
+    def unfinished_journal(self) -> Journal:
         """Return the journal of the unfinished visit; raises ValueError if there is none."""
         if self.journal is None:
             raise ValueError("no visit has begun")
@@ -127,7 +127,7 @@ class VisitState:
 
     def enter(self, phase: Phase) -> None:
         """Record the next phase."""
-        self._record(self.begun()._replace(phase=phase))
+        self._record(self.unfinished_journal()._replace(phase=phase))
 
     def backing_up(self, work: WorkFolder) -> AbstractContextManager[BackupWriter]:
         """Yield the writer of a backup of the old tree, whose tag `open` records."""
@@ -139,7 +139,7 @@ class VisitState:
         Args:
             backups: for each of them the tag of the backup of the old tree, or None without one.
         """
-        self._record(self.begun()._replace(phase=Phase.OPEN, backups=backups))
+        self._record(self.unfinished_journal()._replace(phase=Phase.OPEN, backups=backups))
         size = self._paths.config.stat().st_size + _GROWTH_BYTES
         durable.reserve(self._paths.config, size)  # the train may fill the disk
 
@@ -148,7 +148,7 @@ class VisitState:
         self._flush()  # nobody verifies it again before it is sealed
         self.enter(Phase.WAITING)
 
-    def settle(self) -> None:
+    def flush_results(self) -> None:
         """Make the train's results durable, and remove files it may have planted beside them."""
         for work in self._opened():
             work.clear()
@@ -156,7 +156,7 @@ class VisitState:
 
     def start_sealing(self, key: bytes) -> None:
         """Record the wrapped new key, and give up the old state: → sealing."""
-        self._record(self.begun()._replace(phase=Phase.SEALING, key=key))
+        self._record(self.unfinished_journal()._replace(phase=Phase.SEALING, key=key))
         for work in self._opened():
             work.remove()
 
@@ -167,7 +167,7 @@ class VisitState:
             Whether the old state is back. If a backup is missing or damaged, the plaintext is
             removed instead and the journal says `spent`.
         """
-        journal = self.begun()
+        journal = self.unfinished_journal()
         if journal.phase in (Phase.WAITING, Phase.SUCCEEDED):
             self.enter(Phase.OPEN)  # a half restored tree is never sealed in this phase
         if journal.phase is not Phase.OPENING and not self._restore(journal.backups):
@@ -178,14 +178,14 @@ class VisitState:
         if journal.phase is not Phase.OPENING:  # the train may have run
             self._restore_user_key(journal.user_key)
         durable.replace(self._paths.config, journal.config, journal.attributes)
-        self.clear_waste()
+        self.remove_leftovers()
         self.journal = None
         return True
 
     def finish(self, config: bytes, user_envelope: bytes) -> None:
         """Commit: sealing → new. The configuration is renamed last."""
         self._flush()
-        attributes = self.begun().attributes
+        attributes = self.unfinished_journal().attributes
         durable.replace(self._paths.user_key, user_envelope, attributes)
         for work in self._opened():
             work.remove()
@@ -219,7 +219,7 @@ class VisitState:
 
     def _opened(self) -> list[WorkFolder]:
         """Return the work folders of the trees that the unfinished visit opens."""
-        backups = self.begun().backups
+        backups = self.unfinished_journal().backups
         return [work for work in (self.results, self.train) if work.name in backups]
 
     def _flush(self) -> None:

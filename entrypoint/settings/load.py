@@ -54,7 +54,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
     )
 
 
-def in_reach(paths: Paths, environment: Mapping[str, str]) -> list[str]:
+def inputs_present(paths: Paths, environment: Mapping[str, str]) -> list[str]:
     """Return the variables and paths here that belong to a train, or to a station.
 
     Raises:

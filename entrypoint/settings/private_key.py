@@ -12,7 +12,7 @@ from entrypoint.errors import SettingsError
 from entrypoint.model import Paths
 from entrypoint.settings.names import KEY_FILES, KEY_VALUES, PASSWORD, PASSWORD_FILES
 from entrypoint.settings.problems import set_twice
-from entrypoint.settings.redaction import described
+from entrypoint.settings.redaction import name_and_value
 from entrypoint.settings.station_folder import exists, read_file
 
 _KEY_FILE = "private_key.pem"
@@ -108,7 +108,7 @@ def _files(settings: KeySettings, names: Sequence[str], defaults: Iterable[str])
     A description leaves out the value of a setting that may be a secret instead of a path.
     """
     set_paths = {name: settings.variables[name] for name in names if name in settings.variables}
-    files = {described(name, path): path for name, path in set_paths.items()}
+    files = {name_and_value(name, path): path for name, path in set_paths.items()}
     return _without_duplicates({**files, **{path: path for path in defaults}})
 
 

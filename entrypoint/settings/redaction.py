@@ -10,7 +10,7 @@ _MAY_HOLD_PASSWORD = r"://|@|(password|passwd|pwd|secret|token|key)\s*="
 """Matches URLs, `user/password@host`, and the connection strings of databases."""
 
 
-def described(name: str, value: str) -> str:
+def name_and_value(name: str, value: str) -> str:
     """Return the name of a setting, with its value if that can be shown."""
     return f"{name} ({value})" if can_be_shown(value) else name
 

@@ -11,7 +11,7 @@ from entrypoint.linux.access import may_read
 from entrypoint.linux.selinux import selinux_hint
 from entrypoint.linux.user import host_uid, this_user
 from entrypoint.report import Report
-from entrypoint.settings.redaction import can_be_shown, described
+from entrypoint.settings.redaction import can_be_shown, name_and_value
 from entrypoint.settings.settings import Settings
 
 _LOST_AND_FOUND = "lost+found"
@@ -65,7 +65,7 @@ def check_readable(name: str) -> None:
         raise MissingInput(
             "data-unreadable",
             f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read "
-            + described("TRAIN_DATA_PATH", name),
+            + name_and_value("TRAIN_DATA_PATH", name),
             hint=f"on the host give uid {host_uid()} access to the data and the folders above it, "
             f"for example with setfacl -R -m u:{host_uid()}:rX FOLDER{selinux_hint()}",
         )

@@ -8,7 +8,12 @@ from pathlib import Path
 from entrypoint.errors import SettingsError
 from entrypoint.files.attributes import Attributes
 from entrypoint.files.tree import walk
-from entrypoint.linux.access import can_replace, irreplaceable, is_unmapped, not_given
+from entrypoint.linux.access import (
+    can_replace,
+    first_irreplaceable,
+    first_unsettable_owner,
+    is_unmapped,
+)
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.user import this_user
 from entrypoint.model import Paths
@@ -65,7 +70,7 @@ def _check_tree(work: WorkFolder, *, in_container: bool) -> None:
         for owned, _, _ in _owners(work):
             if is_unmapped(owned):
                 raise _unmapped(owned)
-    if path := irreplaceable(tree, work.leave_out):
+    if path := first_irreplaceable(tree, work.leave_out):
         raise _bad_place(f"{this_user()} may not read and replace {path}")
 
 
@@ -97,7 +102,7 @@ def warn_of_owners(
     _, uid, gid = attributes
     for work in works:
         files = chain([(paths.config, uid, gid)], _owners(work))
-        if lost := not_given(files, work.path / "owner"):
+        if lost := first_unsettable_owner(files, work.path / "owner"):
             path, uid, gid = lost
             report.warning(
                 f"{path} belongs to {uid}:{gid}, but {this_user()} may not give files to "

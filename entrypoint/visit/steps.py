@@ -226,7 +226,7 @@ class Steps:
         except PermissionError:  # the train has removed permissions
             raise
         except OSError:  # the disk fails: the results may be good
-            self.disk.settle()
+            self.disk.flush_results()
             self._wait_to_seal()
             raise
 
@@ -241,7 +241,7 @@ class Steps:
         """
         self._proceed()
         self._session.stage = "seal"
-        self.disk.settle()
+        self.disk.flush_results()
         self._check_room_to_seal(config)
         key = config.cipher.generate_key()
         self._session.state = "unfinished"
@@ -249,7 +249,7 @@ class Steps:
 
     def _check_room_to_seal(self, config: TrainConfig) -> None:
         opt, sealed_bytes = self._paths.opt, config.cipher.sealed_bytes
-        to_commit = room_to_commit(len(self.disk.begun().config))
+        to_commit = room_to_commit(len(self.disk.unfinished_journal().config))
         for folder, works in by_file_system(self._works(config), opt).items():
             rooms = [room_to_seal(work.tree, work.leave_out, sealed_bytes) for work in works]
             try:
@@ -260,7 +260,7 @@ class Steps:
 
     def _wait_to_seal(self) -> None:
         """Record that the train has succeeded, unless a phase says that already."""
-        if self.disk.begun().phase is Phase.OPEN:
+        if self.disk.unfinished_journal().phase is Phase.OPEN:
             self.disk.enter(Phase.SUCCEEDED)
             self._session.state = "unfinished"
 
@@ -330,7 +330,7 @@ class Steps:
     def restore(self) -> bool:
         """Restore the old, encrypted state; return False if it has no backup."""
         self._session.state = "unfinished"
-        journal = self.disk.begun()
+        journal = self.disk.unfinished_journal()
         as_signed = True
         if journal.phase is not Phase.OPENING:  # the train may have run
             config = read(journal.config)
@@ -342,7 +342,7 @@ class Steps:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             both = (self.disk.results, self.disk.train)
-            backups = self.disk.begun().backups
+            backups = self.disk.unfinished_journal().backups
             raise no_room_to_restore([work for work in both if work.name in backups]) from error
         self._session.state = "unchanged" if back and as_signed else "spent"
         if not back:

@@ -93,7 +93,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
     with steps.restored_on_error():
         steps.open(train, found)  # 3, 4, 5
     session.state = "unfinished"
-    return Opened(command=tuple(argv), journal=steps.disk.begun())
+    return Opened(command=tuple(argv), journal=steps.disk.unfinished_journal())
 
 
 def _run_train(session: Session, opened: Opened) -> TrainRun:
@@ -223,7 +223,7 @@ def _find(steps: Steps, session: Session) -> bytes | Journal:
     found = steps.load()
     check_replaceable(session.paths)
     if isinstance(found, bytes):
-        steps.disk.clear_waste()
+        steps.disk.remove_leftovers()
         return found
     steps.check_own(found)
     match found.phase:
@@ -258,7 +258,7 @@ def _finish(steps: Steps, session: Session, journal: Journal, export: Export) ->
 
 def _seal(steps: Steps, session: Session, export: Export) -> Outcome:
     """Steps 7 to 12 and the export; if they are interrupted, the next start goes on."""
-    journal = steps.disk.begun()
+    journal = steps.disk.unfinished_journal()
     try:
         contents = steps.seal_and_commit(journal)
     except Stopped:

@@ -10,7 +10,7 @@ import entrypoint
 from entrypoint.cli import container_rules
 from entrypoint.errors import SettingsError
 from entrypoint.model import Paths
-from entrypoint.settings.load import in_reach
+from entrypoint.settings.load import inputs_present
 from tests import reference
 from tests.station import assert_explained, pht
 
@@ -82,20 +82,20 @@ def test_a_train_or_a_station_is_found_by_its_places(place: str, tmp_path: Path)
     path = tmp_path / place
     path.parent.mkdir(parents=True)
     path.touch()
-    [found] = in_reach(Paths(tmp_path), {})
+    [found] = inputs_present(Paths(tmp_path), {})
     assert path.is_relative_to(found)
 
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_a_station_is_found_by_its_variables(name: str, tmp_path: Path) -> None:
-    assert in_reach(Paths(tmp_path), {name: "x", "PHT_LOG": "json"}) == [name]
+    assert inputs_present(Paths(tmp_path), {name: "x", "PHT_LOG": "json"}) == [name]
 
 
 def test_an_empty_place_is_no_station(tmp_path: Path) -> None:
     (tmp_path / "opt").mkdir()
     (tmp_path / "run/pht").mkdir(parents=True)
     environment = dict.fromkeys(VARIABLES, "") | {"PATH": "/bin", "PHT_LOG": "json"}
-    assert in_reach(Paths(tmp_path), environment) == []
+    assert inputs_present(Paths(tmp_path), environment) == []
 
 
 # --- the environment -----------------------------------------------------------------------------

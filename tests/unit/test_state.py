@@ -95,7 +95,7 @@ def test_what_is_planted_in_the_places_of_work_files_is_removed(
             planted.write_bytes(b"planted")
         case "link":
             planted.symlink_to(outside)
-    VisitState(paths, KEY).clear_waste()
+    VisitState(paths, KEY).remove_leftovers()
     assert snapshot(paths.opt) == before
     assert (outside / "file").read_bytes() == b"of somebody else"
 
@@ -112,7 +112,7 @@ def test_what_the_train_has_planted_is_gone_before_a_kill_could_have_it_taken_up
     path = state.results.path / planted
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"planted")
-    state.settle()
+    state.flush_results()
 
     def kill(work: WorkFolder) -> None:
         raise Killed
