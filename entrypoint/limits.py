@@ -9,7 +9,7 @@ USER_KEY_BYTES = 4 * 1024
 CONFIG_DEPTH = 32
 """Maximum nesting of arrays and objects in train_config.json; published packages write 4."""
 
-CONFIG_PROBLEMS = 20
+LISTED_PROBLEMS = 20
 """Maximum number of bad fields or files listed in one error."""
 
 ROUTE_STOPS = 10_000
@@ -50,8 +50,8 @@ SEALED_CHUNK_BYTES = CHUNK_BYTES // 3 * 4
 WRITE_BYTES = 1024 * 1024
 """Size of the writes of a large file, in bytes: a system call costs more than the extra copy."""
 
-PASSING_BYTES = 16 * 1024 * 1024
-"""Size of the part of a large file left in the page cache behind the position, in bytes.
+CACHED_TAIL_BYTES = 16 * 1024 * 1024
+"""Size of the part of a large file that stays cached behind the current position, in bytes.
 
 The disk lags behind the kernel: pages that are not written yet cannot be dropped.
 """
@@ -78,7 +78,7 @@ LOG_TAIL_BYTES = 64 * 1024
 """Size of the end of a station's log that `simulate` reads if a visit failed, in bytes."""
 
 LOG_TAIL_LINES = 20
-"""Maximum number of lines of it that are shown."""
+"""Maximum number of lines of that log shown by `simulate`."""
 
 FOLDER_PATH_BYTES = 1024
 """Maximum length of a folder's path within a train, in bytes; deeper folders are not entered.

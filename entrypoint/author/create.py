@@ -10,12 +10,12 @@ from pathlib import Path, PurePosixPath
 from entrypoint.author import private_keys
 from entrypoint.author.output import check_apart, new_folder
 from entrypoint.crypto.digests import chunks, immutable_hash
-from entrypoint.crypto.file_cipher import IV_BYTES, FileCipher, through
+from entrypoint.crypto.file_cipher import IV_BYTES, FileCipher, transform
 from entrypoint.crypto.key_files import read_public_key
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.files.tree import Entry, Kind, walk
-from entrypoint.limits import CONFIG_PROBLEMS, SESSION_ID_BYTES
+from entrypoint.limits import LISTED_PROBLEMS, SESSION_ID_BYTES
 from entrypoint.model import COMPARED_WITH_MASTER, QUERY, Paths
 from entrypoint.protocol.verify import check_room, verify
 from entrypoint.report import Report, counted, show, table
@@ -157,7 +157,7 @@ def _copy(source: Path, target: Path, cipher: FileCipher, key: bytes | None) -> 
     contents: Iterable[bytes] = chunks(source)
     if key is not None:
         first, second = cipher.encryptor(key, os.urandom(IV_BYTES))
-        contents = through(second, through(first, contents))
+        contents = transform(second, transform(first, contents))
     with target.open("xb") as file:
         file.writelines(contents)
     shutil.copymode(source, target)
@@ -212,7 +212,7 @@ def _files(folder: Path, report: Report) -> list[str]:
             "train-folder-unsuitable",
             f"{folder} cannot become a train",
             hint="keep only files and folders with names in UTF-8 in it; copy the target of a link",
-            problems=problems[:CONFIG_PROBLEMS],
+            problems=problems[:LISTED_PROBLEMS],
         )
     _report_empty(entries, files, report)
     return files

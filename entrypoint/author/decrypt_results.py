@@ -18,7 +18,7 @@ from entrypoint.protocol.stages import OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import ResultsUnverified, TrainConfig, not_on_route, read
-from entrypoint.train_config.file import read_config_only, refuse_links
+from entrypoint.train_config.file import read_config_allowing_links, refuse_links
 
 
 class _Exported(Paths):
@@ -84,7 +84,7 @@ def open_results(
     refuse_links(paths.config, paths.train, paths.results)
     if not paths.config.is_file():
         raise _missing("the source holds no train_config.json")
-    config = read(read_config_only(paths))
+    config = read(read_config_allowing_links(paths))
     recipient = _recipient(config, station)
     if not same_key(recipient.key, key.public_key()):
         raise SettingsError(

@@ -10,7 +10,7 @@ IV_BYTES = 16
 
 
 class InvalidCiphertext(Exception):
-    """A file does not decrypt. There is only this one error, without detail, so that none leaks."""
+    """A file does not decrypt: one error for all reasons, so that nothing leaks."""
 
 
 class Stream:
@@ -40,7 +40,7 @@ class Stream:
         return b""
 
 
-def through(stream: Stream, pieces: Iterable[bytes]) -> Iterator[bytes]:
+def transform(stream: Stream, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the output of a stream for a whole file."""
     for piece in pieces:
         yield bytes(stream.update(piece))

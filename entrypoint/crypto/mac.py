@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from entrypoint.crypto.keys import PrivateKey
 
 _JOURNAL_CONTEXT = b"pht visit journal, HMAC-SHA256, version 1"
-_BACKUP_CONTEXT = b"pht kept files, version 1"
+_BACKUP_CONTEXT = b"pht backup, AES-256-GMAC, version 1"
 _SALT_BYTES = 16
 _NONCE = bytes(12)  # constant: every key authenticates one message
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from entrypoint.limits import PASSING_BYTES, WRITE_BYTES
+from entrypoint.limits import CACHED_TAIL_BYTES, WRITE_BYTES
 
 Piece = bytes | memoryview
 """Some bytes of a file; whoever makes a memoryview of them documents how long it is valid."""
@@ -54,7 +54,7 @@ class DropBehind:
     def passed(self, length: int) -> None:
         """Count `length` more bytes as read."""
         self._read += length
-        if self._read - self._dropped >= PASSING_BYTES:
+        if self._read - self._dropped >= CACHED_TAIL_BYTES:
             _drop(self._descriptor, self._dropped, self._read - self._dropped)
             self._dropped = self._read
 
@@ -84,7 +84,7 @@ class _NewFile(io.FileIO):
         start = self.tell() - count  # another process may have written before
         _drop(self.fileno(), start, count)  # not written yet, so this only starts the disk
         if not self._cached:
-            _drop(self.fileno(), start - PASSING_BYTES, count)  # written by now
+            _drop(self.fileno(), start - CACHED_TAIL_BYTES, count)  # written by now
         return count
 
 

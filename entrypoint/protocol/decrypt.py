@@ -17,14 +17,14 @@ from typing import IO
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from entrypoint.crypto.digests import new_sha512
-from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, through
+from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, transform
 from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
 from entrypoint.files.attributes import drop_special_bits, make_like
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
 from entrypoint.files.two_processes import Item
-from entrypoint.limits import CHUNK_BYTES, CONFIG_PROBLEMS, SEALED_CHUNK_BYTES
+from entrypoint.limits import CHUNK_BYTES, LISTED_PROBLEMS, SEALED_CHUNK_BYTES
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.recovery.backup import BackupWriter
 from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
@@ -73,7 +73,7 @@ def decrypt(
         return OpenedTrain(train=train, contents=_nothing(results, leave_out, target))
     if train.key is None:
         raise ResultsUnverified
-    run = _Run(config, train.key, target, proceed)
+    run = _Pass(config, train.key, target, proceed)
     try:
         contents = run.decrypt_all(results, leave_out)
         if not bytes_eq(run.result_hash(), config.result_hash):
@@ -101,7 +101,7 @@ def decrypt_definition(
     """
     if train.key is None:
         raise ResultsUnverified
-    run = _Run(train.config, train.key, target, proceed)
+    run = _Pass(train.config, train.key, target, proceed)
     try:
         run.decrypt_all(folder, leave_out, immutable_files(train.config, folder))
     except InvalidCiphertext:
@@ -153,7 +153,7 @@ def _entries(tree: Path, leave_out: str) -> Iterator[Entry]:
     return walk(tree, leave_out=leave_out) if tree.is_dir() else iter(())
 
 
-class _Run:
+class _Pass:
     """One pass over all files of a tree.
 
     Attributes:
@@ -209,7 +209,7 @@ class _Run:
                     return self._decrypt_small(source.readall(), entry)
                 return self._decrypt_large(source, entry)
             except InvalidCiphertext:
-                self.forged = [*self.forged, entry.path][:CONFIG_PROBLEMS]
+                self.forged = [*self.forged, entry.path][:LISTED_PROBLEMS]
                 return 0  # the rest is read too, so that the time does not tell where
 
     def _decrypt_small(self, token: bytes, entry: Entry) -> int:
@@ -217,7 +217,7 @@ class _Run:
         target = self._target
         if target and target.backup:
             target.backup.add(entry, [token])
-        plaintext = b"".join(through(self._config.cipher.decryptor(self._key), (token,)))
+        plaintext = b"".join(transform(self._config.cipher.decryptor(self._key), (token,)))
         self._digest.update(plaintext)
         if target and target.small:
             target.small.add(entry.path, plaintext)

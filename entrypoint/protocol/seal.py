@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.envelopes import wrap
-from entrypoint.crypto.file_cipher import IV_BYTES, InvalidCiphertext, through
+from entrypoint.crypto.file_cipher import IV_BYTES, InvalidCiphertext, transform
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.crypto.signatures import sign_pss
@@ -139,7 +139,7 @@ class _Sealing:
     def seal_all(self) -> Contents:
         """Seal every file in archive order; hard links become separate files."""
         files = size = 0
-        self._batch.take_up()
+        self._batch.apply_left_packs()
         self._work.drop_special_bits()
         with self._batch:
             for entry in walk(self._work.tree, leave_out=self._work.leave_out):
@@ -168,7 +168,7 @@ class _Sealing:
             return self._hash_sealed((contents,), entry.path)
         self._digest.update(contents)
         first, second = self._cipher.encryptor(self._key, iv)
-        sealed = through(second, through(first, (contents,)))
+        sealed = transform(second, transform(first, (contents,)))
         self._batch.add_small(entry.path, b"".join(sealed))
         return len(contents)
 
@@ -216,7 +216,7 @@ class _Sealing:
     def _hash_sealed(self, chunks: Iterable[bytes], path: str) -> int:
         """Hash the plaintext of a file that an interrupted run has sealed."""
         try:
-            return sum(map(self._hash, through(self._cipher.decryptor(self._key), chunks)))
+            return sum(map(self._hash, transform(self._cipher.decryptor(self._key), chunks)))
         except InvalidCiphertext:
             raise StorageError(
                 "sealed-file-damaged",
@@ -255,7 +255,7 @@ class _Batch:
         else:
             self._pack.__exit__(error, *rest)
 
-    def take_up(self) -> None:
+    def apply_left_packs(self) -> None:
         """Apply the complete packs of an interrupted run, and remove its other work files."""
         packs = sorted(self._folder.glob("*.pack"))
         for pack in packs:

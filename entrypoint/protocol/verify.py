@@ -11,11 +11,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from entrypoint.crypto.digests import chunks, immutable_hash
-from entrypoint.crypto.file_cipher import InvalidCiphertext, through
+from entrypoint.crypto.file_cipher import InvalidCiphertext, transform
 from entrypoint.crypto.keys import PublicKey, same_key
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.files.tree import Kind, walk
-from entrypoint.limits import CONFIG_BYTES, CONFIG_PROBLEMS
+from entrypoint.limits import CONFIG_BYTES, LISTED_PROBLEMS
 from entrypoint.model import QUERY
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.train_config import (
@@ -159,7 +159,7 @@ def changes(config: TrainConfig, train: Path, leave_out: str, since: int) -> lis
         and entry.kind in (Kind.FILE, Kind.HARD_LINK)
         and entry.stat.st_ctime_ns > since
     ]
-    return [*_differences(config, train, leave_out), *changed][:CONFIG_PROBLEMS]
+    return [*_differences(config, train, leave_out), *changed][:LISTED_PROBLEMS]
 
 
 def contents(config: TrainConfig, path: Path, key: bytes | None) -> Iterable[bytes]:
@@ -172,7 +172,7 @@ def contents(config: TrainConfig, path: Path, key: bytes | None) -> Iterable[byt
         return chunks(path)
     if key is None:
         raise InvalidCiphertext
-    return through(config.cipher.decryptor(key), chunks(path))
+    return transform(config.cipher.decryptor(key), chunks(path))
 
 
 def _check_plain(config: TrainConfig, train: Path, proceed: _Proceed) -> None:
@@ -197,7 +197,7 @@ def _check_sealed(config: TrainConfig, train: Path, key: bytes | None, proceed: 
             forged.append(path.relative_to(train).as_posix())
 
     if not _has_signed_hash(config, train, read, proceed) or forged:
-        raise ResultsUnverified(train.name, forged[:CONFIG_PROBLEMS])
+        raise ResultsUnverified(train.name, forged[:LISTED_PROBLEMS])
 
 
 def _has_signed_hash(config: TrainConfig, train: Path, read: _Read, proceed: _Proceed) -> bool:
@@ -270,7 +270,7 @@ def _check_entries(config: TrainConfig, train: Path, leave_out: str) -> None:
             "train-files-differ",
             "pht_train does not hold exactly the files of the signed list",
             hint="do not run this train; build it again with only the listed files",
-            problems=problems[:CONFIG_PROBLEMS],
+            problems=problems[:LISTED_PROBLEMS],
             files_differ=True,
         )
 

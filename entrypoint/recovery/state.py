@@ -17,7 +17,7 @@ from entrypoint.model import Paths
 from entrypoint.recovery.backup import BackupWriter
 from entrypoint.recovery.journal import Journal, Phase, SavedFile
 from entrypoint.recovery.work_folder import WorkFolder
-from entrypoint.train_config.file import no_train, read_config_only, refuse_links
+from entrypoint.train_config.file import no_train, read_config_allowing_links, refuse_links
 
 _GROWTH_BYTES = 4096
 """More than a journal grows after `opening`: by an envelope of 1024 bytes and two tags, in hex."""
@@ -88,7 +88,7 @@ class VisitState:
             SystemFailure: the journal is of another version of this program.
         """
         refuse_links(self._paths.config)
-        data = read_config_only(self._paths)
+        data = read_config_allowing_links(self._paths)
         self.journal = Journal.decode(data, self._key)
         if self.journal is None:
             refuse_links(self._paths.user_key)

@@ -1,9 +1,11 @@
 """`train_config.json`: parses it and makes new ones. Only this room knows the wire generations."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MalformedTrain
+from entrypoint.train_config import flat, route
 from entrypoint.train_config.fields import Document, encode, parse_json
 from entrypoint.train_config.interface import (
     Draft,
@@ -42,7 +44,8 @@ _ROUTE_MARKS = frozenset(
 )
 """Fields that only the route generation and the short-lived ones before it have."""
 
-_BETWEEN_MARKS = frozenset({"immutable_file_hash", "immutable_file_signature"})
+_GENERATION_1_1_MARKS = frozenset({"immutable_file_hash", "immutable_file_signature"})
+"""Fields that only the short-lived generation 1.1 has."""
 
 
 class _Generation(Protocol):
@@ -57,15 +60,7 @@ class _Generation(Protocol):
         """Return the signed document of a new train; see `new_train` below."""
 
 
-def _module(generation: str) -> _Generation:
-    """Return the module of a generation; a visit imports only the one that it needs."""
-    if generation == "flat":
-        from entrypoint.train_config import flat
-
-        return flat
-    from entrypoint.train_config import route
-
-    return route
+_GENERATIONS: Mapping[str, _Generation] = {"flat": flat, "route": route}
 
 
 def read(data: bytes) -> TrainConfig:
@@ -84,7 +79,7 @@ def read(data: bytes) -> TrainConfig:
             hint="start that station's container again; it finishes the visit or goes back",
             by="station",
         )
-    return _module(_generation_of(document)).read(document)
+    return _GENERATIONS[_generation_of(document)].read(document)
 
 
 def new_train(
@@ -105,13 +100,13 @@ def new_train(
     Raises:
         UsageError: the builder's key is missing, or the generation has no builder.
     """
-    return _module(generation).new_train(draft, user, builder)
+    return _GENERATIONS[generation].new_train(draft, user, builder)
 
 
 def _generation_of(document: Document) -> str:
     """Return the generation of a document by its fields; refuse an ambiguous one."""
     names = document.keys()
-    between = names & _BETWEEN_MARKS
+    between = names & _GENERATION_1_1_MARKS
     nested = names & _ROUTE_MARKS
     if ((nested or between) and names & _FLAT_MARKS) or (between and "build" in names):
         raise MalformedTrain(

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from entrypoint.crypto.keys import BadKey, PublicKey, load_public_key
 from entrypoint.errors import MalformedTrain
-from entrypoint.limits import CONFIG_DEPTH, CONFIG_PROBLEMS
+from entrypoint.limits import CONFIG_DEPTH, LISTED_PROBLEMS
 from entrypoint.model import WORK_NAME
 
 Document = dict[str, Any]
@@ -111,7 +111,7 @@ class _Problems:
         self.too_many = False
 
     def add(self, name: str, problem: str) -> None:
-        if len(self.found) < CONFIG_PROBLEMS:
+        if len(self.found) < LISTED_PROBLEMS:
             self.found.setdefault(name, f"{name} {problem}")
         elif name not in self.found:
             self.too_many = True

@@ -19,10 +19,10 @@ def read_config(paths: Paths) -> bytes:
         IntegrityError: the file, `opt` or a folder of the train is a link.
     """
     refuse_links(paths.config, paths.train, paths.results)
-    return read_config_only(paths)
+    return read_config_allowing_links(paths)
 
 
-def read_config_only(paths: Paths) -> bytes:
+def read_config_allowing_links(paths: Paths) -> bytes:
     """Return the bytes of `train_config.json`, and refuse no other link than one at `opt`.
 
     A link at `opt` leads to a place where nobody expects a train to be written.

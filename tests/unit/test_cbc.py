@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from entrypoint.crypto import cbc
 from entrypoint.crypto.cbc import InvalidBlocks
-from entrypoint.crypto.file_cipher import through
+from entrypoint.crypto.file_cipher import transform
 
 KEY = bytes.fromhex("603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4")
 IV = bytes(range(16))
@@ -33,7 +33,7 @@ def pieces(data: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
 
 def sealed(contents: Iterable[bytes]) -> Iterator[bytes]:
     first, second = cbc.encryptor(KEY, IV)
-    return through(second, through(first, contents))
+    return transform(second, transform(first, contents))
 
 
 def seal(plaintext: bytes, cuts: Sequence[int] = ()) -> bytes:
@@ -41,7 +41,7 @@ def seal(plaintext: bytes, cuts: Sequence[int] = ()) -> bytes:
 
 
 def unseal(data: bytes, cuts: Sequence[int] = (), key: bytes = KEY) -> bytes:
-    return b"".join(through(cbc.decryptor(key), pieces(data, cuts)))
+    return b"".join(transform(cbc.decryptor(key), pieces(data, cuts)))
 
 
 def in_one_piece(plaintext: bytes) -> bytes:
@@ -118,7 +118,7 @@ def test_memory_does_not_grow_with_a_file() -> None:
     token = sealed(chunk for _ in range(100))
     tracemalloc.start()
     try:
-        size = sum(map(len, through(cbc.decryptor(KEY), token)))
+        size = sum(map(len, transform(cbc.decryptor(KEY), token)))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from entrypoint.crypto import fernet
 from entrypoint.crypto.fernet import InvalidToken
-from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, through
+from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, transform
 
 KEY = b"cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
 IV = bytes(range(16))
@@ -47,7 +47,7 @@ def pieces(data: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
 
 def sealed(contents: Iterable[bytes], key: bytes = KEY, iv: bytes = IV) -> Iterator[bytes]:
     first, second = fernet.encryptor(key, iv)
-    return through(second, through(first, contents))
+    return transform(second, transform(first, contents))
 
 
 def seal(plaintext: bytes, cuts: Sequence[int] = (), key: bytes = KEY) -> bytes:
@@ -55,7 +55,7 @@ def seal(plaintext: bytes, cuts: Sequence[int] = (), key: bytes = KEY) -> bytes:
 
 
 def unseal(token: bytes, cuts: Sequence[int] = (), key: bytes = KEY) -> bytes:
-    return b"".join(through(fernet.decryptor(key), pieces(token, cuts)))
+    return b"".join(transform(fernet.decryptor(key), pieces(token, cuts)))
 
 
 def is_accepted(token: bytes, cuts: Sequence[int] = ()) -> bool:
@@ -264,7 +264,7 @@ def test_precomputed_encoding_gives_the_same_token(
     plaintext: bytes, cuts: list[int], pattern: list[bool]
 ) -> None:
     first, second = fernet.encryptor(KEY, IV)
-    token = precomputing(second, through(first, pieces(plaintext, cuts)), pattern)
+    token = precomputing(second, transform(first, pieces(plaintext, cuts)), pattern)
 
     assert b"".join(token) == seal(plaintext)
 
@@ -368,7 +368,7 @@ def test_memory_stays_flat_however_long_the_stream_is() -> None:
 
     tracemalloc.start()
     try:
-        plaintext_bytes = sum(map(len, through(fernet.decryptor(KEY), token)))
+        plaintext_bytes = sum(map(len, transform(fernet.decryptor(KEY), token)))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

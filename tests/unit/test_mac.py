@@ -26,7 +26,8 @@ def tag_of(*pieces: bytes, key: bytes = KEY) -> bytes:
 def test_the_tag_equals_that_of_gcm_without_plaintext(pieces: list[bytes]) -> None:
     """`cryptography`'s one-shot interface computes the expected tag, under the derived key."""
     tag = tag_of(*pieces)
-    own = HKDF(hashes.SHA256(), 32, salt=tag[:16], info=b"pht kept files, version 1").derive(KEY)
+    context = b"pht backup, AES-256-GMAC, version 1"
+    own = HKDF(hashes.SHA256(), 32, salt=tag[:16], info=context).derive(KEY)
     assert AESGCM(own).encrypt(bytes(12), b"", b"".join(pieces)) == tag[16:]
 
 

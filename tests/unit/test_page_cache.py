@@ -13,12 +13,12 @@ from typing import IO, Any, cast
 import pytest
 
 from entrypoint.files import page_cache
-from entrypoint.limits import CHUNK_BYTES, PASSING_BYTES, WRITE_BYTES
+from entrypoint.limits import CACHED_TAIL_BYTES, CHUNK_BYTES, WRITE_BYTES
 from entrypoint.linux.mounts import mount_of
 from tests.faults.strace import Strace, Unavailable
 from tests.station import REPOSITORY
 
-SIZE = 3 * PASSING_BYTES + 1000
+SIZE = 3 * CACHED_TAIL_BYTES + 1000
 
 
 def filled(path: Path) -> bytes:
@@ -69,7 +69,7 @@ def test_pages_that_were_read_are_dropped(tmp_path: Path) -> None:
     filled(path)
     assert cached_pages(path) * mmap.PAGESIZE >= SIZE
     read(path)
-    assert cached_pages(path) * mmap.PAGESIZE < 2 * PASSING_BYTES
+    assert cached_pages(path) * mmap.PAGESIZE < 2 * CACHED_TAIL_BYTES
 
 
 class SlowServer(io.RawIOBase):
@@ -111,7 +111,7 @@ def test_pages_that_were_written_are_dropped_if_nobody_reads_them(tmp_path: Path
             file.write(os.urandom(WRITE_BYTES))
             file.flush()
             os.fsync(file.fileno())
-    assert cached_pages(path) * mmap.PAGESIZE < 2 * PASSING_BYTES
+    assert cached_pages(path) * mmap.PAGESIZE < 2 * CACHED_TAIL_BYTES
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
@@ -144,11 +144,11 @@ with page_cache.new(Path(sys.argv[1]), cached=False) as file:
         file.write(bytes(4096))
 """
     log = tmp_path / "log"
-    size = str(PASSING_BYTES + 2 * WRITE_BYTES)
+    size = str(CACHED_TAIL_BYTES + 2 * WRITE_BYTES)
     program = [sys.executable, "-c", code, str(tmp_path / "file"), size]
     follow = [strace, "--output", str(log), "--trace=/fadvise"]
     subprocess.run([*follow, *program], check=True, cwd=REPOSITORY)
     advice = [line.split("(")[1].split(", ") for line in log.read_text().splitlines()[:-1]]
     starts = [int(start) for _, start, length, what in advice if int(length) == WRITE_BYTES]
-    written = [WRITE_BYTES * number for number in range(PASSING_BYTES // WRITE_BYTES + 2)]
+    written = [WRITE_BYTES * number for number in range(CACHED_TAIL_BYTES // WRITE_BYTES + 2)]
     assert starts == [*written[:-1], 0, written[-1], WRITE_BYTES]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.crypto.file_cipher import through
+from entrypoint.crypto.file_cipher import transform
 from entrypoint.train_config import read
 from tests import reference, reference_route
 from tests.mount_namespace import run_python
@@ -93,5 +93,5 @@ def test_a_tree_can_be_sealed_in_what_was_foretold(
 def test_the_length_of_a_sealed_file_is_known_before(size: int, config: Path) -> None:
     cipher = read(config.read_bytes()).cipher
     first, second = cipher.encryptor(cipher.generate_key(), bytes(16))
-    sealed = b"".join(through(second, through(first, [bytes(size)])))
+    sealed = b"".join(transform(second, transform(first, [bytes(size)])))
     assert cipher.sealed_bytes(size) == len(sealed)

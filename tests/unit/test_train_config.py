@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from entrypoint.crypto.key_files import load_private_key
 from entrypoint.crypto.keys import load_public_key, same_key
 from entrypoint.errors import MalformedTrain, PhtError
-from entrypoint.limits import CONFIG_DEPTH, CONFIG_PROBLEMS
+from entrypoint.limits import CONFIG_DEPTH, LISTED_PROBLEMS
 from entrypoint.model import Visit
 from entrypoint.train_config import Draft, Seal, encode, new_train, read
 from entrypoint.train_config.fields import parse_json
@@ -239,7 +239,7 @@ def test_any_value_of_any_field_is_read_or_refused(
     refusal = refusal_of(lambda: read(encode(document)))
     if refusal is not None:
         assert refusal.code in ("config-malformed", "first-stop-contradiction")
-        assert len(refusal.problems) <= CONFIG_PROBLEMS
+        assert len(refusal.problems) <= LISTED_PROBLEMS
 
 
 # --- the route generation ------------------------------------------------------------------------
@@ -334,7 +334,7 @@ def test_any_value_of_any_field_of_a_route_is_read_or_refused(
             "stop-passed-over",
             "envelope-missing",
         )
-        assert len(refusal.problems) <= CONFIG_PROBLEMS
+        assert len(refusal.problems) <= LISTED_PROBLEMS
 
 
 # --- how problems are told -----------------------------------------------------------------------
@@ -344,7 +344,7 @@ def test_the_number_of_listed_problems_is_limited() -> None:
     document = {**vector(0), "immutable_file_list": ["/"] * 1000}
     with pytest.raises(MalformedTrain) as caught:
         read(encode(document))
-    assert len(caught.value.problems) == CONFIG_PROBLEMS
+    assert len(caught.value.problems) == LISTED_PROBLEMS
     assert "more than 20 bad fields" in caught.value.message
 
 
