@@ -28,19 +28,30 @@ def read(path: Path, password_file: Path | None) -> PrivateKey:
         UsageError: a password is needed, no file holds it and there is no terminal to ask on.
         SettingsError: it is not an acceptable private key, or the password is wrong.
     """
-    pem = pem_of_file(read_file(path, SETTINGS_BYTES))
-    if b" PUBLIC KEY-----" in pem and b"PRIVATE KEY-----" not in pem:
-        raise SettingsError(
-            "private-key-unusable",
-            f"{path} is a public key",
-            hint="give the private key that belongs to it: NAME.private.pem, if keygen made it",
-        )
+    pem = read_pem(path)
     password = b"" if password_file is None else _password_in(password_file, may_be_empty=True)
     encrypted = b"ENCRYPTED" in pem  # in the first line of PKCS#8, in the second of older files
     if encrypted and not password:
         _need_terminal(f"the key {path} has a password", hint="give it with --password-file FILE")
         password = _ask(f"password of {path}: ")
     return load_private_key(pem, password or None, str(path))
+
+
+def read_pem(path: Path) -> bytes:
+    """Return the PEM of a private key, which its file may hold as hex.
+
+    Raises:
+        MissingInput: the file cannot be read.
+        SettingsError: it holds a public key.
+    """
+    pem = pem_of_file(_read_file(path, SETTINGS_BYTES))
+    if b" PUBLIC KEY-----" in pem and b"PRIVATE KEY-----" not in pem:
+        raise SettingsError(
+            "private-key-unusable",
+            f"{path} is a public key",
+            hint="give the private key that belongs to it: NAME.private.pem, if keygen made it",
+        )
+    return pem
 
 
 def new_password(path: Path, password_file: Path | None) -> bytes:
@@ -87,7 +98,7 @@ def new_file(path: Path) -> IO[bytes]:
     return open(path, "xb", opener=partial(os.open, mode=0o600))
 
 
-def read_file(path: Path, limit: int) -> bytes:
+def _read_file(path: Path, limit: int) -> bytes:
     """Return the contents of a file of at most `limit` bytes; raises MissingInput."""
     try:
         return read_bounded(path, limit)
@@ -100,7 +111,7 @@ def read_file(path: Path, limit: int) -> bytes:
 
 def _password_in(path: Path, *, may_be_empty: bool) -> bytes:
     # A password of the limit's length may end with two bytes of a line end.
-    password = read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
+    password = _read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
     if may_be_empty and not password:
         return b""
     return _usable(password, hint=f"put the password into {path} as its only line")

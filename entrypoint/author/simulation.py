@@ -12,7 +12,7 @@ from entrypoint.author.create import Definition, Signers, build, check_unique
 from entrypoint.crypto.key_files import load_private_key
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MissingInput
-from entrypoint.limits import RSA_BITS_MIN, SETTINGS_BYTES
+from entrypoint.limits import RSA_BITS_MIN
 from entrypoint.model import SIGNED_BY_BUILDER, Paths
 from entrypoint.report import Report
 
@@ -109,8 +109,7 @@ def _station_key(station: str, given: Path | None, made: Path) -> tuple[Path, Pr
     name = f"{station}.private.pem"
     for path in (given / name, given / f"{station}.pem") if given else ():
         if path.is_file():
-            pem = private_keys.read_file(path, SETTINGS_BYTES)
-            return path, load_private_key(pem, None, str(path))
+            return path, load_private_key(private_keys.read_pem(path), None, str(path))
     return made / name, _new_key(made / name)
 
 

@@ -173,14 +173,14 @@ def test_throw_away_keys_are_for_their_owner_only(train: Path, data: Path, keep:
     assert [key.stat().st_mode & 0o777 for key in keys] == [0o600, 0o600]
 
 
-@pytest.mark.parametrize("name", ["s-2.pem", "s-2.private.pem"])
+@pytest.mark.parametrize(("name", "in_hex"), [("s-2.pem", False), ("s-2.private.pem", True)])
 def test_given_keys_are_used(
-    train: Path, data: Path, keep: Path, tmp_path: Path, name: str
+    train: Path, data: Path, keep: Path, tmp_path: Path, name: str, in_hex: bool
 ) -> None:
     keys = tmp_path / "keys"
     keys.mkdir()
     given = reference.vector_key("station_2", private=True)
-    (keys / name).write_bytes(given)
+    (keys / name).write_bytes(given.hex().encode() if in_hex else given)
     status, _ = send(train, data, keys=keys, keep=keep)
     assert status == 0
     stop = reference_route.stop_of(reference.load_config(keep / "train" / "opt"), "s-2")
