@@ -10,6 +10,7 @@ from entrypoint.author.output import new_folder, private_folder
 from entrypoint.crypto.envelopes import open_envelope
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, same_key
 from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
+from entrypoint.files.links import refuse_links
 from entrypoint.files.tar_reader import unpack
 from entrypoint.files.tree import Kind, walk
 from entrypoint.model import Paths
@@ -18,7 +19,7 @@ from entrypoint.protocol.stages import OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import ResultsUnverified, TrainConfig, not_on_route, read
-from entrypoint.train_config.file import read_config_allowing_links, refuse_links
+from entrypoint.train_config.file import read_config_allowing_links
 
 
 class _Exported(Paths):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from entrypoint.errors import MalformedTrain, SystemFailure
+from entrypoint.files.links import refuse_links
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux import durable
 from entrypoint.linux.remove import remove
@@ -17,7 +18,7 @@ from entrypoint.model import Paths
 from entrypoint.recovery.backup import BackupWriter
 from entrypoint.recovery.journal import Journal, Phase, SavedFile
 from entrypoint.recovery.work_folder import WorkFolder
-from entrypoint.train_config.file import no_train, read_config_allowing_links, refuse_links
+from entrypoint.train_config.file import no_train, read_config_allowing_links
 
 _GROWTH_BYTES = 4096
 """More than a journal grows after `opening`: by an envelope of 1024 bytes and two tags, in hex."""

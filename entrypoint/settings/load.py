@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
+from entrypoint.files.links import refuse_links
 from entrypoint.model import Paths
 from entrypoint.settings import names, station_env, station_folder
 from entrypoint.settings.private_key import KeySettings, secret_file
 from entrypoint.settings.problems import not_built, set_twice
 from entrypoint.settings.redaction import looks_like_address
 from entrypoint.settings.settings import Settings
-from entrypoint.train_config.file import refuse_links
 
 _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
 

@@ -8,6 +8,7 @@ import io
 from pathlib import Path
 from typing import IO
 
+from entrypoint.files.links import refuse_links
 from entrypoint.files.tar_writer import TarWriter, member
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.linux.durable import flush_file, flush_folder
@@ -15,7 +16,7 @@ from entrypoint.model import WORK_NAME, Paths
 from entrypoint.station.export_place import check_place
 from entrypoint.station.part_file import give_name, locked_part
 from entrypoint.train_config import read
-from entrypoint.train_config.file import read_config, refuse_links
+from entrypoint.train_config.file import read_config
 
 
 def export(paths: Paths, output: Path, *, in_container: bool) -> None:

@@ -1,17 +1,17 @@
-"""Reads the files beside the folders of a train, and follows no link that the train has left."""
+"""Reads `train_config.json` and `user_sym_key.key` in their places, without following links."""
 
 import stat
-from pathlib import Path
 
-from entrypoint.errors import IntegrityError, MalformedTrain, MissingInput
+from entrypoint.errors import MalformedTrain, MissingInput
 from entrypoint.files.bounded import FileTooLarge, read_bounded
+from entrypoint.files.links import refuse_links
 from entrypoint.limits import CONFIG_BYTES, USER_KEY_BYTES
 from entrypoint.model import Paths
 from entrypoint.train_config.fields import malformed
 
 
 def read_config(paths: Paths) -> bytes:
-    """Return the bytes of `train_config.json`, in a train without links in its places.
+    """Return the bytes of `train_config.json`; refuse links in the places of the train.
 
     Raises:
         MissingInput: it does not exist.
@@ -23,7 +23,7 @@ def read_config(paths: Paths) -> bytes:
 
 
 def read_config_allowing_links(paths: Paths) -> bytes:
-    """Return the bytes of `train_config.json`, and refuse no other link than one at `opt`.
+    """Return the bytes of `train_config.json`, and refuse a link at `opt` only.
 
     A link at `opt` leads to a place where nobody expects a train to be written.
 
@@ -60,8 +60,8 @@ def read_user_key(paths: Paths) -> bytes | None:
         raise MalformedTrain(
             "user-key-malformed",
             f"{paths.user_key} is larger than {USER_KEY_BYTES} bytes: it holds no encrypted key",
-            hint="fetch the train's image anew; if the file is in it, ask the station before, or "
-            "have the train built again",
+            hint="pull the train's image again; if the file is still in it, ask the previous "
+            "station, or have the train built again",
         ) from None
 
 
@@ -75,16 +75,3 @@ def no_train(paths: Paths) -> MissingInput:
         by="author",
         files_differ=True,
     )
-
-
-def refuse_links(*places: Path) -> None:
-    """Raise IntegrityError if one of these places is a link: it could lead to the station's key."""
-    for path in places:
-        if path.is_symlink():
-            raise IntegrityError(
-                "link-in-place",
-                f"{path} is a symbolic link",
-                hint="do not use this train if the link came with it or its image: no honest "
-                "builder makes one here; with --root, replace a link of your own by the folder "
-                "that it leads to",
-            )
