@@ -198,7 +198,7 @@ def _files(folder: Path, report: Report) -> list[str]:
             hint="name the folder that holds the train's files",
         )
     entries = list(_author_made(folder, report))
-    files = [entry.path for entry in entries if _is_file(entry)]
+    files = [entry.path for entry in entries if entry.has_contents]
     problems = [
         f"{entry.path} is a {entry.kind.value}"
         for entry in entries
@@ -238,11 +238,6 @@ def _report_empty(entries: Iterable[Entry], files: Iterable[str], report: Report
     for entry in entries:
         if entry.kind is Kind.DIRECTORY and entry.path not in filled:
             report.info(f"left out of the train: {entry.path}, a folder without files")
-
-
-def _is_file(entry: Entry) -> bool:
-    """Return whether an entry is a file; every hard link is signed as a file of its own."""
-    return entry.kind in (Kind.FILE, Kind.HARD_LINK)
 
 
 def _is_utf8(path: str) -> bool:

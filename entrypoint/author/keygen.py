@@ -1,5 +1,6 @@
 """`pht keygen`: makes a pair of RSA keys, for a user, a builder or a station."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def keygen(
     private = name.parent / f"{name.name}.private.pem"
     public = name.parent / f"{name.name}.public.pem"
     for path in (private, public):
-        if path.is_symlink() or path.exists():
+        if os.path.lexists(path):
             raise _exists(path)
     password = None if no_password else private_keys.new_password(private, password_file)
     report.info(f"making a key of {bits} bits")

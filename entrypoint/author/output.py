@@ -1,5 +1,6 @@
 """Output folders that appear complete or not at all."""
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ def check_free(output: Path) -> None:
     """
     if output.is_dir() and not any(output.iterdir()):
         return
-    if output.is_symlink() or output.exists():
+    if os.path.lexists(output):
         raise UsageError(
             "output-exists",
             f"{output} exists already, and nothing is overwritten",

@@ -44,8 +44,13 @@ class Entry(NamedTuple):
     stat: os.stat_result
     link: str = ""
 
+    @property
+    def has_contents(self) -> bool:
+        """Whether this is a file; a hard link travels as a file of its own."""
+        return self.kind in (Kind.FILE, Kind.HARD_LINK)
 
-def walk(root: Path, *, leave_out: str = "") -> Iterator[Entry]:
+
+def walk(root: Path, *, leave_out: str = "", missing_ok: bool = False) -> Iterator[Entry]:
     """Yield everything below `root` in archive order, without following any symlink.
 
     Of several names of one file the first is a FILE and the others are HARD_LINKs to it, as a
@@ -54,7 +59,10 @@ def walk(root: Path, *, leave_out: str = "") -> Iterator[Entry]:
     Args:
         root: the folder; not itself yielded.
         leave_out: a name directly below `root` to skip.
+        missing_ok: yield nothing if `root` is not a folder, or is a link to one.
     """
+    if missing_ok and (root.is_symlink() or not root.is_dir()):
+        return
     first_names: dict[tuple[int, int], str] = {}
     yield from _walk(root, "", first_names, leave_out)
 

@@ -115,8 +115,7 @@ def _become(
 def _prepare(runner: int, handled: Collection[int]) -> None:
     """Run in the child between fork and exec.
 
-    Handlers go before the mask: a signal that arrives in between would only reach our handler. The
-    death signal comes after any change of user, which would clear it.
+    Handlers go before the mask: a signal that arrives in between would only reach our handler.
     """
     for number in (*handled, *_IGNORED):
         signal.signal(number, signal.SIG_DFL)

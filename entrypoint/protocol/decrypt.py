@@ -20,7 +20,7 @@ from entrypoint.crypto.digests import new_sha512
 from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, transform
 from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
-from entrypoint.files.attributes import drop_special_bits, make_like
+from entrypoint.files.attributes import PERMISSIONS, drop_special_bits, make_like
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
 from entrypoint.files.two_processes import Item
@@ -126,7 +126,7 @@ def publish(plain: Path, small: Path, tree: Path) -> None:
 def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
     """Return the maximum sizes of the plaintext and of the backup, in bytes."""
     plain = backup = 0
-    for entry in _entries(tree, leave_out):
+    for entry in walk(tree, leave_out=leave_out, missing_ok=True):
         size = entry.stat.st_size if entry.kind is Kind.FILE else 0
         plain += size + _BLOCK_BYTES
         backup += size + _BLOCK_BYTES
@@ -135,7 +135,7 @@ def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
 
 def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
     """Check that there are no results yet; older software passes planted ones to the train."""
-    for entry in _entries(results, leave_out):
+    for entry in walk(results, leave_out=leave_out, missing_ok=True):
         if entry.kind is not Kind.DIRECTORY:
             raise RouteError(
                 "results-before-first-stop",
@@ -147,10 +147,6 @@ def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
         if target and target.backup:
             target.backup.add(entry)
     return Contents(files=0, size=0)
-
-
-def _entries(tree: Path, leave_out: str) -> Iterator[Entry]:
-    return walk(tree, leave_out=leave_out) if tree.is_dir() else iter(())
 
 
 class _Pass:
@@ -179,7 +175,7 @@ class _Pass:
     ) -> Contents:
         """Decrypt every file, or `only` some paths, in archive order."""
         files = size = 0
-        for entry in _entries(tree, leave_out):
+        for entry in walk(tree, leave_out=leave_out, missing_ok=True):
             check_entry(entry)
             if entry.kind is Kind.FILE and only is not None and entry.path not in only:
                 self._back_up(tree, entry)
@@ -300,7 +296,7 @@ def _copy(entry: Entry, target: Target) -> None:
     path = target.plain / entry.path
     match entry.kind:
         case Kind.DIRECTORY:
-            path.mkdir(mode=entry.stat.st_mode & 0o777 | 0o700)
+            path.mkdir(mode=entry.stat.st_mode & PERMISSIONS | 0o700)
         case Kind.HARD_LINK:
             os.link(target.plain / entry.link, path)
         case Kind.SYMLINK:

@@ -145,7 +145,7 @@ class _Sealing:
             for entry in walk(self._work.tree, leave_out=self._work.leave_out):
                 if entry.kind is Kind.DIRECTORY:
                     drop_special_bits(self._work.tree / entry.path)
-                elif entry.kind in (Kind.FILE, Kind.HARD_LINK):
+                elif entry.has_contents:
                     files += 1
                     size += self._seal_file(entry)
         return Contents(files=files, size=size)

@@ -155,9 +155,7 @@ def changes(config: TrainConfig, train: Path, leave_out: str, since: int) -> lis
     changed = [
         f"{entry.path} was changed"
         for entry in walk(train, leave_out=leave_out)
-        if entry.path in listed
-        and entry.kind in (Kind.FILE, Kind.HARD_LINK)
-        and entry.stat.st_ctime_ns > since
+        if entry.path in listed and entry.has_contents and entry.stat.st_ctime_ns > since
     ]
     return [*_differences(config, train, leave_out), *changed][:LISTED_PROBLEMS]
 
@@ -309,10 +307,9 @@ def _entries(config: TrainConfig, train: Path, leave_out: str) -> Iterator[tuple
     Not so where files travel encrypted: encrypting them one by one leaves no hard links. A symlink
     in the place of the folder has no entries: the next station would refuse it.
     """
-    if train.is_dir() and not train.is_symlink():
-        for entry in walk(train, leave_out=leave_out):
-            linked = entry.kind is Kind.HARD_LINK and not config.encrypts_definition
-            yield entry.path, Kind.FILE if linked else entry.kind
+    for entry in walk(train, leave_out=leave_out, missing_ok=True):
+        linked = entry.kind is Kind.HARD_LINK and not config.encrypts_definition
+        yield entry.path, Kind.FILE if linked else entry.kind
 
 
 def _is_cache(path: str) -> bool:

@@ -6,14 +6,14 @@ runs as in every visit; nothing is decrypted, sealed or signed, and the configur
 is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
-from entrypoint.files.tree import Entry, Kind, walk
+from entrypoint.files.tree import Kind, walk
 from entrypoint.model import Paths
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import verify_open
@@ -169,7 +169,8 @@ def _is_open(config: TrainConfig, settings: Settings) -> bool:
 
 
 def _holds_results(settings: Settings) -> bool:
-    return any(entry.kind is not Kind.DIRECTORY for entry in _entries(settings))
+    entries = walk(settings.paths.results, missing_ok=True)
+    return any(entry.kind is not Kind.DIRECTORY for entry in entries)
 
 
 def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:
@@ -179,9 +180,5 @@ def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:
 
 def _files(settings: Settings) -> list[Path]:
     results = settings.paths.results
-    return [results / entry.path for entry in _entries(settings) if entry.kind is Kind.FILE]
-
-
-def _entries(settings: Settings) -> Iterator[Entry]:
-    results = settings.paths.results
-    return walk(results) if results.is_dir() else iter(())
+    entries = walk(results, missing_ok=True)
+    return [results / entry.path for entry in entries if entry.kind is Kind.FILE]

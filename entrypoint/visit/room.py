@@ -12,7 +12,6 @@ from entrypoint.files.pack import record_bytes
 from entrypoint.files.tree import Entry, Kind, allocated_bytes, is_small, walk
 from entrypoint.limits import SEAL_BATCH_BYTES
 from entrypoint.linux.disk import free_bytes, free_files, longest_file, total_bytes
-from entrypoint.linux.remove import is_folder
 from entrypoint.protocol.batch import BatchSize
 from entrypoint.protocol.decrypt import space_needed
 from entrypoint.recovery.work_folder import WorkFolder
@@ -103,7 +102,7 @@ def no_room_to_restore(works: Sequence[WorkFolder]) -> StorageError:
 
 def _tree_bytes(work: WorkFolder) -> int:
     """Return the number of bytes that become free when a tree is emptied."""
-    entries = walk(work.tree, leave_out=work.leave_out) if is_folder(work.tree) else ()
+    entries = walk(work.tree, leave_out=work.leave_out, missing_ok=True)
     return sum(allocated_bytes(entry.stat) for entry in entries if entry.kind is Kind.FILE)
 
 
@@ -221,7 +220,7 @@ def _batches(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Iterator[
     """Yield the batches in which `seal` goes through a tree."""
     size, batch = BatchSize(SEAL_BATCH_BYTES), _Batch()
     for entry in walk(tree, leave_out=leave_out):
-        if entry.kind in (Kind.FILE, Kind.HARD_LINK):
+        if entry.has_contents:
             sealed = sealed_bytes(entry.stat.st_size)
             if size.begins_next(sealed if is_small(entry) else entry.stat.st_size):
                 yield batch

@@ -99,6 +99,15 @@ def test_an_empty_folder_has_nothing(tmp_path: Path) -> None:
     assert paths(tmp_path) == []
 
 
+def test_a_place_without_a_folder_has_nothing_if_that_is_allowed(tmp_path: Path) -> None:
+    plant(tmp_path, "folder/file")
+    (tmp_path / "link").symlink_to("folder")
+    places = [tmp_path / name for name in ("folder", "missing", "folder/file", "link")]
+    assert [len(list(walk(place, missing_ok=True))) for place in places] == [1, 0, 0, 0]
+    with pytest.raises(FileNotFoundError):
+        paths(tmp_path / "missing")
+
+
 def link(path: str, target: str, folder: Path) -> Entry:
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).symlink_to(target)
