@@ -17,7 +17,7 @@ from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.limits import LISTED_PROBLEMS, SESSION_ID_BYTES
 from entrypoint.model import COMPARED_WITH_MASTER, QUERY, Paths
-from entrypoint.protocol.verify import check_room, verify
+from entrypoint.protocol.verify import check_config_growth, verify
 from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import Draft, TrainConfig, encode, immutable_files, new_train, read
 
@@ -121,7 +121,7 @@ def build(definition: Definition, signers: Signers, paths: Paths, report: Report
     document, key = new_train(definition.generation, draft, signers.user, signers.builder)
     data = encode(document)
     config = read(data)
-    check_room(config, len(data))
+    check_config_growth(config, len(data))
     for file in files:
         target = paths.train / file
         target.parent.mkdir(parents=True, exist_ok=True)

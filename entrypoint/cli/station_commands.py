@@ -20,15 +20,15 @@ def run(options: Namespace, environment: Mapping[str, str], report: Report) -> i
     """Make a whole visit."""
     from entrypoint.settings.load import load
     from entrypoint.station.visit_export import VisitExport
-    from entrypoint.visit import hosted, story
+    from entrypoint.visit import host_driven, story
 
     loaded = load(options.root, environment)
     report.as_json = loaded.log_json
     if not options.command:
         raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
 
-    if hosted.may_be_host_driven(loaded):
-        return _conclude(hosted.run(loaded, report, options.command), report)
+    if host_driven.may_be_host_driven(loaded):
+        return _conclude(host_driven.run(loaded, report, options.command), report)
     export = VisitExport(loaded, report)
     return _conclude(story.run(loaded, report, options.command, export=export), report)
 

@@ -109,7 +109,7 @@ def verify_signatures(config: TrainConfig) -> None:
     config.verify_chain()
 
 
-def check_room(config: TrainConfig, size: int) -> None:
+def check_config_growth(config: TrainConfig, size: int) -> None:
     """Check that a configuration of `size` bytes stays small enough to read up to the last stop.
 
     Every stop gets an envelope and adds a signature, and the journal of a visit holds the old one.

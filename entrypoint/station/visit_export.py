@@ -33,7 +33,7 @@ class VisitExport:
         if self._output is not None:
             self._write(self._output)
 
-    def make_up(self) -> None:
+    def write_if_missing(self) -> None:
         """Write it after an earlier start that was interrupted between its commit and this."""
         output = self._output
         if output is None:
@@ -52,7 +52,7 @@ class VisitExport:
         except (PhtError, OSError) as error:
             failure = storage_error(error) if isinstance(error, OSError) else error
             raise failure.with_hint(
-                "the visit is complete and the train is sealed: mend the cause and export it with "
+                "the visit is complete and the train is sealed: fix the cause and export it with "
                 "pht export; after run, starting this same container again does that too"
             ) from error
         self._report.info(f"the sealed train is in {output}")

@@ -71,10 +71,10 @@ def _comes_with_train(program: str, paths: Paths, environment: Mapping[str, str]
         return False
     own = (paths.train, paths.results, paths.config, paths.user_key, paths.data)
     prefixes = tuple(str(_real(paths.opt) / place.name) for place in own)
-    return any(str(place).startswith(prefixes) for place in _passed(path))
+    return any(str(place).startswith(prefixes) for place in _traversed(path))
 
 
-def _passed(path: Path) -> Iterator[Path]:
+def _traversed(path: Path) -> Iterator[Path]:
     """Yield every file, folder and link that the kernel passes on a path (path_resolution(7))."""
     here, links = Path("/"), 0
     rest = [*reversed(Path.cwd().joinpath(path).parts[1:])]

@@ -19,7 +19,7 @@ _LOST_AND_FOUND = "lost+found"
 
 
 def check_data(settings: Settings, report: Report) -> None:
-    """Check that the train can read its data; log what it may not find there.
+    """Check that the train can read its data; warn of unreadable files and an empty folder.
 
     Raises:
         MissingInput: TRAIN_DATA_PATH leads to nothing that this user may read.
@@ -34,7 +34,7 @@ def check_data(settings: Settings, report: Report) -> None:
             f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read {path}: "
             "give it access on the host if it needs this file"
         )
-    if is_empty_folder(data):
+    if _is_empty_folder(data):
         report.warning(
             f"TRAIN_DATA_PATH leads to an empty folder, {data}: Docker makes one "
             "where --volume has a source that does not exist; check the source"
@@ -83,7 +83,7 @@ def unreadable_in(data: Path) -> Path | None:
     return None
 
 
-def is_empty_folder(path: Path) -> bool:
+def _is_empty_folder(path: Path) -> bool:
     """Return whether a path that this user may read leads to an empty folder."""
     return path.is_dir() and not any(path.iterdir())
 

@@ -1,4 +1,4 @@
-"""The export after the commit, as far as a visit knows it."""
+"""Interface of the export that follows a commit; implemented in `station/`."""
 
 from typing import Protocol
 
@@ -12,5 +12,5 @@ class Export(Protocol):
     def write(self) -> None:
         """Write the train that has just been sealed; an error does not undo the visit."""
 
-    def make_up(self) -> None:
+    def write_if_missing(self) -> None:
         """Write it after an earlier start that was interrupted between its commit and this."""

@@ -24,7 +24,7 @@ def explain_mounts(paths: Paths, tree: Path | None = None) -> Iterator[None]:
     try:
         yield
     except PhtError as error:
-        place = _hiding(paths, tree) if error.files_differ else None
+        place = _mount_over(paths, tree) if error.files_differ else None
         if place is None:
             raise
         if isinstance(error, IntegrityError):
@@ -32,12 +32,12 @@ def explain_mounts(paths: Paths, tree: Path | None = None) -> Iterator[None]:
         raise error.with_hint(
             f"{place} is a mount, and a volume, folder, file or tmpfs hides what the image has "
             "there: start a new container without it; if it is a new, anonymous volume, "
-            f"into which the engine has copied that: {error.hint}",
+            f"its files are the image's, and this applies: {error.hint}",
             by="station",
         ) from error
 
 
-def _hiding(paths: Paths, tree: Path | None) -> Path | None:
+def _mount_over(paths: Paths, tree: Path | None) -> Path | None:
     """Return the mount point nearest to the files in question, None if there is none."""
     inside = mounts_below(tree) if tree else []
     over = [place for place in (tree, paths.config, paths.opt) if place and _is_mounted(place)]
@@ -52,10 +52,10 @@ def _is_mounted(place: Path) -> bool:
 
 
 def _others_on_mount(place: Path, error: IntegrityError) -> SettingsError:
-    """Return the error for a mount that holds other files; it accuses nobody of a forgery."""
+    """Return the error for a mount that holds other files; without suggesting a forgery."""
     return SettingsError(
         "place-unsuitable",
         f"{place} is a mount, and the files on it are not those that came with the train",
-        hint="start a new container without it; if it is a new, anonymous volume, into which the "
-        f"engine has copied those: {error.message}; {error.hint}",
+        hint="start a new container without it; if it is a new, anonymous volume, its files are "
+        f"the image's, and this applies: {error.message}; {error.hint}",
     )

@@ -120,7 +120,9 @@ def _owners(work: WorkFolder) -> Iterator[tuple[Path, int, int]]:
 
 
 def _unmapped(path: Path) -> SettingsError:
-    return _bad_place(f"the owner of {path} has no number on this mount: nobody may replace it")
+    return _bad_place(
+        f"the owner of {path} is not mapped on this idmapped mount, so nobody can replace the file"
+    )
 
 
 def _bad_place(problem: str) -> SettingsError:

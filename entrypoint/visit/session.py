@@ -1,4 +1,4 @@
-"""One command under the train's lock: what its parts share, and how it ends."""
+"""Runs one command under the train's lock and ends it with an outcome."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ from entrypoint.visit.hidden_mounts import explain_mounts
 
 
 class Session:
-    """What the parts of one command share; no key.
+    """State shared by the steps of one command. Holds no key.
 
     Attributes:
         settings: of the station.

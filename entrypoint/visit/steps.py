@@ -15,9 +15,9 @@ from entrypoint.protocol.decrypt import Target, decrypt, decrypt_definition, pub
 from entrypoint.protocol.seal import Signer, check_sealable, seal
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import (
+    check_config_growth,
     check_definition,
     check_own_entry,
-    check_room,
     contents,
     has_visited,
     is_as_signed,
@@ -26,18 +26,19 @@ from entrypoint.protocol.verify import (
 from entrypoint.recovery.journal import Journal, Phase
 from entrypoint.recovery.state import VisitState
 from entrypoint.recovery.work_folder import WorkFolder
+from entrypoint.report import counted
 from entrypoint.settings.private_key import load_station_key
 from entrypoint.train_config import TrainConfig, read
+from entrypoint.visit.disk_space import (
+    backups_fit,
+    by_file_system,
+    check_space_to_seal,
+    no_space_to_restore,
+    space_to_commit,
+    space_to_seal,
+)
 from entrypoint.visit.hidden_mounts import explain_mounts
 from entrypoint.visit.place import check_place, read_saved_user_key, warn_of_owners
-from entrypoint.visit.room import (
-    by_file_system,
-    check_room_to_seal,
-    has_room_for_backups,
-    no_room_to_restore,
-    room_to_commit,
-    room_to_seal,
-)
 from entrypoint.visit.session import Session
 from entrypoint.visit.train import check_signed_files, remove_unlisted, report_verified
 
@@ -58,7 +59,7 @@ class Steps:
 
     def __init__(self, session: Session, *, already_validated: bool = False) -> None:
         settings = session.settings
-        station = settings.station()  # first: hosts that do the protocol set neither id nor key
+        station = settings.station()  # before the key: its error also explains host-driven visits
         key = load_station_key(settings.key_settings, already_validated=already_validated)
         self._signer = Signer(station=station, key=key)
         self._session = session
@@ -89,7 +90,7 @@ class Steps:
         """Steps 1 and 2: verify the definition, the chain, and this station's entry."""
         self._session.stage = "verify"
         config = read(data)
-        check_room(config, len(data))
+        check_config_growth(config, len(data))
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
         envelope = config.envelope(self._signer.station)
         key = open_envelope(self._signer.key, envelope, config.cipher) if envelope else None
@@ -115,7 +116,7 @@ class Steps:
             raise NoQuery(
                 "no-query",
                 f"the train carries no {QUERY}",
-                hint="nothing is to be fetched by a query; ask the user what data the train needs",
+                hint="there is no query to fetch data with; ask the user what data the train needs",
             )
         with self._session.stop.at_once():  # the reader of a pipe may never read
             write(contents(train.config, path, train.key))
@@ -134,8 +135,8 @@ class Steps:
         if train.config.result_hash is None:
             self._report.info("steps 3 to 5: no results to decrypt, this is the first stop")
         else:
-            files = opened.contents.files
-            self._report.info(f"steps 3 to 5: {files} result files are what the last stop sealed")
+            files = counted(opened.contents.files, "result file")
+            self._report.info(f"steps 3 to 5: verified {files} of the last stop")
         return opened
 
     def open(self, train: VerifiedTrain, data: bytes) -> None:
@@ -143,10 +144,10 @@ class Steps:
         self._session.stage = "decrypt"
         works = self._works(train.config)
         check_place(self._paths, works, in_container=self._session.settings.in_container)
-        backs_up = has_room_for_backups(works)
+        backs_up = backups_fit(works)
         if not backs_up:
             self._report.warning(
-                "there is no room for a backup of the encrypted files: should the train fail, "
+                "there is no space for a backup of the encrypted files: should the train fail, "
                 "it has to be started from the image again"
             )
         attributes = Attributes.of(self._paths.config)
@@ -197,7 +198,7 @@ class Steps:
 
     # --- after the train -------------------------------------------------------------------------
 
-    def check_left(self, config: TrainConfig, *, since: int | None) -> None:
+    def check_after_run(self, config: TrainConfig, *, since: int | None) -> None:
         """Check that the next station will accept the train, while the old state can come back.
 
         Unsigned files that the train has left beside its signed ones are removed.
@@ -218,7 +219,7 @@ class Steps:
             )
         for work in self._works(config):
             for path in self._check_sealable(work):
-                self._report.warning(f"the link {path} travels without a signature")
+                self._report.warning(f"the link {path} is not covered by any signature")
 
     def _check_sealable(self, work: WorkFolder) -> tuple[str, ...]:
         try:
@@ -237,29 +238,31 @@ class Steps:
 
         Raises:
             MalformedTrain: they can never be sealed.
-            StorageError: there is no room to seal them now; they wait, and so does the old state.
+            StorageError: there is no space to seal them now; they wait, and so does the old state.
         """
         self._proceed()
         self._session.stage = "seal"
         self.disk.flush_results()
-        self._check_room_to_seal(config)
+        self._check_space_to_seal(config)
         key = config.cipher.generate_key()
         self._session.state = "unfinished"
         self.disk.start_sealing(wrap(self._signer.key.public_key(), key))
 
-    def _check_room_to_seal(self, config: TrainConfig) -> None:
+    def _check_space_to_seal(self, config: TrainConfig) -> None:
         opt, sealed_bytes = self._paths.opt, config.cipher.sealed_bytes
-        to_commit = room_to_commit(len(self.disk.unfinished_journal().config))
+        to_commit = space_to_commit(len(self.disk.unfinished_journal().config))
         for folder, works in by_file_system(self._works(config), opt).items():
-            rooms = [room_to_seal(work.tree, work.leave_out, sealed_bytes) for work in works]
+            spaces = [space_to_seal(work.tree, work.leave_out, sealed_bytes) for work in works]
             try:
-                check_room_to_seal(folder, works, [*rooms, to_commit] if folder == opt else rooms)
+                check_space_to_seal(
+                    folder, works, [*spaces, to_commit] if folder == opt else spaces
+                )
             except StorageError:
                 self._wait_to_seal()
                 raise
 
     def _wait_to_seal(self) -> None:
-        """Record that the train has succeeded, unless a phase says that already."""
+        """Record that the train has succeeded, if the journal does not say so yet."""
         if self.disk.unfinished_journal().phase is Phase.OPEN:
             self.disk.enter(Phase.SUCCEEDED)
             self._session.state = "unfinished"
@@ -281,7 +284,8 @@ class Steps:
         )
         self._check_definition(config, key)
         contents = sealed.contents
-        self._report.info(f"steps 7 to 11: sealed {contents.files} files, {contents.size} bytes")
+        files, size = counted(contents.files, "file"), counted(contents.size, "byte")
+        self._report.info(f"steps 7 to 11: sealed {files}, {size}")
         self._session.stage = "commit"
         self.disk.finish(sealed.document, sealed.user_envelope)
         self._session.state = "sealed"
@@ -343,7 +347,7 @@ class Steps:
                 raise
             both = (self.disk.results, self.disk.train)
             backups = self.disk.unfinished_journal().backups
-            raise no_room_to_restore([work for work in both if work.name in backups]) from error
+            raise no_space_to_restore([work for work in both if work.name in backups]) from error
         self._session.state = "unchanged" if back and as_signed else "spent"
         if not back:
             self._report.warning("the encrypted files are gone: start from the image again")

@@ -47,7 +47,7 @@ from entrypoint.visit.train import TrainRun, newest_change, run_train, signed_co
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A train whose plaintext lies in its place; no key.
+    """An opened train, ready to run. Holds no key.
 
     Attributes:
         command: program and arguments.
@@ -85,7 +85,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
         return _finish(steps, session, found, export)
     train = steps.verify(found)  # 1, 2
     if steps.has_visited(train):
-        _make_up_export(session, export)
+        _write_missing_export(session, export)
         raise _already_visited()
     argv = signed_command(session, command, train)
     check_data(session.settings, session.report)
@@ -97,7 +97,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
 
 
 def _run_train(session: Session, opened: Opened) -> TrainRun:
-    """Step 6."""
+    """Step 6: run the train's command; its failure becomes part of the result."""
     before = None
     try:
         before = newest_change(session.paths.train)
@@ -120,7 +120,7 @@ def _close(session: Session, opened: Opened, ended: TrainRun, export: Export) ->
         return replace(ended.failure, state=session.state)
     config = read(opened.journal.config)
     with steps.restored_on_error():
-        steps.check_left(config, since=ended.newest_change)
+        steps.check_after_run(config, since=ended.newest_change)
         steps.start_sealing(config)
     return _seal(steps, session, export)
 
@@ -132,7 +132,7 @@ def pre_run(settings: Settings, report: Report, *, export: Export) -> Outcome:
         steps = Steps(session)
         found = _find(steps, session)
         if isinstance(found, Journal):
-            raise _wrong_half("the train has already run", "use post-run to seal its results")
+            raise _wrong_phase("the train has already run", "use post-run to seal its results")
         train = steps.verify(found)
         if steps.has_visited(train):
             raise _already_visited()
@@ -156,7 +156,7 @@ def post_run(settings: Settings, report: Report, *, export: Export) -> Outcome:
                 steps.check_own(journal)
                 export.check()
                 return _finish(steps, session, journal, export)
-        raise _wrong_half("no pre-run of this station has opened it", "use pre-run first")
+        raise _wrong_phase("no pre-run of this station has opened it", "use pre-run first")
 
     return run_locked(settings, report, close)
 
@@ -169,7 +169,9 @@ def undo(settings: Settings, report: Report) -> Outcome:
         session.stage = "undo"
         match steps.load():
             case Journal(phase=Phase.SEALING):
-                raise _wrong_half("the train has already run", "use post-run to finish the sealing")
+                raise _wrong_phase(
+                    "the train has already run", "use post-run to finish the sealing"
+                )
             case Journal(phase=Phase.SPENT):
                 raise _spent()
             case Journal() as journal:
@@ -177,7 +179,7 @@ def undo(settings: Settings, report: Report) -> Outcome:
                 if not steps.restore():
                     raise _spent()
                 return session.succeeded("undone")
-        raise _wrong_half("nothing is open", "there is nothing to undo")
+        raise _wrong_phase("nothing is open", "there is nothing to undo")
 
     return run_locked(settings, report, restore)
 
@@ -211,7 +213,7 @@ def _complete(steps: Steps) -> bytes:
     """Return the configuration; refuse a train in the middle of a visit."""
     found = steps.load()
     if isinstance(found, Journal):
-        raise _wrong_half("a visit is not finished", "start that container again, or use undo")
+        raise _wrong_phase("a visit is not finished", "start that container again, or use undo")
     return found
 
 
@@ -228,20 +230,20 @@ def _find(steps: Steps, session: Session) -> bytes | Journal:
     steps.check_own(found)
     match found.phase:
         case Phase.WAITING:
-            raise _wrong_half("a pre-run has opened it", "use post-run to seal it, or undo")
+            raise _wrong_phase("a pre-run has opened it", "use post-run to seal it, or undo")
         case Phase.SPENT:
             raise _spent()
         case Phase.SUCCEEDED:
             session.report.info(
-                "the train has run already: its results have waited for room to be sealed"
+                "the train has already run; its results were waiting for disk space"
             )
             return found
         case Phase.SEALING:
             session.report.info(
-                "the train has run already: sealing goes on where it was interrupted"
+                "the train has already run; sealing goes on where it was interrupted"
             )
             return found
-    session.report.info("an interrupted visit is undone first")
+    session.report.info("undoing an interrupted visit first")
     if not steps.restore():
         raise _spent()
     return found.config
@@ -251,7 +253,7 @@ def _finish(steps: Steps, session: Session, journal: Journal, export: Export) ->
     """Seal a train that an earlier start, or the operator, has run."""
     if journal.phase is not Phase.SEALING:
         config = read(journal.config)
-        steps.check_left(config, since=None)
+        steps.check_after_run(config, since=None)
         steps.start_sealing(config)
     return _seal(steps, session, export)
 
@@ -269,7 +271,7 @@ def _seal(steps: Steps, session: Session, export: Export) -> Outcome:
             retry=True,
         ) from None
     except OSError as error:
-        hint = "mend the cause, then start this same container again to finish"
+        hint = "fix the cause, then start this same container again to finish"
         raise storage_error(error, hint) from error
     visited = session.succeeded(
         "visited",
@@ -282,11 +284,11 @@ def _seal(steps: Steps, session: Session, export: Export) -> Outcome:
     return visited
 
 
-def _make_up_export(session: Session, export: Export) -> None:
+def _write_missing_export(session: Session, export: Export) -> None:
     """Write the export if an earlier start was interrupted between its commit and the export."""
     stage, state = session.stage, session.state
     session.stage, session.state = "export", "sealed"
-    export.make_up()
+    export.write_if_missing()
     session.stage, session.state = stage, state
 
 
@@ -308,8 +310,10 @@ def _still_running(error: TrainStillRunning) -> SystemFailure:
     )
 
 
-def _wrong_half(problem: str, hint: str) -> RouteError:
-    return RouteError("wrong-half", f"this cannot be done to the train now: {problem}", hint=hint)
+def _wrong_phase(problem: str, hint: str) -> RouteError:
+    return RouteError(
+        "wrong-half", f"this command does not fit the state of the train: {problem}", hint=hint
+    )
 
 
 def _spent() -> StorageError:

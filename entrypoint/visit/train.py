@@ -12,7 +12,7 @@ from entrypoint.process.failure import TrainFailed
 from entrypoint.process.oom import oom_kills
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import changes, is_as_signed, unlisted
-from entrypoint.report import Outcome, Report
+from entrypoint.report import Outcome, Report, counted
 from entrypoint.train_config import TrainConfig
 from entrypoint.visit.command import resolve_command
 from entrypoint.visit.session import Session
@@ -39,9 +39,10 @@ class TrainRun:
 
 def report_verified(report: Report, train: VerifiedTrain) -> None:
     """Log that steps 1 and 2 have succeeded."""
-    files, visits = len(train.config.files), len(train.config.visits)
-    report.info(f"step 1: {files} immutable files are what the user signed")
-    report.info(f"step 2: the chain of {visits} station signatures is valid")
+    files = counted(len(train.config.files), "immutable file")
+    signatures = counted(len(train.config.visits), "station signature")
+    report.info(f"step 1: verified {files}, as signed by the user")
+    report.info(f"step 2: verified the chain of {signatures}")
 
 
 def signed_command(session: Session, command: Sequence[str], train: VerifiedTrain) -> list[str]:
@@ -136,5 +137,5 @@ def _changed_files(
     train = session.paths.train
     if not is_folder(train):
         return [f"{train.name} is no folder any more"]
-    # A pre-run writes the configuration when all files are in place.
+    # After a pre-run no time is recorded: the configuration, which it writes last, has one.
     return changes(config, train, leave_out, since or session.paths.config.lstat().st_ctime_ns)

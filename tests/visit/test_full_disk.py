@@ -97,7 +97,7 @@ def test_no_room_for_the_plaintext(small: Small) -> None:
     assert pht("check", root=small.root).status == 0
 
 
-NO_WAY_BACK = "pht: warning: there is no room for a backup of the encrypted files: "
+NO_WAY_BACK = "pht: warning: there is no space for a backup of the encrypted files: "
 
 
 def test_no_room_to_keep_the_ciphertext_and_the_train_succeeds(small: Small) -> None:

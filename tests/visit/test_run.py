@@ -61,11 +61,11 @@ def test_what_is_said_about_a_visit(tmp_path: Path) -> None:
     done = visit(tmp_path)
 
     assert done.lines == [
-        "pht: step 1: 1 immutable files are what the user signed",
-        "pht: step 2: the chain of 0 station signatures is valid",
+        "pht: step 1: verified 1 immutable file, as signed by the user",
+        "pht: step 2: verified the chain of 0 station signatures",
         "pht: steps 3 to 5: no results to decrypt, this is the first stop",
         "pht: step 6: the train runs",
-        "pht: steps 7 to 11: sealed 1 files, 5 bytes",
+        "pht: steps 7 to 11: sealed 1 file, 5 bytes",
         "pht: step 12: committed stop 1",
     ]
     facts = done.facts

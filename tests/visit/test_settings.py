@@ -160,7 +160,7 @@ def test_a_warning_is_a_json_object_and_says_what_the_train_has_chosen(tmp_path:
 
     assert done.status == 0
     [warning] = [line for line in lines(done) if line["level"] == "warning"]
-    assert warning["message"] == "the link x\n{\udcff} travels without a signature"
+    assert warning["message"] == "the link x\n{\udcff} is not covered by any signature"
 
 
 # --- where the log cannot go ---------------------------------------------------------------------

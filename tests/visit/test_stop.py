@@ -257,6 +257,6 @@ def test_a_visit_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
     done = visit(tmp_path)
 
     assert done.status == 0
-    assert "pht: an interrupted visit is undone first" in done.lines
+    assert "pht: undoing an interrupted visit first" in done.lines
     assert opened(opt) == {"old": b"old"}
     assert (tmp_path / "data" / "runs").read_text() == "xx"

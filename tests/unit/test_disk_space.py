@@ -24,7 +24,7 @@ from entrypoint.linux.disk import free_bytes
 from entrypoint.protocol import seal
 from entrypoint.train_config import read
 from entrypoint.recovery.work_folder import WorkFolder
-from entrypoint.visit import room
+from entrypoint.visit import disk_space
 
 here = Path(sys.argv[1])
 config = read(Path({config!r}).read_bytes())
@@ -38,8 +38,8 @@ for number, size in enumerate({sparse}):
 for number in range({links}):
     os.link(tree / "0000", tree / f"link{{number}}")
 
-with patch.object(room, "SEAL_BATCH_BYTES", 512 * 1024):
-    foretold = room.room_to_seal(tree, "", config.cipher.sealed_bytes)
+with patch.object(disk_space, "SEAL_BATCH_BYTES", 512 * 1024):
+    foretold = disk_space.space_to_seal(tree, "", config.cipher.sealed_bytes)
 work = WorkFolder(tree)
 least = free_bytes(here)
 (here / "filler").write_bytes(bytes(least - foretold.more))

@@ -35,15 +35,15 @@ from entrypoint.visit.train import (
 
 
 def may_be_host_driven(settings: Settings) -> bool:
-    """Return whether the settings say, or leave open, that the host does the protocol.
+    """Return whether the host may do the protocol: that is set, or no station identity is.
 
-    If they leave it open, the train has to prove it: `run` checks that.
+    If it is not set, `run` looks for proof in the train.
 
     Raises:
-        SettingsError: they say it, and settings of a visit of our own are there too.
+        SettingsError: it is set, and so are settings of a visit that opens and seals here.
     """
     if settings.host_protocol:
-        _refuse_needless(settings)
+        _refuse_contradictions(settings)
     return settings.host_protocol is not False and not settings.identity()
 
 
@@ -61,7 +61,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
 
     def run_only(session: Session) -> Outcome:
         train = _verified(session, settings)
-        _refuse_needless(settings)
+        _refuse_contradictions(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
         argv = signed_command(session, command, train)
         check_data(settings, report)
@@ -70,14 +70,14 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         session.state = "unsealed"
         run_train(session, argv)
         check_signed_files(session, train.config, since=since)
-        _check_config_left(settings.paths, before)
+        _check_config_unchanged(settings.paths, before)
         report.warning("the results lie here in plaintext: the host has to seal them")
         return session.succeeded("hosted")
 
     return run_locked(settings, report, run_only)
 
 
-def _check_config_left(paths: Paths, before: bytes) -> None:
+def _check_config_unchanged(paths: Paths, before: bytes) -> None:
     """Check that the train has not changed the configuration, which the host may read to seal."""
     try:
         unchanged = read_config(paths) == before
@@ -91,7 +91,7 @@ def _check_config_left(paths: Paths, before: bytes) -> None:
         )
 
 
-def _refuse_needless(settings: Settings) -> None:
+def _refuse_contradictions(settings: Settings) -> None:
     needless = [*settings.identity(), *(["PHT_EXPORT"] if settings.export else [])]
     if needless:
         raise SettingsError(
@@ -114,7 +114,7 @@ def _verified(session: Session, settings: Settings) -> VerifiedTrain:
     except (PhtError, OSError):
         if settings.host_protocol:
             raise
-        raise settings.no_station() from None  # a visit of our own is more likely
+        raise settings.no_station() from None  # the station's id was more likely forgotten
     if opened:
         return train
     if config.encrypts_definition:  # they are plaintext here, so a host has opened this train

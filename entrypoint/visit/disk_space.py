@@ -1,4 +1,4 @@
-"""Checks that the disk has room for opening, sealing and restoring a train.
+"""Checks that the disk has space for opening, sealing and restoring a train.
 
 Whether sealing fits is checked while the old state can still come back.
 """
@@ -25,12 +25,12 @@ _COMMIT_BYTES = 64 * 1024
 _WORK_FILES = 4
 """Maximum number of packs and folders in a work folder during sealing."""
 
-SealedBytes = Callable[[int], int]
+_SealedBytes = Callable[[int], int]
 """Returns the length of a sealed file, given that of the plaintext."""
 
 
-class Room(NamedTuple):
-    """The disk space of a tree while it is sealed.
+class SpaceNeeded(NamedTuple):
+    """The disk space that sealing a tree needs.
 
     Attributes:
         now: bytes of the tree as the train has left it.
@@ -61,7 +61,7 @@ def by_file_system(works: Sequence[WorkFolder], *more: Path) -> dict[Path, list[
     return found
 
 
-def has_room_for_backups(works: Sequence[WorkFolder]) -> bool:
+def backups_fit(works: Sequence[WorkFolder]) -> bool:
     """Return whether the plaintext and backups of these trees fit on the disk.
 
     Raises:
@@ -83,7 +83,7 @@ def has_room_for_backups(works: Sequence[WorkFolder]) -> bool:
     return fits
 
 
-def no_room_to_restore(works: Sequence[WorkFolder]) -> StorageError:
+def no_space_to_restore(works: Sequence[WorkFolder]) -> StorageError:
     """Return the error for old trees that could be restored only in part."""
     missing = 0
     for folder, there in by_file_system(works).items():
@@ -92,10 +92,10 @@ def no_room_to_restore(works: Sequence[WorkFolder]) -> StorageError:
     problem = f"at least {missing} bytes are missing" if missing else "a little is missing"
     return StorageError(
         "disk-full",
-        f"the disk has no room for the old state, which has to be restored: {problem}",
-        hint="free them where the container's files lie, which the train may have filled, and "
-        "start this same container again: it restores the old state first; or remove the "
-        "container and begin with the image",
+        f"the disk has no space for the old state, which has to be restored: {problem}",
+        hint="free that much space where the container's files lie, which the train may have "
+        "filled, and start this same container again: it restores the old state first; or remove "
+        "the container and begin with the image",
         retry=True,
     )
 
@@ -106,29 +106,31 @@ def _tree_bytes(work: WorkFolder) -> int:
     return sum(allocated_bytes(entry.stat) for entry in entries if entry.kind is Kind.FILE)
 
 
-def check_room_to_seal(folder: Path, works: Sequence[WorkFolder], rooms: Sequence[Room]) -> None:
+def check_space_to_seal(
+    folder: Path, works: Sequence[WorkFolder], spaces: Sequence[SpaceNeeded]
+) -> None:
     """Check that trees of one file system can be sealed there once their backups are removed.
 
     Args:
         folder: on that file system.
         works: the work folders of the trees.
-        rooms: of these trees, and of the other files that a commit writes there.
+        spaces: needed for these trees, and for the other files that a commit writes there.
 
     Raises:
         MalformedTrain: it can never fit, however much is freed.
         StorageError: it does not fit now.
     """
-    longest, limit = max((room.longest for room in rooms), default=0), longest_file()
+    longest, limit = max((space.longest for space in spaces), default=0), longest_file()
     if longest > limit:
         raise _too_large(f"writes a file of {longest} bytes, and {limit} are allowed (ulimit -f)")
-    needed = sum(room.more for room in rooms)
-    at_peak, total = needed + sum(room.now for room in rooms), total_bytes(folder)
+    needed = sum(space.more for space in spaces)
+    at_peak, total = needed + sum(space.now for space in spaces), total_bytes(folder)
     if at_peak > total:
         raise _too_large(f"takes {at_peak} bytes, and their whole disk has {total}")
     free = free_bytes(folder) + sum(work.backup_bytes() for work in works)
     if needed > free:
         raise _full(f"needs {needed} bytes and {free} are free: {needed - free} are missing")
-    files = sum(room.files for room in rooms)
+    files = sum(space.files for space in spaces)
     free = free_files(folder) + sum(work.backup_files() for work in works)
     if files > free:
         raise _full(f"needs {files} new files and {free} can be made: {files - free} are missing")
@@ -147,24 +149,24 @@ def _full(why: str) -> StorageError:
     return StorageError(
         "disk-full",
         f"sealing the results {why}",
-        hint="free them where the container's files lie, then start this same container "
+        hint="free that much space where the container's files lie, then start this same container "
         "again: it seals the results without a new run of the train; to give them up, remove "
         "the container and begin with the image (with --root: pht undo)",
         retry=True,
     )
 
 
-def room_to_commit(config_bytes: int) -> Room:
-    """Return the room for the user's envelope and for the new configuration.
+def space_to_commit(config_bytes: int) -> SpaceNeeded:
+    """Return the space for the user's envelope and for the new configuration.
 
     Args:
         config_bytes: length of the old configuration.
     """
-    return Room(now=0, more=2 * config_bytes + _COMMIT_BYTES, files=2)
+    return SpaceNeeded(now=0, more=2 * config_bytes + _COMMIT_BYTES, files=2)
 
 
-def room_to_seal(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Room:
-    """Return the room of a tree while `seal` works on it.
+def space_to_seal(tree: Path, leave_out: str, sealed_bytes: _SealedBytes) -> SpaceNeeded:
+    """Return the space that `seal` needs for a tree.
 
     Encrypted files lie beside the plaintext until their batch is complete. Small files are then
     written in place from their pack, which stays until the next batch is complete.
@@ -178,7 +180,7 @@ def room_to_seal(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Room:
         files_peak = max(files_peak, files_grown + batch.new_files)
         files_grown += batch.new_files - batch.freed_files
         longest = max(longest, batch.longest, batch.pack)
-    return Room(now, peak, files_peak + _WORK_FILES, longest)
+    return SpaceNeeded(now, peak, files_peak + _WORK_FILES, longest)
 
 
 class _Batch:
@@ -216,7 +218,7 @@ class _Batch:
             self.longest = max(self.longest, sealed)
 
 
-def _batches(tree: Path, leave_out: str, sealed_bytes: SealedBytes) -> Iterator[_Batch]:
+def _batches(tree: Path, leave_out: str, sealed_bytes: _SealedBytes) -> Iterator[_Batch]:
     """Yield the batches in which `seal` goes through a tree."""
     size, batch = BatchSize(SEAL_BATCH_BYTES), _Batch()
     for entry in walk(tree, leave_out=leave_out):
