@@ -54,10 +54,10 @@ class PhtError(Exception):
         self.files_differ = files_differ
 
     def with_hint(self, hint: str, *, by: str | None = None) -> Self:
-        """Return a new error with another hint, which starting again alone does not follow."""
-        return type(self)(
-            self.code, self.message, hint=hint, problems=self.problems, by=by or self.by
-        )
+        """Return a copy with another, final hint: starting again alone does not help."""
+        copy = type(self).__new__(type(self), self.message)  # constructors of subclasses differ
+        vars(copy).update(vars(self), hint=hint, by=by or self.by, retry=False, files_differ=False)
+        return copy
 
 
 class UsageError(PhtError):

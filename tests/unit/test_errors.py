@@ -6,6 +6,7 @@ import pytest
 
 from entrypoint import errors
 from entrypoint.errors import PhtError, storage_error, unexpected
+from entrypoint.train_config import ResultsUnverified
 
 REFUSALS = {
     errors.UsageError: (64, errors.OPERATOR),
@@ -57,6 +58,14 @@ def test_another_hint_makes_another_error() -> None:
     assert type(other) is errors.StorageError
     assert (other.code, other.message, other.problems) == ("full", "no space", ("a",))
     assert (other.hint, other.by, other.retry) == ("remove it", "author", False)
+
+
+def test_another_hint_keeps_what_a_subclass_adds() -> None:
+    other = ResultsUnverified("pht_results", ["model.bin"]).with_hint("remove the mount")
+    assert (other.hint, other.code, other.status) == ("remove the mount", "results-unverified", 77)
+    assert (other.folder, other.undecryptable) == ("pht_results", ("model.bin",))
+    assert str(other) == other.message
+    assert not other.files_differ
 
 
 def test_starting_again_can_be_advised() -> None:
