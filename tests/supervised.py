@@ -88,6 +88,8 @@ def carry_out(order: Order) -> Report:
             status, reason, number = ended.status, ended.reason.name, ended.signal
         except SystemFailure as error:
             reason = error.code
+        except child.TrainStillRunning:
+            reason = "train-still-running"
         except Stopped as stopped:
             reason = stopped.signal.name
         restored = _signal_state() == before

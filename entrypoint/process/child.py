@@ -44,8 +44,11 @@ _REAP_BATCH = 1000  # processes; a train that forks without end must not hold up
 _KILL_ROUND_S = 0.01  # longest sleep between two rounds of killing
 
 
-class TrainStillRunning(SystemFailure):
-    """A process of the train cannot be killed and may go on writing to the train's files."""
+class TrainStillRunning(Exception):
+    """A process of the train cannot be killed and may go on writing to the train's files.
+
+    What to do then depends on the visit, which makes the error to report.
+    """
 
 
 class Reason(Enum):
@@ -280,11 +283,7 @@ def _end_all(train: _Train) -> None:
     deadline = time.monotonic() + REAP_LIMIT_S
     while not _reap(train):
         if time.monotonic() > deadline:
-            raise TrainStillRunning(
-                "train-still-running",
-                f"processes of the train survive SIGKILL for {REAP_LIMIT_S:g} seconds",
-                hint="look with ps for what blocks them, such as a file system that hangs",
-            )
+            raise TrainStillRunning
         _kill_children()
         signals.wait({signal.SIGCHLD}, _KILL_ROUND_S)
 

@@ -15,6 +15,7 @@ from entrypoint.crypto.digests import result_hash, sha512
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.files.tree import Kind, walk
 from entrypoint.model import Paths
+from entrypoint.process.child import TrainStillRunning
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import verify_open
 from entrypoint.report import Outcome, Report
@@ -31,6 +32,7 @@ from entrypoint.visit.train import (
     report_verified,
     run_train,
     signed_command,
+    still_running,
 )
 
 
@@ -68,7 +70,10 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         remove_unlisted(session, train.config)
         before, since = read_config(settings.paths), newest_change(settings.paths.train)
         session.state = "unsealed"
-        run_train(session, argv)
+        try:
+            run_train(session, argv)
+        except TrainStillRunning:
+            raise still_running() from None
         check_signed_files(session, train.config, since=since)
         _check_config_unchanged(settings.paths, before)
         report.warning("the results lie here in plaintext: the host has to seal them")

@@ -28,7 +28,6 @@ from entrypoint.errors import (
     RouteError,
     StoppedWhileSealing,
     StorageError,
-    SystemFailure,
     storage_error,
 )
 from entrypoint.process.child import TrainStillRunning
@@ -42,7 +41,7 @@ from entrypoint.visit.export import Export
 from entrypoint.visit.place import check_replaceable
 from entrypoint.visit.session import Session, run_locked
 from entrypoint.visit.steps import Steps
-from entrypoint.visit.train import TrainRun, newest_change, run_train, signed_command
+from entrypoint.visit.train import TrainRun, newest_change, run_train, signed_command, still_running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +101,9 @@ def _run_train(session: Session, opened: Opened) -> TrainRun:
     try:
         before = newest_change(session.paths.train)
         run_train(session, opened.command)
-    except TrainStillRunning as error:
-        failure = session.failed(_still_running(error))
+    except TrainStillRunning:
+        advice = "; when they are gone, start this same container again: it restores the old state"
+        failure = session.failed(still_running(advice=advice, retry=True))
         return TrainRun(newest_change=before, failure=failure, still_running=True)
     except Exception as error:
         return TrainRun(newest_change=before, failure=session.failed(error))
@@ -297,16 +297,6 @@ def _already_visited() -> AlreadyVisited:
         "already-visited",
         "this station has already made its visit, and the chain verifies",
         hint="nothing is left to do here: hand the train over to the next station",
-    )
-
-
-def _still_running(error: TrainStillRunning) -> SystemFailure:
-    return SystemFailure(
-        error.code,
-        error.message,
-        hint=f"{error.hint}; when they are gone, start this same container again: "
-        "it restores the old state",
-        retry=True,
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from entrypoint.errors import MalformedTrain
+from entrypoint.errors import MalformedTrain, SystemFailure
 from entrypoint.files.tree import walk
+from entrypoint.limits import REAP_LIMIT_S
 from entrypoint.linux.remove import is_folder, remove_from
 from entrypoint.process import child
 from entrypoint.process.failure import TrainFailed
@@ -69,7 +70,8 @@ def run_train(session: Session, argv: Sequence[str]) -> None:
     Raises:
         TrainFailed: it has not ended with status 0.
         Stopped: a stop was requested before its start.
-        SystemFailure: no process can be started, or one cannot be ended.
+        SystemFailure: no process can be started.
+        TrainStillRunning: a process of the train survives SIGKILL.
     """
     session.stage = "command"
     session.report.info("step 6: the train runs")
@@ -85,6 +87,21 @@ def run_train(session: Session, argv: Sequence[str]) -> None:
         now = oom_kills() if settings.in_container else None
         out_of_memory = None if kills is None or now is None else now > kills
         raise TrainFailed(ended, argv, env, timeout=timeout, out_of_memory=out_of_memory)
+
+
+def still_running(*, advice: str = "", retry: bool = False) -> SystemFailure:
+    """Return the error for processes of the train that survive SIGKILL.
+
+    Args:
+        advice: what to do when they are gone.
+        retry: whether starting again helps then.
+    """
+    return SystemFailure(
+        "train-still-running",
+        f"processes of the train survive SIGKILL for {REAP_LIMIT_S:g} seconds",
+        hint=f"look with ps for what blocks them, such as a file system that hangs{advice}",
+        retry=retry,
+    )
 
 
 def newest_change(folder: Path) -> int:
