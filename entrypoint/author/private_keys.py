@@ -104,9 +104,7 @@ def _read_file(path: Path, limit: int) -> bytes:
         return read_bounded(path, limit)
     except OSError as error:
         problem = (error.strerror or "it is unreadable").lower()
-    raise MissingInput(
-        "file-unreadable", f"cannot read {path}: {problem}", hint="check the path", by="user"
-    )
+    raise MissingInput("file-unreadable", f"cannot read {path}: {problem}", hint="check the path")
 
 
 def _password_in(path: Path, *, may_be_empty: bool) -> bytes:
@@ -142,4 +140,4 @@ def _need_terminal(problem: str, *, hint: str) -> None:
 
 
 def _bad_password(problem: str, *, hint: str) -> SettingsError:
-    return SettingsError("password-unusable", problem, hint=hint, by="user")
+    return SettingsError("password-unusable", problem, hint=hint)

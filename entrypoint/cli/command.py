@@ -14,17 +14,16 @@ class InContainer(Enum):
 
     ALLOWED = auto()
     WITHOUT_STATION = auto()
-    """Only without a station's key or data in reach: with them the command could sign, open results
-    or run what nobody has signed."""
+    """Only without a station's key or data in reach, which an image could otherwise misuse."""
     NEVER = auto()
-    """It signs, or leaves plaintext behind, for somebody who works in a shell."""
+    """It signs or leaves plaintext behind; only an operator at a shell may start it."""
 
 
 def no_options(_parser: ArgumentParser) -> None:
     """Add no option to the parser of a command."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """A row of the table of commands.
 
@@ -36,6 +35,9 @@ class Command:
             status.
         add_options: adds its options to a parser.
         in_container: whether it may be the command of a container.
+        keeps_stop_signals: whether it unblocks the signals that stop a container itself, once it
+            has installed its handlers.
+        needs_cryptography: whether an old or missing `cryptography` is refused first.
     """
 
     name: str
@@ -44,8 +46,10 @@ class Command:
     function: Callable[[Namespace, Mapping[str, str], Report], int]
     add_options: Callable[[ArgumentParser], None] = no_options
     in_container: InContainer
+    keeps_stop_signals: bool = False
+    needs_cryptography: bool = True
 
     @property
     def operator(self) -> str:
-        """Who acts on a mistake in its arguments or inputs, as the status line names him."""
+        """The `by` of the status line for mistakes in its arguments and inputs."""
         return "user" if self.audience == "everybody" else self.audience

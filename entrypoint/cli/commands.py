@@ -2,11 +2,13 @@
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 from entrypoint.cli import desk_commands as desk
 from entrypoint.cli import station_commands as station
 from entrypoint.cli.command import Command, InContainer
-from entrypoint.cli.options import help_text
+from entrypoint.cli.options import help_text, usage_error
+from entrypoint.errors import UsageError
 from entrypoint.report import Report, show
 
 
@@ -23,6 +25,7 @@ _TABLE = [
         function=station.run,
         add_options=station.add_run_options,
         in_container=InContainer.ALLOWED,
+        keeps_stop_signals=True,
     ),
     Command(
         name="pre-run",
@@ -113,13 +116,60 @@ _TABLE = [
         audience="everybody",
         function=_help,
         in_container=InContainer.ALLOWED,
+        needs_cryptography=False,
     ),
 ]
 
 COMMANDS = {command.name: command for command in _TABLE}
 """Every command by its name, in the order of the help."""
 
+PLANNED = ("doctor", "validate-image", "describe-image")
+"""Names of planned commands; they are refused, so that nobody runs a train's command instead."""
 
-def find(arguments: Sequence[str]) -> Command:
-    """Return the command that the arguments name, or else `run`: they are the train's command."""
-    return COMMANDS.get(arguments[0] if arguments else "run", COMMANDS["run"])
+_SIMILARITY = 0.75
+"""Similarity from which a word is taken for a misspelt command, from 0 to 1."""
+
+
+def resolve(arguments: Sequence[str], *, at_desk: bool) -> tuple[Command, list[str]]:
+    """Return the command that the arguments name, and the arguments with its name in front.
+
+    Arguments that begin with no command are the train's command for `run`.
+
+    Raises:
+        UsageError: there is none, it is not built yet, or at a desk it seems to be misspelt.
+    """
+    if not arguments:
+        raise UsageError(
+            "no-command",
+            "there is no command to run",
+            hint='build an image FROM this one with CMD ["python", "/opt/pht_train/FILE"], or try '
+            "a train first with pht simulate; pht help lists the commands",
+            by="author",
+        )
+    first = arguments[0]
+    if first in COMMANDS:
+        return COMMANDS[first], list(arguments)
+    if first in ("-h", "--help"):
+        return COMMANDS["help"], ["help"]
+    if first == "--version":
+        return COMMANDS["help"], ["--version"]
+    if first.startswith("-"):
+        raise usage_error(f"{first} is an option, but the command comes first")
+    if first in PLANNED:
+        raise UsageError(
+            "command-not-built",
+            f"{first} is planned but not part of this version",
+            hint="pht help lists the commands of this version",
+        )
+    if at_desk:
+        _refuse_misspelt(first)
+    return COMMANDS["run"], ["run", "--", *arguments]
+
+
+def _refuse_misspelt(word: str) -> None:
+    for name in get_close_matches(word, COMMANDS, n=1, cutoff=_SIMILARITY):
+        raise UsageError(
+            "usage",
+            f"{word} is no command",
+            hint=f"did you mean {name}? the train's command of a visit follows pht run --",
+        )

@@ -1,4 +1,4 @@
-"""The command line: arguments become one command, its outcome an exit status and a status line.
+"""Runs one command and turns its outcome into an exit status and a status line.
 
 Modules that need Linux are imported by the function of a command: keys, trains and results are made
 and opened on other systems too. A visit has imported everything before the train starts: the train
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from entrypoint.cli.command import Command
-from entrypoint.cli.commands import COMMANDS, find
+from entrypoint.cli.commands import COMMANDS, resolve
 from entrypoint.cli.options import parse
 from entrypoint.cli.status import surroundings, version
 from entrypoint.errors import PhtError, storage_error, unexpected
@@ -38,10 +38,8 @@ def main(
     environment = os.environ if environment is None else environment
     report = Report(as_json=environment.get("PHT_LOG") == "json")
     if words[:1] != [_AS_ENTRYPOINT]:
-        words = words or ["help"]
-        return _run_command(find(words), words, environment, report, as_entrypoint=False)
-    del words[0]
-    status = _run_command(find(words), words, environment, report, as_entrypoint=True)
+        return _run_command(words or ["help"], environment, report, as_entrypoint=False)
+    status = _run_command(words[1:], environment, report, as_entrypoint=True)
     if not report.ended:
         result = "interrupted" if status else "done"
         report.status(Outcome(result=result, status=status), surroundings())
@@ -49,15 +47,13 @@ def main(
 
 
 def _run_command(
-    command: Command,
-    words: Sequence[str],
-    environment: Mapping[str, str],
-    report: Report,
-    *,
-    as_entrypoint: bool,
+    words: Sequence[str], environment: Mapping[str, str], report: Report, *, as_entrypoint: bool
 ) -> int:
+    # Until the words have named a command, it decides whom a mistake concerns.
+    command = COMMANDS["run" if as_entrypoint else "help"]
     try:
-        return _parse_and_run(words, environment, report, as_entrypoint=as_entrypoint)
+        command, words = resolve(words, at_desk=not as_entrypoint)
+        return _parse_and_run(command, words, environment, report, as_entrypoint=as_entrypoint)
     except SystemExit:
         return 0  # argparse has shown a help or the version
     except KeyboardInterrupt:
@@ -77,6 +73,7 @@ def _run_command(
 
 
 def _parse_and_run(
+    command: Command,
     words: Sequence[str],
     environment: Mapping[str, str],
     report: Report,
@@ -88,13 +85,13 @@ def _parse_and_run(
 
         container_rules.check_environment()
         options = parse(words, COMMANDS)
-        container_rules.check_command(COMMANDS[options.name], options, environment)
+        container_rules.check_command(command, options, environment)
     else:
         options = parse(words, COMMANDS)
-    command = COMMANDS[options.name]
-    if command.name != "run" and hasattr(signal, "pthread_sigmask"):
-        # `__main__` has blocked them until a visit can note them; other commands do not.
+    if not command.keeps_stop_signals and hasattr(signal, "pthread_sigmask"):
+        # `__main__` blocks stop signals until a visit has installed its handlers; other commands
+        # want the default action.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
-    if command.name != "help":
+    if command.needs_cryptography:
         import entrypoint.crypto  # noqa: F401 - refuses an old or missing `cryptography`
     return command.function(options, environment, report)

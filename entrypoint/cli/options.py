@@ -10,7 +10,6 @@ from entrypoint.cli.command import Command
 from entrypoint.errors import UsageError
 from entrypoint.report import flush
 
-_NOT_BUILT = ("doctor", "validate-image", "describe-image")
 _DESCRIPTION = """usage: pht COMMAND [OPTIONS]
 
 Runs a Personal Health Train: verifies it, decrypts the results, runs the train's command, signs and
@@ -22,7 +21,7 @@ _HEADINGS = {
     "user": "for the user of the results",
     "everybody": "for everybody",
 }
-_ROOT = "a folder in front of /opt and every other fixed path, to work without a container"
+_ROOT = "folder that stands for /, to work without a container"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line."""
-        raise _usage_error(message)
+        raise usage_error(message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Flush the help or the version that was written, then raise SystemExit."""
@@ -39,20 +38,17 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: Sequence[str], commands: Mapping[str, Command]) -> argparse.Namespace:
-    """Return the name and the options of one command.
-
-    Arguments that begin with no command are the train's command for `run`; everything behind the
-    first `--` is the train's command too.
+    """Return the name and the options of one command; what follows `--` is the train's command.
 
     Raises:
         UsageError: the arguments cannot be understood.
     """
-    options, command = _split(_with_name(arguments, commands))
+    options, command = _split(arguments)
     parsed = _parser(commands).parse_args(options)
     if "command" in parsed:
         parsed.command = [*parsed.command, *command]
     elif command:
-        raise _usage_error(f"{parsed.name} takes no command")
+        raise usage_error(f"{parsed.name} takes no command")
     return parsed
 
 
@@ -66,32 +62,6 @@ def help_text(commands: Mapping[str, Command]) -> str:
         )
     parts.append("pht COMMAND --help shows the options of a command, pht --version the version.")
     return "\n\n".join(parts) + "\n"
-
-
-def _with_name(arguments: Sequence[str], commands: Mapping[str, Command]) -> list[str]:
-    """Return the arguments with the name of a command in front."""
-    if not arguments:
-        raise UsageError(
-            "no-command",
-            "there is no command to run",
-            hint='build an image FROM this one with CMD ["python", "/opt/pht_train/FILE"], or try '
-            "a train first with pht simulate; pht help lists the commands",
-            by="author",
-        )
-    first = arguments[0]
-    if first in _NOT_BUILT:
-        raise UsageError(
-            "command-not-built",
-            f"{first} is planned but not part of this version",
-            hint="pht help lists the commands of this version",
-        )
-    if first in ("-h", "--help"):
-        return ["help"]
-    if first in commands or first == "--version":
-        return list(arguments)
-    if first.startswith("-"):
-        raise _usage_error(f"{first} stands before the command")
-    return ["run", "--", *arguments]
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -113,7 +83,7 @@ def _parser(commands: Mapping[str, Command]) -> _Parser:
     return parser
 
 
-def _usage_error(problem: str) -> UsageError:
+def usage_error(problem: str) -> UsageError:
     """Return the error of a command line that cannot be understood."""
     hint = "pht help lists the commands, pht COMMAND --help the options of one"
     return UsageError("usage", problem, hint=hint)

@@ -1,8 +1,9 @@
 """Reads `train_config.json` and `user_sym_key.key` in their places, without following links."""
 
 import stat
+from pathlib import Path
 
-from entrypoint.errors import MalformedTrain, MissingInput
+from entrypoint.errors import OPERATOR, MalformedTrain, MissingInput
 from entrypoint.files.bounded import FileTooLarge, read_bounded
 from entrypoint.files.links import refuse_links
 from entrypoint.limits import CONFIG_BYTES, USER_KEY_BYTES
@@ -72,6 +73,6 @@ def no_train(paths: Paths) -> MissingInput:
         f"there is no train here: {paths.config} does not exist",
         hint="build an image FROM the master image, try a train first with pht simulate, or, "
         "outside of containers, give --root the folder that holds opt; pht help lists the commands",
-        by="author",
+        by="author" if paths.root == Path("/") else OPERATOR,
         files_differ=True,
     )

@@ -19,7 +19,7 @@ DECRYPT = ["decrypt-results", "opt", "--key", str(KEYS / "user.sk.pem"), "--outp
 
 def at_desk(folder: Path, *arguments: str) -> Done:
     """Run a command in a folder with a train that nobody has signed, and a sealed one in `opt`."""
-    plant(folder, {"train/run.py": "print()", "data/s-1/rows.csv": "1"})
+    plant(folder, {"train/run.py": "print()", "train/empty": "", "data/s-1/rows.csv": "1"})
     reference.lay_out(2, folder)
     return pht(*arguments, cwd=folder)
 
@@ -43,6 +43,13 @@ AUTHOR: dict[str, Case] = {
     ),
     "no data": (["simulate", "train", "--data", "no", "--", "x"], 66, "station-data-missing"),
     "no parent": ([*CREATE, "--output", "no/built", *STATION], 66, "output-parent-missing"),
+    "no password file": (["keygen", "x", "--password-file", "no"], 66, "file-unreadable"),
+    "an empty password": (
+        ["keygen", "x", "--password-file", "train/empty"],
+        78,
+        "password-unusable",
+    ),
+    "no private key": ([*CREATE, "--user-key", "no.pem", *STATION], 66, "file-unreadable"),
     "no public key": ([*CREATE, "--station", "a=no.pem"], 66, "public-key-missing"),
     "a bad public key": ([*CREATE, "--station", "a=train/run.py"], 78, "public-key-unusable"),
     "a bad private key": (
@@ -74,6 +81,9 @@ USER: dict[str, Case] = {
         "key-of-someone-else",
     ),
     "help with more": (["help", "run"], 64, "usage"),
+    "a misspelt command": (["simluate", "train", "--data", "data"], 64, "usage"),
+    "an option without a command": (["--nonsense"], 64, "usage"),
+    "a planned command": (["doctor"], 64, "command-not-built"),
 }
 
 
@@ -97,9 +107,9 @@ def test_a_user_acts_on_mistakes_of_a_user(
     ("arguments", "code"),
     [
         (["check", "--nonsense"], "usage"),
-        (["--nonsense"], "usage"),
         (["export", "--root", "/nowhere"], "usage"),
         (["export", "--output", "/nowhere/x"], "output-folder-missing"),
+        (["inspect", "--root", "/nowhere"], "no-train"),
     ],
 )
 def test_a_station_acts_on_mistakes_of_a_station(arguments: list[str], code: str) -> None:
@@ -112,10 +122,13 @@ NOT_AT_A_DESK: list[Callable[[Path], Done]] = [
     lambda folder: at_desk(folder, "keygen", "--nonsense"),
     lambda folder: at_desk(folder, *SIMULATE, "--", "python", "x"),
     lambda folder: at_desk(folder, *DECRYPT, "opt"),
+    lambda folder: at_desk(folder, "simluate", "train", "--data", "data"),
 ]
 
 
-@pytest.mark.parametrize("fail", NOT_AT_A_DESK, ids=["keygen", "simulate", "decrypt-results"])
+@pytest.mark.parametrize(
+    "fail", NOT_AT_A_DESK, ids=["keygen", "simulate", "decrypt-results", "misspelt"]
+)
 def test_no_station_is_described_at_a_desk(fail: Callable[[Path], Done], tmp_path: Path) -> None:
     assert not {"network", "trust", "layers"} & fail(tmp_path).facts.keys()
 

@@ -6,20 +6,23 @@ from typing import Any
 import pytest
 
 from entrypoint import __version__
-from entrypoint.cli.commands import COMMANDS
+from entrypoint.cli.commands import COMMANDS, resolve
 from entrypoint.cli.options import help_text, parse
 from entrypoint.errors import UsageError
 
 ROOT = Path("/somewhere")
 
 
-def options(*arguments: str) -> dict[str, Any]:
-    return vars(parse(arguments, COMMANDS))
+def options(*arguments: str, at_desk: bool = False) -> dict[str, Any]:
+    command, words = resolve(arguments, at_desk=at_desk)
+    parsed = vars(parse(words, COMMANDS))
+    assert parsed["name"] == command.name
+    return parsed
 
 
-def refused(code: str, *arguments: str) -> UsageError:
+def refused(code: str, *arguments: str, at_desk: bool = False) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        parse(arguments, COMMANDS)
+        options(*arguments, at_desk=at_desk)
     assert caught.value.code == code
     assert caught.value.hint
     return caught.value
@@ -135,6 +138,21 @@ def test_what_makes_no_sense(arguments: list[str]) -> None:
 @pytest.mark.parametrize("name", ["doctor", "validate-image", "describe-image"])
 def test_a_planned_command_is_not_taken_for_the_trains(name: str) -> None:
     assert name in refused("command-not-built", name).message
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("simluate", "simulate"), ("chek", "check"), ("decrypt-result", "decrypt-")]
+)
+def test_a_misspelt_command_is_not_taken_for_the_trains_at_a_desk(word: str, meant: str) -> None:
+    error = refused("usage", word, "train", at_desk=True)
+    assert error.message == f"{word} is no command"
+    assert f"did you mean {meant}" in error.hint
+    assert options(word, "train")["command"] == [word, "train"]
+
+
+@pytest.mark.parametrize("word", ["python", "Rscript", "sh", "run.sh", "/opt/pht_train/chek"])
+def test_a_word_unlike_all_commands_begins_the_trains(word: str) -> None:
+    assert options(word, at_desk=True)["command"] == [word]
 
 
 def test_an_image_without_command() -> None:
