@@ -3,11 +3,15 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from entrypoint.cli.status import surroundings
 from entrypoint.errors import UsageError
 from entrypoint.model import Paths
 from entrypoint.report import Outcome, Report, show, stdout, write_out
+
+if TYPE_CHECKING:
+    from entrypoint.settings.settings import Settings
 
 
 def add_run_options(parser: ArgumentParser) -> None:
@@ -18,71 +22,61 @@ def add_run_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Make a whole visit."""
-    from entrypoint.settings.load import load
     from entrypoint.station.visit_export import VisitExport
     from entrypoint.visit import host_driven, story
 
-    loaded = load(options.root, environment)
-    report.as_json = loaded.log_json
+    settings = _load(options, environment, report)
     if not options.command:
-        raise UsageError("no-command", "there is no command to run", hint="pht run -- COMMAND…")
+        raise UsageError(
+            "no-command", "there is no command to run", hint="give it after pht run --"
+        )
 
-    if host_driven.may_be_host_driven(loaded):
-        return _conclude(host_driven.run(loaded, report, options.command), report)
-    export = VisitExport(loaded, report)
-    return _conclude(story.run(loaded, report, options.command, export=export), report)
+    if host_driven.may_be_host_driven(settings):
+        return _conclude(host_driven.run(settings, report, options.command), report)
+    export = VisitExport(settings, report)
+    return _conclude(story.run(settings, report, options.command, export=export), report)
 
 
 def pre_run(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Verify and decrypt a train."""
-    from entrypoint.settings.load import load
     from entrypoint.station.visit_export import VisitExport
     from entrypoint.visit import story
 
-    loaded = load(options.root, environment)
-    report.as_json = loaded.log_json
-    return _conclude(story.pre_run(loaded, report, export=VisitExport(loaded, report)), report)
+    settings = _load(options, environment, report)
+    return _conclude(story.pre_run(settings, report, export=VisitExport(settings, report)), report)
 
 
 def post_run(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Seal the results of a train that `pre-run` has opened."""
-    from entrypoint.settings.load import load
     from entrypoint.station.visit_export import VisitExport
     from entrypoint.visit import story
 
-    loaded = load(options.root, environment)
-    report.as_json = loaded.log_json
-    return _conclude(story.post_run(loaded, report, export=VisitExport(loaded, report)), report)
+    settings = _load(options, environment, report)
+    return _conclude(story.post_run(settings, report, export=VisitExport(settings, report)), report)
 
 
 def undo(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Put the encrypted state back."""
-    from entrypoint.settings.load import load
     from entrypoint.visit import story
 
-    loaded = load(options.root, environment)
-    report.as_json = loaded.log_json
-    return _conclude(story.undo(loaded, report), report)
+    settings = _load(options, environment, report)
+    return _conclude(story.undo(settings, report), report)
 
 
 def check(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Verify a train and write nothing."""
-    from entrypoint.settings.load import load
     from entrypoint.visit import story
 
-    loaded = load(options.root, environment)
-    report.as_json = loaded.log_json
-    return _conclude(story.check(loaded, report), report)
+    settings = _load(options, environment, report)
+    return _conclude(story.check(settings, report), report)
 
 
 def query(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Print the verified query.json."""
-    from entrypoint.settings.load import load
     from entrypoint.visit import story
 
-    loaded = load(options.root, environment)
-    report.as_json = loaded.log_json
-    return _conclude(story.query(loaded, report, write_out), report)
+    settings = _load(options, environment, report)
+    return _conclude(story.query(settings, report, write_out), report)
 
 
 def add_inspect_options(parser: ArgumentParser) -> None:
@@ -117,6 +111,18 @@ def export(options: Namespace, _environment: Mapping[str, str], report: Report) 
         export(paths, options.output, in_container=options.root is None)
         report.info(f"the train is in {options.output}")
     return 0
+
+
+def _load(options: Namespace, environment: Mapping[str, str], report: Report) -> "Settings":
+    """Return the station's settings, and write the log in the form that they choose.
+
+    Until now it had the form of the environment, but PHT_LOG may be set in station.env too.
+    """
+    from entrypoint.settings.load import load
+
+    settings = load(options.root, environment)
+    report.as_json = settings.log_json
+    return settings
 
 
 def _conclude(outcome: Outcome, report: Report) -> int:
