@@ -12,11 +12,11 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from entrypoint.author.container_options import OPTIONS
 from entrypoint.author.local_visit import data_path, wait
 from entrypoint.author.visit_result import VisitResult, read_log
 from entrypoint.errors import MissingInput, SystemFailure
 from entrypoint.model import Paths
-from entrypoint.visit.container_options import OPTIONS
 
 
 def check_image(image: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.visit.container_options import OPTIONS
+from entrypoint.author.container_options import OPTIONS
 from tests.containers.engine import Engine
 from tests.containers.visitor import WAITS, Container, arrived, assert_visited, build_image, shared
 from tests.station import Done, wait_until

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from entrypoint.visit.container_options import OPTIONS
+from entrypoint.author.container_options import OPTIONS
 
 ROOT = Path(__file__).parents[2]
 SHOWN = [
