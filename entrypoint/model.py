@@ -8,13 +8,10 @@ QUERY = "query.json"
 """The one immutable file that is hashed after all others (docs/protocol.md, "Immutable hash")."""
 
 GENERATIONS = ("route", "flat")
-"""The names of the wire generations; the first one is the default for a new train."""
+"""The names of the wire generations; the first one is the default for a new train.
 
-SIGNED_BY_BUILDER = ("route",)
-"""Generations whose trains a builder signs in addition to the user."""
-
-COMPARED_WITH_MASTER = ("route",)
-"""Generations whose trains published stations compare with their master image."""
+Here, since the command line is parsed without `cryptography`, which the generations need.
+"""
 
 WORK_NAME = ".pht-visit"
 """The name of a work folder inside `pht_results` or `pht_train`; no file of a train may have it."""

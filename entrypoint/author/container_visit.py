@@ -57,7 +57,7 @@ def visit_in_container(image: str, paths: Paths, command: Sequence[str], log: Pa
             )
         )
         _copy_back(container, paths)
-    return VisitResult(status, time.monotonic() - began, read_log(log))
+    return VisitResult(status=status, seconds=time.monotonic() - began, log=read_log(log))
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from entrypoint.author import private_keys
@@ -16,10 +16,18 @@ from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.limits import LISTED_PROBLEMS, SESSION_ID_BYTES
-from entrypoint.model import COMPARED_WITH_MASTER, QUERY, Paths
+from entrypoint.model import QUERY, Paths
 from entrypoint.protocol.verify import check_config_growth, verify
 from entrypoint.report import Report, counted, show, table
-from entrypoint.train_config import Draft, TrainConfig, encode, immutable_files, new_train, read
+from entrypoint.train_config import (
+    Draft,
+    TrainConfig,
+    compared_with_master,
+    encode,
+    immutable_files,
+    new_train,
+    read,
+)
 
 LEFT_OUT = frozenset(
     {".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
@@ -28,7 +36,7 @@ LEFT_OUT = frozenset(
 """Names of files and folders that tools leave behind; `*.pyc` is left out of a train as well."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
     """The contents and the route of a train, without the keys that sign it.
 
@@ -51,12 +59,12 @@ class Definition:
     master_image: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signers:
     """The private keys that sign a new train; a builder's if the generation has one."""
 
-    user: PrivateKey
-    builder: PrivateKey | None
+    user: PrivateKey = field(repr=False)
+    builder: PrivateKey | None = field(repr=False)
 
 
 def create(
@@ -91,14 +99,22 @@ def create(
     secrets = (user_key, password_file, builder_key, builder_password_file)
     check_apart(train, (output, *secrets))
     public_keys = _public_keys(stations)
-    definition = Definition(train, generation, user, train_id, public_keys, proposal, master_image)
+    definition = Definition(
+        folder=train,
+        generation=generation,
+        user=user,
+        train_id=train_id,
+        stations=public_keys,
+        proposal=proposal,
+        master_image=master_image,
+    )
     with new_folder(output) as folder:
         signers = Signers(
-            private_keys.read(user_key, password_file),
-            private_keys.read(builder_key, builder_password_file) if builder_key else None,
+            user=private_keys.read(user_key, password_file),
+            builder=private_keys.read(builder_key, builder_password_file) if builder_key else None,
         )
         config = build(definition, signers, Paths(folder), report)
-    if generation in COMPARED_WITH_MASTER and not master_image:
+    if compared_with_master(generation) and not master_image:
         report.warning(
             "no --master-image: stations with the published software compare the train with that "
             "image, and refuse a train that names none"
@@ -257,7 +273,7 @@ def _summarise(config: TrainConfig, output: Path, report: Report) -> None:
         f"train {config.train_id} ({config.generation} generation, session {session}…) is in "
         f"{output / 'opt'}: {counted(count, 'file')}, signed by user {config.user_id}"
     )
-    report.info("next, compare the fingerprints above with those that the stations tell you")
+    report.info("next, ask each station for its fingerprint and compare it with the one above")
     report.info(
         f"then build the train's image in {output}: FROM a master image, COPY opt /opt, "
         'CMD ["python", "/opt/pht_train/FILE"]'

@@ -57,7 +57,7 @@ def visit(paths: Paths, command: Sequence[str], log: Path) -> VisitResult:
                 cwd=paths.root,
             )
         )
-    return VisitResult(status, time.monotonic() - began, read_log(log))
+    return VisitResult(status=status, seconds=time.monotonic() - began, log=read_log(log))
 
 
 def wait(process: "subprocess.Popen[bytes]") -> int:

@@ -26,7 +26,7 @@ from entrypoint.report import Outcome, Report, counted, show, table
 _Visitor = Callable[[Paths, Sequence[str], Path], VisitResult]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Stop:
     """One stop: its number on the route, the station, its root, and the result of the visit."""
 
@@ -110,7 +110,7 @@ def _travel(
         paths = Paths(simulation.work / f"{number:02}-{station}")
         make_root(train, paths, station, key, simulation.data / station)
         result = make_visit(paths, command, simulation.work / f"{number:02}-{station}.log")
-        stops.append(_Stop(number, station, paths, result))
+        stops.append(_Stop(number=number, station=station, paths=paths, result=result))
         if not result.visited:
             break
         train = paths

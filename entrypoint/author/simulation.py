@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from entrypoint.author import private_keys
@@ -13,14 +13,15 @@ from entrypoint.crypto.key_files import load_private_key
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MissingInput
 from entrypoint.limits import RSA_BITS_MIN
-from entrypoint.model import SIGNED_BY_BUILDER, Paths
+from entrypoint.model import Paths
 from entrypoint.report import Report
+from entrypoint.train_config import has_builder
 
 USER_KEY = "user.private.pem"
 """File name of the user's throw-away key in the work folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
     """Everything that a simulated route starts from.
 
@@ -34,7 +35,7 @@ class Simulation:
 
     work: Path
     data: Path
-    user: PrivateKey
+    user: PrivateKey = field(repr=False)
     keys: Mapping[str, Path]
     train: Paths
 
@@ -98,10 +99,18 @@ def prepare(
         files[station], private[station] = _station_key(station, keys, made)
     public = {station: key.public_key() for station, key in private.items()}
     paths = Paths(work / "train")
-    definition = Definition(train, generation, "user", "simulation", public, "", "")
-    builder = private_keys.generate(RSA_BITS_MIN) if generation in SIGNED_BY_BUILDER else None
-    build(definition, Signers(user, builder), paths, report)
-    return Simulation(work, data, user, files, paths)
+    definition = Definition(
+        folder=train,
+        generation=generation,
+        user="user",
+        train_id="simulation",
+        stations=public,
+        proposal="",
+        master_image="",
+    )
+    builder = private_keys.generate(RSA_BITS_MIN) if has_builder(generation) else None
+    build(definition, Signers(user=user, builder=builder), paths, report)
+    return Simulation(work=work, data=data, user=user, keys=files, train=paths)
 
 
 def _station_key(station: str, given: Path | None, made: Path) -> tuple[Path, PrivateKey]:

@@ -8,7 +8,7 @@ from entrypoint.limits import LOG_TAIL_BYTES, LOG_TAIL_LINES
 from entrypoint.report import Fact, split_json_line
 
 
-@dataclass
+@dataclass(slots=True, kw_only=True)
 class Log:
     """The end of a visit's log.
 
@@ -23,7 +23,7 @@ class Log:
     train: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VisitResult:
     """The runner's exit status, how long the visit took, and the end of its log."""
 

@@ -22,7 +22,9 @@ __all__ = [
     "ResultsUnverified",
     "Seal",
     "TrainConfig",
+    "compared_with_master",
     "encode",
+    "has_builder",
     "immutable_files",
     "new_train",
     "not_on_route",
@@ -50,6 +52,12 @@ _GENERATION_1_1_MARKS = frozenset({"immutable_file_hash", "immutable_file_signat
 
 class _Generation(Protocol):
     """The interface of the module of a generation."""
+
+    HAS_BUILDER: bool
+    """Whether a builder signs its trains in addition to the user."""
+
+    COMPARED_WITH_MASTER: bool
+    """Whether published stations compare its trains with their master image."""
 
     def read(self, document: Document, /) -> TrainConfig:
         """Return the model of a document, see `read` below."""
@@ -101,6 +109,16 @@ def new_train(
         UsageError: the builder's key is missing, or the generation has no builder.
     """
     return _GENERATIONS[generation].new_train(draft, user, builder)
+
+
+def has_builder(generation: str) -> bool:
+    """Return whether a builder signs the trains of a generation in addition to the user."""
+    return _module(generation).HAS_BUILDER
+
+
+def compared_with_master(generation: str) -> bool:
+    """Return whether published stations compare trains of it with their master image."""
+    return _module(generation).COMPARED_WITH_MASTER
 
 
 def _generation_of(document: Document) -> str:

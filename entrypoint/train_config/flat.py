@@ -26,6 +26,9 @@ from entrypoint.train_config.interface import (
     verify_pss_result_signature,
 )
 
+HAS_BUILDER = False
+COMPARED_WITH_MASTER = False
+
 _CIPHER = FileCipher(
     generate_key=fernet.generate_key,
     encryptor=fernet.encryptor,

@@ -29,6 +29,9 @@ from entrypoint.train_config.interface import (
     verify_pss_result_signature,
 )
 
+HAS_BUILDER = True
+COMPARED_WITH_MASTER = True
+
 _CIPHER = FileCipher(
     generate_key=cbc.generate_key,
     encryptor=cbc.encryptor,
