@@ -48,18 +48,21 @@ def immutable_hash(
     return digest.finalize()
 
 
-def result_hash(files: Iterable[Path], session_id: bytes) -> bytes:
-    """Return the hash of plaintext results, 64 bytes.
+class ResultHash:
+    """Hashes plaintext results: the contents of all files in archive order, then the session id."""
 
-    Args:
-        files: the result files in the order of the archive.
-        session_id: 64 bytes.
-    """
-    digest = new_sha512()
-    for chunk in chain.from_iterable(map(chunks, files)):
-        digest.update(chunk)
-    digest.update(session_id)
-    return digest.finalize()
+    def __init__(self, session_id: bytes) -> None:
+        self._session_id = session_id
+        self._digest = new_sha512()
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Append contents."""
+        self._digest.update(data)
+
+    def finalize(self) -> bytes:
+        """Return the hash, 64 bytes."""
+        self._digest.update(self._session_id)
+        return self._digest.finalize()
 
 
 def chunks(path: Path) -> Iterator[bytes]:

@@ -2,9 +2,9 @@
 
 The immutable files, where they travel encrypted, are decrypted by the same pass.
 
-One pass over the files. Plaintext goes to a private folder and gets its final name only after every
-MAC, the hash and the signature have been verified. All failures give the same error
-(docs/security.md, "No oracle").
+One pass over the files. Plaintext goes to a private folder, from which `recovery` puts it in place
+only after every MAC, the hash and the signature have been verified. All failures give the same
+error (docs/security.md, "No oracle").
 """
 
 import os
@@ -16,20 +16,18 @@ from typing import IO
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
-from entrypoint.crypto.digests import new_sha512
+from entrypoint.crypto.digests import ResultHash
 from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, transform
 from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
-from entrypoint.files.attributes import PERMISSIONS, drop_special_bits, make_like
-from entrypoint.files.pack import PackWriter, apply
+from entrypoint.files.attributes import PERMISSIONS, make_like
+from entrypoint.files.pack import PackWriter
 from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
 from entrypoint.files.two_processes import Item
 from entrypoint.limits import CHUNK_BYTES, LISTED_PROBLEMS, SEALED_CHUNK_BYTES
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.recovery.backup import BackupWriter
 from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
-
-_BLOCK_BYTES = 4096  # overhead of a file beside its contents, on the disk or in the backup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,31 +106,6 @@ def decrypt_definition(
         raise ResultsUnverified(folder.name, run.forged) from None
 
 
-def publish(plain: Path, small: Path, tree: Path) -> None:
-    """Replace the ciphertext by verified plaintext: small files in place, others by rename."""
-    tree.mkdir(exist_ok=True)
-    apply(small, tree, empty_first=True)
-    small.unlink()
-    for entry in walk(plain):
-        if entry.kind is Kind.DIRECTORY:
-            drop_special_bits(tree / entry.path)
-        else:
-            # Not in one step: ext4 flushes a file that is renamed over another one. That is not
-            # needed, since the backup is the way back until the train has succeeded.
-            (tree / entry.path).unlink()
-            (plain / entry.path).rename(tree / entry.path)
-
-
-def space_needed(tree: Path, leave_out: str) -> tuple[int, int]:
-    """Return the maximum sizes of the plaintext and of the backup, in bytes."""
-    plain = backup = 0
-    for entry in walk(tree, leave_out=leave_out, missing_ok=True):
-        size = entry.stat.st_size if entry.kind is Kind.FILE else 0
-        plain += size + _BLOCK_BYTES
-        backup += size + _BLOCK_BYTES
-    return plain, backup
-
-
 def _nothing(results: Path, leave_out: str, target: Target | None) -> Contents:
     """Check that there are no results yet; older software passes planted ones to the train."""
     for entry in walk(results, leave_out=leave_out, missing_ok=True):
@@ -167,7 +140,7 @@ class _Pass:
         self._key = key
         self._target = target
         self._proceed = proceed
-        self._digest = new_sha512()
+        self._hash = ResultHash(config.session_id)
         self.forged: list[str] = []
 
     def decrypt_all(
@@ -189,9 +162,8 @@ class _Pass:
         return Contents(files=files, size=size)
 
     def result_hash(self) -> bytes:
-        """Return the hash of everything that was decrypted, and the session id."""
-        self._digest.update(self._config.session_id)
-        return self._digest.finalize()
+        """Return the hash of everything that was decrypted, as of results."""
+        return self._hash.finalize()
 
     def _back_up(self, tree: Path, entry: Entry) -> None:
         if self._target and self._target.backup:
@@ -206,7 +178,7 @@ class _Pass:
                 return self._decrypt_large(source, entry)
             except InvalidCiphertext:
                 self.forged = [*self.forged, entry.path][:LISTED_PROBLEMS]
-                return 0  # the rest is read too, so that the time does not tell where
+                return 0  # read on: timing must not reveal which file failed
 
     def _decrypt_small(self, token: bytes, entry: Entry) -> int:
         self._proceed()
@@ -214,7 +186,7 @@ class _Pass:
         if target and target.backup:
             target.backup.add(entry, [token])
         plaintext = b"".join(transform(self._config.cipher.decryptor(self._key), (token,)))
-        self._digest.update(plaintext)
+        self._hash.update(plaintext)
         if target and target.small:
             target.small.add(entry.path, plaintext)
         elif target:
@@ -240,7 +212,7 @@ class _Pass:
                     self._proceed()
                     if backup:
                         backup.account(piece)
-                    self._digest.update(plaintext)
+                    self._hash.update(plaintext)
                     size += len(plaintext)
         return size
 

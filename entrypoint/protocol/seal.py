@@ -19,7 +19,7 @@ from typing import IO, Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from entrypoint.crypto.digests import new_sha512
+from entrypoint.crypto.digests import ResultHash
 from entrypoint.crypto.envelopes import wrap
 from entrypoint.crypto.file_cipher import IV_BYTES, InvalidCiphertext, transform
 from entrypoint.crypto.keys import PrivateKey
@@ -131,7 +131,7 @@ class _Sealing:
         self._cipher = config.cipher
         self._key = key
         self._iv_key = HKDF(hashes.SHA256(), 32, salt=None, info=_IV_CONTEXT).derive(key)
-        self._digest = new_sha512()
+        self._hash = ResultHash(config.session_id)
         self._work = work
         self._batch = _Batch(work.batch(), work.tree)
         self._proceed = proceed
@@ -151,9 +151,8 @@ class _Sealing:
         return Contents(files=files, size=size)
 
     def result_hash(self) -> bytes:
-        """Return the hash of all sealed files and the session id."""
-        self._digest.update(self._config.session_id)
-        return self._digest.finalize()
+        """Return the hash of all sealed files, as of results."""
+        return self._hash.finalize()
 
     def _seal_file(self, entry: Entry) -> int:
         with open(f"{self._work.tree}/{entry.path}", "rb", buffering=0) as source:
@@ -166,7 +165,7 @@ class _Sealing:
         iv = self._iv(entry)
         if self._is_sealed(contents, iv):
             return self._hash_sealed((contents,), entry.path)
-        self._digest.update(contents)
+        self._hash.update(contents)
         first, second = self._cipher.encryptor(self._key, iv)
         sealed = transform(second, transform(first, (contents,)))
         self._batch.add_small(entry.path, b"".join(sealed))
@@ -208,7 +207,7 @@ class _Sealing:
         with two_processes.consumer_process(write, second.precompute) as sender:
             for piece in page_cache.pieces(source, CHUNK_BYTES, sender.next_slot):
                 self._proceed()
-                size += self._hash(piece)
+                size += self._hashed(piece)
                 sender.send(Item(first.update(piece)))
             sender.send(Item(first.finalize()))
         return size
@@ -216,7 +215,7 @@ class _Sealing:
     def _hash_sealed(self, chunks: Iterable[bytes], path: str) -> int:
         """Hash the plaintext of a file that an interrupted run has sealed."""
         try:
-            return sum(map(self._hash, transform(self._cipher.decryptor(self._key), chunks)))
+            return sum(map(self._hashed, transform(self._cipher.decryptor(self._key), chunks)))
         except InvalidCiphertext:
             raise StorageError(
                 "sealed-file-damaged",
@@ -224,8 +223,9 @@ class _Sealing:
                 hint="check the disk, then start from the image again",
             ) from None
 
-    def _hash(self, plaintext: Piece) -> int:
-        self._digest.update(plaintext)
+    def _hashed(self, plaintext: Piece) -> int:
+        """Hash some plaintext; return its length."""
+        self._hash.update(plaintext)
         return len(plaintext)
 
 

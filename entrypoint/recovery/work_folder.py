@@ -9,7 +9,8 @@ from typing import IO
 from entrypoint.crypto.mac import is_authentic
 from entrypoint.files import page_cache
 from entrypoint.files.attributes import drop_special_bits
-from entrypoint.files.tree import Entry, Kind, allocated_bytes
+from entrypoint.files.pack import apply
+from entrypoint.files.tree import Entry, Kind, allocated_bytes, walk
 from entrypoint.limits import CHUNK_BYTES
 from entrypoint.linux.durable import flush_file, flush_folder, flush_trees
 from entrypoint.linux.mounts import is_mount_point
@@ -95,9 +96,24 @@ class WorkFolder:
             remove(self.path)
 
     def remove(self) -> None:
-        """Remove the work folder if it exists: a tree that is never opened may be read-only."""
-        if os.path.lexists(self.path):
+        """Remove the work folder, if there is one."""
+        if os.path.lexists(self.path):  # else its parent may be read-only
             remove(self.path)
+
+    def publish(self) -> None:
+        """Replace the ciphertext by verified plaintext: small files in place, others by rename."""
+        self.tree.mkdir(exist_ok=True)
+        apply(self.small, self.tree, empty_first=True)
+        self.small.unlink()
+        for entry in walk(self.large):
+            final = self.tree / entry.path
+            if entry.kind is Kind.DIRECTORY:
+                drop_special_bits(final)
+            else:
+                # Not in one step: ext4 flushes a file that is renamed over another one. That is
+                # not needed, since the backup is the way back until the train has succeeded.
+                final.unlink()
+                (self.large / entry.path).rename(final)
 
     def drop_special_bits(self) -> None:
         """Drop the special bits of the tree's own folder, unless it is the operator's mount."""

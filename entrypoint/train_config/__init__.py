@@ -113,12 +113,12 @@ def new_train(
 
 def has_builder(generation: str) -> bool:
     """Return whether a builder signs the trains of a generation in addition to the user."""
-    return _module(generation).HAS_BUILDER
+    return _GENERATIONS[generation].HAS_BUILDER
 
 
 def compared_with_master(generation: str) -> bool:
     """Return whether published stations compare trains of it with their master image."""
-    return _module(generation).COMPARED_WITH_MASTER
+    return _GENERATIONS[generation].COMPARED_WITH_MASTER
 
 
 def _generation_of(document: Document) -> str:

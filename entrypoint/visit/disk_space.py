@@ -13,7 +13,6 @@ from entrypoint.files.tree import Entry, Kind, allocated_bytes, is_small, walk
 from entrypoint.limits import SEAL_BATCH_BYTES
 from entrypoint.linux.disk import free_bytes, free_files, longest_file, total_bytes
 from entrypoint.protocol.batch import BatchSize
-from entrypoint.protocol.decrypt import space_needed
 from entrypoint.recovery.work_folder import WorkFolder
 
 _BLOCK_BYTES = 4096
@@ -69,8 +68,7 @@ def backups_fit(works: Sequence[WorkFolder]) -> bool:
     """
     fits = True
     for folder, there in by_file_system(works).items():
-        needed = [space_needed(work.tree, work.leave_out) for work in there]
-        plain, backup = sum(plain for plain, _ in needed), sum(backup for _, backup in needed)
+        plain = backup = sum(map(_bytes_to_open, there))
         free = free_bytes(folder)
         if free < plain:
             raise StorageError(
@@ -81,6 +79,13 @@ def backups_fit(works: Sequence[WorkFolder]) -> bool:
             )
         fits = fits and free >= plain + backup
     return fits
+
+
+def _bytes_to_open(work: WorkFolder) -> int:
+    """Return the maximum size of a tree's plaintext, and also of its backup."""
+    entries = walk(work.tree, leave_out=work.leave_out, missing_ok=True)
+    sizes = (entry.stat.st_size if entry.kind is Kind.FILE else 0 for entry in entries)
+    return sum(size + _BLOCK_BYTES for size in sizes)
 
 
 def no_space_to_restore(works: Sequence[WorkFolder]) -> StorageError:

@@ -7,11 +7,10 @@ is.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
-from entrypoint.crypto.digests import result_hash, sha512
+from entrypoint.crypto.digests import ResultHash, chunks, sha512
 from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
 from entrypoint.files.tree import Kind, walk
 from entrypoint.model import Paths
@@ -179,11 +178,9 @@ def _holds_results(settings: Settings) -> bool:
 
 
 def _are_plaintext(config: TrainConfig, settings: Settings) -> bool:
-    digest = result_hash(_files(settings), config.session_id)
-    return bytes_eq(digest, config.result_hash or b"")
-
-
-def _files(settings: Settings) -> list[Path]:
-    results = settings.paths.results
-    entries = walk(results, missing_ok=True)
-    return [results / entry.path for entry in entries if entry.kind is Kind.FILE]
+    results, digest = settings.paths.results, ResultHash(config.session_id)
+    for entry in walk(results, missing_ok=True):
+        if entry.kind is Kind.FILE:
+            for chunk in chunks(results / entry.path):
+                digest.update(chunk)
+    return bytes_eq(digest.finalize(), config.result_hash or b"")

@@ -11,7 +11,7 @@ from entrypoint.files.attributes import Attributes
 from entrypoint.files.pack import PackWriter
 from entrypoint.linux.remove import is_folder
 from entrypoint.model import QUERY
-from entrypoint.protocol.decrypt import Target, decrypt, decrypt_definition, publish
+from entrypoint.protocol.decrypt import Target, decrypt, decrypt_definition
 from entrypoint.protocol.seal import Signer, check_sealable, seal
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import (
@@ -155,7 +155,7 @@ class Steps:
         warn_of_owners(self._paths, attributes, works, self._report)
         self.disk.open({work.name: self._open(train, work, backs_up) for work in works})
         for work in works:
-            publish(work.large, work.small, work.tree)
+            work.publish()
             work.drop_special_bits()
         remove_unlisted(self._session, train.config, self._leave_out(train.config))
 

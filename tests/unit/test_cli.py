@@ -63,7 +63,10 @@ def test_a_bug_is_reported_without_its_message_and_without_a_traceback(
 
 @pytest.mark.parametrize(
     ("place", "stage"),
-    [("entrypoint.visit.steps.verify", "verify"), ("entrypoint.visit.steps.publish", "decrypt")],
+    [
+        ("entrypoint.visit.steps.verify", "verify"),
+        ("entrypoint.recovery.work_folder.WorkFolder.publish", "decrypt"),
+    ],
 )
 def test_a_bug_in_a_visit_puts_the_old_state_back_and_says_where_it_was(
     place: str,
