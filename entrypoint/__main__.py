@@ -30,10 +30,11 @@ def _refuse_python() -> None:
     sys.exit(71)
 
 
-# The OpenSSL of `cryptography` would read a configuration below /opt, where a train can write, or
-# where a variable of the image says, and load the libraries that it names.
+# OpenSSL would otherwise read a configuration below /opt, which trains can write to, or one that an
+# image's variable names, and load the libraries named in it.
 os.environ["OPENSSL_CONF"] = os.devnull
-# On a desk OpenSSL may be the system's, and has libraries of its own in the place that it knows.
+# Outside images `cryptography` may use the system's OpenSSL, which finds its modules in its default
+# folder.
 os.environ.pop("OPENSSL_MODULES", None)
 
 if not __package__:
@@ -43,7 +44,7 @@ if not __package__:
     packages = os.path.join(home, "site")
     sys.path += [home, packages]
     if os.path.isdir(packages):
-        # The locked OpenSSL needs no other library, and nobody can put one below a device.
+        # The locked OpenSSL needs no modules, and no file can exist below /dev/null.
         os.environ["OPENSSL_MODULES"] = os.devnull
 
     # PID 1 of a container would lose a request to stop that arrives before its handlers are set.

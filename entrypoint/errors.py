@@ -117,7 +117,7 @@ class RouteError(PhtError):
 
 
 class AlreadyVisited(RouteError):
-    """This station has made its visit; schedulers take the train for done."""
+    """This station has made its visit; schedulers treat the train as done."""
 
     status = 79
 
@@ -144,13 +144,13 @@ def storage_error(
 
     Args:
         error: what the system call raised.
-        hint: what to do next, unless the reader of stdout has gone.
+        hint: what to do next, unless the reader of stdout closed it.
     """
     if isinstance(error, BrokenPipeError):
         return StorageError(
             "reader-gone",
-            "whoever reads stdout has gone before its end",
-            hint="start again with a reader that takes all of it; nothing has changed",
+            "the reader of stdout closed it before all output was written",
+            hint="start again with a reader that reads to the end; nothing has changed",
             retry=True,
         )
     where = f": {error.filename}" if isinstance(error.filename, str) else ""

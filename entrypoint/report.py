@@ -204,7 +204,7 @@ def split_json_line(line: str) -> tuple[str, dict[str, Any]]:
 
 
 def show(text: str) -> None:
-    """Write text for people to stdout; it is no error if nobody reads it to its end."""
+    """Write text for people to stdout; a closed reader is not an error."""
     if sys.stdout is None:
         return
     with suppress(BrokenPipeError):
@@ -213,14 +213,14 @@ def show(text: str) -> None:
 
 
 def flush() -> None:
-    """Write the buffer of stdout; it is no error if nobody reads it."""
+    """Write the buffer of stdout; a closed reader is not an error."""
     if sys.stdout is not None:
         with suppress(BrokenPipeError):
             sys.stdout.flush()
 
 
 def discard_unwritten() -> None:
-    """Discard what stdout has refused, after the error was reported.
+    """Discard buffered output that stdout did not accept, after the error was reported.
 
     The interpreter would try again when it exits, and change the exit status to 120.
     """
@@ -247,10 +247,9 @@ def stdout() -> IO[bytes]:
 
 
 def write_out(pieces: Iterable[bytes]) -> None:
-    """Write the bytes that a command outputs to stdout, without its buffer.
+    """Write the bytes that a command outputs to stdout.
 
-    When this returns everything is written, and after a stop no rest is left for a reader who may
-    never come.
+    Unbuffered: nothing is left to flush when the command is interrupted.
 
     Raises:
         StorageError: as `stdout`.

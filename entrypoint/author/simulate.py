@@ -170,7 +170,7 @@ def _failure(place: str, result: VisitResult) -> PhtError:
         return PhtError(
             str(facts.get("result")),
             f"{place}: the visit ended with status {result.status}",
-            hint="the lines above are the last that the train wrote",
+            hint="the lines above are the train's last output",
         )
     return PhtError(
         "runner-failed",

@@ -1,1 +1,1 @@
-"""The command line: arguments become one command, its outcome an exit status and a status line."""
+"""The command line: its commands and options, the exit status and the status line."""

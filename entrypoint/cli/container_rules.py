@@ -19,15 +19,15 @@ from entrypoint.settings.names import LOADING_CODE
 _ENVIRONMENT = Path("/proc/self/environ")
 _BUILT_WITH = Path(__file__).parents[2] / "ld_library_path"
 _OF_APPTAINER = "/.singularity.d/libs"
-"""Apptainer adds this folder. It is safe to accept from an image too, which could as well replace
-the system's own libraries."""
+"""Apptainer adds this folder. It is safe to accept from an image: one that can put a library there
+can also replace the system's."""
 
 
 def check_environment() -> None:
     """Refuse environment variables that load code of an image into this process.
 
-    The loader and the interpreter have already obeyed them. But the key has not been read yet, and
-    an image that sets them with no bad intention is found.
+    They have already taken effect, but the key has not been read yet, and images that set them by
+    accident are reported.
 
     Raises:
         SettingsError: one of them is set.

@@ -1,4 +1,7 @@
-"""The facts of every status line about the surroundings: only protection that is there is named."""
+"""Facts about network, trust and protection for the status line.
+
+Planned protections are never claimed.
+"""
 
 import os
 from pathlib import Path

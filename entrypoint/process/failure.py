@@ -21,13 +21,15 @@ _UNIX_LINE_ENDS = (
     "the script has the line ends of Windows (CRLF), which Linux takes for a part of names: save "
     "it with those of Unix (LF), for example with dos2unix, and build the train again"
 )
-_NOT_EXECUTABLE = "name its interpreter in CMD, or sign it with the right to execute and a #! line"
+_NOT_EXECUTABLE = (
+    "name its interpreter in CMD, or make the file executable, with a #! line, and sign it again"
+)
 _TIMED_OUT = "set a larger PHT_TIMEOUT, or have the author make the train faster"
 _OFTEN_THE_MACHINE = {
     signal.SIGBUS: "often the shared memory was full, of which Docker gives 64 MB: make a new "
-    "container with a larger --shm-size; otherwise the author changes the train",
+    "container with a larger --shm-size; otherwise tell the train's author",
     signal.SIGILL: "often the processor, or its emulator, lacks instructions that a package needs: "
-    "run the train on a newer machine; otherwise the author takes another build of the package",
+    "run the train on a newer machine; otherwise tell the author to take another build of it",
 }
 """Signals that also kill a correct program, because of the machine that it runs on."""
 
@@ -128,10 +130,10 @@ def _hint(ended: Ended, command: Sequence[str], out_of_memory: bool | None) -> s
     if number in _OFTEN_THE_MACHINE:
         return _OFTEN_THE_MACHINE[signal.Signals(number)]
     if number == signal.SIGKILL and out_of_memory is None:
-        return f"often this is the memory limit: {_MORE_MEMORY}; otherwise the author changes it"
+        return f"often this is the memory limit: {_MORE_MEMORY}; otherwise tell the author"
     if ended.status == _NOT_FOUND and any(map(has_windows_line_ends, command)):
         return _UNIX_LINE_ENDS
-    return "the train's author changes it; the lines above are the last that it wrote"
+    return "tell the train's author; the lines above are the train's last output"
 
 
 def _signal_of(ended: Ended) -> int:

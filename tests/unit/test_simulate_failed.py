@@ -45,7 +45,7 @@ def test_a_train_that_fails_is_placed_and_quoted(
     assert not output.exists()
     assert "pht: | at s-2\npht: | first line of trouble\npht: | the data is bad\n" in said
     assert "error: stop 2 of 3, station s-2, stage command" in said
-    assert "ended with status 1 [train-failed]\npht: hint: the train's author changes it" in said
+    assert "ended with status 1 [train-failed]\npht: hint: tell the train's author" in said
     assert f"the folders and logs of all stations are in {keep}" in said
     last = said.splitlines()[-1]
     assert last.startswith("pht: result=train-failed status=1 stage=command")
