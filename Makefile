@@ -40,7 +40,7 @@ test: $(if $(T),,lint) $(TESTS)/ready ## run every check; with T=tests/unit only
 test-fast: $(TESTS)/ready ## run the quick tests: no container, less than a minute
 	$(TESTS)/bin/python -m pytest -n auto -m 'not container' $(FAST)
 
-coverage: $(TESTS)/ready ## show which lines no test reaches, or with T=tests/unit none of these
+coverage: $(TESTS)/ready ## list lines that no test reaches; with T=tests/unit, that these tests do not reach
 	$(TESTS)/bin/python -m tests.covered $(T)
 
 lint: $(TESTS)/ready ## check style and types
