@@ -14,20 +14,49 @@ ROOT = "entrypoint"
 PACKAGE = read_package(Path(__file__).parents[2] / ROOT)
 
 FLOORS = [
-    {"__main__"},
-    {"cli"},
-    {"author", "station"},
-    {"visit"},
-    {"protocol", "settings"},
-    {"recovery"},
-    {"train_config"},
-    {"crypto", "linux", "process"},
-    {"files"},
-    {"report", "model"},
-    {"errors", "limits"},
+    {
+        "__main__": "starts the program",
+    },
+    {
+        "cli": "arguments -> one command; how it ended -> exit status and status line",
+    },
+    {
+        "author": "keygen, create, simulate, decrypt-results: commands that need no station",
+        "station": "inspect, export: what a station asks beside a visit",
+    },
+    {
+        "visit": "a visit, told in the order of its twelve steps, and what each step does",
+    },
+    {
+        "protocol": "verify, decrypt, seal: the stages of a visit; the rule for the command",
+        "settings": "station folder and environment -> one frozen value; the station's private key",
+    },
+    {
+        "recovery": "what the disk holds during a visit, the journal, and the way back",
+    },
+    {
+        "train_config": "train_config.json <-> model; the two generations behind one interface",
+    },
+    {
+        "crypto": "ciphers, digests, MACs, signatures, keys; knows no fixed path, no configuration",
+        "linux": "what needs the kernel: mounts, access, free space, durable writing, removing",
+        "process": "the train's process: started, watched, ended; no key in here",
+    },
+    {
+        "files": "trees of files: walked, packed, archived; large files in constant memory",
+    },
+    {
+        "report": "the only module that prints",
+        "model": "data that several rooms share: paths, names",
+    },
+    {
+        "errors": "one tree of errors, each with an exit status",
+        "limits": "bounds of everything that is read or waited for",
+    },
 ]
-"""The rooms from top to bottom. A module imports only from the floors below its own, so that a
-change is felt upwards only; and within its own room, so that a room can have parts."""
+"""The rooms from top to bottom, each with what belongs there. A module imports only from the floors
+below its own, so that a change is felt upwards only; and within its own room, so that a room can
+have parts."""
 
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
