@@ -183,6 +183,11 @@ def visit(
     return pht("run", "--", *command, root=root, env=env, stdin=stdin, under=under)
 
 
+def export(root: Path, output: Path | str = "-") -> Done:
+    """Export the train below `root` to a file, or to stdout."""
+    return pht("export", "--output", output, root=root)
+
+
 # --- its place -----------------------------------------------------------------------------------
 
 

@@ -6,11 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference
-from tests.station import Done, assert_explained, new_train, pht, settle, snapshot, visit
-
-
-def export(root: Path, output: Path) -> Done:
-    return pht("export", "--output", output, root=root)
+from tests.station import assert_explained, export, new_train, pht, settle, snapshot, visit
 
 
 def test_an_envelope_that_is_a_link_to_the_private_key_is_not_followed(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def nothing_left(engine: Engine, tmp_path: Path) -> Iterator[None]:
     assert not any(str(place) in mounts for place in (tmp_path, REPOSITORY / "build" / "demo"))
 
 
-def options(desk: Path, image: str) -> list[str | Path]:
+def simulate_arguments(desk: Path, image: str) -> list[str | Path]:
     folders: list[str | Path] = [
         desk / "train",
         "--data",
@@ -54,7 +54,7 @@ def options(desk: Path, image: str) -> list[str | Path]:
 
 
 def simulate(desk: Path, image: str) -> Done:
-    return pht(*options(desk, image), env=engine_address())
+    return pht(*simulate_arguments(desk, image), env=engine_address())
 
 
 def engine_address() -> dict[str, str]:
@@ -103,7 +103,7 @@ def test_a_train_that_fails_is_explained(runner_image: str, desk: Path) -> None:
 
 def test_an_image_without_this_program_is_told_from_a_visit(base_image: str, desk: Path) -> None:
     plant(desk, {"train/train.py": "print('ran all the same')"})
-    command, *rest = options(desk, base_image)
+    command, *rest = simulate_arguments(desk, base_image)
 
     done = pht(command, "--generation", "flat", *rest, env=engine_address())
 
@@ -129,7 +129,7 @@ def test_an_image_that_is_not_here_is_not_fetched(engine: Engine, desk: Path) ->
     ids=["no client", "no engine"],
 )
 def test_a_machine_without_an_engine_says_so(env: dict[str, str], problem: str, desk: Path) -> None:
-    done = pht(*options(desk, "any"), env=env)
+    done = pht(*simulate_arguments(desk, "any"), env=env)
 
     assert (done.status, done.code) == (71, "container-engine")
     assert problem in done.stderr
@@ -140,7 +140,7 @@ def test_nothing_is_left_of_a_simulation_that_is_interrupted(
 ) -> None:
     waits = "import time, pathlib; pathlib.Path('/opt/train_data/x').exists(); time.sleep(60)"
     plant(desk, {"train/train.py": waits})
-    process = start(*options(desk, runner_image), env=engine_address())
+    process = start(*simulate_arguments(desk, runner_image), env=engine_address())
     assert process.stderr is not None
     while b"stop 1 of 2" not in process.stderr.readline():
         pass

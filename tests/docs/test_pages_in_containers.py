@@ -124,7 +124,7 @@ def wheel_of(name: str, folder: Path) -> None:
                 wheel.write(str(package.locate_file(file)), file)
 
 
-def options(engine: Engine, container: str) -> dict[str, object]:
+def options_of(engine: Engine, container: str) -> dict[str, object]:
     """Return the options that a container was made with, without its mounts."""
     [made] = json.loads(engine.must("container", "inspect", container))
     names = ("Healthcheck", "StopSignal", "StopTimeout", "Volumes")
@@ -166,7 +166,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     reader.run(look_first)
     name = f"name=^/pht-{repository.translate(str.maketrans('/:', '--'))}-"
     [container] = engine.must("ps", "--all", "--quiet", "--filter", name).decode().split()
-    by_script = options(engine, container)
+    by_script = options_of(engine, container)
     reader.run(leave)
     assert reader.read("review/patients.txt") == "2"
     assert pulled_results(engine, repository, reader, "by-script") == "2"
@@ -179,7 +179,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     *_, line, status = reader.run(start + visit).splitlines()
     assert line.startswith("pht: result=visited status=0 ")
     assert status == "0"
-    assert options(engine, VISIT) == by_script
+    assert options_of(engine, VISIT) == by_script
     reader.run(copy)
     _, *different = reader.run(compare).splitlines()
     assert different == []

@@ -43,7 +43,7 @@ def _stay_where_you_are() -> Iterator[None]:
     os.chdir(before)
 
 
-def run(
+def resolve(
     command: list[str],
     built: tuple[VerifiedTrain, Paths],
     *,
@@ -83,7 +83,7 @@ ACCEPTED = [
 @pytest.mark.parametrize("command", ACCEPTED, ids=" ".join)
 def test_accepted(command: list[str], built: tuple[VerifiedTrain, Paths]) -> None:
     train, paths = built
-    resolved = run(command, built)
+    resolved = resolve(command, built)
     changed = [number for number, word in enumerate(command) if resolved[number] != word]
     assert len(resolved) == len(command)
     assert len(changed) == 1
@@ -152,41 +152,42 @@ REFUSED = [
 @pytest.mark.parametrize("command", REFUSED, ids=" ".join)
 def test_refused(command: list[str], built: tuple[VerifiedTrain, Paths]) -> None:
     with pytest.raises(IntegrityError) as caught:
-        run(command, built)
+        resolve(command, built)
     assert (caught.value.code, caught.value.by) == ("command-not-signed", "author")
-    assert run(command, built, any_command=True) == command
+    assert resolve(command, built, any_command=True) == command
 
 
 def test_a_name_in_the_working_directory(built: tuple[VerifiedTrain, Paths]) -> None:
     _, paths = built
     os.chdir(paths.train)
     expected = [str(paths.train / "train.py")]
-    assert run(["python", "train.py"], built) == ["python", *expected]
-    assert run(["python", "./train.py"], built) == ["python", *expected]
-    assert run(["python", "lib/../train.py"], built) == ["python", *expected]
+    assert resolve(["python", "train.py"], built) == ["python", *expected]
+    assert resolve(["python", "./train.py"], built) == ["python", *expected]
+    assert resolve(["python", "lib/../train.py"], built) == ["python", *expected]
     # A signed file that is called like an option is run as a file.
-    assert run(["python", "-c", "code"], built) == ["python", str(paths.train / "-c"), "code"]
-    assert run(["run.sh"], built) == [str(paths.train / "run.sh")]
+    assert resolve(["python", "-c", "code"], built) == ["python", str(paths.train / "-c"), "code"]
+    assert resolve(["run.sh"], built) == [str(paths.train / "run.sh")]
     os.chdir(paths.train / "lib")
-    assert run(["python", "../train.py"], built) == ["python", *expected]
+    assert resolve(["python", "../train.py"], built) == ["python", *expected]
     os.chdir(paths.root / "elsewhere")
     with pytest.raises(IntegrityError):
-        run(["python", "train.py"], built)
+        resolve(["python", "train.py"], built)
 
 
 def test_a_link_to_a_signed_file_runs_that_file(built: tuple[VerifiedTrain, Paths]) -> None:
     _, paths = built
     link = str(paths.root / "elsewhere" / "link.py")
-    assert run(["python", link], built) == ["python", link]
+    assert resolve(["python", link], built) == ["python", link]
 
 
 def test_links_in_a_circle(built: tuple[VerifiedTrain, Paths], tmp_path: Path) -> None:
     circle = tmp_path / "python"
     circle.symlink_to(circle)
     command = [str(circle), "/opt/pht_train/train.py"]
-    assert run(command, built)[0] == str(circle)  # that it cannot be executed is found out later
+    # That it cannot be executed is found out when it is started.
+    assert resolve(command, built)[0] == str(circle)
     with pytest.raises(IntegrityError):
-        run(["python", str(circle)], built)
+        resolve(["python", str(circle)], built)
 
 
 CARRIED = (
@@ -223,7 +224,7 @@ def is_accepted(
     word = interpreter.name if search else str(interpreter)
     path = f"{interpreter.parent}:/usr/bin" if search else "/usr/bin"
     try:
-        run([word, "/opt/pht_train/train.py"], built, path=path)
+        resolve([word, "/opt/pht_train/train.py"], built, path=path)
     except IntegrityError:
         return False
     return True
@@ -280,7 +281,7 @@ def test_an_interpreter_that_is_not_there_is_left_to_fail(
     built: tuple[VerifiedTrain, Paths], tmp_path: Path
 ) -> None:
     assert shutil.which("python3.999") is None
-    resolved = run(["python3", "/opt/pht_train/train.py"], built, path=str(tmp_path))
+    resolved = resolve(["python3", "/opt/pht_train/train.py"], built, path=str(tmp_path))
     assert resolved[0] == "python3"
 
 
@@ -288,5 +289,5 @@ def test_where_a_signed_file_may_be_named_any_command_still_finds_it_below_the_r
     built: tuple[VerifiedTrain, Paths],
 ) -> None:
     _, paths = built
-    resolved = run(["python", "/opt/pht_train/train.py"], built, any_command=True)
+    resolved = resolve(["python", "/opt/pht_train/train.py"], built, any_command=True)
     assert resolved == ["python", str(paths.train / "train.py")]

@@ -11,6 +11,7 @@ from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteErr
 from tests import reference
 from tests.station import edit
 from tests.unit.opening import READERS, VISITED, assert_not_opened, flip, open_train
+from tests.vectors.recorded import flip_digit
 
 
 @pytest.fixture
@@ -56,21 +57,16 @@ def test_a_flipped_byte_in_any_immutable_file_is_refused(opt: Path, output: Path
     open_train(opt, output)
 
 
-def flipped(text: str) -> str:
-    """Return hex with its last digit changed."""
-    return text[:-1] + ("0" if text[-1] != "0" else "1")
-
-
 def change_link(number: int, part: int) -> Callable[[dict[str, Any]], None]:
     def change(config: dict[str, Any]) -> None:
         signature = config["digital_signature"][number]["sig"]
-        signature[part] = flipped(signature[part])
+        signature[part] = flip_digit(signature[part])
 
     return change
 
 
 def change_field(name: str) -> Callable[[dict[str, Any]], None]:
-    return lambda config: config.update({name: flipped(config[name])})
+    return lambda config: config.update({name: flip_digit(config[name])})
 
 
 @pytest.mark.parametrize(

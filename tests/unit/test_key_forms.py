@@ -33,7 +33,7 @@ PKCS1_PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1)
 OPENSSH_PUBLIC = KEY.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
 
 
-def put(path: Path, data: bytes) -> Path:
+def write_key(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
@@ -62,7 +62,7 @@ PUBLIC_FILES = {
 
 @pytest.mark.parametrize("data", PUBLIC_FILES.values(), ids=PUBLIC_FILES.keys())
 def test_a_file_with_a_public_key(data: bytes, tmp_path: Path) -> None:
-    assert same_key(read_public_key(put(tmp_path / "key", data)), PUBLIC)
+    assert same_key(read_public_key(write_key(tmp_path / "key", data)), PUBLIC)
 
 
 PRIVATE_FILES = {
@@ -81,14 +81,14 @@ PRIVATE_FILES = {
 
 @pytest.mark.parametrize("data", PRIVATE_FILES.values(), ids=PRIVATE_FILES.keys())
 def test_a_file_with_a_private_key(data: bytes, tmp_path: Path) -> None:
-    file = put(tmp_path / "run" / "pht" / "private_key.pem", data)
+    file = write_key(tmp_path / "run" / "pht" / "private_key.pem", data)
     assert same_key(station_key(tmp_path).public_key(), PUBLIC)
     assert same_key(private_keys.read(file, None).public_key(), PUBLIC)
 
 
 def test_hex_of_an_encrypted_key(tmp_path: Path) -> None:
-    file = put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED.hex().encode())
-    password = put(tmp_path / "run" / "pht" / "private_key.password", PASSWORD + b"\n")
+    file = write_key(tmp_path / "run" / "pht" / "private_key.pem", LOCKED.hex().encode())
+    password = write_key(tmp_path / "run" / "pht" / "private_key.password", PASSWORD + b"\n")
     assert same_key(station_key(tmp_path).public_key(), PUBLIC)
     assert same_key(private_keys.read(file, password).public_key(), PUBLIC)
 
@@ -96,7 +96,7 @@ def test_hex_of_an_encrypted_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [PUBLIC_PEM, PKCS1_PUBLIC, PKCS1_PUBLIC.hex().encode()])
 def test_a_public_key_in_place_of_a_private_one_is_named(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is a public key"):
-        private_keys.read(put(tmp_path / "key", data), None)
+        private_keys.read(write_key(tmp_path / "key", data), None)
 
 
 # --- forms that are named ------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def test_a_private_key_in_another_form_is_named_and_can_be_converted(
     form: str, tmp_path: Path
 ) -> None:
     data = PRIVATE_OTHERS[form]
-    file = put(tmp_path / "run" / "pht" / "private_key.pem", data)
+    file = write_key(tmp_path / "run" / "pht" / "private_key.pem", data)
     with pytest.raises(SettingsError) as of_station:
         station_key(tmp_path)
     with pytest.raises(SettingsError) as at_desk:
@@ -161,7 +161,7 @@ def test_a_private_key_in_another_form_is_named_and_can_be_converted(
 def test_a_public_key_in_another_form_is_named_and_can_be_converted(
     form: str, tmp_path: Path
 ) -> None:
-    file = put(tmp_path / "key", PUBLIC_OTHERS[form])
+    file = write_key(tmp_path / "key", PUBLIC_OTHERS[form])
     with pytest.raises(SettingsError) as caught:
         read_public_key(file)
     assert_named(caught.value, form, "public-key-unusable")
@@ -171,7 +171,9 @@ def test_a_public_key_in_another_form_is_named_and_can_be_converted(
 @pytest.mark.parametrize("form", ["the form of OpenSSH", "DER", "DER, PKCS#1"])
 def test_hex_of_another_form_is_named(form: str, tmp_path: Path) -> None:
     hex_of = f"hex of {form}"
-    private = put(tmp_path / "run" / "pht" / "private_key.pem", PRIVATE_OTHERS[form].hex().encode())
+    private = write_key(
+        tmp_path / "run" / "pht" / "private_key.pem", PRIVATE_OTHERS[form].hex().encode()
+    )
     with pytest.raises(SettingsError) as of_station:
         station_key(tmp_path)
     with pytest.raises(SettingsError) as at_desk:
@@ -181,7 +183,7 @@ def test_hex_of_another_form_is_named(form: str, tmp_path: Path) -> None:
         assert refusal.hint.startswith("turn the hex into bytes, as xxd -r -p does, and convert")
     if form in PUBLIC_OTHERS:
         with pytest.raises(SettingsError) as caught:
-            read_public_key(put(tmp_path / "key", PUBLIC_OTHERS[form].hex().encode()))
+            read_public_key(write_key(tmp_path / "key", PUBLIC_OTHERS[form].hex().encode()))
         assert_named(caught.value, hex_of, "public-key-unusable")
 
 
@@ -191,7 +193,7 @@ def test_no_command_is_given_that_cannot_convert_to_a_private_key(
     form: str, make: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     data = make(PUBLIC_OTHERS[form])
-    file = put(tmp_path / "run" / "pht" / "private_key.pem", data)
+    file = write_key(tmp_path / "run" / "pht" / "private_key.pem", data)
     for read in (partial(station_key, tmp_path), partial(private_keys.read, file, None)):
         with pytest.raises(SettingsError, match=f"{form}, and is no private key$") as caught:
             read()
@@ -200,7 +202,7 @@ def test_no_command_is_given_that_cannot_convert_to_a_private_key(
 
 def test_no_command_is_given_that_cannot_convert_to_a_public_key(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"is in DER, and is no public key$") as caught:
-        read_public_key(put(tmp_path / "key", PRIVATE_OTHERS["DER"]))
+        read_public_key(write_key(tmp_path / "key", PRIVATE_OTHERS["DER"]))
     assert caught.value.hint == "give the public key, in PEM"
 
 
@@ -208,14 +210,14 @@ def test_an_encrypted_key_in_der_is_a_private_key(tmp_path: Path) -> None:
     encryption = serialization.BestAvailableEncryption(PASSWORD)
     data = KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, encryption)
     with pytest.raises(SettingsError) as caught:
-        private_keys.read(put(tmp_path / "key", data), None)
+        private_keys.read(write_key(tmp_path / "key", data), None)
     assert_named(caught.value, "DER", "private-key-unusable")
 
 
 @pytest.mark.parametrize("data", [PEM, PEM + PUBLIC_PEM, PUBLIC_PEM + PEM, PEM.hex().encode()])
 def test_a_private_key_in_place_of_a_public_one_is_named(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"holds a private key$"):
-        read_public_key(put(tmp_path / "key", data))
+        read_public_key(write_key(tmp_path / "key", data))
 
 
 @pytest.mark.parametrize("form", ["the form of OpenSSH", "DER"])
@@ -230,7 +232,7 @@ def test_another_form_in_a_variable_is_named_too(form: str, tmp_path: Path) -> N
 
 
 def test_a_key_behind_several_paths_is_one_key(tmp_path: Path) -> None:
-    usual = put(tmp_path / "run" / "pht" / "private_key.pem", PEM)
+    usual = write_key(tmp_path / "run" / "pht" / "private_key.pem", PEM)
     (tmp_path / "link").symlink_to(usual)
     (tmp_path / "second-name").hardlink_to(usual)
     roundabout = f"{tmp_path}/run/../run/pht/private_key.pem"
@@ -243,16 +245,16 @@ def test_a_key_behind_several_paths_is_one_key(tmp_path: Path) -> None:
 
 
 def test_two_files_are_two_keys(tmp_path: Path) -> None:
-    put(tmp_path / "run" / "pht" / "private_key.pem", PEM)
-    copy = put(tmp_path / "copy", PEM)
+    write_key(tmp_path / "run" / "pht" / "private_key.pem", PEM)
+    copy = write_key(tmp_path / "copy", PEM)
     with pytest.raises(SettingsError) as caught:
         station_key(tmp_path, PRIVATE_KEY_PATH=str(copy))
     assert caught.value.code == "setting-twice"
 
 
 def test_a_password_behind_two_paths_is_one_password(tmp_path: Path) -> None:
-    put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
-    usual = put(tmp_path / "run" / "pht" / "private_key.password", PASSWORD)
+    write_key(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
+    usual = write_key(tmp_path / "run" / "pht" / "private_key.password", PASSWORD)
     (tmp_path / "link").symlink_to(usual)
     for path in (usual, tmp_path / "link"):
         key = station_key(tmp_path, PRIVATE_KEY_PASSWORD_FILE=str(path))
@@ -274,8 +276,8 @@ ENCODED = {
 def test_a_password_file_in_another_encoding_is_named(
     encoding: str, data: bytes, tmp_path: Path
 ) -> None:
-    key = put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
-    file = put(tmp_path / "run" / "pht" / "private_key.password", data)
+    key = write_key(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
+    file = write_key(tmp_path / "run" / "pht" / "private_key.password", data)
     for read in (partial(station_key, tmp_path), partial(private_keys.read, key, file)):
         with pytest.raises(SettingsError, match=f"or the password is wrong: it {encoding}"):
             read()
@@ -289,28 +291,28 @@ def test_a_password_file_in_another_encoding_is_named(
 
 @pytest.mark.parametrize("empty", [b"", b"\n", b"\r\n"])
 def test_an_empty_password_file_counts_as_missing(empty: bytes, tmp_path: Path) -> None:
-    key = put(tmp_path / "run" / "pht" / "private_key.pem", PEM)
-    file = put(tmp_path / "run" / "pht" / "private_key.password", empty)
+    key = write_key(tmp_path / "run" / "pht" / "private_key.pem", PEM)
+    file = write_key(tmp_path / "run" / "pht" / "private_key.password", empty)
     assert same_key(station_key(tmp_path).public_key(), PUBLIC)
     assert same_key(private_keys.read(key, file).public_key(), PUBLIC)
 
 
 def test_an_empty_password_file_does_not_contradict_a_password(tmp_path: Path) -> None:
-    put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
-    put(tmp_path / "run" / "pht" / "private_key.password", b"\n")
+    write_key(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
+    write_key(tmp_path / "run" / "pht" / "private_key.password", b"\n")
     key = station_key(tmp_path, PRIVATE_KEY_PASSWORD=PASSWORD.decode())
     assert same_key(key.public_key(), PUBLIC)
 
 
 def test_an_empty_password_file_in_a_setting_is_no_second_password(tmp_path: Path) -> None:
-    put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
+    write_key(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
     both = {"PRIVATE_KEY_PASSWORD": PASSWORD.decode(), "PRIVATE_KEY_PASSWORD_FILE": "/dev/null"}
     key = station_key(tmp_path, **both)
     assert same_key(key.public_key(), PUBLIC)
 
 
 def test_an_empty_password_file_does_not_open_an_encrypted_key(tmp_path: Path) -> None:
-    put(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
-    put(tmp_path / "run" / "pht" / "private_key.password", b"\n")
+    write_key(tmp_path / "run" / "pht" / "private_key.pem", LOCKED)
+    write_key(tmp_path / "run" / "pht" / "private_key.password", b"\n")
     with pytest.raises(SettingsError, match="is encrypted, and there is no password"):
         station_key(tmp_path)

@@ -19,7 +19,7 @@ BITS = 2048
 PASSWORD = "pass wörd"
 
 
-def make(
+def make_keys(
     name: Path,
     *,
     bits: int = BITS,
@@ -45,7 +45,7 @@ def password_file(folder: Path, content: bytes) -> Path:
 
 
 def test_the_two_files_are_one_pair(tmp_path: Path) -> None:
-    make(tmp_path / "user", no_password=True)
+    make_keys(tmp_path / "user", no_password=True)
     private = load(tmp_path / "user.private.pem")
     public = serialization.load_pem_public_key((tmp_path / "user.public.pem").read_bytes())
     assert private.public_key() == public
@@ -54,8 +54,8 @@ def test_the_two_files_are_one_pair(tmp_path: Path) -> None:
 
 
 def test_the_private_key_is_pkcs8(tmp_path: Path) -> None:
-    make(tmp_path / "plain", no_password=True)
-    make(tmp_path / "locked", password_file=password_file(tmp_path, b"secret"))
+    make_keys(tmp_path / "plain", no_password=True)
+    make_keys(tmp_path / "locked", password_file=password_file(tmp_path, b"secret"))
     first_lines = [
         (tmp_path / f"{name}.private.pem").read_text().splitlines()[0]
         for name in ("plain", "locked")
@@ -66,7 +66,7 @@ def test_the_private_key_is_pkcs8(tmp_path: Path) -> None:
 def test_only_the_owner_ever_may_read_the_private_key(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        make(tmp_path / "user", no_password=True)
+        make_keys(tmp_path / "user", no_password=True)
         with private_keys.new_file(tmp_path / "empty"):
             created = (tmp_path / "empty").stat().st_mode
     finally:
@@ -78,7 +78,7 @@ def test_only_the_owner_ever_may_read_the_private_key(tmp_path: Path) -> None:
 def test_the_fingerprint_is_printed_and_the_owner_told_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = make(tmp_path / "user", no_password=True)
+    said = make_keys(tmp_path / "user", no_password=True)
     der = load(tmp_path / "user.private.pem").public_key()
     spki = der.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -91,17 +91,17 @@ def test_the_fingerprint_is_printed_and_the_owner_told_what_to_do(
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_password_file_is_used_without_its_line_end(tmp_path: Path, end: str) -> None:
-    make(tmp_path / "user", password_file=password_file(tmp_path, (PASSWORD + end).encode()))
+    make_keys(tmp_path / "user", password_file=password_file(tmp_path, (PASSWORD + end).encode()))
     load(tmp_path / "user.private.pem", PASSWORD)
     with pytest.raises(ValueError, match=r"(?i)password"):
         load(tmp_path / "user.private.pem", PASSWORD + "x")
 
 
 def test_the_longest_password_works_and_a_longer_one_is_refused(tmp_path: Path) -> None:
-    make(tmp_path / "user", password_file=password_file(tmp_path, b"x" * 1023 + b"\r\n"))
+    make_keys(tmp_path / "user", password_file=password_file(tmp_path, b"x" * 1023 + b"\r\n"))
     load(tmp_path / "user.private.pem", "x" * 1023)
     with pytest.raises(SettingsError, match="longer than 1023 bytes"):
-        make(tmp_path / "other", password_file=password_file(tmp_path, b"x" * 1024))
+        make_keys(tmp_path / "other", password_file=password_file(tmp_path, b"x" * 1024))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_password_file_without_a_password_is_refused(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(error) as refused:
-        make(tmp_path / "user", password_file=path)
+        make_keys(tmp_path / "user", password_file=path)
     assert refused.value.code == code
     assert list(tmp_path.glob("user*")) == []
 
@@ -128,14 +128,14 @@ def test_a_password_file_without_a_password_is_refused(
 @pytest.mark.parametrize("bits", [0, 1024, 2047, 8193, 16384])
 def test_a_size_that_no_station_accepts_is_refused(tmp_path: Path, bits: int) -> None:
     with pytest.raises(UsageError) as refused:
-        make(tmp_path / "user", bits=bits, no_password=True)
+        make_keys(tmp_path / "user", bits=bits, no_password=True)
     assert refused.value.code == "key-size-refused"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_password_and_none_at_once_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as refused:
-        make(tmp_path / "user", password_file=password_file(tmp_path, b"x"), no_password=True)
+        make_keys(tmp_path / "user", password_file=password_file(tmp_path, b"x"), no_password=True)
     assert refused.value.code == "options-contradict"
 
 
@@ -148,7 +148,7 @@ def test_nothing_is_overwritten(tmp_path: Path, existing: str, link: bool) -> No
     else:
         path.write_text("precious")
     with pytest.raises(UsageError) as refused:
-        make(tmp_path / "user", no_password=True)
+        make_keys(tmp_path / "user", no_password=True)
     assert refused.value.code == "key-exists"
     assert list(tmp_path.iterdir()) == [path]
     assert link or path.read_text() == "precious"
@@ -167,7 +167,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
 
     monkeypatch.setattr(private_keys, "generate", slow)
     with pytest.raises(UsageError) as refused:
-        make(tmp_path / "user", no_password=True)
+        make_keys(tmp_path / "user", no_password=True)
     assert refused.value.code == "key-exists"
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_text() == "precious"

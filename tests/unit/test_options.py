@@ -13,7 +13,7 @@ from entrypoint.errors import UsageError
 ROOT = Path("/somewhere")
 
 
-def options(*arguments: str, at_desk: bool = False) -> dict[str, Any]:
+def values_of(*arguments: str, at_desk: bool = False) -> dict[str, Any]:
     command, words = resolve(arguments, at_desk=at_desk)
     parsed = vars(parse(words, COMMANDS))
     assert parsed["name"] == command.name
@@ -22,7 +22,7 @@ def options(*arguments: str, at_desk: bool = False) -> dict[str, Any]:
 
 def refused(code: str, *arguments: str, at_desk: bool = False) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        options(*arguments, at_desk=at_desk)
+        values_of(*arguments, at_desk=at_desk)
     assert caught.value.code == code
     assert caught.value.hint
     return caught.value
@@ -50,20 +50,20 @@ VISITS: list[tuple[list[str], Path | None, list[str]]] = [
 
 @pytest.mark.parametrize(("arguments", "root", "command"), VISITS)
 def test_a_whole_visit(arguments: list[str], root: Path | None, command: list[str]) -> None:
-    assert options(*arguments) == {"name": "run", "root": root, "command": command}
+    assert values_of(*arguments) == {"name": "run", "root": root, "command": command}
 
 
 @pytest.mark.parametrize("name", ["pre-run", "post-run", "undo", "check"])
 def test_the_halves(name: str) -> None:
-    assert options(name) == {"name": name, "root": None}
-    assert options(name, "--root", str(ROOT)) == {"name": name, "root": ROOT}
+    assert values_of(name) == {"name": name, "root": None}
+    assert values_of(name, "--root", str(ROOT)) == {"name": name, "root": ROOT}
 
 
 def test_looking_at_a_train() -> None:
-    assert options("inspect") == {"name": "inspect", "root": None, "json": False}
-    assert options("inspect", "--json", "--root", str(ROOT))["json"]
-    assert options("export", "--output", "-")["output"] == Path("-")
-    assert options("export", "--root", str(ROOT), "--output", "x.tar") == {
+    assert values_of("inspect") == {"name": "inspect", "root": None, "json": False}
+    assert values_of("inspect", "--json", "--root", str(ROOT))["json"]
+    assert values_of("export", "--output", "-")["output"] == Path("-")
+    assert values_of("export", "--root", str(ROOT), "--output", "x.tar") == {
         "name": "export",
         "root": ROOT,
         "output": Path("x.tar"),
@@ -74,14 +74,14 @@ def test_looking_at_a_train() -> None:
 
 
 def test_making_keys() -> None:
-    assert options("keygen", "user") == {
+    assert values_of("keygen", "user") == {
         "name": "keygen",
         "key_name": Path("user"),
         "bits": 3072,
         "password_file": None,
         "no_password": False,
     }
-    assert options("keygen", "user", "--bits", "4096", "--no-password")["bits"] == 4096
+    assert values_of("keygen", "user", "--bits", "4096", "--no-password")["bits"] == 4096
 
 
 CREATE = ["create", "train", "--output", "built", "--user-key", "k", "--user", "u"]
@@ -89,7 +89,7 @@ CREATE += ["--train-id", "t"]
 
 
 def test_building_a_train() -> None:
-    parsed = options(*CREATE, "--station", "b=keys/b.pem", "--station", "a=x=y.pem")
+    parsed = values_of(*CREATE, "--station", "b=keys/b.pem", "--station", "a=x=y.pem")
     assert parsed["station"] == [("b", Path("keys/b.pem")), ("a", Path("x=y.pem"))]
     assert (parsed["proposal"], parsed["master_image"]) == ("", "")
 
@@ -100,7 +100,7 @@ def test_a_station_without_id_or_key(station: str) -> None:
 
 
 def test_a_route_on_the_desk() -> None:
-    parsed = options("simulate", "train", "--data", "d", "--route", "b,a", "--", "python", "--x")
+    parsed = values_of("simulate", "train", "--data", "d", "--route", "b,a", "--", "python", "--x")
     assert (parsed["route"], parsed["command"]) == (["b", "a"], ["python", "--x"])
     refused("usage", "simulate", "train", "--data", "d", "--route", "a,,b", "--", "python")
 
@@ -147,12 +147,12 @@ def test_a_misspelt_command_is_not_taken_for_the_trains_at_a_desk(word: str, mea
     error = refused("usage", word, "train", at_desk=True)
     assert error.message == f"{word} is no command"
     assert f"did you mean {meant}" in error.hint
-    assert options(word, "train")["command"] == [word, "train"]
+    assert values_of(word, "train")["command"] == [word, "train"]
 
 
 @pytest.mark.parametrize("word", ["python", "Rscript", "sh", "run.sh", "/opt/pht_train/chek"])
 def test_a_word_unlike_all_commands_begins_the_trains(word: str) -> None:
-    assert options(word, at_desk=True)["command"] == [word]
+    assert values_of(word, at_desk=True)["command"] == [word]
 
 
 def test_an_image_without_command() -> None:
@@ -164,7 +164,7 @@ def test_an_image_without_command() -> None:
 
 @pytest.mark.parametrize("word", ["help", "--help", "-h"])
 def test_help(word: str) -> None:
-    assert options(word) == {"name": "help"}
+    assert values_of(word) == {"name": "help"}
 
 
 def test_the_help_shows_every_command_once_with_its_summary() -> None:

@@ -18,7 +18,7 @@ def fill(folder: Path, *names: str) -> None:
         path.write_bytes(b"before, and longer than what comes")
 
 
-def write(pack: Path, contents: dict[str, bytes]) -> None:
+def write_pack(pack: Path, contents: dict[str, bytes]) -> None:
     with PackWriter(pack) as writer:
         for name, content in contents.items():
             writer.add(name, content)
@@ -35,7 +35,7 @@ def test_files_get_new_contents_in_place_and_keep_their_mode(
     fill(tmp_path / "to", *contents, "other")
     (tmp_path / "to" / "a").chmod(0o640)
     inode = (tmp_path / "to" / "a").stat().st_ino
-    write(tmp_path / "pack", contents)
+    write_pack(tmp_path / "pack", contents)
 
     apply(tmp_path / "pack", tmp_path / "to", empty_first=empty_first)
 
@@ -57,7 +57,7 @@ def test_a_pack_that_is_cut_anywhere_changes_nothing(
     folder = tmp_path_factory.mktemp("pack")
     contents = {f"f{number}": os.urandom(size) for number, size in enumerate(sizes)}
     fill(folder / "to", *contents)
-    write(folder / "pack", contents)
+    write_pack(folder / "pack", contents)
     whole = (folder / "pack").read_bytes()
     (folder / "pack").write_bytes(whole[: -(1 + cut % len(whole))])
 
@@ -89,7 +89,7 @@ def _write_and_fail(pack: Path) -> None:
 def test_nothing_is_written_outside(path: str, empty_first: bool, tmp_path: Path) -> None:
     (tmp_path / "outside").write_bytes(b"safe")
     (tmp_path / "to" / "a").mkdir(parents=True)
-    write(tmp_path / "pack", {path.format(folder=tmp_path): b"planted"})
+    write_pack(tmp_path / "pack", {path.format(folder=tmp_path): b"planted"})
     with pytest.raises(IntegrityError, match="not written by this runner") as refused:
         apply(tmp_path / "pack", tmp_path / "to", empty_first=empty_first)
     assert refused.value.code == "pack-forged"
@@ -101,7 +101,7 @@ def test_nothing_is_written_through_a_link(empty_first: bool, tmp_path: Path) ->
     (tmp_path / "outside").write_bytes(b"safe")
     (tmp_path / "to").mkdir()
     (tmp_path / "to" / "a").symlink_to(tmp_path / "outside")
-    write(tmp_path / "pack", {"a": b"planted"})
+    write_pack(tmp_path / "pack", {"a": b"planted"})
     with pytest.raises(OSError, match="symbolic links"):
         apply(tmp_path / "pack", tmp_path / "to", empty_first=empty_first)
     assert (tmp_path / "outside").read_bytes() == b"safe"

@@ -16,7 +16,9 @@ from tests.station import REPOSITORY
 PROGRAM = REPOSITORY / "entrypoint" / "__main__.py"
 
 
-def start(*arguments: str, stdout: int = subprocess.PIPE) -> "subprocess.CompletedProcess[bytes]":
+def run_at_desk(
+    *arguments: str, stdout: int = subprocess.PIPE
+) -> "subprocess.CompletedProcess[bytes]":
     """Run the program as a desk does, with its stdout buffered."""
     command = [sys.executable, "-m", "entrypoint", *arguments]
     env = {"PATH": os.environ["PATH"]}
@@ -26,7 +28,7 @@ def start(*arguments: str, stdout: int = subprocess.PIPE) -> "subprocess.Complet
 def test_a_reader_who_has_left_does_not_change_the_exit_status() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    done = start("help", stdout=writer)
+    done = run_at_desk("help", stdout=writer)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
 
@@ -36,7 +38,7 @@ def test_a_full_disk_below_stdout_is_reported_once(arguments: list[str], tmp_pat
     reference.lay_out(2, tmp_path)
     root = ["--root", str(tmp_path)] if len(arguments) > 1 else []
     with open("/dev/full", "wb") as full:
-        done = start(*arguments, *root, stdout=full.fileno())
+        done = run_at_desk(*arguments, *root, stdout=full.fileno())
     assert done.returncode == 74
     assert b"Exception ignored" not in done.stderr
 
@@ -51,7 +53,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run_python(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run this Python, in an environment that holds nothing else."""
     env = {"PATH": os.environ["PATH"], **variables}
     return subprocess.run(
@@ -61,7 +63,7 @@ def run(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.mark.parametrize("arguments", [["check"], ["--as-entrypoint", "python"]], ids=" ".join)
 def test_an_older_python_is_named(arguments: list[str]) -> None:
-    done = run("-c", OLD_PYTHON, str(PROGRAM), *arguments)
+    done = run_python("-c", OLD_PYTHON, str(PROGRAM), *arguments)
     error, hint, *status = done.stderr.splitlines()
     assert done.returncode == 71
     assert error == (
@@ -84,7 +86,7 @@ def test_an_older_python_can_read_what_names_it() -> None:
     "arguments", [["keygen", "k"], ["--as-entrypoint", "python"]], ids=" ".join
 )
 def test_a_missing_cryptography_is_named(arguments: list[str]) -> None:
-    done = run("-I", "-S", "-B", str(PROGRAM), *arguments)
+    done = run_python("-I", "-S", "-B", str(PROGRAM), *arguments)
     assert done.returncode == 71
     assert "needs cryptography 45 or newer, but there is none [cryptography-missing]" in done.stderr
     assert f"\npht: hint: install cryptography 45 or newer for {sys.executable}" in done.stderr
@@ -95,7 +97,7 @@ def test_an_older_cryptography_is_named(tmp_path: Path) -> None:
     package = tmp_path / "cryptography" / "__init__.py"
     package.parent.mkdir()
     package.write_text('__version__ = "44.0.3"\n')
-    done = run("-m", "entrypoint", "check", PYTHONPATH=str(tmp_path))
+    done = run_python("-m", "entrypoint", "check", PYTHONPATH=str(tmp_path))
     assert done.returncode == 71
     assert f"but {package} is version 44.0.3 [cryptography-too-old]" in done.stderr
 

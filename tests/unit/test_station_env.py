@@ -20,7 +20,7 @@ FILE = Path("station.env")
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Callable[[bytes], Settings]:
+def load_file(tmp_path: Path) -> Callable[[bytes], Settings]:
     """Write the file and load the settings."""
 
     def write_and_load(data: bytes) -> Settings:
@@ -74,13 +74,13 @@ AROUND = {
     ("around", "form"), [(around, form) for around, forms in AROUND.items() for form in forms]
 )
 def test_decoration_of_a_setting_is_named(
-    around: str, form: str, name: str, write: Callable[[bytes], Settings]
+    around: str, form: str, name: str, load_file: Callable[[bytes], Settings]
 ) -> None:
     line = f"{name}={form.format(SETTINGS[name])}\n"
     if around.startswith("a comment") and name in {"STATION_ID", "TRAIN_DATA_PATH"}:
-        assert write(line.encode()).values[name] == line.partition("=")[2].rstrip("\n")
+        assert load_file(line.encode()).values[name] == line.partition("=")[2].rstrip("\n")
         return
-    error = settings_error("setting-malformed", lambda: write(line.encode()))
+    error = settings_error("setting-malformed", lambda: load_file(line.encode()))
     assert error.message == (
         f"{name}, in station.env, has {around}, which would be a part of its value"
     )
@@ -116,9 +116,9 @@ def test_decoration_in_the_environment_is_named(tmp_path: Path) -> None:
 
 
 def test_passwords_and_the_trains_own_variables_are_taken_as_they_are(
-    write: Callable[[bytes], Settings],
+    load_file: Callable[[bytes], Settings],
 ) -> None:
-    loaded = write(b"PRIVATE_KEY_PASSWORD=' x '\nMODEL= \"a\" # b \n")
+    loaded = load_file(b"PRIVATE_KEY_PASSWORD=' x '\nMODEL= \"a\" # b \n")
     assert loaded.values == {"MODEL": ' "a" # b '}
 
 

@@ -16,7 +16,7 @@ from entrypoint.files.tree import Entry, Kind, walk
 from tests.station import snapshot
 
 
-def write(folder: Path, output: Path) -> None:
+def archive(folder: Path, output: Path) -> None:
     """Archive a folder and its own attributes."""
     with output.open("xb") as file:
         tar = TarWriter(file)
@@ -47,7 +47,7 @@ def info(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.Ta
 def test_everything_but_owners_and_rights_to_run_as_them_comes_back(
     full: Path, tmp_path: Path
 ) -> None:
-    write(full, tmp_path / "good.tar")
+    archive(full, tmp_path / "good.tar")
     (tmp_path / "back").mkdir()
 
     unpack(tmp_path / "good.tar", tmp_path / "back")
@@ -78,7 +78,7 @@ def test_an_archive_is_what_tarfile_reads(tmp_path: Path) -> None:
     for name, content in contents.items():
         (folder / name).write_bytes(content)
 
-    write(folder, tmp_path / "good.tar")
+    archive(folder, tmp_path / "good.tar")
 
     with tarfile.open(tmp_path / "good.tar") as tar:
         files = [member for member in tar if member.isreg()]
@@ -166,7 +166,7 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
 def test_what_is_no_complete_archive_is_refused(
     damage: Callable[[bytes], bytes], full: Path, tmp_path: Path
 ) -> None:
-    write(full, tmp_path / "good.tar")
+    archive(full, tmp_path / "good.tar")
     damaged = tmp_path / "damaged.tar"
     damaged.write_bytes(damage((tmp_path / "good.tar").read_bytes()))
     (tmp_path / "back").mkdir()

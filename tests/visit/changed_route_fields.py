@@ -21,7 +21,7 @@ def slot(config: Config, number: int) -> Config:
     return found
 
 
-def flipped(part: Callable[[Config], Config], name: str) -> Change:
+def flipped_in(part: Callable[[Config], Config], name: str) -> Change:
     """Return a change of one bit of a field in hex."""
     return lambda config: part(config).update({name: flip_digit(part(config)[name])})
 
@@ -34,18 +34,18 @@ def other_key(part: Callable[[Config], Config]) -> Change:
 
 
 CHANGED_FIELDS: dict[str, tuple[Change, tuple[int, str]]] = {
-    "hash": (flipped(lambda config: config, "hash"), UNVERIFIED),
-    "user's signature": (flipped(lambda config: config, "signature"), USER),
-    "builder's signature": (flipped(lambda config: config["build"], "signature"), BUILDER),
-    "session id": (flipped(lambda config: config, "session_id"), UNVERIFIED),
+    "hash": (flipped_in(lambda config: config, "hash"), UNVERIFIED),
+    "user's signature": (flipped_in(lambda config: config, "signature"), USER),
+    "builder's signature": (flipped_in(lambda config: config["build"], "signature"), BUILDER),
+    "session id": (flipped_in(lambda config: config, "session_id"), UNVERIFIED),
     "user id": (lambda config: config["creator"].update(id="someone"), UNVERIFIED),
-    "result hash": (flipped(lambda config: config, "result_hash"), CHAIN),
-    "result signature": (flipped(lambda config: config, "result_signature"), UNVERIFIED),
-    "first signature": (flipped(lambda config: slot(config, 0), "signature"), CHAIN),
-    "first digest": (flipped(lambda config: slot(config, 0), "digest"), CHAIN),
-    "last signature": (flipped(lambda config: slot(config, 1), "signature"), CHAIN),
-    "last digest": (flipped(lambda config: slot(config, 1), "digest"), CHAIN),
-    "own envelope": (flipped(lambda config: config["route"][2], "encrypted_key"), UNVERIFIED),
+    "result hash": (flipped_in(lambda config: config, "result_hash"), CHAIN),
+    "result signature": (flipped_in(lambda config: config, "result_signature"), UNVERIFIED),
+    "first signature": (flipped_in(lambda config: slot(config, 0), "signature"), CHAIN),
+    "first digest": (flipped_in(lambda config: slot(config, 0), "digest"), CHAIN),
+    "last signature": (flipped_in(lambda config: slot(config, 1), "signature"), CHAIN),
+    "last digest": (flipped_in(lambda config: slot(config, 1), "digest"), CHAIN),
+    "own envelope": (flipped_in(lambda config: config["route"][2], "encrypted_key"), UNVERIFIED),
     "user's key": (other_key(lambda config: config["creator"]), USER),
     "builder's key": (other_key(lambda config: config["build"]), BUILDER),
     "key of the first stop": (other_key(lambda config: config["route"][0]), CHAIN),

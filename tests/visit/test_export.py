@@ -10,11 +10,10 @@ import pytest
 from tests import reference
 from tests.reference import STAGES
 from tests.station import (
-    Done,
     assert_explained,
+    export,
     new_train,
     opened,
-    pht,
     settle,
     snapshot,
     unpack,
@@ -22,10 +21,6 @@ from tests.station import (
 )
 
 IMPORTS = "import os, pathlib\nresults = pathlib.Path(os.environ['PHT_RESULTS_DIR'])\n"
-
-
-def export(root: Path, output: Path | str = "-") -> Done:
-    return pht("export", "--output", output, root=root)
 
 
 def members(data: bytes) -> list[tarfile.TarInfo]:

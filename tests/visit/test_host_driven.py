@@ -38,7 +38,7 @@ def first_stop(root: Path, end: str = "") -> Path:
     return new_train(root, SCRIPT + end)
 
 
-def sealed(root: Path, end: str = "", *, results: bool = True) -> Path:
+def after_first_stop(root: Path, end: str = "", *, results: bool = True) -> Path:
     """Build a train as it comes from its first stop."""
     opt = first_stop(root, end)
     if results:
@@ -49,8 +49,8 @@ def sealed(root: Path, end: str = "", *, results: bool = True) -> Path:
 
 
 def opened_by_host(root: Path, end: str = "") -> Path:
-    """Like `sealed`, after a host has decrypted the results."""
-    opt = sealed(root, end)
+    """Like `after_first_stop`, after a host has decrypted the results."""
+    opt = after_first_stop(root, end)
     (opt / "pht_results" / "old").write_text("old")
     return opt
 
@@ -201,8 +201,8 @@ def change_train(opt: Path) -> None:
     [
         first_stop,
         opened_by_1_0_0,
-        sealed,
-        lambda root: sealed(root, results=False),
+        after_first_stop,
+        lambda root: after_first_stop(root, results=False),
         lambda root: change_train(opened_by_host(root)),
         lambda root: edit(
             opened_by_host(root), lambda config: config.update(e_h_sig=config["e_d_sig"])
@@ -282,7 +282,7 @@ def test_an_id_or_a_key_in_sight_contradicts_the_variable(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("lay_out", "status", "code"),
     [
-        (sealed, 77, "results-not-opened"),
+        (after_first_stop, 77, "results-not-opened"),
         (lambda root: change_train(first_stop(root)), 77, "definition-changed"),
         (lambda root: (first_stop(root) / "train_config.json").unlink(), 66, "no-train"),
     ],
@@ -306,7 +306,7 @@ def test_a_command_that_runs_no_signed_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_train_in_the_middle_of_a_visit_of_our_own_is_refused(tmp_path: Path) -> None:
-    sealed(tmp_path)
+    after_first_stop(tmp_path)
     settle(tmp_path, "station_2")
     assert pht("pre-run", root=tmp_path).status == 0
     (tmp_path / "run" / "pht").rename(tmp_path / "away")
@@ -322,7 +322,7 @@ def test_a_train_in_the_middle_of_a_visit_of_our_own_is_refused(tmp_path: Path) 
 def test_data_that_are_not_there_are_refused_before_anything_is_opened(
     host: bool, tmp_path: Path
 ) -> None:
-    opt = opened_by_host(tmp_path) if host else sealed(tmp_path)
+    opt = opened_by_host(tmp_path) if host else after_first_stop(tmp_path)
     if not host:
         settle(tmp_path, "station_2")
     before = snapshot(opt)
@@ -337,7 +337,7 @@ def test_data_that_are_not_there_are_refused_before_anything_is_opened(
 
 @pytest.mark.parametrize("held", [[], ["rows.csv"]], ids=["empty", "filled"])
 def test_an_empty_folder_of_data_is_told_and_not_refused(held: list[str], tmp_path: Path) -> None:
-    sealed(tmp_path)
+    after_first_stop(tmp_path)
     settle(tmp_path, "station_2")
     data = tmp_path / "data"
     data.mkdir()

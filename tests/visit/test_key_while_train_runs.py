@@ -35,7 +35,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(root: Path, capfd: pytest.CaptureFixture[str]) -> Done:
+def visit_in_this_process(root: Path, capfd: pytest.CaptureFixture[str]) -> Done:
     """Make a visit in this process, where the train's command is replaced."""
     status = main.main(["run", "--root", str(root), "--", *RUNS_TRAIN])
     said = capfd.readouterr()
@@ -57,7 +57,7 @@ def test_nothing_refers_to_a_key_while_the_train_runs(
     monkeypatch.setattr(
         "entrypoint.visit.story.run_train", lambda *_: found.update(during=holders())
     )
-    assert run(root, capfd).facts["result"] == "visited"
+    assert visit_in_this_process(root, capfd).facts["result"] == "visited"
     assert found == {"before": {kind.__name__ for kind in HOLDERS}, "during": set()}
 
 
@@ -72,7 +72,7 @@ def test_the_key_is_validated_when_it_is_first_loaded(
 
     monkeypatch.setattr("entrypoint.visit.steps.load_station_key", load)
     monkeypatch.setattr("entrypoint.visit.story.run_train", lambda *_: None)
-    assert run(root, capfd).status == 0
+    assert visit_in_this_process(root, capfd).status == 0
     assert loaded == [False, True]
 
 
@@ -83,7 +83,7 @@ def test_a_key_that_is_gone_after_the_train_leaves_the_visit_to_the_next_start(
     key = root / "run" / "pht" / "private_key.pem"
     monkeypatch.setattr("entrypoint.visit.story.run_train", lambda *_: key.unlink())
 
-    done = run(root, capfd)
+    done = visit_in_this_process(root, capfd)
 
     assert_explained(done, 78, "private-key-missing")
     assert done.facts["state"] == "unfinished"
@@ -101,7 +101,7 @@ def test_a_train_that_could_not_be_started_is_reported_before_the_old_state_is_r
         raise SystemFailure("no-process", "no process can be made", hint="free some")
 
     monkeypatch.setattr("entrypoint.visit.story.run_train", fail)
-    done = run(root, capfd)
+    done = visit_in_this_process(root, capfd)
 
     assert_explained(done, 71, "no-process")
     assert done.facts["state"] == "unchanged"

@@ -34,7 +34,7 @@ CHAIN = (76, "chain-broken")
 NOT_THIS_STOP = (76, "not-this-stops-turn")
 
 
-def put(*way: str | int, value: object) -> Change:
+def set_value(*way: str | int, value: object) -> Change:
     """Return a change that sets the value at a path of keys."""
 
     def change(config: Config) -> None:
@@ -70,47 +70,47 @@ def index(*numbers: object) -> Change:
 
 FIELDS: dict[str, Change] = {
     "no creator": drop("creator"),
-    "creator is null": put("creator", value=None),
-    "creator is an array": put("creator", value=[]),
+    "creator is null": set_value("creator", value=None),
+    "creator is an array": set_value("creator", value=[]),
     "no id of the creator": drop("creator", "id"),
-    "id of the creator is a boolean": put("creator", "id", value=True),
+    "id of the creator is a boolean": set_value("creator", "id", value=True),
     "no key of the creator": drop("creator", "rsa_public_key"),
-    "envelope of the creator is no hex": put("creator", "encrypted_key", value="x"),
-    "build is null": put("build", value=None),
+    "envelope of the creator is no hex": set_value("creator", "encrypted_key", value="x"),
+    "build is null": set_value("build", value=None),
     "no signature in build": drop("build", "signature"),
     "no key in build": drop("build", "rsa_public_key"),
     "no id of the train": drop("@id"),
-    "id of the train is an object": put("@id", value={}),
-    "63 bytes of session id": put("session_id", value="00" * 63),
-    "65 bytes of session id": put("session_id", value="00" * 65),
+    "id of the train is an object": set_value("@id", value={}),
+    "63 bytes of session id": set_value("session_id", value="00" * 63),
+    "65 bytes of session id": set_value("session_id", value="00" * 65),
     "no hash": drop("hash"),
-    "short hash": put("hash", value="00" * 63),
-    "upper-case hash": put("hash", value="AB" * 64),
-    "odd hex": put("signature", value="000"),
-    "spaced hex": put("signature", value="00 00"),
+    "short hash": set_value("hash", value="00" * 63),
+    "upper-case hash": set_value("hash", value="AB" * 64),
+    "odd hex": set_value("signature", value="000"),
+    "spaced hex": set_value("signature", value="00 00"),
     "no signature": drop("signature"),
-    "result hash is a number": put("result_hash", value=0),
-    "short result hash": put("result_hash", value="00"),
-    "result signature is empty": put("result_signature", value=""),
+    "result hash is a number": set_value("result_hash", value=0),
+    "short result hash": set_value("result_hash", value="00"),
+    "result signature is empty": set_value("result_signature", value=""),
     "no file list": drop("file_list"),
     "a file twice": lambda config: config["file_list"].append("./B.txt"),
     "a file outside": lambda config: config["file_list"].append("../x"),
     "an absolute file": lambda config: config["file_list"].append("/etc/hostname"),
     "the query in the list": lambda config: config["file_list"].append("query.json"),
     "no route": drop("route"),
-    "route is empty": put("route", value=[]),
-    "route is an object": put("route", value={"0": {}}),
-    "a stop is null": put("route", 2, value=None),
+    "route is empty": set_value("route", value=[]),
+    "route is an object": set_value("route", value={"0": {}}),
+    "a stop is null": set_value("route", 2, value=None),
     "a stop without station": drop("route", 2, "station"),
-    "a station without name": put("route", 2, "station", value=None),
+    "a station without name": set_value("route", 2, "station", value=None),
     "a stop without index": drop("route", 2, "index"),
     "a stop without key": drop("route", 0, "rsa_public_key"),
-    "an envelope that is no hex": put("route", 0, "encrypted_key", value="0x00"),
-    "a slot that is a text": put("route", 0, "signature", value="00"),
+    "an envelope that is no hex": set_value("route", 0, "encrypted_key", value="0x00"),
+    "a slot that is a text": set_value("route", 0, "signature", value="00"),
     "a slot without signature": drop("route", 0, "signature", "signature"),
     "a slot without digest": drop("route", 0, "signature", "digest"),
-    "a short digest": put("route", 0, "signature", "digest", value="00"),
-    "a station twice": put("route", 0, "station", value="station_3"),
+    "a short digest": set_value("route", 0, "signature", "digest", value="00"),
+    "a station twice": set_value("route", 0, "station", value="station_3"),
     "a stop twice": lambda config: config["route"].append(deepcopy(config["route"][2])),
     "a stop removed": drop("route", 0),
     "an index that is left out": index(0, 1, 3),
@@ -134,15 +134,15 @@ def test_fields_of_the_wrong_form(change: Change, root: Path) -> None:
 def test_a_number_and_its_text_are_the_same_station(tmp_path: Path) -> None:
     opt = new_route_train(tmp_path, "")
     settle(tmp_path, "station_1")
-    edit(opt, put("route", 1, "station", value=7))
-    edit(opt, put("route", 2, "station", value="7"))
+    edit(opt, set_value("route", 1, "station", value=7))
+    edit(opt, set_value("route", 2, "station", value="7"))
 
     assert_refused_quickly(tmp_path, *MALFORMED)
 
 
 def test_a_problem_is_named_by_the_stop_it_is_in(root: Path) -> None:
-    edit(root / "opt", put("route", 1, "signature", "digest", value="00"))
-    edit(root / "opt", put("creator", "id", value=None))
+    edit(root / "opt", set_value("route", 1, "signature", "digest", value="00"))
+    edit(root / "opt", set_value("creator", "id", value=None))
 
     said = in_process("check", root).lines
 
@@ -152,7 +152,7 @@ def test_a_problem_is_named_by_the_stop_it_is_in(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["e_h", "rsa_public_keys", "immutable_file_list"])
 def test_fields_of_two_generations(name: str, root: Path) -> None:
-    edit(root / "opt", put(name, value=None))
+    edit(root / "opt", set_value(name, value=None))
 
     assert_refused_quickly(root, 65, "config-hybrid")
 
@@ -185,8 +185,8 @@ def move_last_to_front(config: Config) -> None:
 
 
 ORDER: dict[str, tuple[Change, tuple[int, str]]] = {
-    "the first slot emptied": (put("route", 0, "signature", value=None), PASSED_OVER),
-    "the slot before emptied": (put("route", 1, "signature", value=None), NOT_THIS_STOP),
+    "the first slot emptied": (set_value("route", 0, "signature", value=None), PASSED_OVER),
+    "the slot before emptied": (set_value("route", 1, "signature", value=None), NOT_THIS_STOP),
     "the own slot filled": (fill_from(1, 2), CHAIN),
     "two stops traded": (trade_places, CHAIN),
     "an unvisited stop moved to the front": (move_last_to_front, PASSED_OVER),
@@ -194,16 +194,19 @@ ORDER: dict[str, tuple[Change, tuple[int, str]]] = {
         lambda config: [stop.update(signature=None) for stop in config["route"]],
         CONTRADICTION,
     ),
-    "no result hash": (put("result_hash", value=None), CONTRADICTION),
-    "no result signature": (put("result_signature", value=None), CONTRADICTION),
+    "no result hash": (set_value("result_hash", value=None), CONTRADICTION),
+    "no result signature": (set_value("result_signature", value=None), CONTRADICTION),
     "neither": (
         lambda config: config.update(result_hash=None, result_signature=None),
         CONTRADICTION,
     ),
-    "no envelope for the user": (put("creator", "encrypted_key", value=None), CONTRADICTION),
-    "no own envelope": (put("route", 2, "encrypted_key", value=None), NO_ENVELOPE),
+    "no envelope for the user": (set_value("creator", "encrypted_key", value=None), CONTRADICTION),
+    "no own envelope": (set_value("route", 2, "encrypted_key", value=None), NO_ENVELOPE),
     "no own envelope at all": (drop("route", 2, "encrypted_key"), NO_ENVELOPE),
-    "no envelope for another station": (put("route", 0, "encrypted_key", value=None), NO_ENVELOPE),
+    "no envelope for another station": (
+        set_value("route", 0, "encrypted_key", value=None),
+        NO_ENVELOPE,
+    ),
 }
 
 
@@ -236,7 +239,7 @@ def test_a_stop_added_between(root: Path) -> None:
 def test_the_first_stop_cannot_be_made_without_a_key(tmp_path: Path) -> None:
     opt = reference_route.lay_out(0, tmp_path)
     settle(tmp_path, "station_1")
-    edit(opt, put("route", 0, "encrypted_key", value=None))
+    edit(opt, set_value("route", 0, "encrypted_key", value=None))
 
     assert_refused_quickly(tmp_path, *NO_ENVELOPE)
 
@@ -301,7 +304,7 @@ def test_the_order_of_the_entries_does_not_matter_and_stays(tmp_path: Path) -> N
 @pytest.mark.parametrize(("written", "station"), [("7", "7"), (7, "7"), ("007", "007")])
 def test_ids_that_look_like_numbers(written: object, station: str, tmp_path: Path) -> None:
     opt = new_route_train(tmp_path, "", None, **{"@id": 5})
-    edit(opt, put("route", 0, "station", value=written))
+    edit(opt, set_value("route", 0, "station", value=written))
     key = reference.vector_key("station_1", private=True)
     settle(tmp_path, station, key)
 
@@ -314,7 +317,7 @@ def test_ids_that_look_like_numbers(written: object, station: str, tmp_path: Pat
 
 def test_a_number_is_not_another_text_of_it(tmp_path: Path) -> None:
     opt = new_route_train(tmp_path, "")
-    edit(opt, put("route", 0, "station", value=7))
+    edit(opt, set_value("route", 0, "station", value=7))
     settle(tmp_path, "007", reference.vector_key("station_1", private=True))
 
     assert_refused_quickly(tmp_path, 76, "station-not-on-route")
@@ -325,8 +328,8 @@ def test_unknown_fields_stay_in_their_place(tmp_path: Path) -> None:
     context = {"@vocab": "x", "nested": [{"b": 1, "a": None}]}
     opt = new_route_train(tmp_path, "", None, **{"@context": context, **unknown})
     settle(tmp_path, "station_1")
-    edit(opt, put("route", 0, "note", value={"z": 1, "a": 2}))
-    edit(opt, put("creator", "note", value="x"))
+    edit(opt, set_value("route", 0, "note", value={"z": 1, "a": 2}))
+    edit(opt, set_value("creator", "note", value="x"))
     before = reference.load_config(opt)
 
     assert visit(tmp_path).status == 0

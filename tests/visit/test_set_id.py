@@ -18,7 +18,7 @@ FILES = {"small": b"x", "empty": b"", "large": LARGE, "inner/small": b"x", "stic
 FIRST_KEY = reference.vector_key("station_1", private=True)
 
 
-def write(results: Path) -> None:
+def write_files(results: Path) -> None:
     """Fill a folder with every kind of file."""
     (results / "inner").mkdir()
     for name, content in FILES.items():
@@ -62,7 +62,7 @@ def marking(request: pytest.FixtureRequest) -> Callable[[Path], None]:
 def arrived(tmp_path: Path) -> Path:
     """A train that has arrived at its second stop."""
     opt = new_train(tmp_path, "raise SystemExit(1)")
-    write(opt / "pht_results")
+    write_files(opt / "pht_results")
     reference.published_post_run(opt, "station_1", FIRST_KEY)
     settle(tmp_path, "station_2")
     return tmp_path
@@ -119,7 +119,7 @@ def test_results_that_a_train_leaves_with_them_are_sealed_without(
     opt = make(tmp_path, "")
     settle(tmp_path, "station_1")
     assert pht("pre-run", root=tmp_path).status == 0
-    write(opt / "pht_results")
+    write_files(opt / "pht_results")
     marking(opt / "pht_results")
 
     assert pht("post-run", root=tmp_path).status == 0
