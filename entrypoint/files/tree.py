@@ -11,13 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
-from entrypoint.errors import MalformedTrain
 from entrypoint.files.attributes import SPECIAL_BITS
 from entrypoint.limits import FOLDER_PATH_BYTES, SMALL_FILE_BYTES
-from entrypoint.model import WORK_NAME
-
-RESULTS_PREFIX = "/opt/pht_results/"
-"""The beginning of an absolute link among the results, wherever the tree lies at the moment."""
 
 
 class Kind(Enum):
@@ -67,43 +62,10 @@ def walk(root: Path, *, leave_out: str = "", missing_ok: bool = False) -> Iterat
     yield from _walk(root, "", first_names, leave_out)
 
 
-def check_entry(entry: Entry) -> None:
-    """Check that an entry of the results may travel.
-
-    A symlink has to stay inside of `pht_results`. Its target may begin with `..` but not hold it
-    later, where it could lead out through another link.
-
-    Raises:
-        MalformedTrain: a device, FIFO or socket, a folder nested too deep, a symlink out of the
-            tree, or the name of the runner's own work folder.
-    """
-    what = None
-    if entry.path == WORK_NAME:
-        what = "a name reserved for the runner"
-    elif entry.kind is Kind.SPECIAL:
-        what = describe_special(entry)
-    elif entry.kind is Kind.SYMLINK and _leaves(entry):
-        what = "a link out of it"
-    if what:
-        raise MalformedTrain(
-            "results-unsafe",
-            f"pht_results holds {entry.path}, {what}",
-            hint="results are files, folders and links among them; change the train",
-        )
-
-
 def describe_special(entry: Entry) -> str:
     """Return the kind of a SPECIAL entry in words, for messages."""
     is_folder = stat.S_ISDIR(entry.stat.st_mode)
     return "a folder nested too deep" if is_folder else "a device, FIFO or socket"
-
-
-def _leaves(link: Entry) -> bool:
-    target = link.link.removeprefix(RESULTS_PREFIX)
-    depth = link.path.count("/") if target == link.link else 0
-    parts = [part for part in target.split("/") if part not in ("", ".")]
-    up = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
-    return target.startswith("/") or up > depth or ".." in parts[up:]
 
 
 def is_small(entry: Entry) -> bool:

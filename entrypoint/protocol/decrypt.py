@@ -22,9 +22,10 @@ from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
 from entrypoint.files.attributes import PERMISSIONS, make_like
 from entrypoint.files.pack import PackWriter
-from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
+from entrypoint.files.tree import Entry, Kind, is_small, walk
 from entrypoint.files.two_processes import Item
 from entrypoint.limits import CHUNK_BYTES, LISTED_PROBLEMS, SEALED_CHUNK_BYTES
+from entrypoint.protocol.entry_rules import check_entry
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.recovery.backup import BackupWriter
 from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
@@ -149,7 +150,7 @@ class _Pass:
         """Decrypt every file, or `only` some paths, in archive order."""
         files = size = 0
         for entry in walk(tree, leave_out=leave_out, missing_ok=True):
-            check_entry(entry)
+            check_entry(entry, tree.name)
             if entry.kind is Kind.FILE and only is not None and entry.path not in only:
                 self._back_up(tree, entry)
             elif entry.kind is Kind.FILE:

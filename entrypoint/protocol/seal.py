@@ -30,7 +30,7 @@ from entrypoint.files import page_cache, two_processes
 from entrypoint.files.attributes import drop_special_bits, make_like
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.page_cache import Piece
-from entrypoint.files.tree import Entry, Kind, check_entry, is_small, walk
+from entrypoint.files.tree import Entry, Kind, is_small, walk
 from entrypoint.files.two_processes import Item
 from entrypoint.limits import CHUNK_BYTES, SEAL_BATCH_BYTES
 from entrypoint.linux.access import first_irreplaceable
@@ -38,6 +38,7 @@ from entrypoint.linux.durable import flush_file, flush_trees
 from entrypoint.linux.remove import remove
 from entrypoint.model import Visit
 from entrypoint.protocol.batch import BatchSize
+from entrypoint.protocol.entry_rules import check_entry
 from entrypoint.protocol.stages import Contents, SealedTrain
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.train_config import Seal, TrainConfig, encode
@@ -64,7 +65,7 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
         )
     symlinks = []
     for entry in walk(results, leave_out=leave_out):
-        check_entry(entry)
+        check_entry(entry, results.name)
         if entry.kind is Kind.SYMLINK:
             symlinks.append(entry.path)
     return tuple(symlinks)

@@ -1,0 +1,42 @@
+"""Which entries of a train's folder may travel."""
+
+from entrypoint.errors import MalformedTrain
+from entrypoint.files.tree import Entry, Kind, describe_special
+from entrypoint.model import WORK_NAME
+
+
+def check_entry(entry: Entry, folder: str) -> None:
+    """Check that an entry of a folder below `/opt` may travel.
+
+    A symlink has to stay inside of the folder. Its target may begin with `..` but not hold it
+    later, where it could lead out through another link.
+
+    Args:
+        entry: of the folder, wherever that lies at the moment.
+        folder: its name.
+
+    Raises:
+        MalformedTrain: a device, FIFO or socket, a folder nested too deep, a symlink out of the
+            folder, or the name of the runner's own work folder.
+    """
+    what = None
+    if entry.path == WORK_NAME:
+        what = "a name reserved for the runner"
+    elif entry.kind is Kind.SPECIAL:
+        what = describe_special(entry)
+    elif entry.kind is Kind.SYMLINK and _leads_out(entry, folder):
+        what = "a link out of it"
+    if what:
+        raise MalformedTrain(
+            "results-unsafe",
+            f"{folder} holds {entry.path}, {what}",
+            hint="results are files, folders and links among them; change the train",
+        )
+
+
+def _leads_out(link: Entry, folder: str) -> bool:
+    target = link.link.removeprefix(f"/opt/{folder}/")
+    depth = link.path.count("/") if target == link.link else 0
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    up = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
+    return target.startswith("/") or up > depth or ".." in parts[up:]
