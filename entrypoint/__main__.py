@@ -6,6 +6,7 @@ An older Python, down to 3.6, must be able to read this file, to say that it is 
 import os
 import signal
 import sys
+from contextlib import suppress
 
 PYTHON = (3, 11)
 """The oldest Python that the program runs on, as in pyproject.toml."""
@@ -26,7 +27,8 @@ def _refuse_python() -> None:
             "result=refused status=71 code=python-too-old stage=start by=station retry=no "
             f"state=unchanged network=unknown trust=none layers=none runner={__version__}"
         )
-    os.write(2, os.fsencode("".join(f"pht: {line}\n" for line in lines)))
+    with suppress(OSError):  # stderr is closed or full
+        os.write(2, os.fsencode("".join(f"pht: {line}\n" for line in lines)))
     sys.exit(71)
 
 

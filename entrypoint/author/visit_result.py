@@ -57,9 +57,12 @@ def read_log(path: Path) -> Log:
         output, message = split_json_line(line)
         if output:
             log.train.append(output)
-        if message.get("level") == "error":
-            log.error = message
-        elif message.get("level") == "status":
-            log.facts = message
+        match message:  # a train may imitate ours, with values of any type
+            case {"level": "error", "code": str(), "problems": list()}:
+                log.error = message
+            case {"level": "status"}:
+                log.facts = {
+                    name: value for name, value in message.items() if isinstance(value, str | int)
+                }
     del log.train[:-LOG_TAIL_LINES]
     return log

@@ -18,10 +18,13 @@ except ModuleNotFoundError as error:
         hint=_HINT,
     ) from error
 
-if int(cryptography.__version__.split(".")[0]) < CRYPTOGRAPHY:
+# A broken installation leaves a package without a version.
+_found = getattr(cryptography, "__version__", "0")
+
+if int(_found.split(".")[0]) < CRYPTOGRAPHY:
     raise SystemFailure(
         "cryptography-too-old",
         f"this program needs cryptography {CRYPTOGRAPHY} or newer, but {cryptography.__file__} is "
-        f"version {cryptography.__version__}",
+        f"version {_found}",
         hint=_HINT,
     )

@@ -64,6 +64,27 @@ def test_where_a_station_had_to_act_the_author_does(train: Path, data: Path) -> 
     assert " by=author " in said.splitlines()[-1]
 
 
+IMITATIONS = [
+    {"level": "status", "result": "boo", "status": 137, "code": ["a"]},
+    {"level": "error", "code": ["a"], "message": "m", "hint": "h", "problems": 7},
+]
+
+
+@pytest.mark.parametrize("message", IMITATIONS, ids=["status", "error"])
+def test_messages_of_a_train_may_have_values_of_any_type(
+    message: dict[str, object], train: Path, data: Path
+) -> None:
+    code = (
+        "import os, signal, sys\n"
+        f"sys.stderr.write({json.dumps(message)!r} + '\\n'); sys.stderr.flush()\n"
+        "os.kill(os.getppid(), signal.SIGKILL)"
+    )
+    plant(train, {"train.py": code})
+    status, said = send(train, data)
+    assert status == 137
+    assert "[bug]" not in said
+
+
 def test_without_keep_the_way_to_keep_is_told(train: Path, data: Path) -> None:
     plant(data, {"s-1/rows.csv": "bad"})
     status, said = send(train, data)

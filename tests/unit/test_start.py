@@ -77,6 +77,14 @@ def test_an_older_python_is_named(arguments: list[str]) -> None:
     ] * as_entrypoint
 
 
+def test_an_older_python_is_refused_without_a_stderr() -> None:
+    closed = (
+        "import os, sys; os.close(2); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
+    done = run_python("-c", closed, "-c", OLD_PYTHON, str(PROGRAM), "check")
+    assert done.returncode == 71
+
+
 def test_an_older_python_can_read_what_names_it() -> None:
     for file in (PROGRAM, PROGRAM.with_name("__init__.py")):
         ast.parse(file.read_text(), feature_version=(3, 6))
@@ -100,6 +108,14 @@ def test_an_older_cryptography_is_named(tmp_path: Path) -> None:
     done = run_python("-m", "entrypoint", "check", PYTHONPATH=str(tmp_path))
     assert done.returncode == 71
     assert f"but {package} is version 44.0.3 [cryptography-too-old]" in done.stderr
+
+
+def test_a_broken_installation_of_cryptography_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cryptography").mkdir()
+    (tmp_path / "cryptography" / "__init__.py").touch()
+    done = run_python("-m", "entrypoint", "check", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 71
+    assert "is version 0 [cryptography-too-old]" in done.stderr
 
 
 def test_the_oldest_versions_are_those_of_the_package() -> None:
