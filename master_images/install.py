@@ -107,8 +107,8 @@ def _link_interpreter() -> None:
 def _compile() -> None:
     """Write the bytecode of everything that a start would otherwise compile.
 
-    That includes the modules of the base: official images ship the standard library as source. All
-    of it stays bound to the sources, which an image built on top may exchange.
+    That includes the modules of the base: official images ship the standard library as source.
+    Every .pyc is checked against its source, which a derived image may replace.
     """
     compileall.compile_dir(
         IMAGE / "usr/local/lib",

@@ -16,7 +16,7 @@ RUNNER = [ROOT / "entrypoint" / "requirements.txt", HERE / "pip.txt"]
 
 MACHINE = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 GLIBC = [f"manylinux_2_{minor}_{MACHINE}" for minor in range(28, 16, -1)]
-GLIBC.append(f"manylinux2014_{MACHINE}")  # for pip, manylinux2010 and manylinux1 too
+GLIBC.append(f"manylinux2014_{MACHINE}")  # pip then also accepts manylinux2010 and manylinux1
 MUSL = [f"musllinux_1_{minor}_{MACHINE}" for minor in (2, 1)]
 """The platform tags that are accepted: up to glibc 2.28, that of Debian 10, and musl 1.2."""
 

@@ -1,6 +1,6 @@
-"""Forms of key files: PEM and its hex are read, the others named with a command that converts them.
+"""Recognises the form of a key file: reads PEM and its hex, and names how to convert others.
 
-Also names the encodings in which editors save passwords.
+Also recognises the encodings in which editors save passwords.
 """
 
 import codecs

@@ -52,8 +52,8 @@ def apply(pack: Path, folder: Path, *, empty_first: bool) -> None:
     Args:
         pack: as `PackWriter` writes it.
         folder: the folder of the files.
-        empty_first: whether files are truncated before they are written. For files in a layer of an
-            image that saves copying them up; other files ext4 would flush when they are closed.
+        empty_first: whether to truncate files before they are written. It keeps overlayfs from
+            copying up old contents; without an image below, ext4 flushes a truncated file on close.
 
     Raises:
         IntegrityError: a path leads out of `folder`.

@@ -1,7 +1,7 @@
 """Reads and writes large files piece by piece and drops their pages from the page cache.
 
-Pages that nobody reads again would push out those that the train needs, and a new page costs more
-than one that was just given back. The disk starts on a new file while it is being written.
+Pages that nobody reads again would push out those that the train needs, and allocating a page costs
+more than reusing one just freed. The disk starts on a new file while it is being written.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Processes a large file in two processes, to use two cores.
+"""Splits the work on a large file between two processes, to use two cores.
 
 Threads would take turns: `cryptography` and `binascii` hold the interpreter lock while they work.
 The second process is a fork that lives for one file. A producer writes pieces of the file into

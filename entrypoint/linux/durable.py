@@ -1,4 +1,4 @@
-"""Makes what was written survive a power cut: an open file, a folder's names, whole trees."""
+"""Durable writing: flushes files, folders and trees, and replaces files atomically."""
 
 import ctypes
 import errno
@@ -59,7 +59,7 @@ def reserve(path: Path, size: int) -> None:
 
 
 def temporary_file(path: Path) -> Path:
-    """Return the sibling in which new contents of `path` are written, and which a kill leaves."""
+    """Return the sibling in which new contents of `path` are written; a kill may leave it."""
     return path.with_name(path.name + ".pht")
 
 

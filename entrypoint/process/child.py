@@ -3,8 +3,8 @@
 The runner is the init of the train: it passes signals on, reaps orphans, and lets nothing that the
 train started outlive it, since a process left behind could change results while they are hashed.
 
-The train stays in the runner's process group, where a terminal serves both. Job control (Ctrl-Z)
-is left to the kernel, which stops and continues the whole group.
+The train stays in the runner's process group, so both share the terminal's job control: the kernel
+stops (Ctrl-Z) and continues the whole group.
 """
 
 import contextlib

@@ -78,7 +78,7 @@ def start(command: Sequence[str], env: Mapping[str, str], handled: Collection[in
 
 
 def _close_at_exec() -> None:
-    """Keep files that the runner has inherited from being inherited by the train."""
+    """Set close-on-exec on every descriptor but the standard streams."""
     for descriptor in map(int, os.listdir(_OPEN_FILES)):
         if descriptor > 2:
             try:

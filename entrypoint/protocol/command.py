@@ -1,4 +1,4 @@
-"""The rule for the train's command, as far as its arguments alone decide.
+"""The part of the rule for the train's command that needs no file system.
 
 No generation signs the command of an image, so the runner accepts only an interpreter that runs a
 file of the signed list, or such a file itself: then the user has signed the code that runs.

@@ -71,7 +71,7 @@ def check_definition(
     leave_out: str,
     proceed: _Proceed,
 ) -> None:
-    """Check that the immutable files have the hash of the configuration, but no signature of it.
+    """Check the immutable files against the hash in the configuration; no signature is checked.
 
     For the arguments see `verify`.
 
@@ -232,7 +232,7 @@ def check_own_entry(config: TrainConfig, station: str, key: PublicKey) -> None:
     if not (config.awaits(station) or has_visited(config, station)):
         raise RouteError(
             "not-this-stops-turn",
-            f'{len(config.visits)} stops are made, and the next is not that of station "{station}"',
+            f'{len(config.visits)} stops have been made, and the next is not station "{station}"',
             hint="hand the train to the station that is next; pht inspect shows the route",
         )
 

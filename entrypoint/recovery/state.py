@@ -1,4 +1,4 @@
-"""The state of a visit on disk (docs/crash-safety.md): its changes, and going back.
+"""Changes and restores the state of a visit on disk (docs/crash-safety.md).
 
 `train_config.json` is the only record. It holds either a complete configuration or the journal of
 an unfinished visit, and it changes by atomic rename only.
@@ -98,7 +98,7 @@ class VisitState:
         return self.journal or data
 
     def remove_leftovers(self) -> None:
-        """Remove work files that a kill may leave beside a complete configuration."""
+        """Remove work files that a kill may have left beside a complete configuration."""
         for work in (self.results, self.train):
             work.remove()
         for path in (self._paths.config, self._paths.user_key):
@@ -150,7 +150,7 @@ class VisitState:
         self.enter(Phase.WAITING)
 
     def flush_results(self) -> None:
-        """Make the train's results durable, and remove files it may have planted beside them."""
+        """Make the train's results durable, and remove files that it may have planted nearby."""
         for work in self._opened():
             work.clear()
         self._flush()
@@ -170,7 +170,7 @@ class VisitState:
         """
         journal = self.unfinished_journal()
         if journal.phase in (Phase.WAITING, Phase.SUCCEEDED):
-            self.enter(Phase.OPEN)  # a half restored tree is never sealed in this phase
+            self.enter(Phase.OPEN)  # else a kill during this could seal a half-restored tree
         if journal.phase is not Phase.OPENING and not self._restore(journal.backups):
             self._scrub()
             return False
@@ -212,7 +212,7 @@ class VisitState:
             durable.put(self._paths.user_key, *saved)
 
     def _scrub(self) -> None:
-        """Leave no plaintext where the old state cannot come back: → spent."""
+        """Remove the plaintext of a train whose old state is lost: → spent."""
         for work in self._opened():
             work.empty_tree()
             work.remove()

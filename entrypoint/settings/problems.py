@@ -9,7 +9,7 @@ def set_twice(sources: Sequence[str]) -> SettingsError:
     """Return the error for one setting with several sources, given by name."""
     return SettingsError(
         "setting-twice",
-        f"the same thing is set in more than one place: {', '.join(sources)}",
+        f"one setting has several sources: {', '.join(sources)}",
         hint="keep one of them",
     )
 

@@ -64,8 +64,8 @@ def refuse_decoration(values: Mapping[str, str], place: str) -> None:
             raise SettingsError(
                 "setting-malformed",
                 f"{name}, in {place}, has {decoration}, which would be a part of its value",
-                hint="as for docker run --env-file, everything behind = counts: remove it there, "
-                "and give a comment a line of its own",
+                hint="as for docker run --env-file, everything after = is part of the value: "
+                "remove it there, and give a comment a line of its own",
             )
 
 
@@ -84,5 +84,5 @@ def _decoration(name: str, value: str) -> str:
     if value != value.strip():
         return "blanks at its beginning or end"
     if name not in FREE_TEXT and re.search(r"\s#", value):
-        return "a comment behind it"
+        return "a comment after it"
     return ""

@@ -1,4 +1,4 @@
-"""Checks the place of an export before work begins whose result it is to hold."""
+"""Checks that an export can be written, before the visit that it will contain."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
 
     Raises:
         MissingInput: there is no folder for it.
-        SettingsError: it would lie in the train, or go with the container.
+        SettingsError: it would lie in the train, or vanish with the container.
         StorageError: the file exists already, another export is writing it, or this user cannot
             write there.
     """

@@ -42,8 +42,8 @@ class VisitExport:
             self._write(output)
         elif not is_export_of(self._paths, output):
             self._report.warning(
-                f"this train is not exported: {output} exists and is not its export, but "
-                "perhaps another train's; give each train a file of its own, or use pht export"
+                f"this train is not exported: {output} exists and is not an export of this "
+                "train; give each train a file of its own, or use pht export"
             )
 
     def _write(self, output: Path) -> None:

@@ -65,7 +65,7 @@ SETTINGS = {
 AROUND = {
     "quotes": ['"{}"', "'{}'"],
     "blanks at its beginning or end": [" {}", "{} ", "{}\t", "{}\u00a0"],
-    "a comment behind it": ["{} # ours", "{}\t#"],
+    "a comment after it": ["{} # ours", "{}\t#"],
 }
 
 
@@ -90,7 +90,7 @@ def test_decoration_of_a_setting_is_named(
 @pytest.mark.parametrize("name", ["RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY"])
 @pytest.mark.parametrize(
     ("form", "around"),
-    [('"{}"', "quotes"), (" '{}' ", "quotes"), ("{} # ours", "a comment behind it")],
+    [('"{}"', "quotes"), (" '{}' ", "quotes"), ("{} # ours", "a comment after it")],
 )
 def test_decoration_of_the_hex_of_a_key_is_named(
     form: str, around: str, name: str, tmp_path: Path
