@@ -176,7 +176,7 @@ def _copy(source: Path, target: Path, cipher: FileCipher, key: bytes | None) -> 
         contents = transform(second, transform(first, contents))
     with target.open("xb") as file:
         file.writelines(contents)
-    shutil.copymode(source, target)
+    shutil.copymode(source, target)  # for every system; the owner is whoever creates the train
 
 
 def _public_keys(stations: Sequence[tuple[str, Path]]) -> dict[str, PublicKey]:

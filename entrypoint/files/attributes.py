@@ -1,7 +1,7 @@
-"""Permissions, owners and times of files: set in one order, as far as the kernel lets this user.
+"""Sets permissions, owners and times of files, as far as the kernel lets this user.
 
 Permissions and times come before the owner, since they cannot be set on somebody else's file, and
-the bits of a mode that are no permissions after it, since a change of owner clears them.
+special bits after it, since a change of owner clears them.
 """
 
 import errno

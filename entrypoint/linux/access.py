@@ -1,4 +1,4 @@
-"""Whether the user of this process may read, replace or give away files."""
+"""Checks whether the user of this process may read, replace or give away files."""
 
 import ctypes
 import errno

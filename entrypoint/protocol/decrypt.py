@@ -8,7 +8,7 @@ error (docs/security.md, "No oracle").
 """
 
 import os
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from entrypoint.files.pack import PackWriter
 from entrypoint.files.tree import Entry, Kind, is_small, walk
 from entrypoint.files.two_processes import Item
 from entrypoint.limits import CHUNK_BYTES, LISTED_PROBLEMS, SEALED_CHUNK_BYTES
+from entrypoint.protocol.cancellation import CheckStop, never_cancels
 from entrypoint.protocol.entry_rules import check_entry
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
 from entrypoint.recovery.backup import BackupWriter
@@ -52,7 +53,7 @@ def decrypt(
     *,
     target: Target | None,
     leave_out: str = "",
-    proceed: Callable[[], None] = lambda: None,
+    proceed: CheckStop = never_cancels,
 ) -> OpenedTrain:
     """Decrypt and verify the results of the last stop.
 
@@ -89,7 +90,7 @@ def decrypt_definition(
     *,
     target: Target,
     leave_out: str,
-    proceed: Callable[[], None],
+    proceed: CheckStop,
 ) -> None:
     """Decrypt the immutable files in `folder`, which `verify` has found to be the signed ones.
 
@@ -135,7 +136,7 @@ class _Pass:
         config: TrainConfig,
         key: bytes,
         target: Target | None,
-        proceed: Callable[[], None],
+        proceed: CheckStop,
     ) -> None:
         self._config = config
         self._key = key

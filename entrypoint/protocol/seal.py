@@ -9,7 +9,7 @@ continued run recognises a sealed file.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
@@ -38,6 +38,7 @@ from entrypoint.linux.durable import flush_file, flush_trees
 from entrypoint.linux.remove import remove
 from entrypoint.model import Visit
 from entrypoint.protocol.batch import BatchSize
+from entrypoint.protocol.cancellation import CheckStop
 from entrypoint.protocol.entry_rules import check_entry
 from entrypoint.protocol.stages import Contents, SealedTrain
 from entrypoint.recovery.work_folder import WorkFolder
@@ -86,7 +87,7 @@ def seal(
     results: WorkFolder,
     definition: WorkFolder | None,
     *,
-    proceed: Callable[[], None],
+    proceed: CheckStop,
 ) -> SealedTrain:
     """Encrypt the files in place and sign the results; continues where an earlier run stopped.
 
@@ -126,7 +127,7 @@ class _Sealing:
         config: TrainConfig,
         key: bytes,
         work: WorkFolder,
-        proceed: Callable[[], None],
+        proceed: CheckStop,
     ) -> None:
         self._config = config
         self._cipher = config.cipher

@@ -17,6 +17,7 @@ from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteErr
 from entrypoint.files.tree import Kind, walk
 from entrypoint.limits import CONFIG_BYTES, LISTED_PROBLEMS
 from entrypoint.model import QUERY
+from entrypoint.protocol.cancellation import CheckStop, never_cancels
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.train_config import (
     ResultsUnverified,
@@ -29,11 +30,6 @@ _LINK_BYTES = 400
 """Maximum growth of the configuration by a stop, beside its envelope and its signature."""
 
 _Read = Callable[[Path], Iterable[bytes]]
-_Proceed = Callable[[], None]
-
-
-def _go_on() -> None:
-    """Default callback: never cancels."""
 
 
 def verify(
@@ -42,7 +38,7 @@ def verify(
     key: bytes | None,
     *,
     leave_out: str = "",
-    proceed: _Proceed = _go_on,
+    proceed: CheckStop = never_cancels,
 ) -> VerifiedTrain:
     """Verify the immutable files in the folder `train`, all signatures of them, and the chain.
 
@@ -69,7 +65,7 @@ def check_definition(
     key: bytes | None,
     *,
     leave_out: str,
-    proceed: _Proceed,
+    proceed: CheckStop,
 ) -> None:
     """Check the immutable files against the hash in the configuration; no signature is checked.
 
@@ -86,7 +82,9 @@ def check_definition(
         _check_plain(config, train, proceed)
 
 
-def verify_open(config: TrainConfig, train: Path, proceed: _Proceed = _go_on) -> VerifiedTrain:
+def verify_open(
+    config: TrainConfig, train: Path, proceed: CheckStop = never_cancels
+) -> VerifiedTrain:
     """Like `verify`, but for files that lie in `train` in plaintext, as during a run.
 
     Raises:
@@ -129,7 +127,7 @@ def check_config_growth(config: TrainConfig, size: int) -> None:
 
 
 def is_as_signed(
-    config: TrainConfig, train: Path, leave_out: str, proceed: _Proceed = _go_on
+    config: TrainConfig, train: Path, leave_out: str, proceed: CheckStop = never_cancels
 ) -> bool:
     """Return whether the files in `train` are the plaintext that the user signed."""
     try:
@@ -173,7 +171,7 @@ def contents(config: TrainConfig, path: Path, key: bytes | None) -> Iterable[byt
     return transform(config.cipher.decryptor(key), chunks(path))
 
 
-def _check_plain(config: TrainConfig, train: Path, proceed: _Proceed) -> None:
+def _check_plain(config: TrainConfig, train: Path, proceed: CheckStop) -> None:
     if not _has_signed_hash(config, train, chunks, proceed):
         raise IntegrityError(
             "definition-changed",
@@ -184,7 +182,7 @@ def _check_plain(config: TrainConfig, train: Path, proceed: _Proceed) -> None:
         )
 
 
-def _check_sealed(config: TrainConfig, train: Path, key: bytes | None, proceed: _Proceed) -> None:
+def _check_sealed(config: TrainConfig, train: Path, key: bytes | None, proceed: CheckStop) -> None:
     """Check encrypted files; a wrong key and forged files give the same error in the same time."""
     forged: list[str] = []
 
@@ -198,7 +196,7 @@ def _check_sealed(config: TrainConfig, train: Path, key: bytes | None, proceed: 
         raise ResultsUnverified(train.name, forged[:LISTED_PROBLEMS])
 
 
-def _has_signed_hash(config: TrainConfig, train: Path, read: _Read, proceed: _Proceed) -> bool:
+def _has_signed_hash(config: TrainConfig, train: Path, read: _Read, proceed: CheckStop) -> bool:
     """Return whether the immutable files have the signed hash; `read` yields their plaintext."""
 
     def pieces(path: str) -> Iterator[bytes]:

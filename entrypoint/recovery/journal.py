@@ -23,7 +23,10 @@ _VERSION = 4
 
 
 class Phase(StrEnum):
-    """Progress of an unfinished visit; docs/crash-safety.md says what is true in each phase."""
+    """Progress of an unfinished visit (docs/crash-safety.md, "Phases").
+
+    SPENT: the old state is lost and the plaintext removed, so only the image is a way on.
+    """
 
     OPENING = "opening"
     OPEN = "open"

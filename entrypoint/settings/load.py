@@ -126,7 +126,7 @@ def _choice(values: Mapping[str, str], name: str, choices: tuple[str, ...]) -> s
     if value not in choices:
         raise SettingsError(
             "setting-malformed",
-            f"{name} is none of: {', '.join(choices)}",
+            f"{name} is not one of: {', '.join(choices)}",
             hint=f"set it to one of these, or leave it out for {choices[0]}",
         )
     return value
