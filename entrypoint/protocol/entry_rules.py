@@ -19,19 +19,12 @@ def check_entry(entry: Entry, folder: str) -> None:
         MalformedTrain: a device, FIFO or socket, a folder nested too deep, a symlink out of the
             folder, or the name of the runner's own work folder.
     """
-    what = None
     if entry.path == WORK_NAME:
-        what = "a name reserved for the runner"
-    elif entry.kind is Kind.SPECIAL:
-        what = describe_special(entry)
-    elif entry.kind is Kind.SYMLINK and _leads_out(entry, folder):
-        what = "a link out of it"
-    if what:
-        raise MalformedTrain(
-            "results-unsafe",
-            f"{folder} holds {entry.path}, {what}",
-            hint="results are files, folders and links among them; change the train",
-        )
+        raise _unsafe(entry, folder, "a name reserved for the runner")
+    if entry.kind is Kind.SPECIAL:
+        raise _unsafe(entry, folder, describe_special(entry))
+    if entry.kind is Kind.SYMLINK and _leads_out(entry, folder):
+        raise _unsafe(entry, folder, "a link out of it")
 
 
 def _leads_out(link: Entry, folder: str) -> bool:
@@ -40,3 +33,11 @@ def _leads_out(link: Entry, folder: str) -> bool:
     parts = [part for part in target.split("/") if part not in ("", ".")]
     up = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
     return target.startswith("/") or up > depth or ".." in parts[up:]
+
+
+def _unsafe(entry: Entry, folder: str, what: str) -> MalformedTrain:
+    return MalformedTrain(
+        "results-unsafe",
+        f"{folder} holds {entry.path}, {what}",
+        hint="results are files, folders and links among them; change the train",
+    )
