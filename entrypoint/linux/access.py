@@ -1,6 +1,5 @@
 """Checks whether the user of this process may read, replace or give away files."""
 
-import ctypes
 import errno
 import os
 import stat
@@ -8,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from entrypoint.files.tree import Entry, Kind, is_small, walk
+from entrypoint.libc import last_error, libc
 
-_libc = ctypes.CDLL(None, use_errno=True)
 _STATUS = Path("/proc/self/status")
 _CAP_FOWNER = 1 << 3
 _FOLDER = os.R_OK | os.W_OK | os.X_OK
@@ -134,15 +133,16 @@ def _may(path: str | Path, mode: int) -> bool:
     """
     if _access(path, mode) == 0:
         return True
-    match number := ctypes.get_errno():
+    error = last_error(path)
+    match error.errno:
         case errno.EACCES | errno.EROFS:
             return False
         case errno.EPERM:  # an immutable file, or a profile that denies the call itself
             return _access("/", os.F_OK) != 0
         case errno.ENOSYS:
             return True
-    raise OSError(number, os.strerror(number), os.fspath(path))
+    raise error
 
 
 def _access(path: str | Path, mode: int) -> int:
-    return int(_libc.access(os.fsencode(path), mode))
+    return int(libc.access(os.fsencode(path), mode))

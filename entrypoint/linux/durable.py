@@ -1,6 +1,5 @@
 """Durable writing: flushes files, folders and trees, and replaces files atomically."""
 
-import ctypes
 import errno
 import os
 from pathlib import Path
@@ -8,9 +7,8 @@ from typing import IO
 
 from entrypoint.files.attributes import Attributes, set_attributes
 from entrypoint.files.tree import Kind, walk
+from entrypoint.libc import last_error, libc
 from entrypoint.linux.remove import is_folder, remove
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 _LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
 """How the kernel reports data that could not be written."""
@@ -109,9 +107,8 @@ def syncfs(folder: Path) -> None:
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if _libc.syncfs(handle) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), os.fspath(folder))
+        if libc.syncfs(handle) != 0:
+            raise last_error(folder)
     finally:
         os.close(handle)
 

@@ -1,13 +1,11 @@
 """Calls prctl(2), which the standard library does not offer."""
 
 import ctypes
-import os
+
+from entrypoint.libc import last_error, libc
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-
-# Loaded at import, because the dynamic loader must not be used between fork and exec.
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def prctl(option: int, value: int) -> None:
@@ -16,6 +14,5 @@ def prctl(option: int, value: int) -> None:
     Raises:
         OSError: the kernel or a seccomp profile refuses it.
     """
-    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
+    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+        raise last_error()

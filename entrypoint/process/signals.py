@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 
-_libc = ctypes.CDLL(None)
+from entrypoint.libc import libc
 
 _SET_BYTES = 128  # sigset_t
 _INFO_INTS = 32  # siginfo_t
@@ -35,7 +35,7 @@ def wait(numbers: Collection[int], seconds: float) -> Received | None:
     info = (ctypes.c_int * _INFO_INTS)()
     whole = int(seconds)
     time = (ctypes.c_long * 2)(whole, int((seconds - whole) * 1e9))
-    if _libc.sigtimedwait(awaited, info, time) < 0:
+    if libc.sigtimedwait(awaited, info, time) < 0:
         return None
     number, _, code, *_ = info
     return Received(number=number, code=code)
