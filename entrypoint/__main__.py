@@ -16,9 +16,9 @@ _started_with = dict(os.environ)
 
 def _refuse_python() -> None:
     """Exit on a Python that cannot read the modules of the program."""
-    needed, found = f"{PYTHON[0]}.{PYTHON[1]}", sys.version.split()[0]
+    oldest, version = f"{PYTHON[0]}.{PYTHON[1]}", sys.version.split()[0]
     lines = [
-        f"error: this program needs Python {needed} or newer, but {sys.executable} is {found} "
+        f"error: this program needs Python {oldest} or newer, but {sys.executable} is {version} "
         "[python-too-old]",
         "hint: start it with a newer Python",
     ]

@@ -101,7 +101,7 @@ def _docker(*arguments: str) -> str:
     """Run the client and return what it printed."""
     done = _call(*arguments)
     if done.returncode != 0:
-        raise _engine_failed(f"docker {arguments[0]}: {done.stderr.strip()}")
+        raise _engine_failed(f"docker {arguments[0]} failed: {done.stderr.strip()}")
     return done.stdout
 
 

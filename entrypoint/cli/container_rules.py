@@ -85,12 +85,12 @@ def check_command(command: Command, options: Namespace, environment: Mapping[str
         )
     if command.in_container is InContainer.ALLOWED:
         return
-    found = inputs_present(Paths(Path("/")), environment)
-    if found:
+    present = inputs_present(Paths(Path("/")), environment)
+    if present:
         raise UsageError(
             "not-in-a-container",
             f"{command.name} is not for a container with a train, or with a key or data of a "
-            f"station: {', '.join(found)}",
+            f"station: {', '.join(present)}",
             hint="start a container of the master image without them, or install the program and "
             "run it outside of containers",
         )

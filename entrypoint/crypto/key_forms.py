@@ -47,16 +47,15 @@ def problem_of_form(data: bytes, *, private: bool) -> tuple[str, str] | None:
     """Return the problem with the form of a key file and a hint; None if it may be PEM."""
     raw = _from_hex(data)
     contents = data if raw is None else raw
-    form = _unread_form(contents)
-    if form is None:
+    known = _unread_form(contents)
+    if known is None:
         return None
-    name = form.name if raw is None else f"hex of {form.name}"
-    if not _may_be_of_kind(contents, form, private=private):
-        kind = "private" if private else "public"
-        return f"is in {name}, and is no {kind} key", f"give the {kind} key, in PEM"
-    command = form.convert_private if private else form.convert_public
+    form = known.name if raw is None else f"hex of {known.name}"
+    if not _may_be_of_kind(contents, known, private=private):
+        return f"is in {form}, and is no such key", "give that key, in PEM"
+    command = known.convert_private if private else known.convert_public
     first = "" if raw is None else "turn the hex into bytes, as xxd -r -p does, and "
-    return f"is in {name}, not in PEM", f"{first}convert it to PEM: {command}"
+    return f"is in {form}, not in PEM", f"{first}convert it to PEM: {command}"
 
 
 def encoding_of_password(password: bytes) -> str:

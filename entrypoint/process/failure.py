@@ -82,8 +82,9 @@ def _explain(
 ) -> tuple[str, str]:
     """Return what happened to a command, and a hint."""
     if out_of_memory:
+        how = _ran_too_long(timeout) if ended.reason is Reason.TIMED_OUT else _how(ended)
         return (
-            f"{_how(ended, timeout)}, after memory had run out",
+            f"{how}, after memory had run out",
             f"{_MORE_MEMORY}, or have the author make the train need less",
         )
     match ended.reason:
@@ -92,8 +93,8 @@ def _explain(
         case Reason.NOT_EXECUTABLE:
             return "is not executable", _NOT_EXECUTABLE
         case Reason.TIMED_OUT:
-            return _how(ended, timeout), _TIMED_OUT
-    return _how(ended, timeout), _hint(ended, command, out_of_memory)
+            return _ran_too_long(timeout), _TIMED_OUT
+    return _how(ended), _hint(ended, command, out_of_memory)
 
 
 def _not_found(program: str, env: Mapping[str, str]) -> tuple[str, str]:
@@ -117,9 +118,11 @@ def _not_found(program: str, env: Mapping[str, str]) -> tuple[str, str]:
     )
 
 
-def _how(ended: Ended, timeout: float | None) -> str:
-    if ended.reason is Reason.TIMED_OUT:
-        return f"ran longer than PHT_TIMEOUT={timeout:.0f} seconds and was ended"
+def _ran_too_long(timeout: float | None) -> str:
+    return f"ran longer than PHT_TIMEOUT={timeout:.0f} seconds and was ended"
+
+
+def _how(ended: Ended) -> str:
     if ended.signal:
         return f"was killed by signal {ended.signal} ({signal.strsignal(ended.signal)})"
     return f"ended with status {ended.status}"

@@ -43,10 +43,10 @@ def parse_json(data: bytes) -> Document:
     except json.JSONDecodeError as error:
         problem = f"is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}"
         raise malformed(problem) from None
-    except ValueError as error:  # from the hooks below, or an integer with too many digits
-        raise malformed(
-            str(error) if isinstance(error, _Refused) else "has a huge number"
-        ) from None
+    except _Refused as error:
+        raise malformed(str(error)) from None
+    except ValueError:  # an integer with too many digits
+        raise malformed("has a huge number") from None
     if not isinstance(document, dict):
         raise malformed("is not a JSON object")
     return document

@@ -23,7 +23,7 @@ Every error says what is wrong, names a code in brackets, and gives a hint what 
 
 ```
 pht: error: there is no folder train [train-folder-missing]
-pht: hint: give the folder that holds the train's files
+pht: hint: name the folder that holds the train's files
 ```
 
 Scripts may depend on the codes; the words may change. *Who acts* is `by=` in the status line:
@@ -104,8 +104,8 @@ def _variants(found: Sequence[Raised]) -> Iterator[tuple[list[str], list[str]]]:
     messages: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
     for error in found:
         known = messages[error.hints]
-        known += (text for text in _telling(error.messages) if text not in known)
-    yield from ((texts, _telling(hints)) for hints, texts in messages.items())
+        known += (text for text in error.messages if text not in known)
+    yield from ((_telling(texts), _telling(hints)) for hints, texts in messages.items())
 
 
 def _telling(texts: Sequence[str]) -> list[str]:

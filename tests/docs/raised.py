@@ -8,6 +8,7 @@ from functools import cache
 
 from entrypoint import errors
 from tests.docs.pages import ROOT
+from tests.docs.variants import variants
 from tests.docs.wording import Code, Place, literal
 from tests.layers.source import read_package
 
@@ -60,15 +61,17 @@ def _read(code: Code, place: Place, kind: type[errors.PhtError]) -> Iterator[Rai
     arguments = {keyword.arg: keyword.value for keyword in place.call.keywords}
     for name, value in zip(("code", "message"), place.call.args, strict=False):
         arguments[name] = value
-    wordings = {name: tuple(code.texts(value, place)) for name, value in arguments.items()}
-    by = tuple(role for role in wordings.get("by", ()) if role in ROLES)
-    for name in wordings["code"]:
-        if name.islower():  # else it is one that another error had
-            yield Raised(
-                name,
-                kind,
-                wordings["message"],
-                wordings["hint"],
-                by or (kind.default_by,),
-                "retry" in arguments and ast.unparse(arguments["retry"]) == "True",
-            )
+    told = [arguments[name] for name in ("code", "message", "hint", "by") if name in arguments]
+    for variant in variants(code, place, told):
+        wordings = {name: tuple(code.texts(value, variant)) for name, value in arguments.items()}
+        by = tuple(role for role in wordings.get("by", ()) if role in ROLES)
+        for name in wordings["code"]:
+            if name.islower():  # else it is one that another error had
+                yield Raised(
+                    name,
+                    kind,
+                    wordings["message"],
+                    wordings["hint"],
+                    by or (kind.default_by,),
+                    "retry" in arguments and ast.unparse(arguments["retry"]) == "True",
+                )

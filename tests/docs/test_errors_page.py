@@ -7,7 +7,9 @@ import pytest
 
 from tests.docs.errors_page import PAGE, page
 from tests.docs.pages import DOCUMENTS, ROOT
+from tests.docs.placeholders import PLACEHOLDERS
 from tests.docs.raised import raised
+from tests.docs.variants import variants
 from tests.docs.wording import Code
 
 SOURCES = [path.read_text() for path in (ROOT / "entrypoint").rglob("*.py")]
@@ -38,6 +40,55 @@ def test_every_code_has_a_message_and_a_hint_in_words() -> None:
         if re.search("[a-z]", "".join(error.messages)) and re.search("[a-z]", "".join(error.hints))
     }
     assert {error.code for error in raised()} - in_words == set()
+
+
+def test_every_line_is_in_words_with_placeholders_that_tell_something() -> None:
+    items = re.findall(r"^ *- (.*(?:\n +[^ -].*)*)", PAGE.read_text(), re.MULTILINE)
+    assert len(items) > 250
+    for item in items:
+        assert re.search("[a-z]{2}.* [a-z]{2}", item, re.DOTALL), item
+    placeholders = {
+        word
+        for error in raised()
+        for text in (*error.messages, *error.hints)
+        for word in re.findall("⟨(.*?)⟩", text)
+    }
+    assert placeholders <= PLACEHOLDERS.keys(), "give their names a word in placeholders.py"
+
+
+def test_the_example_of_the_page_is_the_wording_of_the_code() -> None:
+    [example] = re.findall("^```\n(.*?)```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    [error] = [error for error in raised() if f"[{error.code}]" in example]
+    assert error.messages[0].replace("⟨FOLDER⟩", "train") in example
+    assert f"hint: {error.hints[0]}\n" in example
+
+
+@pytest.mark.parametrize(
+    ("source", "pairs"),
+    [
+        (
+            "def g(what, hint):\n    f(f'it {what}', hint)\ng('sinks', 'swim')\ng('burns', 'run')",
+            [("it sinks", "swim"), ("it burns", "run")],
+        ),
+        (
+            "def g():\n    a, b = h()\n    f(a, b)\n"
+            "def h():\n    if x:\n        return 'x', 'y'\n    return i()\n"
+            "def i():\n    return 'v', 'w'",
+            [("x", "y"), ("v", "w")],
+        ),
+        ("def g():\n    if a := h():\n        f(a, 'x')\ndef h():\n    return 'y'", [("y", "x")]),
+    ],
+)
+def test_a_message_goes_with_its_hint(source: str, pairs: list[tuple[str, str]]) -> None:
+    code = Code({"entrypoint.errors": ast.parse(source)})
+    [place] = [place for place in code.calls if place.callee == "f"]
+    found = [
+        (message, hint)
+        for variant in variants(code, place, place.call.args)
+        for message in code.texts(place.call.args[0], variant)
+        for hint in code.texts(place.call.args[1], variant)
+    ]
+    assert found == pairs
 
 
 def test_the_codes_that_other_pages_name_exist() -> None:

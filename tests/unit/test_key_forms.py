@@ -195,15 +195,15 @@ def test_no_command_is_given_that_cannot_convert_to_a_private_key(
     data = make(PUBLIC_OTHERS[form])
     file = write_key(tmp_path / "run" / "pht" / "private_key.pem", data)
     for read in (partial(station_key, tmp_path), partial(private_keys.read, file, None)):
-        with pytest.raises(SettingsError, match=f"{form}, and is no private key$") as caught:
+        with pytest.raises(SettingsError, match=f"{form}, and is no such key$") as caught:
             read()
-        assert caught.value.hint == "give the private key, in PEM"
+        assert caught.value.hint == "give that key, in PEM"
 
 
 def test_no_command_is_given_that_cannot_convert_to_a_public_key(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"is in DER, and is no public key$") as caught:
+    with pytest.raises(SettingsError, match=r"is in DER, and is no such key$") as caught:
         read_public_key(write_key(tmp_path / "key", PRIVATE_OTHERS["DER"]))
-    assert caught.value.hint == "give the public key, in PEM"
+    assert caught.value.hint == "give that key, in PEM"
 
 
 def test_an_encrypted_key_in_der_is_a_private_key(tmp_path: Path) -> None:
