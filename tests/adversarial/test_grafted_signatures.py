@@ -34,7 +34,7 @@ def leaves(content: bytes) -> str:
     return f"import os, pathlib\n{path}.write_bytes(bytes.fromhex({content.hex()!r}))"
 
 
-def visited(opt: Path, station: str) -> Config:
+def config_after_visit(opt: Path, station: str) -> Config:
     """Return the configuration of a train after an honest visit to a station."""
     settle(opt.parent, station)
     done = visit(opt.parent)
@@ -60,7 +60,7 @@ def test_known_limit_of_flat_trains_two_honest_visits_sign_a_train_that_the_stat
     # The link of the first train signs SHA-512(the link before): here of results ‖ session id.
     first = new_train(tmp_path / "first" / "root", "pass")
     reference.published_post_run(first, accomplice, accomplices_key)
-    chain = visited(first, honest)["digital_signature"]
+    chain = config_after_visit(first, honest)["digital_signature"]
     (before, _), (as_result_signature, _) = (link["sig"] for link in chain)
     signed = bytes.fromhex(before)
     results, session = signed[:-64], signed[-64:]
@@ -72,7 +72,7 @@ def test_known_limit_of_flat_trains_two_honest_visits_sign_a_train_that_the_stat
     second = new_train(
         tmp_path / "second" / "root", leaves(signed[:-64]), session_id=signed[-64:].hex()
     )
-    sealed = visited(second, honest)
+    sealed = config_after_visit(second, honest)
     link = {"station": honest, "sig": [sealed["e_d_sig"], sealed["e_d"]]}
 
     (third / "pht_results" / "model").write_bytes(results)
@@ -94,7 +94,7 @@ def test_known_limit_of_routes_two_honest_visits_sign_a_train_that_the_station_n
 
     # The first link of a route signs SHA-512(session id ‖ result hash): here results ‖ session id.
     first = new_route_train(tmp_path / "first" / "root", "pass", session_id=results.hex())
-    sealed = visited(first, honest)
+    sealed = config_after_visit(first, honest)
     session = bytes.fromhex(sealed["result_hash"])
     as_result_signature = sealed["route"][0]["signature"]["signature"]
 
@@ -103,7 +103,7 @@ def test_known_limit_of_routes_two_honest_visits_sign_a_train_that_the_station_n
     second = new_route_train(
         tmp_path / "second" / "root", leaves(session), session_id=result_hash.hex()
     )
-    sealed = visited(second, honest)
+    sealed = config_after_visit(second, honest)
     link = {"digest": sealed["result_hash"], "signature": sealed["result_signature"]}
 
     third = new_route_train(tmp_path / "third" / "root", TELLS, session_id=session.hex())

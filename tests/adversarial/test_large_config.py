@@ -17,18 +17,20 @@ MOST_MEMORY = 640 * 2**20
 """Peak in bytes: what `json` itself makes of 16 MiB, 30 bytes for each, is the larger part."""
 
 
-def many(what: str) -> str:
+def array_of_many(what: str) -> str:
     return "[" + ",".join([what] * (ROOM // (len(what) + 1))) + "]"
 
 
 @pytest.mark.parametrize(
     "hostile",
     [
-        pytest.param(f'{{"immutable_file_list": {many("1")}}}', id="paths"),
-        pytest.param(f'{{"e_h": "", "digital_signature": {many("1")}}}', id="links of the chain"),
-        pytest.param(f'{{"e_h": {many("{}")}}}', id="objects"),
+        pytest.param(f'{{"immutable_file_list": {array_of_many("1")}}}', id="paths"),
+        pytest.param(
+            f'{{"e_h": "", "digital_signature": {array_of_many("1")}}}', id="links of the chain"
+        ),
+        pytest.param(f'{{"e_h": {array_of_many("{}")}}}', id="objects"),
         pytest.param(f'{{"e_h": "{"0" * ROOM}"}}', id="hex"),
-        pytest.param(f'{{"build": {{}}, "route": {many("{}")}}}', id="stops"),
+        pytest.param(f'{{"build": {{}}, "route": {array_of_many("{}")}}}', id="stops"),
     ],
 )
 def test_memory_is_bounded(tmp_path: Path, hostile: str) -> None:

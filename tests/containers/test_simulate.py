@@ -53,7 +53,7 @@ def simulate_arguments(desk: Path, image: str) -> list[str | Path]:
     return ["simulate", *folders, "--image", image, "--", *COMMAND]
 
 
-def simulate(desk: Path, image: str) -> Done:
+def simulate_in_image(desk: Path, image: str) -> Done:
     return pht(*simulate_arguments(desk, image), env=engine_address())
 
 
@@ -62,7 +62,7 @@ def engine_address() -> dict[str, str]:
 
 
 def test_code_with_fixed_paths_visits_every_station(runner_image: str, desk: Path) -> None:
-    done = simulate(desk, runner_image)
+    done = simulate_in_image(desk, runner_image)
 
     assert done.status == 0, done.stderr
     assert json.loads((desk / "results" / "seen.json").read_text()) == [
@@ -85,14 +85,14 @@ assert "LD_PRELOAD" not in os.environ
 """
     plant(desk, {"train/train.py": script})
 
-    assert simulate(desk, runner_image).status == 0
+    assert simulate_in_image(desk, runner_image).status == 0
 
 
 def test_a_train_that_fails_is_explained(runner_image: str, desk: Path) -> None:
     script = "import os\nif os.environ['STATION_ID'] == 's-2': raise SystemExit('bad data')"
     plant(desk, {"train/train.py": script})
 
-    done = simulate(desk, runner_image)
+    done = simulate_in_image(desk, runner_image)
 
     assert done.status == 1
     assert "pht: | bad data" in done.lines
@@ -115,7 +115,7 @@ def test_an_image_without_this_program_is_told_from_a_visit(base_image: str, des
 
 
 def test_an_image_that_is_not_here_is_not_fetched(engine: Engine, desk: Path) -> None:
-    done = simulate(desk, "pht-test-absent:nothing")
+    done = simulate_in_image(desk, "pht-test-absent:nothing")
 
     assert (done.status, done.code) == (66, "image-missing")
 

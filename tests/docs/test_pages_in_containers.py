@@ -134,7 +134,7 @@ def options_of(engine: Engine, container: str) -> dict[str, object]:
     return shown | environment | {key: made["HostConfig"][key] for key in kept}
 
 
-def results(engine: Engine, image: str, reader: Reader, name: str) -> str:
+def decrypted_results(engine: Engine, image: str, reader: Reader, name: str) -> str:
     """Return the results of the train in an image, opened by its user with the chain verified."""
     opt = Container(engine, engine.create(image)).take(reader.folder / name)
     opened = reader.folder / name / "opened"
@@ -203,7 +203,7 @@ def pulled_results(engine: Engine, repository: str, reader: Reader, name: str) -
     """Return the results of a train as its image comes from the registry."""
     remove_images(engine, repository)
     engine.must("pull", "--quiet", f"{repository}:latest")
-    return results(engine, f"{repository}:latest", reader, name)
+    return decrypted_results(engine, f"{repository}:latest", reader, name)
 
 
 def test_what_is_handed_over_by_hand_keeps_its_owners(

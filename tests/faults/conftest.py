@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.second_stop import SecondStop, build
-from tests.faults.strace import Call, Strace, Unavailable, read
+from tests.faults.strace import Call, Strace, Unavailable, read_calls
 
 Trace = Callable[[SecondStop, str], list[Call]]
 
@@ -58,7 +58,7 @@ def trace(strace: Strace, tmp_path_factory: pytest.TempPathFactory) -> Trace:
             copy = train.copy_to(folder / "train")
             ended = copy.start(command, under=strace.tracing(log))
             assert ended.status == 0, ended.stderr
-            recorded[train.folder, command] = read(log)
+            recorded[train.folder, command] = read_calls(log)
         return recorded[train.folder, command]
 
     return record

@@ -88,7 +88,7 @@ class Strace:
         return [self.program, "--output", "/dev/null", f"--trace={names}", *paths, fault, "--"]
 
 
-def read(log: Path) -> list[Call]:
+def read_calls(log: Path) -> list[Call]:
     """Return the recorded calls in their order."""
     calls: list[Call] = []
     counts: dict[str, int] = {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.second_stop import SecondStop
-from tests.faults.strace import Strace, read
+from tests.faults.strace import Strace, read_calls
 
 
 def test_a_forbidden_faccessat2_does_not_mean_that_files_may_not_be_replaced(
@@ -138,7 +138,7 @@ def test_every_file_is_then_asked_about(
     log = tmp_path / "calls"
     under = [*strace.tracing(log)[:-1], "--inject=syncfs:error=EIO", "--"]
     assert train.start("run", under=under).status == 0
-    flushed = {call.text for call in read(log) if call.name == "fsync" and call.succeeded}
+    flushed = {call.text for call in read_calls(log) if call.name == "fsync" and call.succeeded}
     results = train.opt / "pht_results"
     for path in (results, *results.rglob("*")):
         if path.name.isascii() and not path.is_symlink():  # of others the tool shows the bytes

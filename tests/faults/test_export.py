@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference
-from tests.faults.strace import Strace, read, spread
+from tests.faults.strace import Strace, read_calls, spread
 from tests.station import PATIENCE_S, REPOSITORY
 
 
@@ -30,7 +30,7 @@ def test_the_file_is_durable_before_it_has_its_name_and_the_name_before_the_end(
 ) -> None:
     assert status_of(*strace.tracing(tmp_path / "calls"), *export_command) == 0
 
-    calls = [call for call in read(tmp_path / "calls") if call.change != "write"]
+    calls = [call for call in read_calls(tmp_path / "calls") if call.change != "write"]
     assert [call.change for call in calls[-4:]] == ["fsync", "link", "unlink", "fsync"]
     written, flushed = calls[-4], calls[-1]
     assert written.text.endswith("/out/train.tar.part>")
@@ -43,7 +43,7 @@ def test_whenever_it_was_killed_the_next_one_is_complete(
     output = tmp_path / "out" / "train.tar"
     assert status_of(*strace.tracing(tmp_path / "calls"), *export_command) == 0
     whole = output.read_bytes()
-    for call in spread(read(tmp_path / "calls"), 12):
+    for call in spread(read_calls(tmp_path / "calls"), 12):
         output.unlink(missing_ok=True)
         assert status_of(*strace.injecting(call, "signal=KILL"), *export_command) == -9
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.injection import kill
 from tests.faults.second_stop import ALREADY_DONE, SecondStop, ends_of_phases
-from tests.faults.strace import Call, Strace, read, spread
+from tests.faults.strace import Call, Strace, read_calls, spread
 
 KILLS = 10
 NO_ROOM = 74
@@ -54,7 +54,7 @@ def crowded_calls(
             log = folder / f"{number}.calls"
             ended = prepared.start(command.split()[0], under=strace.tracing(log))
             assert ended.status == ENDS[command], ended.stderr
-            calls[command] = read(log)
+            calls[command] = read_calls(log)
     return calls
 
 

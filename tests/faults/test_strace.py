@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.second_stop import ends_of_phases
-from tests.faults.strace import read
+from tests.faults.strace import read_calls
 
 PATHS = '"/opt/train_config.json.pht", "/opt/train_config.json"'
 IN_FOLDERS = PATHS.replace('"/', 'AT_FDCWD</>, "/')
@@ -24,6 +24,6 @@ IN_FOLDERS = PATHS.replace('"/', 'AT_FDCWD</>, "/')
 )
 def test_a_change_has_one_name(line: str, change: str, ends_phase: bool, tmp_path: Path) -> None:
     (tmp_path / "log").write_text(f"{line}\n")
-    calls = read(tmp_path / "log")
+    calls = read_calls(tmp_path / "log")
     assert [call.change for call in calls] == [change]
     assert ends_of_phases(calls) == [0] * ends_phase

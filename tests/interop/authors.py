@@ -23,7 +23,7 @@ Author = Callable[[Path, Mapping[str, bytes]], Path]
 def by_train_builder(folder: Path, keys: Mapping[str, bytes]) -> Path:
     """Build a flat train as the published service does."""
     files = {f"./{path.name}": path.read_bytes() for path in sorted(TRAIN.glob("*.py"))}
-    stations = {station: public(keys[station]) for station in STATIONS}
+    stations = {station: public_half(keys[station]) for station in STATIONS}
     return reference.build_initial(folder / "built", files, keys[USER], stations, user_id=42)
 
 
@@ -58,7 +58,7 @@ def _create(
     ]
     for number, station in enumerate(stations):
         pem = folder / f"{number}.public.pem"
-        pem.write_bytes(public(keys[station]))
+        pem.write_bytes(public_half(keys[station]))
         arguments += ["--station", f"{station}={pem}"]
     done = pht("create", TRAIN, *arguments)
     assert done.status == 0, done.stderr
@@ -70,7 +70,7 @@ def by_published_route_builder(folder: Path, keys: Mapping[str, bytes]) -> Path:
     given = {
         USER: keys[USER].decode(),
         BUILDER: keys[BUILDER].decode(),
-        "stations": {station: public(keys[station]).decode() for station in ROUTE_STATIONS},
+        "stations": {station: public_half(keys[station]).decode() for station in ROUTE_STATIONS},
     }
     python = environments.make(environments.ROUTE_VERSION)
     done = subprocess.run(
@@ -85,7 +85,7 @@ def by_published_route_builder(folder: Path, keys: Mapping[str, bytes]) -> Path:
     return folder / "built" / "opt"
 
 
-def public(private: bytes) -> bytes:
+def public_half(private: bytes) -> bytes:
     """Return the public half of a private key, both as PEM."""
     key = serialization.load_pem_private_key(private, password=None)
     return key.public_key().public_bytes(

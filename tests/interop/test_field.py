@@ -106,7 +106,7 @@ def by_docker_run(train: Journey, data: Path) -> bytes:
 
 def by_the_script(train: Journey, data: Path) -> None:
     """Visit with the script, the key encrypted, where the docker client has a proxy."""
-    settle(train.folder, THIRD, encrypted(train.keys[THIRD]))
+    settle(train.folder, THIRD, encrypted_pem(train.keys[THIRD]))
     station = train.folder / "run" / "pht"
     (station / "private_key.password").write_bytes(PASSWORD)
     proxies = {"default": {"httpProxy": f"http://user:{PROXY_PASSWORD.decode()}@proxy:3128"}}
@@ -138,7 +138,7 @@ def opened_by_the_user(train: Journey, key: bytes) -> bytes:
 # --- what an image holds -------------------------------------------------------------------------
 
 
-def encrypted(pem: bytes) -> bytes:
+def encrypted_pem(pem: bytes) -> bytes:
     key = serialization.load_pem_private_key(pem, None)
     return key.private_bytes(
         serialization.Encoding.PEM,

@@ -41,7 +41,7 @@ def published_check(engine: Engine, published_route: Path) -> Check:
     return refusal
 
 
-def built(engine: Engine, master: str, opt: Path, dockerfile: str, name: str) -> str:
+def build_train_image(engine: Engine, master: str, opt: Path, dockerfile: str, name: str) -> str:
     """Build the image of a train from its folder, and return its tag."""
     files = {str(path.relative_to(opt.parent)): path for path in opt.rglob("*") if path.is_file()}
     context = {name: path.read_bytes() for name, path in files.items()}
@@ -74,8 +74,13 @@ def test_an_image_built_as_the_readme_says_passes_and_one_with_more_does_not(
     tmp_path: Path,
 ) -> None:
     opt = by_pht_create_route(tmp_path, keys, master_image=runner_image)
-    assert published_check(built(engine, runner_image, opt, AS_DOCUMENTED, "as-documented")) == ""
-    more = built(engine, runner_image, opt, ONE_FILE_MORE, "one-file-more")
+    assert (
+        published_check(
+            build_train_image(engine, runner_image, opt, AS_DOCUMENTED, "as-documented")
+        )
+        == ""
+    )
+    more = build_train_image(engine, runner_image, opt, ONE_FILE_MORE, "one-file-more")
     assert "Hashed file system comparison" in published_check(more)
 
 
@@ -87,7 +92,7 @@ def test_a_train_that_names_no_master_image_is_refused(
     tmp_path: Path,
 ) -> None:
     opt = by_pht_create_route(tmp_path, keys)
-    image = built(engine, runner_image, opt, AS_DOCUMENTED, "no-master-image")
+    image = build_train_image(engine, runner_image, opt, AS_DOCUMENTED, "no-master-image")
     assert published_check(image).startswith("TypeError")
 
 
@@ -105,5 +110,5 @@ def test_a_master_image_that_was_built_again_is_another_one(
     )
     opt = by_pht_create_route(tmp_path, keys, master_image=again)
     assert "History entries" in published_check(
-        built(engine, first, opt, AS_DOCUMENTED, "from-the-first")
+        build_train_image(engine, first, opt, AS_DOCUMENTED, "from-the-first")
     )

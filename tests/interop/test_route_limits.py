@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference_route
-from tests.interop.authors import BUILDER, USER, public
+from tests.interop.authors import BUILDER, USER, public_half
 from tests.interop.conftest import Depart
 from tests.interop.journey import FILES, OURS, ROUTE_STATIONS, STATIONS, THEIRS, VisitFailed
 from tests.interop.train.listing import listing
@@ -30,7 +30,7 @@ CACHE = "__pycache__/listing.cpython-311.pyc"
 
 def by_numbers(folder: Path, keys: Mapping[str, bytes]) -> Path:
     """Build a train whose first station has a number as its id."""
-    stations = {station: public(keys[station]) for station in STATIONS}
+    stations = {station: public_half(keys[station]) for station in STATIONS}
     return reference_route.build_initial(folder, FILES, keys[USER], keys[BUILDER], stations)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def would_run(*words: str) -> list[list[str]]:
+def dry_run(*words: str) -> list[list[str]]:
     """Return the commands of a target."""
     ready = "--assume-old=.venv/tests/ready"
     done = subprocess.run(
@@ -17,18 +17,18 @@ def would_run(*words: str) -> list[list[str]]:
 
 
 def test_make_test_runs_everything() -> None:
-    *style, tests = would_run("test")
+    *style, tests = dry_run("test")
     assert style
     assert tests[1:] == ["-m", "pytest", "-n", "auto"]
 
 
 def test_make_test_runs_only_what_it_is_told() -> None:
-    [tests] = would_run("test", "T=tests/unit/test_tree.py -k 'a or b'")
+    [tests] = dry_run("test", "T=tests/unit/test_tree.py -k 'a or b'")
     assert tests[-3:] == ["tests/unit/test_tree.py", "-k", "a or b"]
 
 
 def test_the_fast_tests_need_no_container_and_exist() -> None:
-    [tests] = would_run("test-fast")
+    [tests] = dry_run("test-fast")
     options = ["-m", "pytest", "-n", "auto", "-m", "not container"]
     assert tests[1:7] == options
     assert all((ROOT / folder).is_dir() for folder in tests[7:])
@@ -36,5 +36,5 @@ def test_the_fast_tests_need_no_container_and_exist() -> None:
 
 
 def test_coverage_can_be_told_which_tests_too() -> None:
-    [tests] = would_run("coverage", "T=tests/visit")
+    [tests] = dry_run("coverage", "T=tests/visit")
     assert tests[1:] == ["-m", "tests.covered", "tests/visit"]

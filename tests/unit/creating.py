@@ -17,7 +17,7 @@ IN_ORDER = ["B/ü.txt", "a/z", "a-b", "query.json", "run.py"]
 BUILDER_KEY = reference_route.VECTORS / "keys" / "builder.sk.pem"
 
 
-def build(
+def build_train(
     train: Path,
     output: Path,
     *,
@@ -55,7 +55,7 @@ def assert_not_built(
     """Check that nothing can be built and that nothing of the attempt is left."""
     before = {path: sorted(path.parent.iterdir()) for path in (train, output)}
     with pytest.raises(error) as refused:
-        build(train, output, **options)  # type: ignore[arg-type]
+        build_train(train, output, **options)  # type: ignore[arg-type]
     assert refused.value.code == code
     assert {path: sorted(path.parent.iterdir()) for path in (train, output)} == before
     return refused.value

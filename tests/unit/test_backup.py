@@ -17,7 +17,7 @@ from tests.station import snapshot
 KEY = b"k" * 32
 
 
-def back_up(folder: Path, file: io.BytesIO) -> bytes:
+def back_up_folder(folder: Path, file: io.BytesIO) -> bytes:
     """Back a folder up, itself included, and return the MAC."""
     writer = backup.BackupWriter(file, KEY)
     writer.add(Entry(".", Kind.DIRECTORY, folder.stat()))
@@ -37,7 +37,7 @@ def restored(file: io.BytesIO, tmp_path: Path) -> Path:
 
 def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
     file = io.BytesIO()
-    back_up(full, file)
+    back_up_folder(full, file)
 
     back = restored(file, tmp_path)
 
@@ -58,7 +58,7 @@ def test_folders_lose_their_rights_after_those_in_them() -> None:
         (before / "locked").chmod(0o700)
         back.mkdir()
         file = io.BytesIO()
-        back_up(before, file)
+        back_up_folder(before, file)
         line = b'["locked", "directory", "", 0, %d,'
         changed = file.getvalue().replace(line % 0o40700, line % 0o40600)
         Path(shared).chmod(0o755)
@@ -106,7 +106,7 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_what_was_changed_is_not_authentic(change: Callable[[bytes], bytes], full: Path) -> None:
     file = io.BytesIO()
-    tag = back_up(full, file)
+    tag = back_up_folder(full, file)
     data = file.getvalue()
 
     assert change(data) != data

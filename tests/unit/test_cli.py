@@ -27,7 +27,7 @@ from tests.station import (
 SECRET = "contents of a result"
 
 
-def fail(*_: object, **__: object) -> None:
+def raise_a_bug(*_: object, **__: object) -> None:
     raise RuntimeError(SECRET)
 
 
@@ -47,14 +47,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_bug_is_reported_without_its_message_and_without_a_traceback(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("entrypoint.station.inspect.inspect", fail)
+    monkeypatch.setattr("entrypoint.station.inspect.inspect", raise_a_bug)
 
     assert main.main(["inspect", "--root", str(root)]) == 70
 
     out, said = capsys.readouterr()
     error, hint, status = said.splitlines()
     assert error == (
-        "pht: error: the runner failed unexpectedly: RuntimeError in test_cli.py, fail [bug]"
+        "pht: error: the runner failed unexpectedly: RuntimeError in test_cli.py, raise_a_bug [bug]"
     )
     assert f"version {__version__}" in hint
     assert " by=runner retry=no " in status
@@ -76,7 +76,7 @@ def test_a_bug_in_a_visit_puts_the_old_state_back_and_says_where_it_was(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = snapshot(root)
-    monkeypatch.setattr(place, fail)
+    monkeypatch.setattr(place, raise_a_bug)
 
     assert main.main(["pre-run", "--root", str(root)]) == 70
 
@@ -91,7 +91,7 @@ def test_a_bug_once_the_train_has_succeeded_leaves_its_results(
 ) -> None:
     assert main.main(["pre-run", "--root", str(root)]) == 0
     with monkeypatch.context() as broken:
-        broken.setattr("entrypoint.protocol.seal.sign_pss", fail)
+        broken.setattr("entrypoint.protocol.seal.sign_pss", raise_a_bug)
         assert main.main(["post-run", "--root", str(root)]) == 70
     status = capsys.readouterr().err.splitlines()[-1]
     assert " stage=seal " in status

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from tests import reference
 from tests.desk import plant
-from tests.unit.creating import FILES, IN_ORDER, STATIONS, USER_KEY, assert_not_built, build
+from tests.unit.creating import FILES, IN_ORDER, STATIONS, USER_KEY, assert_not_built, build_train
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def output(tmp_path: Path) -> Path:
 
 
 def test_an_independent_reader_accepts_the_train(train: Path, output: Path) -> None:
-    build(train, output)
+    build_train(train, output)
     opt = output / "opt"
     config = reference.load_config(opt)
     reference.verify_definition(config, opt / "pht_train")
@@ -37,7 +37,7 @@ def test_an_independent_reader_accepts_the_train(train: Path, output: Path) -> N
 
 
 def test_the_train_looks_like_those_of_published_builders(train: Path, output: Path) -> None:
-    build(train, output)
+    build_train(train, output)
     data = (output / "opt" / "train_config.json").read_bytes()
     config = json.loads(data)
     published = reference.load_config(reference.VECTORS / "stage0-initial")
@@ -53,7 +53,7 @@ def test_the_train_looks_like_those_of_published_builders(train: Path, output: P
 
 
 def test_the_folder_is_what_a_station_sees_below_opt(train: Path, output: Path) -> None:
-    build(train, output)
+    build_train(train, output)
     opt = output / "opt"
     assert {path.name for path in opt.iterdir()} == {
         "pht_train",
@@ -68,7 +68,7 @@ def test_the_folder_is_what_a_station_sees_below_opt(train: Path, output: Path) 
 def test_modes_are_kept(train: Path, output: Path) -> None:
     (train / "run.py").chmod(0o750)
     (train / "a-b").chmod(0o604)
-    build(train, output)
+    build_train(train, output)
     modes = {
         name: stat.S_IMODE((output / "opt" / "pht_train" / name).stat().st_mode)
         for name in ("run.py", "a-b")
@@ -77,9 +77,9 @@ def test_modes_are_kept(train: Path, output: Path) -> None:
 
 
 def test_only_the_session_differs_between_two_builds(train: Path, tmp_path: Path) -> None:
-    build(train, tmp_path / "one")
+    build_train(train, tmp_path / "one")
     copied = shutil.copytree(train, tmp_path / "copy")  # made in another order on disk
-    build(copied, tmp_path / "two")
+    build_train(copied, tmp_path / "two")
     one, two = (reference.load_config(tmp_path / name / "opt") for name in ("one", "two"))
     different = {name for name in one if one[name] != two[name]}
     assert different == {"session_id", "e_h", "e_h_sig"}
@@ -88,14 +88,14 @@ def test_only_the_session_differs_between_two_builds(train: Path, tmp_path: Path
 def test_an_existing_empty_folder_is_filled(train: Path, output: Path) -> None:
     output.mkdir(mode=0o750)
     before = output.stat()
-    build(train, output)
+    build_train(train, output)
     assert (output.stat().st_ino, output.stat().st_mode) == (before.st_ino, before.st_mode)
     assert list(output.iterdir()) == [output / "opt"]
 
 
 def test_of_hard_links_each_name_is_signed(train: Path, output: Path) -> None:
     os.link(train / "run.py", train / "same.py")
-    build(train, output)
+    build_train(train, output)
     config = reference.load_config(output / "opt")
     reference.verify_definition(config, output / "opt" / "pht_train")
     assert config["immutable_file_list"] == [*IN_ORDER, "same.py"]
@@ -120,7 +120,7 @@ def test_what_tools_leave_behind_does_not_travel_and_that_is_said(
     train: Path, output: Path, file: str, named: str
 ) -> None:
     plant(train, {file: "not mine"})
-    said = build(train, output)
+    said = build_train(train, output)
     assert f"pht: left out of the train: {named}\n" in said
     assert said.count("left out") == 1
     assert reference.load_config(output / "opt")["immutable_file_list"] == IN_ORDER
@@ -130,14 +130,14 @@ def test_what_tools_leave_behind_does_not_travel_and_that_is_said(
 def test_names_that_only_look_like_caches_travel(train: Path, output: Path) -> None:
     files = {".gitignore": "", ".git-data/x": "", "pyc": "", "x.pyc.txt": "", "__pycache__x": ""}
     plant(train, files)
-    assert "left out" not in build(train, output)
+    assert "left out" not in build_train(train, output)
     listed = reference.load_config(output / "opt")["immutable_file_list"]
     assert set(listed) == {*IN_ORDER, *files}
 
 
 def test_a_folder_without_files_does_not_travel_and_that_is_said(train: Path, output: Path) -> None:
     (train / "a" / "empty").mkdir()
-    said = build(train, output)
+    said = build_train(train, output)
     assert "left out of the train: a/empty, a folder without files\n" in said
     assert not (output / "opt" / "pht_train" / "a" / "empty").exists()
 
@@ -145,7 +145,7 @@ def test_a_folder_without_files_does_not_travel_and_that_is_said(train: Path, ou
 def test_stations_are_shown_with_their_fingerprints(
     train: Path, output: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = build(train, output)
+    said = build_train(train, output)
     shown = capsys.readouterr().out
     for name, path in STATIONS:
         key = serialization.load_pem_public_key(path.read_bytes())
@@ -240,7 +240,7 @@ def test_an_output_that_exists_is_not_touched(train: Path, output: Path, kind: s
 
 def test_the_folder_for_the_output_has_to_exist(train: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingInput) as refused:
-        build(train, tmp_path / "no" / "root")
+        build_train(train, tmp_path / "no" / "root")
     assert refused.value.code == "output-parent-missing"
     assert not (tmp_path / "no").exists()
 

@@ -11,7 +11,7 @@ from entrypoint.errors import MissingInput, PhtError, SettingsError
 from tests import reference
 from tests.desk import pht_on_terminal, plant
 from tests.station import pht
-from tests.unit.creating import FILES, KEYS, USER_KEY, assert_not_built, build, command
+from tests.unit.creating import FILES, KEYS, USER_KEY, assert_not_built, build_train, command
 
 NO_PASSWORD: list[list[str]] = [[], ["--password-file", os.devnull]]
 
@@ -78,7 +78,7 @@ def test_an_encrypted_key_is_opened_with_the_password_of_a_file(
     train: Path, output: Path, locked: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "password").write_bytes(b"secret\n")
-    build(train, output, user_key=locked, password_file=tmp_path / "password")
+    build_train(train, output, user_key=locked, password_file=tmp_path / "password")
     config = reference.load_config(output / "opt")
     reference.verify_definition(config, output / "opt" / "pht_train")
     assert bytes.fromhex(config["rsa_user_public_key"]) == reference.vector_key("user")

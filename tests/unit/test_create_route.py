@@ -17,7 +17,7 @@ from tests.unit.creating import (
     IN_ORDER,
     USER_KEY,
     assert_not_built,
-    build,
+    build_train,
     command,
     first_reader,
 )
@@ -49,7 +49,7 @@ def locked(tmp_path: Path) -> Path:
 
 
 def build_route(train: Path, output: Path) -> str:
-    return build(train, output, generation="route", builder_key=BUILDER_KEY)
+    return build_train(train, output, generation="route", builder_key=BUILDER_KEY)
 
 
 def test_an_independent_reader_accepts_a_train_with_a_route(train: Path, output: Path) -> None:
@@ -111,5 +111,7 @@ def test_the_builders_key_may_have_a_password(
 ) -> None:
     (tmp_path / "password").write_bytes(b"secret\n")
     password = tmp_path / "password"
-    build(train, output, generation="route", builder_key=locked, builder_password_file=password)
+    build_train(
+        train, output, generation="route", builder_key=locked, builder_password_file=password
+    )
     assert len(first_reader(output / "opt")) == len(FILES)

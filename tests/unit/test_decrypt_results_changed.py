@@ -19,7 +19,7 @@ LayOut = Callable[[int, Path], Path]
 Change = Callable[[Path], object]
 
 
-def opened(opt: Path) -> Done:
+def decrypt_by_command(opt: Path) -> Done:
     output = opt.parent / "output"
     key = reference.VECTORS / "keys" / "user.sk.pem"
     done = pht("decrypt-results", opt, "--key", key, "--output", output)
@@ -70,7 +70,7 @@ def test_a_file_that_does_not_decrypt_is_named(
     name = name.format(largest=largest(opt / folder).relative_to(opt / folder))
     change(opt / folder)
 
-    done = opened(opt)
+    done = decrypt_by_command(opt)
 
     assert_explained(done, 77, "results-unverified")
     assert [line for line in done.lines if "does not decrypt" in line] == [
@@ -93,7 +93,7 @@ def test_what_only_all_files_together_show_names_the_folder(
     opt = lay_out(2, tmp_path)
     change(opt / folder)
 
-    done = opened(opt)
+    done = decrypt_by_command(opt)
 
     assert_explained(done, 77, "results-unverified")
     assert f"the files of {folder} are not what was sealed" in done.stderr

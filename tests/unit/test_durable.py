@@ -10,7 +10,7 @@ import pytest
 
 from entrypoint.files.attributes import Attributes
 from entrypoint.linux.durable import put, replace, reserve, syncfs, temporary_file
-from tests.faults.strace import Call, Strace, Unavailable, read
+from tests.faults.strace import Call, Strace, Unavailable, read_calls
 from tests.mount_namespace import REPOSITORY
 
 
@@ -47,7 +47,7 @@ replace(Path(sys.argv[1]), b"new", Attributes(0o640, os.geteuid(), os.getegid())
     folder.mkdir()
     command = [*strace.tracing(log), sys.executable, "-B", "-c", code, str(folder / "file")]
     subprocess.run(command, cwd=REPOSITORY, check=True)
-    made = [call.change for call in read(log) if call.succeeded and str(folder) in call.text]
+    made = [call.change for call in read_calls(log) if call.succeeded and str(folder) in call.text]
     assert made == ["write", "fchmod", "fchown", "fsync", "rename", "fsync"]
 
 
@@ -77,7 +77,7 @@ def test_a_folder_is_flushed(tmp_path: Path, strace: Strace) -> None:
     folder.mkdir()
     command = [*strace.tracing(log), sys.executable, "-B", "-c", code, str(folder)]
     subprocess.run(command, cwd=REPOSITORY, check=True)
-    [call] = [call for call in read(log) if call.name == "syncfs"]
+    [call] = [call for call in read_calls(log) if call.name == "syncfs"]
     assert call.succeeded
     assert str(folder) in call.text
 

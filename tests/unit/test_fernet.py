@@ -58,7 +58,7 @@ def unseal(token: bytes, cuts: Sequence[int] = (), key: bytes = KEY) -> bytes:
     return b"".join(transform(fernet.decryptor(key), pieces(token, cuts)))
 
 
-def is_accepted(token: bytes, cuts: Sequence[int] = ()) -> bool:
+def is_valid_token(token: bytes, cuts: Sequence[int] = ()) -> bool:
     try:
         unseal(token, cuts)
     except InvalidToken:
@@ -146,7 +146,7 @@ def test_authentic_but_odd_tokens_get_the_verdict_of_cryptography(
     whole = len(padded) // 16 * 16
     token = authentic(version + prefix + aes_cbc(padded[:whole]) + padded[whole:])
 
-    assert is_accepted(token, cuts) == is_accepted_by_cryptography(token)
+    assert is_valid_token(token, cuts) == is_accepted_by_cryptography(token)
 
 
 # --- refusal -------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ class TestEveryChange:
     """Exhaustive over short tokens, including changes that a lenient base64 decoder ignores."""
 
     def test_the_token_itself_is_accepted(self, token: bytes) -> None:
-        assert is_accepted(token)
+        assert is_valid_token(token)
 
     def test_a_replaced_byte(self, token: bytes) -> None:
         changed = (
@@ -169,11 +169,11 @@ class TestEveryChange:
             for value in range(256)
             if value != token[at]
         )
-        assert not [text for text in changed if is_accepted(text)]
+        assert not [text for text in changed if is_valid_token(text)]
 
     def test_a_removed_byte(self, token: bytes) -> None:
         changed = (token[:at] + token[at + 1 :] for at in range(len(token)))
-        assert not [text for text in changed if is_accepted(text)]
+        assert not [text for text in changed if is_valid_token(text)]
 
     @pytest.mark.parametrize(
         "inserted",
@@ -185,16 +185,16 @@ class TestEveryChange:
     def test_inserted_bytes(self, token: bytes, inserted: bytes) -> None:
         places = range(len(token) + 1)
         changed = (token[:at] + inserted + token[at:] for at in places)
-        assert not [text for text in changed if is_accepted(text)]
+        assert not [text for text in changed if is_valid_token(text)]
 
     def test_a_truncated_token(self, token: bytes) -> None:
-        assert not [end for end in range(len(token)) if is_accepted(token[:end])]
+        assert not [end for end in range(len(token)) if is_valid_token(token[:end])]
 
     def test_a_missing_beginning(self, token: bytes) -> None:
-        assert not [start for start in range(1, len(token) + 1) if is_accepted(token[start:])]
+        assert not [start for start in range(1, len(token) + 1) if is_valid_token(token[start:])]
 
     def test_two_tokens_in_a_row(self, token: bytes) -> None:
-        assert not is_accepted(token + token)
+        assert not is_valid_token(token + token)
 
     def test_another_key(self, token: bytes) -> None:
         with pytest.raises(InvalidToken):
@@ -214,12 +214,12 @@ def test_pieces_do_not_change_the_verdict(
     at %= len(token)
     changed = token[:at] + change + token[at + removed :]
 
-    assert is_accepted(changed, cuts) == is_accepted(changed) == (changed == token)
+    assert is_valid_token(changed, cuts) == is_valid_token(changed) == (changed == token)
 
 
 @given(st.binary(max_size=200), cut_points)
 def test_noise_is_refused_with_the_one_exception(noise: bytes, cuts: list[int]) -> None:
-    assert not is_accepted(noise, cuts)
+    assert not is_valid_token(noise, cuts)
 
 
 @pytest.mark.parametrize("lenient", [b"\n", b"!", b"\xff"])
@@ -227,7 +227,7 @@ def test_foreign_characters_that_cryptography_skips_are_refused(lenient: bytes) 
     token = SHORT[20][:40] + lenient + SHORT[20][40:]
 
     assert is_accepted_by_cryptography(token)
-    assert not is_accepted(token)
+    assert not is_valid_token(token)
 
 
 def test_a_wrong_hmac_and_a_wrong_padding_look_the_same() -> None:

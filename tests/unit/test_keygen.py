@@ -31,7 +31,7 @@ def make_keys(
     return said.text
 
 
-def load(path: Path, password: str | None = None) -> rsa.RSAPrivateKey:
+def read_key(path: Path, password: str | None = None) -> rsa.RSAPrivateKey:
     secret = None if password is None else password.encode()
     key = serialization.load_pem_private_key(path.read_bytes(), secret)
     assert isinstance(key, rsa.RSAPrivateKey)
@@ -46,7 +46,7 @@ def password_file(folder: Path, content: bytes) -> Path:
 
 def test_the_two_files_are_one_pair(tmp_path: Path) -> None:
     make_keys(tmp_path / "user", no_password=True)
-    private = load(tmp_path / "user.private.pem")
+    private = read_key(tmp_path / "user.private.pem")
     public = serialization.load_pem_public_key((tmp_path / "user.public.pem").read_bytes())
     assert private.public_key() == public
     assert private.key_size == BITS
@@ -79,7 +79,7 @@ def test_the_fingerprint_is_printed_and_the_owner_told_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = make_keys(tmp_path / "user", no_password=True)
-    der = load(tmp_path / "user.private.pem").public_key()
+    der = read_key(tmp_path / "user.private.pem").public_key()
     spki = der.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -92,14 +92,14 @@ def test_the_fingerprint_is_printed_and_the_owner_told_what_to_do(
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_password_file_is_used_without_its_line_end(tmp_path: Path, end: str) -> None:
     make_keys(tmp_path / "user", password_file=password_file(tmp_path, (PASSWORD + end).encode()))
-    load(tmp_path / "user.private.pem", PASSWORD)
+    read_key(tmp_path / "user.private.pem", PASSWORD)
     with pytest.raises(ValueError, match=r"(?i)password"):
-        load(tmp_path / "user.private.pem", PASSWORD + "x")
+        read_key(tmp_path / "user.private.pem", PASSWORD + "x")
 
 
 def test_the_longest_password_works_and_a_longer_one_is_refused(tmp_path: Path) -> None:
     make_keys(tmp_path / "user", password_file=password_file(tmp_path, b"x" * 1023 + b"\r\n"))
-    load(tmp_path / "user.private.pem", "x" * 1023)
+    read_key(tmp_path / "user.private.pem", "x" * 1023)
     with pytest.raises(SettingsError, match="longer than 1023 bytes"):
         make_keys(tmp_path / "other", password_file=password_file(tmp_path, b"x" * 1024))
 
@@ -179,7 +179,7 @@ def test_on_a_terminal_the_password_is_asked_twice_and_not_shown(tmp_path: Path)
     )
     assert status == 0
     assert PASSWORD not in shown
-    load(tmp_path / "user.private.pem", PASSWORD)
+    read_key(tmp_path / "user.private.pem", PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -213,4 +213,4 @@ def test_without_a_terminal_a_password_has_to_be_given_or_waived(tmp_path: Path)
 
 def test_the_default_size_is_3072_bits(tmp_path: Path) -> None:
     assert pht("keygen", tmp_path / "user", "--no-password").status == 0
-    assert load(tmp_path / "user.private.pem").key_size == 3072
+    assert read_key(tmp_path / "user.private.pem").key_size == 3072

@@ -72,7 +72,7 @@ def with_composite_factor() -> bytes:
     )
 
 
-def with_numbers(bits: int, exponent: int = 65537) -> rsa.RSAPublicKey:
+def public_key(bits: int, exponent: int = 65537) -> rsa.RSAPublicKey:
     return rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 1).public_key()
 
 
@@ -81,7 +81,7 @@ def with_numbers(bits: int, exponent: int = 65537) -> rsa.RSAPublicKey:
 
 @pytest.mark.parametrize("bits", [2048, 3072, 4096, 8192])
 def test_sizes_within_bounds(bits: int) -> None:
-    check_bounds(with_numbers(bits))
+    check_bounds(public_key(bits))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_sizes_within_bounds(bits: int) -> None:
 )
 def test_sizes_and_exponents_out_of_bounds(bits: int, exponent: int, problem: str) -> None:
     with pytest.raises(BadKey, match=f"^{problem}$"):
-        check_bounds(with_numbers(bits, exponent))
+        check_bounds(public_key(bits, exponent))
 
 
 @pytest.mark.parametrize("name", ["user", *reference.STATIONS])

@@ -24,7 +24,7 @@ def new(name):
 """
 
 
-def seen(code: str, folder: Path) -> object:
+def printed(code: str, folder: Path) -> object:
     """Return the literal that `code` prints where it may mount."""
     return ast.literal_eval(run_python(PREPARE + code, folder))
 
@@ -156,7 +156,7 @@ mount("-t", "tmpfs", "-o", "ro", "tmpfs", folder)
 found = mount_of(folder)
 print((found.point == folder, found.fs_type, found.read_only))
 """
-    assert seen(code, tmp_path) == (True, "tmpfs", True)
+    assert printed(code, tmp_path) == (True, "tmpfs", True)
 
 
 def test_a_read_only_bind_of_a_writable_file_system(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ mount("--bind", source, point)
 mount("-o", "remount,bind,ro", point)
 print([(is_mount_point(path), mount_of(path).read_only) for path in (source, point)])
 """
-    assert seen(code, tmp_path) == [(False, False), (True, True)]
+    assert printed(code, tmp_path) == [(False, False), (True, True)]
 
 
 def test_a_single_file_as_mount_point(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ point.touch()
 mount("--bind", source, point)
 print((is_mount_point(source), is_mount_point(point), mount_of(point).point == point))
 """
-    assert seen(code, tmp_path) == (False, True, True)
+    assert printed(code, tmp_path) == (False, True, True)
 
 
 def test_a_symlink_is_followed(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ mount("-t", "tmpfs", "tmpfs", folder)
 (here / "link").symlink_to(folder)
 print((is_mount_point(here / "link"), mount_of(here / "link").fs_type))
 """
-    assert seen(code, tmp_path) == (True, "tmpfs")
+    assert printed(code, tmp_path) == (True, "tmpfs")
 
 
 def test_a_mount_that_a_later_one_hides_does_not_count(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ mount("-t", "tmpfs", "visible", inner.parent)
 inner.mkdir()
 print((is_mount_point(inner), mount_of(inner).read_only))
 """
-    assert seen(code, tmp_path) == (False, False)
+    assert printed(code, tmp_path) == (False, False)
 
 
 def test_two_mounts_at_one_place(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ for source in (one, one, other):
     seen.append(hides_another(folder))
 print(seen)
 """
-    assert seen(code, tmp_path) == [False, False, False, True]
+    assert printed(code, tmp_path) == [False, False, False, True]
 
 
 def test_what_is_mounted_over_the_root_itself_is_on_nobodys_way(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ before = mount_of(Path("/")).id
 mount("-t", "tmpfs", "later", "/")
 print(mount_of(Path("/")).id == before)
 """
-    assert seen(code, tmp_path) is True
+    assert printed(code, tmp_path) is True
 
 
 def test_a_path_has_the_mount_that_the_kernel_says_it_has(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ paths = [here, inner, inner.parent, here / "again", here / "again/self/status", 
 paths += [Path("/proc"), Path("/proc/self/fd"), Path("/dev/null"), Path("/sys"), Path("/")]
 print([str(path) for path in paths if mount_of(path).id != told(path)])
 """
-    assert seen(code, tmp_path) == []
+    assert printed(code, tmp_path) == []
 
 
 def test_a_mount_that_the_kernel_does_not_list_is_refused(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ try:
 except SystemFailure as error:
     print((error.code, "chroot" in error.hint))
 """
-    assert seen(code, tmp_path) == ("mount-not-listed", True)
+    assert printed(code, tmp_path) == ("mount-not-listed", True)
 
 
 def test_mounts_below_a_folder(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def cached_pages(path: Path) -> int:
     return sum(page & 1 for page in found)
 
 
-def read(path: Path) -> bytes:
+def read_and_drop(path: Path) -> bytes:
     """Read a file and drop its pages, as the runner does."""
     read = []
     with path.open("rb", buffering=0) as file:
@@ -58,7 +58,7 @@ def test_a_file_is_read_whole(size: int, tmp_path: Path) -> None:
     path = tmp_path / "file"
     contents = filled(path)[:size]
     os.truncate(path, size)
-    assert read(path) == contents
+    assert read_and_drop(path) == contents
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="pages are dropped on Linux only")
@@ -68,7 +68,7 @@ def test_pages_that_were_read_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "file"
     filled(path)
     assert cached_pages(path) * mmap.PAGESIZE >= SIZE
-    read(path)
+    read_and_drop(path)
     assert cached_pages(path) * mmap.PAGESIZE < 2 * CACHED_TAIL_BYTES
 
 
@@ -86,11 +86,11 @@ def chunks(file: io.RawIOBase) -> Iterator[bytes]:
     return page_cache.chunks(cast(IO[bytes], file), 100)
 
 
-def pieces(file: io.RawIOBase) -> Iterator[memoryview]:
+def read_pieces(file: io.RawIOBase) -> Iterator[memoryview]:
     return page_cache.pieces(cast(io.FileIO, file), 100, lambda: memoryview(bytearray(150)))
 
 
-@pytest.mark.parametrize("read", [chunks, pieces])
+@pytest.mark.parametrize("read", [chunks, read_pieces])
 @pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 250])
 def test_pieces_are_of_one_size_whatever_the_file_system_returns(
     read: Callable[[io.RawIOBase], Iterator[page_cache.Piece]], size: int

@@ -53,7 +53,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def run_python(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run_this_python(*command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run this Python, in an environment that holds nothing else."""
     env = {"PATH": os.environ["PATH"], **variables}
     return subprocess.run(
@@ -63,7 +63,7 @@ def run_python(*command: str, **variables: str) -> "subprocess.CompletedProcess[
 
 @pytest.mark.parametrize("arguments", [["check"], ["--as-entrypoint", "python"]], ids=" ".join)
 def test_an_older_python_is_named(arguments: list[str]) -> None:
-    done = run_python("-c", OLD_PYTHON, str(PROGRAM), *arguments)
+    done = run_this_python("-c", OLD_PYTHON, str(PROGRAM), *arguments)
     error, hint, *status = done.stderr.splitlines()
     assert done.returncode == 71
     assert error == (
@@ -81,7 +81,7 @@ def test_an_older_python_is_refused_without_a_stderr() -> None:
     closed = (
         "import os, sys; os.close(2); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     )
-    done = run_python("-c", closed, "-c", OLD_PYTHON, str(PROGRAM), "check")
+    done = run_this_python("-c", closed, "-c", OLD_PYTHON, str(PROGRAM), "check")
     assert done.returncode == 71
 
 
@@ -94,7 +94,7 @@ def test_an_older_python_can_read_what_names_it() -> None:
     "arguments", [["keygen", "k"], ["--as-entrypoint", "python"]], ids=" ".join
 )
 def test_a_missing_cryptography_is_named(arguments: list[str]) -> None:
-    done = run_python("-I", "-S", "-B", str(PROGRAM), *arguments)
+    done = run_this_python("-I", "-S", "-B", str(PROGRAM), *arguments)
     assert done.returncode == 71
     assert "needs cryptography 45 or newer, but there is none [cryptography-missing]" in done.stderr
     assert f"\npht: hint: install cryptography 45 or newer for {sys.executable}" in done.stderr
@@ -105,7 +105,7 @@ def test_an_older_cryptography_is_named(tmp_path: Path) -> None:
     package = tmp_path / "cryptography" / "__init__.py"
     package.parent.mkdir()
     package.write_text('__version__ = "44.0.3"\n')
-    done = run_python("-m", "entrypoint", "check", PYTHONPATH=str(tmp_path))
+    done = run_this_python("-m", "entrypoint", "check", PYTHONPATH=str(tmp_path))
     assert done.returncode == 71
     assert f"but {package} is version 44.0.3 [cryptography-too-old]" in done.stderr
 
@@ -113,7 +113,7 @@ def test_an_older_cryptography_is_named(tmp_path: Path) -> None:
 def test_a_broken_installation_of_cryptography_is_named(tmp_path: Path) -> None:
     (tmp_path / "cryptography").mkdir()
     (tmp_path / "cryptography" / "__init__.py").touch()
-    done = run_python("-m", "entrypoint", "check", PYTHONPATH=str(tmp_path))
+    done = run_this_python("-m", "entrypoint", "check", PYTHONPATH=str(tmp_path))
     assert done.returncode == 71
     assert "is version 0 [cryptography-too-old]" in done.stderr
 

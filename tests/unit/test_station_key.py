@@ -196,13 +196,13 @@ def test_only_the_first_loading_in_a_visit_validates_the_numbers(tmp_path: Path)
         iqmp=numbers.iqmp,
         public_numbers=numbers.public_numbers,
     ).private_key(unsafe_skip_rsa_key_validation=True)
-    put(tmp_path, "run/pht/private_key.pem", pkcs1(wrong))
+    put(tmp_path, "run/pht/private_key.pem", private_pkcs1(wrong))
     key_error("private-key-unusable", tmp_path)
     settings = load(tmp_path, {}).key_settings
     assert load_station_key(settings, already_validated=True).private_numbers().d == numbers.d + 2
 
 
-def pkcs1(key: PrivateKey) -> bytes:
+def private_pkcs1(key: PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.TraditionalOpenSSL,

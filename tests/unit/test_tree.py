@@ -16,11 +16,11 @@ NAMES = st.text(alphabet="ab-.é", min_size=1, max_size=3).filter(lambda name: n
 TREES = st.sets(st.lists(NAMES, min_size=1, max_size=3).map(tuple), max_size=12)
 
 
-def paths(root: Path) -> list[str]:
+def paths_below(root: Path) -> list[str]:
     return [entry.path for entry in walk(root)]
 
 
-def plant(root: Path, *files: str) -> None:
+def make_files(root: Path, *files: str) -> None:
     for file in files:
         path = root / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,17 +28,17 @@ def plant(root: Path, *files: str) -> None:
 
 
 def test_a_directory_is_descended_into_at_its_place(tmp_path: Path) -> None:
-    plant(tmp_path, "a.txt", "a-b", "a/z", "a/b/c", "B")
-    assert paths(tmp_path) == ["B", "a", "a/b", "a/b/c", "a/z", "a-b", "a.txt"]
+    make_files(tmp_path, "a.txt", "a-b", "a/z", "a/b/c", "B")
+    assert paths_below(tmp_path) == ["B", "a", "a/b", "a/b/c", "a/z", "a-b", "a.txt"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a name must be valid Unicode")
 def test_names_are_sorted_by_their_bytes_not_their_characters(tmp_path: Path) -> None:
     undecodable = os.fsdecode(b"\xff")
-    plant(tmp_path, "z", "é", "🚂")
+    make_files(tmp_path, "z", "é", "🚂")
     (tmp_path / undecodable).touch()
-    assert paths(tmp_path) == ["z", "é", "🚂", undecodable]
-    assert sorted(paths(tmp_path)) != paths(tmp_path)
+    assert paths_below(tmp_path) == ["z", "é", "🚂", undecodable]
+    assert sorted(paths_below(tmp_path)) != paths_below(tmp_path)
 
 
 @given(TREES)
@@ -46,15 +46,15 @@ def test_order_is_that_of_the_names_on_the_way_down(tree: set[tuple[str, ...]]) 
     # A path below another one makes that a folder.
     folders = {path[:depth] for path in tree for depth in range(1, len(path))}
     with tempfile.TemporaryDirectory() as folder:
-        plant(Path(folder), *("/".join(path) for path in tree - folders))
-        walked = [tuple(path.split("/")) for path in paths(Path(folder))]
+        make_files(Path(folder), *("/".join(path) for path in tree - folders))
+        walked = [tuple(path.split("/")) for path in paths_below(Path(folder))]
     assert walked == sorted(
         tree | folders, key=lambda path: tuple(os.fsencode(name) for name in path)
     )
 
 
 def test_kinds_are_told_apart(tmp_path: Path) -> None:
-    plant(tmp_path, "file")
+    make_files(tmp_path, "file")
     (tmp_path / "empty").touch()
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
@@ -67,17 +67,17 @@ def test_kinds_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_symlinks_are_named_and_never_followed(tmp_path: Path) -> None:
-    plant(tmp_path, "folder/file")
+    make_files(tmp_path, "folder/file")
     (tmp_path / "away").symlink_to("/etc")
     (tmp_path / "dangling").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to(".")
     found = {entry.path: entry.link for entry in walk(tmp_path) if entry.kind is Kind.SYMLINK}
     assert found == {"away": "/etc", "dangling": "nowhere", "loop": "."}
-    assert len(paths(tmp_path)) == 5
+    assert len(paths_below(tmp_path)) == 5
 
 
 def test_of_hard_links_the_first_in_order_is_the_file(tmp_path: Path) -> None:
-    plant(tmp_path, "m/original")
+    make_files(tmp_path, "m/original")
     (tmp_path / "a").hardlink_to(tmp_path / "m/original")
     (tmp_path / "z").hardlink_to(tmp_path / "m/original")
     files = [(entry.path, entry.kind, entry.link) for entry in walk(tmp_path) if entry.path != "m"]
@@ -89,22 +89,22 @@ def test_of_hard_links_the_first_in_order_is_the_file(tmp_path: Path) -> None:
 
 
 def test_a_name_is_left_out_at_the_top_only(tmp_path: Path) -> None:
-    plant(tmp_path, "work/inner", "results/work", "workers")
+    make_files(tmp_path, "work/inner", "results/work", "workers")
     left = [entry.path for entry in walk(tmp_path, leave_out="work")]
     assert left == ["results", "results/work", "workers"]
 
 
 def test_an_empty_folder_has_nothing(tmp_path: Path) -> None:
-    assert paths(tmp_path) == []
+    assert paths_below(tmp_path) == []
 
 
 def test_a_place_without_a_folder_has_nothing_if_that_is_allowed(tmp_path: Path) -> None:
-    plant(tmp_path, "folder/file")
+    make_files(tmp_path, "folder/file")
     (tmp_path / "link").symlink_to("folder")
     places = [tmp_path / name for name in ("folder", "missing", "folder/file", "link")]
     assert [len(list(walk(place, missing_ok=True))) for place in places] == [1, 0, 0, 0]
     with pytest.raises(FileNotFoundError):
-        paths(tmp_path / "missing")
+        paths_below(tmp_path / "missing")
 
 
 def test_a_folder_nested_too_deep_is_not_descended_into(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ BUILDER_KEY = reference.vector_key(BUILDER, private=True)
 STATION_KEYS = {name: reference.vector_key(name, private=True) for name in STATIONS}
 
 
-def definition() -> reference.Files:
+def recorded_definition() -> reference.Files:
     """Return the plaintext of the definition in the order of the list, the query at the end."""
     names = [*reference.listed(config_of(0)), QUERY]
     return {name: (VECTORS / "train" / name).read_bytes() for name in names}
@@ -55,7 +55,7 @@ def test_the_sealed_train_is_walked_in_the_recorded_order(stage: int) -> None:
 
 @every_stage
 def test_the_definition_is_what_user_and_builder_signed(stage: int) -> None:
-    reference.verify_definition(config_of(stage), definition())
+    reference.verify_definition(config_of(stage), recorded_definition())
 
 
 @every_stage
@@ -83,7 +83,7 @@ def test_everyone_entitled_decrypts_the_plaintext(
 
     recorded_key = (VECTORS / STAGES[stage] / "sym_key.plain").read_bytes()
     assert reference.symmetric_key(opt, key, station) == recorded_key
-    assert reference.decrypt_definition(opt, key, station) == definition()
+    assert reference.decrypt_definition(opt, key, station) == recorded_definition()
     decrypted = reference.decrypt_results(opt, key, station)
     assert decrypted == expected
     assert list(decrypted) == list(expected)
@@ -95,7 +95,10 @@ def test_as_built_only_the_first_station_has_the_key(tmp_path: Path) -> None:
 
     assert [stop["encrypted_key"] is None for stop in config["route"]] == [False, True, True]
     assert config["creator"]["encrypted_key"] is None
-    assert reference.decrypt_definition(opt, STATION_KEYS["station_1"], "station_1") == definition()
+    assert (
+        reference.decrypt_definition(opt, STATION_KEYS["station_1"], "station_1")
+        == recorded_definition()
+    )
 
 
 @every_sealed_stage
@@ -122,11 +125,11 @@ def test_all_that_is_sealed_in_one_go_has_one_iv(stage: int, tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["a/b.txt", "empty.txt", QUERY])
 def test_a_changed_definition_is_refused(name: str) -> None:
     with pytest.raises(Refused, match="hash"):
-        reference.verify_definition(config_of(0), definition() | {name: b"other"})
+        reference.verify_definition(config_of(0), recorded_definition() | {name: b"other"})
 
 
 def test_a_missing_query_is_refused() -> None:
-    files = definition()
+    files = recorded_definition()
     del files[QUERY]
 
     with pytest.raises(Refused, match="hash"):
@@ -157,7 +160,7 @@ def test_what_user_and_builder_did_not_sign_is_refused(
     change(config)
 
     with pytest.raises(Refused):
-        reference.verify_definition(config, definition())
+        reference.verify_definition(config, recorded_definition())
 
 
 @pytest.mark.parametrize(
@@ -233,7 +236,7 @@ def test_the_vectors_are_built_again_alike(tmp_path: Path) -> None:
 
     opt = reference.build_initial(
         tmp_path,
-        definition(),
+        recorded_definition(),
         USER_KEY,
         BUILDER_KEY,
         stations,
@@ -241,7 +244,10 @@ def test_the_vectors_are_built_again_alike(tmp_path: Path) -> None:
     )
 
     built = load_config(opt)
-    assert reference.decrypt_definition(opt, STATION_KEYS["station_1"], "station_1") == definition()
+    assert (
+        reference.decrypt_definition(opt, STATION_KEYS["station_1"], "station_1")
+        == recorded_definition()
+    )
     for config in (built, published):
         del config["route"][0]["encrypted_key"]  # OAEP is random, and so is what it holds
     assert json.dumps(built) == json.dumps(published)  # also in the order of fields

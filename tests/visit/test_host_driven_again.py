@@ -36,7 +36,7 @@ print("ran", flush=True)
 
 def at_the_first_stop(root: Path, end: str = "") -> Path:
     """Build a train of the route generation as a host opens it at its first stop."""
-    opt = built(root, SCRIPT + end)
+    opt = new_train_on_route(root, SCRIPT + end)
     reference_route.published_pre_run(opt, STATIONS[0], key_of(STATIONS[0]))
     return opt
 
@@ -50,7 +50,7 @@ def at_the_second_stop(root: Path, end: str = "") -> Path:
     return opt
 
 
-def built(root: Path, script: str) -> Path:
+def new_train_on_route(root: Path, script: str) -> Path:
     stations = {station: reference.vector_key(station) for station in STATIONS}
     files = {"train.py": script.encode()}
     return reference_route.build_initial(root, files, USER_KEY, BUILDER_KEY, stations)

@@ -33,7 +33,7 @@ WRITES_CACHES = (RUNS_TRAIN[0], "-E", *RUNS_TRAIN[1:])
 """Python that does not look at PYTHONDONTWRITEBYTECODE."""
 
 
-def lay_out(root: Path, status: int = 0) -> Snapshot:
+def new_train_with_helper(root: Path, status: int = 0) -> Snapshot:
     """Build a train that ends with `status` and return what its folder holds."""
     opt = new_train(root, SCRIPT, {"helper.py": f"STATUS = {status}".encode()})
     settle(root, "station_1")
@@ -57,7 +57,7 @@ def assert_removal_is_told(done: Done) -> None:
 def test_a_visit_removes_it_whether_the_train_succeeds_or_fails(
     tmp_path: Path, status: int
 ) -> None:
-    before = lay_out(tmp_path, status)
+    before = new_train_with_helper(tmp_path, status)
     done = visit(tmp_path, WRITES_CACHES)
     assert done.status == status
     assert_removal_is_told(done)
@@ -66,7 +66,7 @@ def test_a_visit_removes_it_whether_the_train_succeeds_or_fails(
 
 @pytest.mark.parametrize("half", ["post-run", "undo"])
 def test_the_halves_remove_it_after_a_run_by_hand(tmp_path: Path, half: str) -> None:
-    before = lay_out(tmp_path)
+    before = new_train_with_helper(tmp_path)
     assert pht("pre-run", root=tmp_path).status == 0
     run_by_hand(tmp_path, 0)
     done = pht(half, root=tmp_path)
@@ -76,7 +76,7 @@ def test_the_halves_remove_it_after_a_run_by_hand(tmp_path: Path, half: str) -> 
 
 
 def test_a_train_that_failed_can_be_started_again(tmp_path: Path) -> None:
-    lay_out(tmp_path, 3)
+    new_train_with_helper(tmp_path, 3)
     assert [visit(tmp_path, WRITES_CACHES).status for _ in range(2)] == [3, 3]
 
 

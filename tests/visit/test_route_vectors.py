@@ -46,11 +46,11 @@ def assert_sealed(stage: int, opt: Path, folder: Path) -> None:
         key = reference.vector_key(reader or "user", private=True)
         results = reference_route.decrypt_results(opt, key, reader)
         assert results == reference.result_files(plain)
-        assert reference_route.decrypt_definition(opt, key, reader) == definition()
+        assert reference_route.decrypt_definition(opt, key, reader) == recorded_definition()
     assert shape(opt / "pht_results") == shape(plain)
 
 
-def definition() -> dict[str, bytes]:
+def recorded_definition() -> dict[str, bytes]:
     return {path: content for path, (content, _) in reference.result_files(PLAIN).items()}
 
 
@@ -88,7 +88,7 @@ def test_pre_run_restores_the_plaintext_and_undo_the_ciphertext(stage: int, tmp_
     undone = in_process("undo", root)
 
     assert (done.status, done.facts["state"]) == (0, "waiting")
-    assert {path: file.content for path, file in code.items()} == definition()
+    assert {path: file.content for path, file in code.items()} == recorded_definition()
     if stage:
         assert results == snapshot(reference_route.lay_out_plain(stage, tmp_path))
     assert (undone.status, undone.facts["state"]) == (0, "unchanged")
@@ -142,7 +142,7 @@ def test_the_query_is_shown_to_whoever_can_open_the_train(stage: int, tmp_path: 
 
     done = pht("query", root=tmp_path)
 
-    assert (done.status, done.stdout) == (0, definition()["query.json"])
+    assert (done.status, done.stdout) == (0, recorded_definition()["query.json"])
     assert snapshot(tmp_path, times=True) == before
 
 

@@ -57,7 +57,7 @@ def second_stop(root: Path, script: str) -> Path:
     return opt
 
 
-def begin(root: Path) -> "subprocess.Popen[bytes]":
+def start_visit(root: Path) -> "subprocess.Popen[bytes]":
     return start("run", "--", *RUNS_TRAIN, root=root)
 
 
@@ -85,7 +85,7 @@ def unread(pipe: int) -> int:
 
 def stop_when(root: Path, condition: Callable[[Path], bool]) -> Done:
     """Begin a visit and stop it as soon as the disk says so."""
-    process = begin(root)
+    process = start_visit(root)
     wait_until(lambda: condition(root) or process.poll() is not None)
     process.send_signal(signal.SIGTERM)
     return finish(process)
@@ -142,7 +142,7 @@ def test_a_stop_while_the_train_runs(number: signal.Signals, tmp_path: Path) -> 
     second_stop(tmp_path, READY)
     (tmp_path / "data" / "runs").touch()
     before = snapshot(tmp_path / "opt")
-    process = begin(tmp_path)
+    process = start_visit(tmp_path)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
 
@@ -165,7 +165,7 @@ def test_a_train_that_ends_well_when_it_is_stopped_is_not_sealed(tmp_path: Path)
     """Whether its results are complete is not known, so they count for nothing."""
     second_stop(tmp_path, f"signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); {READY}")
     before = snapshot(tmp_path / "opt")
-    process = begin(tmp_path)
+    process = start_visit(tmp_path)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
 
@@ -217,7 +217,7 @@ def test_sealing_may_be_stopped_again_and_again(tmp_path: Path) -> None:
     assert stop_when(tmp_path, has_sealed_a_batch).status == 75
     assert not is_sealed(opt / "pht_results" / "15")
     for _ in range(2):
-        process = begin(tmp_path)
+        process = start_visit(tmp_path)
         assert process.stderr is not None
         assert b"sealing goes on" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
@@ -230,7 +230,7 @@ def test_sealing_may_be_stopped_again_and_again(tmp_path: Path) -> None:
 
 def test_no_second_visit_while_one_is_under_way(tmp_path: Path) -> None:
     opt = second_stop(tmp_path, "print('ready', flush=True); sys.stdin.read()")
-    process = begin(tmp_path)
+    process = start_visit(tmp_path)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     before = snapshot(tmp_path)
@@ -247,7 +247,7 @@ def test_no_second_visit_while_one_is_under_way(tmp_path: Path) -> None:
 
 def test_a_visit_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
     opt = second_stop(tmp_path, "print('ready', flush=True); sys.stdin.read()")
-    process = begin(tmp_path)
+    process = start_visit(tmp_path)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.kill()

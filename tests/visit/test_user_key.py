@@ -18,7 +18,7 @@ key = results.parent / "user_sym_key.key"
 """
 
 
-def second_stop(root: Path, script: str) -> Path:
+def envelope_at_second_stop(root: Path, script: str) -> Path:
     """Lay out a train at its second stop and return the path of the user's envelope."""
     opt = new_train(root, IMPORTS + script)
     (opt / "pht_results" / "old").write_bytes(b"x")
@@ -40,7 +40,7 @@ def test_an_envelope_of_somebody_else_in_a_folder_as_tmp(tmp_path: Path) -> None
     """So is /opt of every master image; only its owner may replace a file there."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("needs root and the setpriv command")
-    key = second_stop(tmp_path, "")
+    key = envelope_at_second_stop(tmp_path, "")
     key.parent.chmod(0o1777)
     for path in (key.parent, key):
         os.chown(path, SOMEBODY, SOMEBODY)
@@ -53,7 +53,7 @@ def test_an_envelope_of_somebody_else_in_a_folder_as_tmp(tmp_path: Path) -> None
 
 
 def test_an_envelope_that_is_mounted_alone(tmp_path: Path, mount: Mount) -> None:
-    key = second_stop(tmp_path, "")
+    key = envelope_at_second_stop(tmp_path, "")
     mount(key, "--bind", key)
     before = snapshot(tmp_path)
 
@@ -63,7 +63,7 @@ def test_an_envelope_that_is_mounted_alone(tmp_path: Path, mount: Mount) -> None
 
 
 def test_a_folder_in_the_place_of_the_envelope(tmp_path: Path) -> None:
-    key = second_stop(tmp_path, "")
+    key = envelope_at_second_stop(tmp_path, "")
     key.unlink()
     key.mkdir()
     (key / "file").touch()
@@ -76,7 +76,7 @@ def test_a_folder_in_the_place_of_the_envelope(tmp_path: Path) -> None:
 
 
 def test_a_link_in_the_place_of_the_envelope(tmp_path: Path) -> None:
-    key = second_stop(tmp_path, "")
+    key = envelope_at_second_stop(tmp_path, "")
     key.unlink()
     key.symlink_to(tmp_path / "run" / "pht" / "private_key.pem")
     before = snapshot(tmp_path)
@@ -102,7 +102,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 def test_an_envelope_comes_back_when_a_train_fails_that(change: str, tmp_path: Path) -> None:
-    key = second_stop(tmp_path, f"{change}\nsys.exit(3)")
+    key = envelope_at_second_stop(tmp_path, f"{change}\nsys.exit(3)")
     key.chmod(0o640)
     before = snapshot(tmp_path)
 
@@ -113,7 +113,7 @@ def test_an_envelope_comes_back_when_a_train_fails_that(change: str, tmp_path: P
 
 
 def test_an_envelope_comes_back_with_undo(tmp_path: Path) -> None:
-    key = second_stop(tmp_path, "")
+    key = envelope_at_second_stop(tmp_path, "")
     before = snapshot(tmp_path)
     assert pht("pre-run", root=tmp_path).status == 0
     key.unlink()
@@ -151,7 +151,7 @@ except OSError:
     key.write_bytes(b"")
     sys.exit(3)
 """
-    second_stop(root, fill)
+    envelope_at_second_stop(root, fill)
     before = snapshot(root)
 
     done = visit(root)
@@ -161,7 +161,7 @@ except OSError:
 
 
 def test_an_envelope_that_is_too_large_to_be_one(tmp_path: Path) -> None:
-    key = second_stop(tmp_path, "")
+    key = envelope_at_second_stop(tmp_path, "")
     key.write_bytes(bytes(4097))
     before = snapshot(tmp_path)
 
