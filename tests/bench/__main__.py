@@ -99,7 +99,7 @@ def in_containers(bench: Bench, engine: Engine) -> None:
             tags = {OURS: make_master(engine, master, base)}
             if other := bench.runners.get(OTHER):
                 tags[OTHER] = in_container.make_other_master(engine, other.checkout, master, base)
-            built = {name: in_container.train_image(engine, tag) for name, tag in tags.items()}
+            built = {name: in_container.measured_image(engine, tag) for name, tag in tags.items()}
             place = f"`{master}` on {base}"
             in_container.add_start(bench, engine, built, place, published=not other)
             images[base] = built[OURS]

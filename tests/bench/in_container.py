@@ -26,7 +26,7 @@ from tests.bench.trains import (
     at_last_stop,
     sealed_route,
     settle_at,
-    station,
+    station_id,
 )
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine, Unavailable
@@ -39,7 +39,7 @@ TRUE = "true"
 Seconds = dict[str, float]
 
 
-def train_image(engine: Engine, master: str) -> str:
+def measured_image(engine: Engine, master: str) -> str:
     """Return the image that a measured train is built on, made from a master image."""
     return build_image(engine, master, name=f"bench-{master.rpartition(':')[2]}")
 
@@ -132,7 +132,7 @@ def _published_visit(engine: Engine, train: str, route: Route) -> Run:
     engine.must("tag", train, f"{repository}:base")
     key = str(route.root / "run" / "pht" / "private_key.pem")
     script = str(PEERS / "published_visit.py")
-    command = [str(python), "-I", script, f"{repository}:latest", station(0), key]
+    command = [str(python), "-I", script, f"{repository}:latest", station_id(0), key]
 
     def run() -> Seconds:
         engine.must("tag", train, f"{repository}:latest")  # the run before has replaced it

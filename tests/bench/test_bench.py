@@ -103,7 +103,7 @@ def test_two_versions_of_this_program_are_measured_in_turn(bench: Bench, tmp_pat
 def test_empty_visits_in_containers_are_measured_beside_a_bare_one(
     bench: Bench, engine: Engine, runner_image: str, published: None
 ) -> None:
-    image = in_container.train_image(engine, runner_image)
+    image = in_container.measured_image(engine, runner_image)
     images = {OURS: image, OTHER: image}
     in_container.add_start(bench, engine, images, "an image", published=True)
     [row] = bench.starts
@@ -122,7 +122,7 @@ def test_another_version_whose_image_cannot_be_built_is_unavailable(
 def test_the_same_tasks_are_measured_in_containers(
     bench: Bench, engine: Engine, runner_image: str, published: None
 ) -> None:
-    image = in_container.train_image(engine, runner_image)
+    image = in_container.measured_image(engine, runner_image)
     in_container.add_halves(bench, engine, image, FLAT, MANY)
     assert len(bench.rows) == len(HALVES)
     for row in bench.rows:

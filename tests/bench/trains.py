@@ -61,7 +61,7 @@ class Route:
 
     def __init__(self, root: Path, stops: int, generation: Generation) -> None:
         public = reference_rsa.public_pem(reference_rsa.private(private_key()))
-        keys = {station(number): public for number in range(stops)}
+        keys = {station_id(number): public for number in range(stops)}
         self.root = root
         self.opt = generation.build(root, TRAIN, USER_KEY, keys)
         self.results = self.opt / "pht_results"
@@ -78,14 +78,14 @@ class Route:
         return self._generation.symmetric_key(self.opt, USER_KEY)
 
 
-def station(number: int) -> str:
+def station_id(number: int) -> str:
     """Return the id of a stop, counted from 0."""
     return f"station-{number}"
 
 
 def settle_at(root: Path, number: int) -> None:
     """Make the station folder of a stop."""
-    settle(root, station(number), private_key())
+    settle(root, station_id(number), private_key())
 
 
 @cache
@@ -102,7 +102,7 @@ def at_last_stop(root: Path, stops: int, generation: Generation) -> Route:
     """Return a train without results that has made all its stops but the last."""
     route = Route(root, stops, generation)
     if stops > 1:
-        before = {station(number): private_key() for number in range(stops - 1)}
+        before = {station_id(number): private_key() for number in range(stops - 1)}
         generation.make_visits(route.opt, before)
     settle_at(root, stops - 1)
     return route

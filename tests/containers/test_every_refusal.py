@@ -28,10 +28,10 @@ from tests.containers.visitor import (
     Container,
     arrived,
     arrived_by_route,
+    as_owned_by_root,
     assert_visited,
     shared,
     station_folder,
-    without_owners,
 )
 from tests.reference import Config
 from tests.station import (
@@ -223,7 +223,7 @@ def test_a_refusal_is_explained_and_leaves_the_train_as_it_came(
 
     assert_explained(container.run(), refusal.status, code)
 
-    assert all_below_opt(container, tmp_path) == without_owners(snapshot(opt))
+    assert all_below_opt(container, tmp_path) == as_owned_by_root(snapshot(opt))
 
 
 def all_below_opt(container: Container, folder: Path) -> Snapshot:
@@ -231,7 +231,7 @@ def all_below_opt(container: Container, folder: Path) -> Snapshot:
     with tarfile.open(fileobj=io.BytesIO(container.engine.copy_out(container.id, "/opt"))) as tar:
         tar.extraction_filter = lambda member, path: member  # exactly as it is
         tar.extractall(folder / "after")
-    return without_owners(snapshot(folder / "after" / "opt"))
+    return as_owned_by_root(snapshot(folder / "after" / "opt"))
 
 
 def test_a_disk_without_room_for_the_plaintext_is_told_before_anything_is_opened(
@@ -262,10 +262,10 @@ def test_a_second_container_of_the_same_train_waits_for_its_turn(
     first, second = (Container(engine, engine.create(train_image, options=options)) for _ in "12")
     first.start()
     first.wait_until(lambda running: running.said(b"aboard"))
-    before = without_owners(snapshot(opt))
+    before = as_owned_by_root(snapshot(opt))
 
     assert_explained(second.run(), 71, "visit-in-progress")
 
-    assert without_owners(snapshot(opt)) == before
+    assert as_owned_by_root(snapshot(opt)) == before
     (data / "hold").unlink()
     assert_visited(first.ended())

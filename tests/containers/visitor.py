@@ -258,12 +258,12 @@ def assert_visit_refused(container: Container, status: int, code: str) -> str:
 
 def assert_taken_back(container: Container, before: Path, folder: Path) -> None:
     """Check that a container holds the train as it was put in, and no work files."""
-    assert without_owners(snapshot(container.take(folder))) == without_owners(snapshot(before))
+    assert as_owned_by_root(snapshot(container.take(folder))) == as_owned_by_root(snapshot(before))
     work = {path for path in container.changes() if ".pht" in path}
     assert not work
 
 
-def without_owners(tree: Snapshot) -> Snapshot:
+def as_owned_by_root(tree: Snapshot) -> Snapshot:
     """Return a tree without its owners and without its uppermost folder."""
     return {path: node._replace(owner=(0, 0)) for path, node in tree.items() if path != "."}
 

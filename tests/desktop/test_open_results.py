@@ -34,7 +34,7 @@ def test_published_results_open(node: str, stage: int, tmp_path: Path) -> None:
     opt = reference_route.lay_out(stage, tmp_path)
     expected = result_files(reference_route.lay_out_plain(stage, tmp_path / "plain"))
 
-    opened = open_results(node, exported(opt), USER_KEY)
+    opened = open_with_node(node, exported(opt), USER_KEY)
 
     assert opened == {path: content for path, (content, _) in expected.items()}
 
@@ -50,14 +50,14 @@ def test_results_of_any_name_and_size_open(node: str, tmp_path: Path) -> None:
     }
     opt = sealed_train(tmp_path, contents)
 
-    assert open_results(node, exported(opt), USER_KEY) == contents
+    assert open_with_node(node, exported(opt), USER_KEY) == contents
 
 
 def test_the_key_of_another_does_not_open(node: str, tmp_path: Path) -> None:
     archive = exported(reference_route.lay_out(1, tmp_path))
 
     with pytest.raises(AssertionError, match="oaep"):
-        open_results(node, archive, USER_KEY.with_name(f"{FIRST}.sk.pem"))
+        open_with_node(node, archive, USER_KEY.with_name(f"{FIRST}.sk.pem"))
 
 
 def sealed_train(folder: Path, results: dict[str, bytes]) -> Path:
@@ -93,7 +93,7 @@ def exported(opt: Path) -> Path:
     return archive
 
 
-def open_results(node: str, archive: Path, key: Path) -> dict[str, bytes]:
+def open_with_node(node: str, archive: Path, key: Path) -> dict[str, bytes]:
     done = subprocess.run(
         [node, SCRIPT, archive, key],
         capture_output=True,

@@ -45,7 +45,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory, master: Master) -> Path:
     return tree
 
 
-def build_image(engine: Engine, tree: Path, master: Master, *options: str) -> Finished:
+def build_master(engine: Engine, tree: Path, master: Master, *options: str) -> Finished:
     """Build a master image from a tree as `make image` does, but with nothing of an earlier one."""
     dockerfile = tree / "master_images" / master.name / "Dockerfile"
     fixed = ["--no-cache", "--network", "none", "--label", engine.label, "--file", str(dockerfile)]
@@ -56,7 +56,7 @@ def build_image(engine: Engine, tree: Path, master: Master, *options: str) -> Fi
 @of_slim_and_buster
 def test_the_same_tree_gives_the_same_layers(engine: Engine, tree: Path, master: Master) -> None:
     tag = f"pht-test-{engine.session}:again"
-    done = build_image(engine, tree, master, "--tag", tag)
+    done = build_master(engine, tree, master, "--tag", tag)
     assert done.status == 0, done.stderr.decode()
     first, second = (inspect(engine, name)["RootFS"]["Layers"] for name in (master.tag, tag))
     assert first == second
@@ -67,7 +67,7 @@ def test_all_that_an_image_adds_has_the_date_that_is_told(
     engine: Engine, tree: Path, master: Master
 ) -> None:
     tag = f"pht-test-{engine.session}:dated"
-    done = build_image(
+    done = build_master(
         engine, tree, master, "--tag", tag, "--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}"
     )
     assert done.status == 0, done.stderr.decode()
@@ -103,7 +103,7 @@ def test_a_wheel_that_is_not_as_locked_is_refused(
     [wheel] = (tree / "build/wheels/plain").glob("cffi-*-cp313-cp313-musl*.whl")
     before = wheel.read_bytes()
     wheel.write_bytes(before + b"more")
-    done = build_image(engine, tree, master)
+    done = build_master(engine, tree, master)
     wheel.write_bytes(before)
     assert done.status != 0
     assert b"DO NOT MATCH THE HASHES" in done.stdout + done.stderr  # which one, the builder decides
@@ -140,7 +140,7 @@ def test_a_base_that_does_not_suit_is_refused(
 ) -> None:
     dockerfile = f"FROM {master.base}\n{line}\n".encode()
     base = engine.build("unsuitable", {"Dockerfile": dockerfile})
-    done = build_image(engine, tree, Master(master.name, "", base))
+    done = build_master(engine, tree, Master(master.name, "", base))
     assert done.status != 0
     assert reason in done.stdout + done.stderr
 
@@ -151,7 +151,7 @@ def test_a_base_may_have_another_python_below_opt(
 ) -> None:
     lines = "RUN python3 -m venv --without-pip /opt/venv\nENV PATH=/opt/venv/bin:$PATH\n"
     base = engine.build("venv", {"Dockerfile": f"FROM {master.base}\n{lines}".encode()})
-    done = build_image(engine, tree, Master(master.name, "", base))
+    done = build_master(engine, tree, Master(master.name, "", base))
     assert done.status == 0, done.stdout + done.stderr
 
 

@@ -16,7 +16,7 @@ READERS = (None, *reference.STATIONS)
 VISITED = (1, 2, 3)
 
 
-def key_of(station: str | None) -> Path:
+def key_file_of(station: str | None) -> Path:
     return KEYS / f"{station or 'user'}.sk.pem"
 
 
@@ -32,7 +32,7 @@ def open_train(
     decrypt_results(
         source,
         output,
-        key=key or key_of(station),
+        key=key or key_file_of(station),
         password_file=password_file,
         station=station,
         report=said,

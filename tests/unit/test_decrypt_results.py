@@ -30,7 +30,7 @@ from tests.unit.opening import (
     as_export,
     assert_not_opened,
     flip,
-    key_of,
+    key_file_of,
     open_train,
 )
 
@@ -159,14 +159,14 @@ def test_the_key_of_someone_else_is_refused(
     opt: Path, output: Path, key: str, station: str | None
 ) -> None:
     error = assert_not_opened(
-        SettingsError, "key-of-someone-else", opt, output, key=key_of(key), station=station
+        SettingsError, "key-of-someone-else", opt, output, key=key_file_of(key), station=station
     )
     assert (station or "the user") in error.message
 
 
 def test_a_station_that_is_not_on_the_route_is_refused(opt: Path, output: Path) -> None:
     error = assert_not_opened(
-        UsageError, "station-not-on-route", opt, output, key=key_of(None), station="station_9"
+        UsageError, "station-not-on-route", opt, output, key=key_file_of(None), station="station_9"
     )
     assert error.hint.startswith("check --station; ")
     assert '"station_1", "station_2", "station_3"' in error.hint
@@ -179,7 +179,7 @@ def test_a_public_key_does_not_decrypt(opt: Path, output: Path) -> None:
 @pytest.fixture
 def locked(tmp_path: Path) -> Path:
     """The user's key, encrypted with the password "secret"."""
-    key = serialization.load_pem_private_key(key_of(None).read_bytes(), None)
+    key = serialization.load_pem_private_key(key_file_of(None).read_bytes(), None)
     path = tmp_path / "locked.pem"
     path.write_bytes(
         key.private_bytes(
@@ -269,7 +269,7 @@ def test_an_interruption_leaves_no_plaintext(
     (opt / "pht_results" / "large").write_bytes(bytes(60_000_000))
     reference.published_post_run(opt, "station_1", reference.vector_key("station_1", private=True))
 
-    process = start("decrypt-results", opt, "--key", key_of(None), "--output", output)
+    process = start("decrypt-results", opt, "--key", key_file_of(None), "--output", output)
     wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".pht-*/new/large")))
     process.send_signal(number)
 
@@ -279,7 +279,7 @@ def test_an_interruption_leaves_no_plaintext(
 
 def test_the_command_line_passes_everything_on(opt: Path, output: Path, tmp_path: Path) -> None:
     tar = as_export(opt, tmp_path)
-    words: list[str | Path] = ["decrypt-results", tar, "--key", key_of("station_3")]
+    words: list[str | Path] = ["decrypt-results", tar, "--key", key_file_of("station_3")]
     done = pht(*words, "--station", "station_3", "--output", output)
     assert done.status == 0, done.stderr
     assert "station_2" in done.stdout.decode()

@@ -15,10 +15,10 @@ def other_modulus(hex_pem: str) -> str:
     key = serialization.load_pem_public_key(bytes.fromhex(hex_pem))
     assert isinstance(key, rsa.RSAPublicKey)
     numbers = rsa.RSAPublicNumbers(65537, key.public_numbers().n ^ (1 << 1000))
-    return public_pem(numbers.public_key()).hex()
+    return pem_of(numbers.public_key()).hex()
 
 
-def public_pem(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> bytes:
+def pem_of(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> bytes:
     return key.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -26,7 +26,7 @@ def public_pem(key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> bytes:
 
 def with_numbers(exponent: int, bits: int) -> bytes:
     """Return a public key of any size, which nobody needs to use."""
-    return public_pem(rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 1).public_key())
+    return pem_of(rsa.RSAPublicNumbers(exponent, (1 << (bits - 1)) + 1).public_key())
 
 
 def pkcs1(name: str) -> bytes:
@@ -41,7 +41,7 @@ ODD_KEYS: dict[str, Callable[[], bytes]] = {
     "16384 bits": lambda: with_numbers(65537, 16384),
     "e = 3": lambda: with_numbers(3, 2048),
     "e = 17": lambda: with_numbers(17, 2048),
-    "elliptic curve": lambda: public_pem(ec.generate_private_key(ec.SECP256R1()).public_key()),
+    "elliptic curve": lambda: pem_of(ec.generate_private_key(ec.SECP256R1()).public_key()),
     "PKCS#1, cut short": lambda: pkcs1("user")[:-60],
     "private PEM": lambda: USER_KEY,
     "no PEM": lambda: b"not a key",

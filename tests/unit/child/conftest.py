@@ -9,7 +9,7 @@ from tests.unit.child.starter import Starter, as_pid_1
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Starter]:
+def starter(tmp_path: Path) -> Iterator[Starter]:
     starter = Starter(tmp_path)
     yield starter
     starter.end_all()

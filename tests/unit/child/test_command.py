@@ -34,44 +34,44 @@ def test_a_command_that_does_not_exist(anywhere: Starter, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["without x bit", "unknown format", "folder", "below a file"])
-def test_a_command_that_cannot_be_executed(start: Starter, tmp_path: Path, kind: str) -> None:
+def test_a_command_that_cannot_be_executed(starter: Starter, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "train"
     if kind == "folder":
         path.mkdir()
     else:
         path.write_text("no shebang\n")
         path.chmod(0o644 if kind == "without x bit" else 0o755)
-    report = start(str(path / "x" if kind == "below a file" else path)).report()
+    report = starter(str(path / "x" if kind == "below a file" else path)).report()
     assert report == Report(126, "NOT_EXECUTABLE", None, None, [], True)
 
 
-def test_the_command_is_looked_up_in_its_own_path(start: Starter, tmp_path: Path) -> None:
+def test_the_command_is_looked_up_in_its_own_path(starter: Starter, tmp_path: Path) -> None:
     for name, mode in (("unusable", 0o644), ("good", 0o755), ("later", 0o755)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "pht-train").write_text(f"#!/bin/sh\necho {name}\n")
         (tmp_path / name / "pht-train").chmod(mode)
     (tmp_path / "folder" / "pht-train").mkdir(parents=True)
     folders = ["absent", "unusable/pht-train", "folder", "unusable", "good", "later"]
-    train = start("pht-train", path=":".join(str(tmp_path / folder) for folder in folders))
+    train = starter("pht-train", path=":".join(str(tmp_path / folder) for folder in folders))
     assert train.report().status == 0
     assert train.output() == "good"
 
 
 @pytest.mark.parametrize("last", ["absent", "file"])
 def test_a_command_that_is_found_but_cannot_be_executed_is_not_absent(
-    start: Starter, tmp_path: Path, last: str
+    starter: Starter, tmp_path: Path, last: str
 ) -> None:
     (tmp_path / "pht-train").write_text("no x bit\n")
     (tmp_path / "file").touch()
-    report = start("pht-train", path=f"{tmp_path}:{tmp_path / last}").report()
+    report = starter("pht-train", path=f"{tmp_path}:{tmp_path / last}").report()
     assert report == Report(126, "NOT_EXECUTABLE", None, None, [], True)
 
 
 # What the command inherits
 
 
-def test_stdin_and_stdout_belong_to_the_train(start: Starter) -> None:
-    train = start.start(start.order("tr", "a-z", "A-Z"), stdin=subprocess.PIPE)
+def test_stdin_and_stdout_belong_to_the_train(starter: Starter) -> None:
+    train = starter.start(starter.order("tr", "a-z", "A-Z"), stdin=subprocess.PIPE)
     assert train.process.communicate(b"lung\n", PATIENCE_S)[0] == b"LUNG\n"
 
 
@@ -93,8 +93,8 @@ def test_the_train_blocks_and_ignores_no_signal(anywhere: Starter) -> None:
     assert (blocked, ignored) == (0, 0)
 
 
-def test_the_train_stays_in_the_process_group_of_the_runner(start: Starter) -> None:
-    train = start.python("import os; print(os.getpgrp())")
+def test_the_train_stays_in_the_process_group_of_the_runner(starter: Starter) -> None:
+    train = starter.python("import os; print(os.getpgrp())")
     group = os.getpgid(train.process.pid)
     assert train.report().status == 0
     assert int(train.output()) == group

@@ -16,48 +16,48 @@ from tests.unruly import CHAIN, LEAVING
 # The timeout
 
 
-def test_a_train_that_ends_in_time_is_not_disturbed(start: Starter) -> None:
-    assert start("sleep", "0.2", timeout=20).report().status == 0
+def test_a_train_that_ends_in_time_is_not_disturbed(starter: Starter) -> None:
+    assert starter("sleep", "0.2", timeout=20).report().status == 0
 
 
-def test_a_train_that_runs_too_long_is_told_to_end(start: Starter) -> None:
-    report = start("sleep", "600", timeout=0.2).report()
+def test_a_train_that_runs_too_long_is_told_to_end(starter: Starter) -> None:
+    report = starter("sleep", "600", timeout=0.2).report()
     assert report == Report(124, "TIMED_OUT", signal.SIGTERM, None, [], True)
 
 
-def test_a_train_that_runs_too_long_and_does_not_end_is_killed(start: Starter) -> None:
+def test_a_train_that_runs_too_long_and_does_not_end_is_killed(starter: Starter) -> None:
     order = {"timeout": 0.5, "grace": 0.2}
-    report = start("sh", "-c", "trap '' TERM; while :; do sleep 0.05; done", **order).report()
+    report = starter("sh", "-c", "trap '' TERM; while :; do sleep 0.05; done", **order).report()
     assert report == Report(124, "TIMED_OUT", signal.SIGKILL, None, [], True)
 
 
-def test_a_train_that_forks_without_end_does_not_hold_up_its_timeout(start: Starter) -> None:
+def test_a_train_that_forks_without_end_does_not_hold_up_its_timeout(starter: Starter) -> None:
     code = "import os\nwhile True:\n if os.fork() == 0:\n  os.fork(); os._exit(0)\n else: os.wait()"
-    report = start.python(code, timeout=0.5).report()
+    report = starter.python(code, timeout=0.5).report()
     assert report == Report(124, "TIMED_OUT", signal.SIGTERM, None, [], True)
 
 
 # Processes that the train leaves
 
 
-def test_daemons_that_the_train_left_do_not_outlive_it(start: Starter) -> None:
-    assert start.python(LEAVING).report() == Report(0, "EXITED", None, None, [], True)
+def test_daemons_that_the_train_left_do_not_outlive_it(starter: Starter) -> None:
+    assert starter.python(LEAVING).report() == Report(0, "EXITED", None, None, [], True)
 
 
 def test_a_chain_of_forks_that_the_train_left_does_not_outlive_it(
-    start: Starter, tmp_path: Path
+    starter: Starter, tmp_path: Path
 ) -> None:
     touched = tmp_path / "touched"
     touched.write_bytes(b"")
     os.utime(touched, (0, 0))
-    report = start.python(CHAIN, str(touched)).report()
+    report = starter.python(CHAIN, str(touched)).report()
     last = touched.stat().st_mtime_ns
     assert (report.status, last > 0) == (0, True)
     time.sleep(0.3)
     assert touched.stat().st_mtime_ns == last
 
 
-def test_orphans_are_reaped_while_the_train_runs(start: Starter) -> None:
+def test_orphans_are_reaped_while_the_train_runs(starter: Starter) -> None:
     code = """
 import os, time
 runner = os.getppid()
@@ -73,13 +73,13 @@ while len(children()) > 1 and time.monotonic() < end:
     time.sleep(0.01)
 print(children() == [str(os.getpid())])
 """
-    train = start.python(code)
+    train = starter.python(code)
     assert train.report().status == 0
     assert train.output() == "True"
 
 
-def test_the_train_dies_with_a_runner_that_is_killed(start: Starter) -> None:
-    train = start("sh", "-c", "echo ready; exec sleep 600")
+def test_the_train_dies_with_a_runner_that_is_killed(starter: Starter) -> None:
+    train = starter("sh", "-c", "echo ready; exec sleep 600")
     train.wait_for("ready")
     train.process.kill()
     wait_until(lambda: not processes_of(train.mark))
@@ -130,17 +130,17 @@ with StopRequest() as stop:
     assert printed(code) == b"no-process-list True\n"
 
 
-def test_a_process_that_cannot_be_killed_is_reported(start: Starter) -> None:
+def test_a_process_that_cannot_be_killed_is_reported(starter: Starter) -> None:
     code = "import os, time\nif os.fork() == 0:\n os.setuid(1000)\n print(flush=True)\n"
     code += " time.sleep(600)\nelse:\n time.sleep(0.5)"
-    order = start.order(sys.executable, "-c", code, reap_limit=0.3)
-    report = start.start(order, before=without_right_to_kill()).report()
+    order = starter.order(sys.executable, "-c", code, reap_limit=0.3)
+    report = starter.start(order, before=without_right_to_kill()).report()
     assert (report.status, report.reason, len(report.left)) == (None, "train-still-running", 1)
 
 
-def test_process_numbers_of_another_namespace_are_never_used(start: Starter) -> None:
+def test_process_numbers_of_another_namespace_are_never_used(starter: Starter) -> None:
     if os.geteuid() != 0:
         pytest.skip("needs root for a namespace of process numbers whose /proc is not mounted")
-    order = start.order("sh", "-c", "sleep 600 & exit 0", reap_limit=0.3)
+    order = starter.order("sh", "-c", "sleep 600 & exit 0", reap_limit=0.3)
     before = ("unshare", "--pid", "--fork", "sh", "-c", '"$@"; exit $?', "sh")
-    assert start.start(order, before=before).report().reason == "train-still-running"
+    assert starter.start(order, before=before).report().reason == "train-still-running"

@@ -28,8 +28,10 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]))
 """A minimal shell with job control: a job gets the terminal, and goes on when it was suspended."""
 
 
-def test_the_train_reads_from_the_terminal(start: Starter, terminal: Terminal) -> None:
-    train = start.start(start.order("sh", "-c", "read line; echo got $line"), **terminal.streams())
+def test_the_train_reads_from_the_terminal(starter: Starter, terminal: Terminal) -> None:
+    train = starter.start(
+        starter.order("sh", "-c", "read line; echo got $line"), **terminal.streams()
+    )
     terminal.type(b"lung\n")
     terminal.wait_for(b"got lung")
     assert train.report().status == 0
@@ -37,10 +39,10 @@ def test_the_train_reads_from_the_terminal(start: Starter, terminal: Terminal) -
 
 @pytest.mark.parametrize(("key", "name"), [(b"\x03", "SIGINT"), (b"\x1c", "SIGQUIT")])
 def test_a_key_that_sends_a_signal_reaches_the_train_once(
-    start: Starter, terminal: Terminal, tmp_path: Path, key: bytes, name: str
+    starter: Starter, terminal: Terminal, tmp_path: Path, key: bytes, name: str
 ) -> None:
     number = getattr(signal, name)
-    train = start.start(counting(start, tmp_path, name), **terminal.streams())
+    train = starter.start(counting(starter, tmp_path, name), **terminal.streams())
     terminal.wait_for(b"ready")
     terminal.type(key)
     assert train.report() == Report(128 + number, "STOPPED", number, number, [], True)
@@ -48,9 +50,9 @@ def test_a_key_that_sends_a_signal_reaches_the_train_once(
 
 
 def test_a_changed_window_size_reaches_the_train_once(
-    start: Starter, terminal: Terminal, tmp_path: Path
+    starter: Starter, terminal: Terminal, tmp_path: Path
 ) -> None:
-    train = start.start(counting(start, tmp_path, "SIGWINCH"), **terminal.streams())
+    train = starter.start(counting(starter, tmp_path, "SIGWINCH"), **terminal.streams())
     terminal.wait_for(b"ready")
     termios.tcsetwinsize(terminal.master, (10, 20))
     assert train.report() == Report(0, "EXITED", None, None, [], True)
@@ -58,9 +60,9 @@ def test_a_changed_window_size_reaches_the_train_once(
 
 
 def test_a_hang_up_of_the_terminal_reaches_the_train_once(
-    start: Starter, terminal: Terminal, tmp_path: Path
+    starter: Starter, terminal: Terminal, tmp_path: Path
 ) -> None:
-    train = start.start(counting(start, tmp_path, "SIGHUP"), **terminal.streams())
+    train = starter.start(counting(starter, tmp_path, "SIGHUP"), **terminal.streams())
     terminal.wait_for(b"ready")
     terminal.close()
     assert train.report() == Report(129, "STOPPED", signal.SIGHUP, signal.SIGHUP, [], True)
@@ -68,10 +70,10 @@ def test_a_hang_up_of_the_terminal_reaches_the_train_once(
 
 
 def test_job_control_stops_and_continues_runner_and_train(
-    start: Starter, terminal: Terminal
+    starter: Starter, terminal: Terminal
 ) -> None:
-    order = start.order("sh", "-c", "echo ready; read line; echo got $line")
-    shell = start.start(order, before=(sys.executable, "-c", JOB_SHELL), **terminal.streams())
+    order = starter.order("sh", "-c", "echo ready; read line; echo got $line")
+    shell = starter.start(order, before=(sys.executable, "-c", JOB_SHELL), **terminal.streams())
     terminal.wait_for(b"ready")
     terminal.type(b"\x1a")
     terminal.wait_for(b"suspended")
