@@ -32,14 +32,14 @@ FLOORS = [
         "settings": "station folder and environment -> one frozen value; the station's private key",
     },
     {
-        "recovery": "what the disk holds during a visit, the journal, and the way back",
+        "recovery": "the state of a visit on disk, its journal and backup, and the way back",
     },
     {
         "train_config": "train_config.json <-> model; the two generations behind one interface",
     },
     {
         "crypto": "ciphers, digests, MACs, signatures, keys; knows no fixed path, no configuration",
-        "linux": "what needs the kernel: mounts, access, free space, durable writing, removing",
+        "linux": "the kernel's part: mounts, access, free space, durable writing, removing",
         "process": "the train's process: started, watched, ended; no key in here",
     },
     {
