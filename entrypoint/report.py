@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from typing import IO, Any, Self
 
 from entrypoint.errors import OPERATOR, PhtError, StorageError
@@ -31,6 +32,30 @@ def escape(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+class Stage(StrEnum):
+    """The stage in which a command ended; only a visit has others than `START`."""
+
+    START = "start"
+    VERIFY = "verify"
+    DECRYPT = "decrypt"
+    COMMAND = "command"
+    SEAL = "seal"
+    COMMIT = "commit"
+    EXPORT = "export"
+    UNDO = "undo"
+
+
+class State(StrEnum):
+    """The state of the train on disk (docs/crash-safety.md)."""
+
+    UNCHANGED = "unchanged"
+    WAITING = "waiting"
+    UNFINISHED = "unfinished"
+    SPENT = "spent"
+    SEALED = "sealed"
+    UNSEALED = "unsealed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a command ended: the facts of its status line, in their order; None is left out.
@@ -39,11 +64,11 @@ class Outcome:
         result: one word, such as `visited`, `refused` or `train-failed`.
         status: the exit status.
         code: the stable code of an error, or the finding of `check`.
-        stage: the stage of the visit in which it ended.
+        stage: a `Stage`; `simulate` shows the word that another runner printed.
         reason: why the train's command failed.
         by: who has to act.
         retry: whether starting the same command again can help.
-        state: the state of the train on disk.
+        state: a `State`; see `stage`.
         files: number of results.
         bytes: size of the results.
         changed: the files and folders of the train that have changed.
@@ -67,8 +92,8 @@ class Outcome:
         error: PhtError,
         *,
         operator: str = "station",
-        stage: str = "start",
-        state: str = "unchanged",
+        stage: Stage = Stage.START,
+        state: State = State.UNCHANGED,
     ) -> Self:
         """Return the outcome of a command, given by `operator`, that ended with an error."""
         return cls(

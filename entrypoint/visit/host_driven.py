@@ -17,7 +17,7 @@ from entrypoint.model import Paths
 from entrypoint.process.child import TrainStillRunning
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import verify_open
-from entrypoint.report import Outcome, Report
+from entrypoint.report import Outcome, Report, Stage, State
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_config
@@ -68,7 +68,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         check_data(settings, report)
         remove_unlisted(session, train.config)
         before, since = read_config(settings.paths), newest_change(settings.paths.train)
-        session.state = "unsealed"
+        session.state = State.UNSEALED
         try:
             run_train(session, argv)
         except TrainStillRunning:
@@ -110,7 +110,7 @@ def _verified(session: Session, settings: Settings) -> VerifiedTrain:
     """Verify a train that the host has opened (steps 1 and 2)."""
     try:
         config = read(read_config(settings.paths))
-        session.stage = "verify"
+        session.stage = Stage.VERIFY
         with explain_mounts(settings.paths, settings.paths.train):
             train = verify_open(config, settings.paths.train, session.stop.check)
         report_verified(session.report, train)

@@ -7,7 +7,7 @@ from entrypoint.process.child import Reason
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.stop import Stopped, StopRequest
 from entrypoint.recovery.state import lock
-from entrypoint.report import Outcome, Report
+from entrypoint.report import Outcome, Report, Stage, State
 from entrypoint.settings.settings import Settings
 from entrypoint.visit.hidden_mounts import explain_mounts
 
@@ -21,8 +21,7 @@ class Session:
         report: takes the log lines.
         stop: the request to stop.
         stage: the stage of the visit, for the status line.
-        state: the state of the train on disk, for the status line: `unchanged`, `waiting`,
-            `unfinished`, `spent`, `sealed` or `unsealed`.
+        state: the state of the train on disk, for the status line.
     """
 
     def __init__(self, settings: Settings, report: Report) -> None:
@@ -30,8 +29,8 @@ class Session:
         self.paths = settings.paths
         self.report = report
         self.stop = StopRequest()
-        self.stage = "start"
-        self.state = "unchanged"
+        self.stage = Stage.START
+        self.state = State.UNCHANGED
 
     def succeeded(
         self,

@@ -26,7 +26,7 @@ from entrypoint.protocol.verify import (
 from entrypoint.recovery.journal import Journal, Phase
 from entrypoint.recovery.state import VisitState
 from entrypoint.recovery.work_folder import WorkFolder
-from entrypoint.report import counted
+from entrypoint.report import Stage, State, counted
 from entrypoint.settings.private_key import load_station_key
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.visit.disk_space import (
@@ -42,8 +42,8 @@ from entrypoint.visit.place import check_place, read_saved_user_key, warn_of_own
 from entrypoint.visit.session import Session
 from entrypoint.visit.train import check_signed_files, remove_unlisted, report_verified
 
-_STATES = {Phase.WAITING: "waiting", Phase.SPENT: "spent"}
-"""The names of phases in the status line; all others are `unfinished`."""
+_STATES = {Phase.WAITING: State.WAITING, Phase.SPENT: State.SPENT}
+"""The phases with a state of their own in the status line; all others are `unfinished`."""
 
 
 class Steps:
@@ -72,7 +72,7 @@ class Steps:
         """Return the complete configuration, or the journal of a visit that is not finished."""
         found = self.disk.load()
         if isinstance(found, Journal):
-            self._session.state = _STATES.get(found.phase, "unfinished")
+            self._session.state = _STATES.get(found.phase, State.UNFINISHED)
         return found
 
     def check_own(self, journal: Journal) -> None:
@@ -88,7 +88,7 @@ class Steps:
 
     def verify(self, data: bytes) -> VerifiedTrain:
         """Steps 1 and 2: verify the definition, the chain, and this station's entry."""
-        self._session.stage = "verify"
+        self._session.stage = Stage.VERIFY
         config = read(data)
         check_config_growth(config, len(data))
         check_own_entry(config, self._signer.station, self._signer.key.public_key())
@@ -123,7 +123,7 @@ class Steps:
 
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:
         """Steps 3 to 5: decrypt and verify the results; without a target nothing is written."""
-        self._session.stage = "decrypt"
+        self._session.stage = Stage.DECRYPT
         with explain_mounts(self._paths, self._paths.results):
             opened = decrypt(
                 train,
@@ -141,7 +141,7 @@ class Steps:
 
     def open(self, train: VerifiedTrain, data: bytes) -> None:
         """Steps 3 to 5, then replace the ciphertext by the plaintext."""
-        self._session.stage = "decrypt"
+        self._session.stage = Stage.DECRYPT
         works = self._works(train.config)
         check_place(self._paths, works, in_container=self._session.settings.in_container)
         backs_up = backups_fit(works)
@@ -241,11 +241,11 @@ class Steps:
             StorageError: there is no space to seal them now; they wait, and so does the old state.
         """
         self._proceed()
-        self._session.stage = "seal"
+        self._session.stage = Stage.SEAL
         self.disk.flush_results()
         self._check_space_to_seal(config)
         key = config.cipher.generate_key()
-        self._session.state = "unfinished"
+        self._session.state = State.UNFINISHED
         self.disk.start_sealing(wrap(self._signer.key.public_key(), key))
 
     def _check_space_to_seal(self, config: TrainConfig) -> None:
@@ -265,11 +265,11 @@ class Steps:
         """Record that the train has succeeded, if the journal does not say so yet."""
         if self.disk.unfinished_journal().phase is Phase.OPEN:
             self.disk.enter(Phase.SUCCEEDED)
-            self._session.state = "unfinished"
+            self._session.state = State.UNFINISHED
 
     def seal_and_commit(self, journal: Journal) -> Contents:
         """Steps 7 to 12, from their beginning or from where they were interrupted."""
-        self._session.stage, self._session.state = "seal", "unfinished"
+        self._session.stage, self._session.state = Stage.SEAL, State.UNFINISHED
         config = read(journal.config)
         key = unwrap(self._signer.key, journal.key or b"")
         if key is None:
@@ -286,9 +286,9 @@ class Steps:
         contents = sealed.contents
         files, size = counted(contents.files, "file"), counted(contents.size, "byte")
         self._report.info(f"steps 7 to 11: sealed {files}, {size}")
-        self._session.stage = "commit"
+        self._session.stage = Stage.COMMIT
         self.disk.finish(sealed.document, sealed.user_envelope)
-        self._session.state = "sealed"
+        self._session.state = State.SEALED
         self._report.info(f"step 12: committed stop {len(config.visits) + 1}")
         return contents
 
@@ -333,7 +333,7 @@ class Steps:
 
     def restore(self) -> bool:
         """Restore the old, encrypted state; return False if it has no backup."""
-        self._session.state = "unfinished"
+        self._session.state = State.UNFINISHED
         journal = self.disk.unfinished_journal()
         as_signed = True
         if journal.phase is not Phase.OPENING:  # the train may have run
@@ -348,7 +348,7 @@ class Steps:
             both = (self.disk.results, self.disk.train)
             backups = self.disk.unfinished_journal().backups
             raise no_space_to_restore([work for work in both if work.name in backups]) from error
-        self._session.state = "unchanged" if back and as_signed else "spent"
+        self._session.state = State.UNCHANGED if back and as_signed else State.SPENT
         if not back:
             self._report.warning("the encrypted files are gone: start from the image again")
         elif not as_signed:

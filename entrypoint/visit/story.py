@@ -33,7 +33,7 @@ from entrypoint.errors import (
 from entrypoint.process.child import TrainStillRunning
 from entrypoint.process.stop import Stopped
 from entrypoint.recovery.journal import Journal, Phase
-from entrypoint.report import Outcome, Report
+from entrypoint.report import Outcome, Report, Stage, State
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import read
 from entrypoint.visit.data import check_data
@@ -84,14 +84,15 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
         return _finish(steps, session, found, export)
     train = steps.verify(found)  # 1, 2
     if steps.has_visited(train):
-        _write_missing_export(session, export)
+        if failure := _write_missing_export(session, export):
+            return failure
         raise _already_visited()
     argv = signed_command(session, command, train)
     check_data(session.settings, session.report)
     export.check()
     with steps.restored_on_error():
         steps.open(train, found)  # 3, 4, 5
-    session.state = "unfinished"
+    session.state = State.UNFINISHED
     return Opened(command=tuple(argv), journal=steps.disk.unfinished_journal())
 
 
@@ -140,7 +141,7 @@ def pre_run(settings: Settings, report: Report, *, export: Export) -> Outcome:
         with steps.restored_on_error():
             steps.open(train, found)
             steps.disk.wait()
-        session.state = "waiting"
+        session.state = State.WAITING
         return session.succeeded("opened")
 
     return run_locked(settings, report, open_and_wait)
@@ -166,7 +167,7 @@ def undo(settings: Settings, report: Report) -> Outcome:
 
     def restore(session: Session) -> Outcome:
         steps = Steps(session)
-        session.stage = "undo"
+        session.stage = Stage.UNDO
         match steps.load():
             case Journal(phase=Phase.SEALING):
                 raise _wrong_phase(
@@ -279,17 +280,18 @@ def _seal(steps: Steps, session: Session, export: Export) -> Outcome:
         size=contents.size,
         changed=[*journal.backups, "train_config.json", "user_sym_key.key"],
     )
-    session.stage = "export"
+    session.stage = Stage.EXPORT
     export.write()
     return visited
 
 
-def _write_missing_export(session: Session, export: Export) -> None:
-    """Write the export if an earlier start was interrupted between its commit and the export."""
-    stage, state = session.stage, session.state
-    session.stage, session.state = "export", "sealed"
-    export.write_if_missing()
-    session.stage, session.state = stage, state
+def _write_missing_export(session: Session, export: Export) -> Outcome | None:
+    """Write the export that an interrupted start has left out; return an outcome if that fails."""
+    try:
+        export.write_if_missing()
+    except Exception as error:
+        return replace(session.failed(error), stage=Stage.EXPORT, state=State.SEALED)
+    return None
 
 
 def _already_visited() -> AlreadyVisited:

@@ -13,7 +13,7 @@ from entrypoint.process.failure import TrainFailed
 from entrypoint.process.oom import oom_kills
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import changes, is_as_signed, unlisted
-from entrypoint.report import Outcome, Report, counted
+from entrypoint.report import Outcome, Report, Stage, counted
 from entrypoint.train_config import TrainConfig
 from entrypoint.visit.command import resolve_command
 from entrypoint.visit.session import Session
@@ -73,7 +73,7 @@ def run_train(session: Session, argv: Sequence[str]) -> None:
         SystemFailure: no process can be started.
         TrainStillRunning: a process of the train survives SIGKILL.
     """
-    session.stage = "command"
+    session.stage = Stage.COMMAND
     session.report.info("step 6: the train runs")
     settings = session.settings
     env, timeout = settings.train_environment(), settings.timeout

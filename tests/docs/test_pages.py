@@ -11,6 +11,7 @@ import pytest
 from entrypoint import errors
 from entrypoint.cli.commands import COMMANDS
 from entrypoint.cli.options import help_text
+from entrypoint.report import Stage, State
 from entrypoint.settings import names
 from entrypoint.settings.station_folder import FILES_NOT_BUILT
 from tests.docs.pages import DOCUMENTS, README, ROOT, STATION, WAYS, blocks, rows
@@ -82,6 +83,12 @@ def test_settings_that_are_not_built_are_named() -> None:
     paragraph = STATION.read_text().split("planned but not built\n(", 1)[1].split(")", 1)[0]
     assert set(re.findall(r"`(PHT_\w+)`", paragraph)) == names.NOT_BUILT
     assert all(f"`{name}`" in paragraph for name in FILES_NOT_BUILT)
+
+
+def test_every_stage_and_state_of_the_status_line_is_named() -> None:
+    cells = {row[0]: row[1] for row in rows(STATION, "## When something goes wrong")}
+    assert set(re.findall(r"`(\w+)`", cells["`stage`"])) == set(Stage)
+    assert set(re.findall(r"`(\w+)`", cells["`state`"])) == set(State)
 
 
 def test_the_table_of_exit_statuses_is_complete() -> None:

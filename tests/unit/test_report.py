@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entrypoint.errors import MalformedTrain, StorageError
-from entrypoint.report import Outcome, Report, counted, escape, split_json_line, table
+from entrypoint.report import Outcome, Report, Stage, State, counted, escape, split_json_line, table
 from entrypoint.train_config import ResultsUnverified
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
@@ -140,7 +140,7 @@ def test_the_status_line_has_one_order_and_leaves_out_what_is_not_known() -> Non
 
 def test_the_outcome_of_an_error_says_where_it_happened() -> None:
     error = StorageError("disk-full", "no space", hint="make room", retry=True)
-    facts = Outcome.refused(error, stage="seal", state="unfinished").facts()
+    facts = Outcome.refused(error, stage=Stage.SEAL, state=State.UNFINISHED).facts()
     assert list(facts.items()) == [
         ("result", "refused"),
         ("status", 74),
