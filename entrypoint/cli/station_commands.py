@@ -65,18 +65,18 @@ def undo(options: Namespace, environment: Mapping[str, str], report: Report) -> 
 
 def check(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Verify a train and write nothing."""
-    from entrypoint.visit import story
+    from entrypoint.station.check import check
 
     settings = _load(options, environment, report)
-    return _conclude(story.check(settings, report), report)
+    return _conclude(check(settings, report), report)
 
 
 def query(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Print the verified query.json."""
-    from entrypoint.visit import story
+    from entrypoint.station.query import query
 
     settings = _load(options, environment, report)
-    return _conclude(story.query(settings, report, write_out), report)
+    return _conclude(query(settings, report, write_out), report)
 
 
 def add_inspect_options(parser: ArgumentParser) -> None:

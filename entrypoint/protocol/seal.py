@@ -9,9 +9,8 @@ continued run recognises a sealed file.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 from typing import IO, Any
@@ -22,9 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from entrypoint.crypto.digests import ResultHash
 from entrypoint.crypto.envelopes import wrap
 from entrypoint.crypto.file_cipher import IV_BYTES, InvalidCiphertext, transform
-from entrypoint.crypto.keys import PrivateKey
 from entrypoint.crypto.mac import hmac_sha256
-from entrypoint.crypto.signatures import sign_pss
 from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.files import page_cache, two_processes
 from entrypoint.files.attributes import drop_special_bits, make_like
@@ -72,31 +69,25 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
     return tuple(symlinks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
-    """The station that seals: its id on the train and its private key."""
-
-    station: str
-    key: PrivateKey = field(repr=False)
-
-
 def seal(
     config: TrainConfig,
-    signer: Signer,
     symmetric_key: bytes,
     results: WorkFolder,
     definition: WorkFolder | None,
     *,
+    station: str,
+    sign: Callable[[bytes], bytes],
     proceed: CheckStop,
 ) -> SealedTrain:
     """Encrypt the files in place and sign the results; continues where an earlier run stopped.
 
     Args:
         config: the configuration as it arrived.
-        signer: this station.
         symmetric_key: the fresh key, which the journal has already recorded.
         results: the work folder of the results, some of which a crash may have left sealed.
         definition: the work folder of the immutable files, None if they travel in plaintext.
+        station: the id of this station on the train.
+        sign: returns this station's signature of a digest.
         proceed: called between two chunks; raises to cancel.
     """
     if definition:
@@ -105,13 +96,13 @@ def seal(
     contents = sealing.seal_all()
     result_hash = sealing.result_hash()
     digest = config.next_digest(result_hash)
-    visit_signature = sign_pss(signer.key, digest)
+    visit_signature = sign(digest)
     user_envelope = wrap(config.user_key, symmetric_key)
     document = config.sealed(
         Seal(
             result_hash=result_hash,
-            result_signature=sign_pss(signer.key, result_hash),
-            visit=Visit(station=signer.station, signature=visit_signature, digest=digest),
+            result_signature=sign(result_hash),
+            visit=Visit(station=station, signature=visit_signature, digest=digest),
             envelopes={name: wrap(key, symmetric_key) for name, key in config.stations.items()},
             user_envelope=user_envelope,
         )

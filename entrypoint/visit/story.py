@@ -20,27 +20,30 @@ Opener and closer each load the station's private key; between them, while the t
 refers to it. The states of the disk in between are in docs/crash-safety.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from entrypoint.errors import (
     AlreadyVisited,
-    RouteError,
     StoppedWhileSealing,
     StorageError,
     storage_error,
 )
 from entrypoint.process.child import TrainStillRunning
 from entrypoint.process.stop import Stopped
+from entrypoint.protocol.verify import has_visited
 from entrypoint.recovery.journal import Journal, Phase
 from entrypoint.report import Outcome, Report, Stage, State
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import read
+from entrypoint.visit.closer import Closer
 from entrypoint.visit.data import check_data
 from entrypoint.visit.export import Export
+from entrypoint.visit.opener import Opener
 from entrypoint.visit.place import check_replaceable
+from entrypoint.visit.restorer import Restorer, wrong_phase
 from entrypoint.visit.session import Session, run_locked
-from entrypoint.visit.steps import Steps
+from entrypoint.visit.station_key import StationKey
 from entrypoint.visit.train import TrainRun, newest_change, run_train, signed_command, still_running
 
 
@@ -78,22 +81,24 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
 
 def _open(session: Session, command: Sequence[str], export: Export) -> Opened | Outcome:
     """The opener: steps 1 to 5, or the whole rest of a visit whose train has run already."""
-    steps = Steps(session)
-    found = _find(steps, session)
+    key = StationKey(session.settings)
+    disk = key.visit_state(session.paths)
+    opener, restorer = Opener(session, disk), Restorer(session, disk)
+    found = _find(restorer, session)
     if isinstance(found, Journal):
-        return _finish(steps, session, found, export)
-    train = steps.verify(found)  # 1, 2
-    if steps.has_visited(train):
+        return _finish(Closer(session, key, disk), session, found, export)
+    train = opener.verify(found, key)  # 1, 2
+    if has_visited(train.config, key.station):
         if failure := _write_missing_export(session, export):
             return failure
         raise _already_visited()
     argv = signed_command(session, command, train)
     check_data(session.settings, session.report)
     export.check()
-    with steps.restored_on_error():
-        steps.open(train, found)  # 3, 4, 5
+    with restorer.restored_on_error():
+        opener.open(train, found)  # 3, 4, 5
     session.state = State.UNFINISHED
-    return Opened(command=tuple(argv), journal=steps.disk.unfinished_journal())
+    return Opened(command=tuple(argv), journal=disk.unfinished_journal())
 
 
 def _run_train(session: Session, opened: Opened) -> TrainRun:
@@ -113,34 +118,38 @@ def _run_train(session: Session, opened: Opened) -> TrainRun:
 
 def _close(session: Session, opened: Opened, ended: TrainRun, export: Export) -> Outcome:
     """The closer: steps 7 to 12, or the way back from a train that has failed."""
-    steps = Steps(session, already_validated=True)
-    steps.disk.journal = opened.journal
+    key = StationKey(session.settings, already_validated=True)
+    disk = key.visit_state(session.paths)
+    disk.journal = opened.journal
+    restorer, closer = Restorer(session, disk), Closer(session, key, disk)
     if ended.failure is not None:
         if not ended.still_running:  # else the train could change what is restored
-            steps.restore()
+            restorer.restore()
         return replace(ended.failure, state=session.state)
     config = read(opened.journal.config)
-    with steps.restored_on_error():
-        steps.check_after_run(config, since=ended.newest_change)
-        steps.start_sealing(config)
-    return _seal(steps, session, export)
+    with restorer.restored_on_error():
+        closer.check_after_run(config, since=ended.newest_change)
+        closer.start_sealing(config)
+    return _seal(closer, session, export)
 
 
 def pre_run(settings: Settings, report: Report, *, export: Export) -> Outcome:
     """Open the train and leave it to the operator to run it."""
 
     def open_and_wait(session: Session) -> Outcome:
-        steps = Steps(session)
-        found = _find(steps, session)
+        key = StationKey(session.settings)
+        disk = key.visit_state(session.paths)
+        opener, restorer = Opener(session, disk), Restorer(session, disk)
+        found = _find(restorer, session)
         if isinstance(found, Journal):
-            raise _wrong_phase("the train has already run", "use post-run to seal its results")
-        train = steps.verify(found)
-        if steps.has_visited(train):
+            raise wrong_phase("the train has already run", "use post-run to seal its results")
+        train = opener.verify(found, key)
+        if has_visited(train.config, key.station):
             raise _already_visited()
         export.check()
-        with steps.restored_on_error():
-            steps.open(train, found)
-            steps.disk.wait()
+        with restorer.restored_on_error():
+            opener.open(train, found)
+            disk.wait()
         session.state = State.WAITING
         return session.succeeded("opened")
 
@@ -151,13 +160,15 @@ def post_run(settings: Settings, report: Report, *, export: Export) -> Outcome:
     """Seal the train that this station's own pre-run has opened."""
 
     def close(session: Session) -> Outcome:
-        steps = Steps(session)
-        match steps.load():
+        key = StationKey(session.settings)
+        disk = key.visit_state(session.paths)
+        restorer = Restorer(session, disk)
+        match restorer.load():
             case Journal(phase=Phase.SEALING | Phase.WAITING | Phase.SUCCEEDED) as journal:
-                steps.check_own(journal)
+                restorer.check_own(journal)
                 export.check()
-                return _finish(steps, session, journal, export)
-        raise _wrong_phase("no pre-run of this station has opened it", "use pre-run first")
+                return _finish(Closer(session, key, disk), session, journal, export)
+        raise wrong_phase("no pre-run of this station has opened it", "use pre-run first")
 
     return run_locked(settings, report, close)
 
@@ -166,72 +177,37 @@ def undo(settings: Settings, report: Report) -> Outcome:
     """Restore the old, encrypted state."""
 
     def restore(session: Session) -> Outcome:
-        steps = Steps(session)
+        restorer = Restorer(session, StationKey(session.settings).visit_state(session.paths))
         session.stage = Stage.UNDO
-        match steps.load():
+        match restorer.load():
             case Journal(phase=Phase.SEALING):
-                raise _wrong_phase(
-                    "the train has already run", "use post-run to finish the sealing"
-                )
+                raise wrong_phase("the train has already run", "use post-run to finish the sealing")
             case Journal(phase=Phase.SPENT):
                 raise _spent()
             case Journal() as journal:
-                steps.check_own(journal)
-                if not steps.restore():
+                restorer.check_own(journal)
+                if not restorer.restore():
                     raise _spent()
                 return session.succeeded("undone")
-        raise _wrong_phase("nothing is open", "there is nothing to undo")
+        raise wrong_phase("nothing is open", "there is nothing to undo")
 
     return run_locked(settings, report, restore)
 
 
-def check(settings: Settings, report: Report) -> Outcome:
-    """Verify everything that a visit would verify, and write nothing."""
-
-    def verify(session: Session) -> Outcome:
-        steps = Steps(session)
-        train = steps.verify(_complete(steps))
-        opened = steps.decrypt(train, None)
-        code = "already-visited" if steps.has_visited(train) else "ready"
-        return session.succeeded("verified", code=code, files=opened.contents.files)
-
-    return run_locked(settings, report, verify)
-
-
-def query(settings: Settings, report: Report, write: Callable[[Iterable[bytes]], None]) -> Outcome:
-    """Pass the verified query to `write`, so that the station can fetch the data before a run."""
-
-    def write_query(session: Session) -> Outcome:
-        steps = Steps(session)
-        train = steps.verify(_complete(steps))
-        steps.write_query(train, write)
-        return session.succeeded("verified")
-
-    return run_locked(settings, report, write_query)
-
-
-def _complete(steps: Steps) -> bytes:
-    """Return the configuration; refuse a train in the middle of a visit."""
-    found = steps.load()
-    if isinstance(found, Journal):
-        raise _wrong_phase("a visit is not finished", "start that container again, or use undo")
-    return found
-
-
-def _find(steps: Steps, session: Session) -> bytes | Journal:
+def _find(restorer: Restorer, session: Session) -> bytes | Journal:
     """Return the complete configuration, or the journal of a visit that only has to be sealed.
 
     Any other interrupted visit is undone first.
     """
-    found = steps.load()
+    found = restorer.load()
     check_replaceable(session.paths)
     if isinstance(found, bytes):
-        steps.disk.remove_leftovers()
+        restorer.disk.remove_leftovers()
         return found
-    steps.check_own(found)
+    restorer.check_own(found)
     match found.phase:
         case Phase.WAITING:
-            raise _wrong_phase("a pre-run has opened it", "use post-run to seal it, or undo")
+            raise wrong_phase("a pre-run has opened it", "use post-run to seal it, or undo")
         case Phase.SPENT:
             raise _spent()
         case Phase.SUCCEEDED:
@@ -245,25 +221,25 @@ def _find(steps: Steps, session: Session) -> bytes | Journal:
             )
             return found
     session.report.info("undoing an interrupted visit first")
-    if not steps.restore():
+    if not restorer.restore():
         raise _spent()
     return found.config
 
 
-def _finish(steps: Steps, session: Session, journal: Journal, export: Export) -> Outcome:
+def _finish(closer: Closer, session: Session, journal: Journal, export: Export) -> Outcome:
     """Seal a train that an earlier start, or the operator, has run."""
     if journal.phase is not Phase.SEALING:
         config = read(journal.config)
-        steps.check_after_run(config, since=None)
-        steps.start_sealing(config)
-    return _seal(steps, session, export)
+        closer.check_after_run(config, since=None)
+        closer.start_sealing(config)
+    return _seal(closer, session, export)
 
 
-def _seal(steps: Steps, session: Session, export: Export) -> Outcome:
+def _seal(closer: Closer, session: Session, export: Export) -> Outcome:
     """Steps 7 to 12 and the export; if they are interrupted, the next start goes on."""
-    journal = steps.disk.unfinished_journal()
+    journal = closer.disk.unfinished_journal()
     try:
-        contents = steps.seal_and_commit(journal)
+        contents = closer.seal_and_commit(journal)
     except Stopped:
         raise StoppedWhileSealing(
             "stopped-while-sealing",
@@ -299,12 +275,6 @@ def _already_visited() -> AlreadyVisited:
         "already-visited",
         "this station has already made its visit, and the chain verifies",
         hint="nothing is left to do here: hand the train over to the next station",
-    )
-
-
-def _wrong_phase(problem: str, hint: str) -> RouteError:
-    return RouteError(
-        "wrong-half", f"this command does not fit the state of the train: {problem}", hint=hint
     )
 
 

@@ -22,7 +22,7 @@ FLOORS = [
     },
     {
         "author": "keygen, create, simulate, decrypt-results: commands that need no station",
-        "station": "inspect, export: what a station asks beside a visit",
+        "station": "check, query, inspect, export: what a station asks beside a visit",
     },
     {
         "visit": "a visit, told in the order of its twelve steps, and what each step does",
@@ -132,6 +132,21 @@ def _sides_of_choice(node: ast.AST) -> list[ast.expr]:
         case ast.Match():
             return [node.subject]
     return []
+
+
+def test_one_module_of_a_visit_loads_the_private_key() -> None:
+    key = f"{ROOT}.settings.private_key"
+    loading = {
+        name
+        for name in modules()
+        for found in imports(PACKAGE[name], PACKAGE)
+        if found.target == key
+    }
+    assert loading == {
+        f"{ROOT}.settings.load",
+        f"{ROOT}.settings.settings",
+        f"{ROOT}.visit.station_key",
+    }
 
 
 def test_the_package_itself_imports_nothing() -> None:

@@ -64,7 +64,7 @@ def test_a_bug_is_reported_without_its_message_and_without_a_traceback(
 @pytest.mark.parametrize(
     ("place", "stage"),
     [
-        ("entrypoint.visit.steps.verify", "verify"),
+        ("entrypoint.visit.opener.verify", "verify"),
         ("entrypoint.recovery.work_folder.WorkFolder.publish", "decrypt"),
     ],
 )
@@ -91,7 +91,7 @@ def test_a_bug_once_the_train_has_succeeded_leaves_its_results(
 ) -> None:
     assert main.main(["pre-run", "--root", str(root)]) == 0
     with monkeypatch.context() as broken:
-        broken.setattr("entrypoint.protocol.seal.sign_pss", raise_a_bug)
+        broken.setattr("entrypoint.visit.station_key.sign_pss", raise_a_bug)
         assert main.main(["post-run", "--root", str(root)]) == 70
     status = capsys.readouterr().err.splitlines()[-1]
     assert " stage=seal " in status

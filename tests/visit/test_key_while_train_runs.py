@@ -8,11 +8,10 @@ import pytest
 
 from entrypoint.cli import main
 from entrypoint.errors import SystemFailure
-from entrypoint.protocol.seal import Signer
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.recovery.state import VisitState
 from entrypoint.settings.private_key import load_station_key
-from entrypoint.visit.steps import Steps
+from entrypoint.visit.station_key import StationKey
 from tests.station import (
     RUNS_TRAIN,
     Done,
@@ -23,7 +22,7 @@ from tests.station import (
     snapshot,
 )
 
-HOLDERS = (Steps, Signer, VisitState, VerifiedTrain)
+HOLDERS = (StationKey, VisitState, VerifiedTrain)
 """The classes whose objects refer to a key."""
 
 
@@ -70,7 +69,7 @@ def test_the_key_is_validated_when_it_is_first_loaded(
         loaded.append(already_validated)
         return load_station_key(*settings, already_validated=already_validated)
 
-    monkeypatch.setattr("entrypoint.visit.steps.load_station_key", load)
+    monkeypatch.setattr("entrypoint.visit.station_key.load_station_key", load)
     monkeypatch.setattr("entrypoint.visit.story.run_train", lambda *_: None)
     assert visit_in_this_process(root, capfd).status == 0
     assert loaded == [False, True]
