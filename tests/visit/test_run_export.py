@@ -76,6 +76,18 @@ def test_an_export_that_was_not_begun_is_made_by_the_next_start(tmp_path: Path) 
     assert opened(unpack(tar, tmp_path / "out")) == {"a": b"x"}
 
 
+def test_a_missing_export_that_fails_does_not_unsay_the_visit(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    opt = first_stop(root, "(results / 'a').touch()")
+    assert visit(root).status == 0
+
+    done = visit(root, env={"PHT_EXPORT": str(tmp_path / "no" / "train.tar")})
+
+    assert_explained(done, 66, "output-folder-missing")
+    assert (done.facts["stage"], done.facts["state"]) == ("export", "sealed")
+    assert opened(opt) == {"a": b""}
+
+
 def test_a_second_start_with_an_export_says_that_the_visit_is_made(tmp_path: Path) -> None:
     root, tar = tmp_path / "root", tmp_path / "train.tar"
     first_stop(root, "(results / 'a').touch()")
