@@ -3,18 +3,30 @@
 `check_base.py IMAGE HOME`: the folder in which the image is laid out, and the runner's folder in
 it. Started like the runner, it imports all modules of the runner, and ends with a message if one
 of them, the interpreter or a shared library lies below /opt. Otherwise it prints the source files
-of the base that were imported, one a line.
+of the base whose import was tried, one a line: of those that fail too, as `lzma` where its library
+is missing.
 """
 
 import importlib
 import pkgutil
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 
 def main() -> None:
     """Import, check and print."""
+    tried: set[str] = set()
+
+    def note(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "import":
+            tried.add(arguments[0])
+
+    sys.addaudithook(note)
     image, home = sys.argv[1:]
     runner = f"{image}{home}"
     sys.path += [runner, f"{runner}/site"]
@@ -23,8 +35,16 @@ def main() -> None:
             importlib.import_module(module.name)
     _refuse_what_trains_can_change()
     specs = [getattr(module, "__spec__", None) for module in sys.modules.values()]
+    specs += _find_specs(tried - sys.modules.keys())
     found = [spec.origin for spec in specs if spec and _has_bytecode_file(spec)]
     print(*sorted({path for path in found if path and not path.startswith(runner)}), sep="\n")
+
+
+def _find_specs(names: Iterable[str]) -> Iterator[ModuleSpec | None]:
+    """Yield the specifications of modules that exist."""
+    for name in names:
+        with suppress(ImportError, ValueError):
+            yield find_spec(name)
 
 
 def _has_bytecode_file(spec: ModuleSpec) -> bool:

@@ -20,16 +20,13 @@ from entrypoint.files.bounded import FileTooLarge, read_bounded
 from entrypoint.limits import SETTINGS_BYTES
 
 
-def load_private_key(
-    pem: bytes, password: bytes | None, source: str, *, already_validated: bool = False
-) -> PrivateKey:
-    """Load an RSA private key from PEM (PKCS#1 or PKCS#8).
+def load_private_key(pem: bytes, password: bytes | None, source: str) -> PrivateKey:
+    """Load an RSA private key from PEM (PKCS#1 or PKCS#8); the library validates its numbers.
 
     Args:
         pem: the file's bytes.
         password: for an encrypted key, else None.
         source: where the key came from, for messages.
-        already_validated: skip the validation of the key's numbers, because it has passed before.
 
     Raises:
         SettingsError: unreadable, wrong or missing password, not RSA, or out of bounds.
@@ -38,9 +35,7 @@ def load_private_key(
         problem, hint = form_problem
         raise _bad_private_key(source, problem, hint=hint)
     try:
-        key = serialization.load_pem_private_key(
-            pem, password, unsafe_skip_rsa_key_validation=already_validated
-        )
+        key = serialization.load_pem_private_key(pem, password)
         if not isinstance(key, rsa.RSAPrivateKey):
             raise BadKey("is not an RSA key")
         check_bounds(key.public_key())

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from entrypoint.files.tree import Entry, Kind, is_small, walk
-from entrypoint.libc import last_error, libc
+from entrypoint.linux.libc import last_error, libc
 
 _STATUS = Path("/proc/self/status")
 _CAP_FOWNER = 1 << 3

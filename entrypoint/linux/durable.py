@@ -7,7 +7,7 @@ from typing import IO
 
 from entrypoint.files.attributes import Attributes, set_attributes
 from entrypoint.files.tree import Kind, walk
-from entrypoint.libc import last_error, libc
+from entrypoint.linux.libc import last_error, libc
 from entrypoint.linux.remove import is_folder, remove
 
 _LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}

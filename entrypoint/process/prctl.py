@@ -2,7 +2,7 @@
 
 import ctypes
 
-from entrypoint.libc import last_error, libc
+from entrypoint.linux.libc import last_error, libc
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36

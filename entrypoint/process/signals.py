@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from entrypoint.libc import libc
+from entrypoint.linux.libc import libc
 
 _SET_BYTES = 128  # sigset_t
 _INFO_INTS = 32  # siginfo_t

@@ -46,13 +46,11 @@ def secret_file(paths: Paths) -> Path:
     return paths.secrets / "rsa_station_private_key"
 
 
-def load_station_key(settings: KeySettings, *, already_validated: bool = False) -> PrivateKey:
+def load_station_key(settings: KeySettings) -> PrivateKey:
     """Load the station's private key from the one place where it is set.
 
     Args:
         settings: of the key.
-        already_validated: skip the validation of its numbers, which takes up to 0.3 s, because this
-            process has loaded the same key with it before.
 
     Raises:
         SettingsError: the key is set nowhere or in several places, or is not usable.
@@ -66,7 +64,7 @@ def load_station_key(settings: KeySettings, *, already_validated: bool = False) 
             hint=f"put its password into {settings.paths.station / _PASSWORD_FILE} "
             "or set PRIVATE_KEY_PASSWORD_FILE",
         )
-    return load_private_key(pem, password, source, already_validated=already_validated)
+    return load_private_key(pem, password, source)
 
 
 def _find_pem(settings: KeySettings) -> tuple[str, bytes]:

@@ -19,13 +19,12 @@ class StationKey:
 
     Args:
         settings: of the station.
-        already_validated: whether this command has loaded the key before.
     """
 
-    def __init__(self, settings: Settings, *, already_validated: bool = False) -> None:
+    def __init__(self, settings: Settings) -> None:
         # Before the key: its error also explains host-driven visits.
         self.station = settings.station()
-        self._key = load_station_key(settings.key_settings, already_validated=already_validated)
+        self._key = load_station_key(settings.key_settings)
 
     def public(self) -> PublicKey:
         """Return the public key."""

@@ -16,8 +16,9 @@ post-run, by the closer
     11  wrap the key for every station and the user
     12  commit the configuration
 
-Opener and closer each load the station's private key; between them, while the train runs, nothing
-refers to it. The states of the disk in between are in docs/crash-safety.md.
+Opener and closer get the station's private key; the part between them, which runs the train, does
+not. The key is loaded once: later another one could lie in its place. The states of the disk in
+between are in docs/crash-safety.md.
 """
 
 from collections.abc import Sequence
@@ -71,17 +72,19 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
     """
 
     def visit(session: Session) -> Outcome:
-        opened = _open(session, command, export)
+        key = StationKey(session.settings)
+        opened = _open(session, key, command, export)
         if isinstance(opened, Outcome):
             return opened
-        return _close(session, opened, _run_train(session, opened), export)
+        return _close(session, key, opened, _run_train(session, opened), export)
 
     return run_locked(settings, report, visit)
 
 
-def _open(session: Session, command: Sequence[str], export: Export) -> Opened | Outcome:
+def _open(
+    session: Session, key: StationKey, command: Sequence[str], export: Export
+) -> Opened | Outcome:
     """The opener: steps 1 to 5, or the whole rest of a visit whose train has run already."""
-    key = StationKey(session.settings)
     disk = key.visit_state(session.paths)
     opener, restorer = Opener(session, disk), Restorer(session, disk)
     found = _find(restorer, session)
@@ -116,9 +119,10 @@ def _run_train(session: Session, opened: Opened) -> TrainRun:
     return TrainRun(newest_change=before)
 
 
-def _close(session: Session, opened: Opened, ended: TrainRun, export: Export) -> Outcome:
+def _close(
+    session: Session, key: StationKey, opened: Opened, ended: TrainRun, export: Export
+) -> Outcome:
     """The closer: steps 7 to 12, or the way back from a train that has failed."""
-    key = StationKey(session.settings, already_validated=True)
     disk = key.visit_state(session.paths)
     disk.journal = opened.journal
     restorer, closer = Restorer(session, disk), Closer(session, key, disk)

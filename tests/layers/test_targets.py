@@ -1,5 +1,6 @@
 """Which tests `make test` and its variants run, without running them."""
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -11,7 +12,12 @@ def dry_run(*words: str) -> list[list[str]]:
     """Return the commands of a target."""
     ready = "--assume-old=.venv/tests/ready"
     done = subprocess.run(
-        ["make", "--dry-run", ready, *words], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", ready, *words],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},  # the tests may run in a make of their own
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return [shlex.split(line) for line in done.stdout.splitlines()]
 

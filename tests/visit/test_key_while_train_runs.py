@@ -1,8 +1,9 @@
-"""Opener and closer load the station's key; nothing refers to it while the train runs."""
+"""The station's key is loaded once, for opener and closer; the train's part does not get it."""
 
 import gc
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from entrypoint.cli import main
 from entrypoint.errors import SystemFailure
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.recovery.state import VisitState
-from entrypoint.settings.private_key import load_station_key
 from entrypoint.visit.station_key import StationKey
+from tests import reference
 from tests.station import (
     RUNS_TRAIN,
     Done,
@@ -23,7 +24,7 @@ from tests.station import (
 )
 
 HOLDERS = (StationKey, VisitState, VerifiedTrain)
-"""The classes whose objects refer to a key."""
+"""The classes whose objects refer to a private or symmetric key."""
 
 
 @pytest.fixture
@@ -36,7 +37,8 @@ def root(tmp_path: Path) -> Path:
 
 def visit_in_this_process(root: Path, capfd: pytest.CaptureFixture[str]) -> Done:
     """Make a visit in this process, where the train's command is replaced."""
-    status = main.main(["run", "--root", str(root), "--", *RUNS_TRAIN])
+    environment = {"PATH": os.environ["PATH"]}
+    status = main.main(["run", "--root", str(root), "--", *RUNS_TRAIN], environment)
     said = capfd.readouterr()
     return Done(status, said.out.encode(), said.err)
 
@@ -46,7 +48,7 @@ def holders() -> set[str]:
     return {type(thing).__name__ for thing in gc.get_objects() if type(thing) in HOLDERS}
 
 
-def test_nothing_refers_to_a_key_while_the_train_runs(
+def test_one_object_refers_to_a_key_while_the_train_runs(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found: dict[str, set[str]] = {}
@@ -57,38 +59,61 @@ def test_nothing_refers_to_a_key_while_the_train_runs(
         "entrypoint.visit.story.run_train", lambda *_: found.update(during=holders())
     )
     assert visit_in_this_process(root, capfd).facts["result"] == "visited"
-    assert found == {"before": {kind.__name__ for kind in HOLDERS}, "during": set()}
+    assert found == {"before": {kind.__name__ for kind in HOLDERS}, "during": {"StationKey"}}
 
 
-def test_the_key_is_validated_when_it_is_first_loaded(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "gone": lambda key: key.unlink(),
+    "another": lambda key: key.write_bytes(reference.vector_key("station_2", private=True)),
+    "of another form": lambda key: key.write_bytes(b"no key"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_key_that_changes_while_the_train_runs_seals_what_it_has_opened(
+    change: str, root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    loaded = []
+    key = root / "run" / "pht" / "private_key.pem"
+    monkeypatch.setattr("entrypoint.visit.story.run_train", lambda *_: CHANGES[change](key))
 
-    def load(*settings: Any, already_validated: bool) -> object:
-        loaded.append(already_validated)
-        return load_station_key(*settings, already_validated=already_validated)
+    assert visit_in_this_process(root, capfd).facts["result"] == "visited"
 
-    monkeypatch.setattr("entrypoint.visit.station_key.load_station_key", load)
-    monkeypatch.setattr("entrypoint.visit.story.run_train", lambda *_: None)
-    assert visit_in_this_process(root, capfd).status == 0
-    assert loaded == [False, True]
+    settle(root, "station_1")
+    assert pht("check", root=root).facts["code"] == "already-visited"
 
 
-def test_a_key_that_is_gone_after_the_train_leaves_the_visit_to_the_next_start(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_key_that_changes_while_the_train_fails_restores_what_it_has_opened(
+    change: str, root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = snapshot(root)
     key = root / "run" / "pht" / "private_key.pem"
-    monkeypatch.setattr("entrypoint.visit.story.run_train", lambda *_: key.unlink())
 
-    done = visit_in_this_process(root, capfd)
+    def fail(*_: object) -> None:
+        CHANGES[change](key)
+        raise SystemFailure("no-process", "no process can be made", hint="free some")
 
-    assert_explained(done, 78, "private-key-missing")
-    assert done.facts["state"] == "unfinished"
+    monkeypatch.setattr("entrypoint.visit.story.run_train", fail)
+
+    assert_explained(visit_in_this_process(root, capfd), 71, "no-process")
+
     settle(root, "station_1")
-    assert pht("undo", root=root).facts["state"] == "unchanged"
     assert snapshot(root) == before
+
+
+def test_a_key_that_can_be_read_only_once(root: Path) -> None:
+    key = root / "run" / "pht" / "private_key.pem"
+    pem = key.read_bytes()
+    key.unlink()
+    done = pht(
+        "run",
+        "--",
+        *RUNS_TRAIN,
+        root=root,
+        env={"RSA_STATION_PRIVATE_KEY_FILE": "/dev/stdin"},
+        stdin=pem,
+    )
+    assert done.facts["result"] == "visited"
 
 
 def test_a_train_that_could_not_be_started_is_reported_before_the_old_state_is_restored(
