@@ -38,7 +38,7 @@ test: $(if $(T),,lint) $(TESTS)/ready ## run every check; with T=tests/unit only
 	$(TESTS)/bin/python -m pytest -n auto $(T)
 
 test-fast: $(TESTS)/ready ## run the quick tests: no container, less than a minute
-	$(TESTS)/bin/python -m pytest -n auto -m 'not container' $(FAST)
+	$(TESTS)/bin/python -m pytest -n auto -m 'not container and not slow' $(FAST)
 
 coverage: $(TESTS)/ready ## list lines that no test reaches; with T=tests/unit, that these tests do not reach
 	$(TESTS)/bin/python -m tests.covered $(T)

@@ -35,7 +35,7 @@ def test_make_test_runs_only_what_it_is_told() -> None:
 
 def test_the_fast_tests_need_no_container_and_exist() -> None:
     [tests] = dry_run("test-fast")
-    options = ["-m", "pytest", "-n", "auto", "-m", "not container"]
+    options = ["-m", "pytest", "-n", "auto", "-m", "not container and not slow"]
     assert tests[1:7] == options
     assert all((ROOT / folder).is_dir() for folder in tests[7:])
     assert tests[7:]

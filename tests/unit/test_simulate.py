@@ -21,7 +21,7 @@ from tests.desk import pht_on_terminal, plant
 from tests.station import pht
 from tests.unit.simulating import COMMAND, DATA, IN_ORDER, TRAIN, assert_not_sent, seen, send
 
-pytestmark = pytest.mark.usefixtures("temporary")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.desk import plant
 from tests.station import PATIENCE_S, REPOSITORY, wait_until
 from tests.unit.simulating import COMMAND, DATA, TRAIN, send
 
-pytestmark = pytest.mark.usefixtures("temporary")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
 
 
 @pytest.fixture
