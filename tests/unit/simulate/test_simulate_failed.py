@@ -11,29 +11,9 @@ import pytest
 from entrypoint.author.visit_result import read_log
 from tests.desk import plant
 from tests.station import PATIENCE_S, REPOSITORY, wait_until
-from tests.unit.simulating import COMMAND, DATA, TRAIN, send
+from tests.unit.simulating import COMMAND, send
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
-
-
-@pytest.fixture
-def train(tmp_path: Path) -> Path:
-    return plant(tmp_path / "train", {"train.py": TRAIN, "query.json": "{}"})
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return plant(tmp_path / "data", DATA)
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def keep(tmp_path: Path) -> Path:
-    return tmp_path / "kept"
 
 
 def test_a_train_that_fails_is_placed_and_quoted(

@@ -4,12 +4,8 @@ import json
 import stat
 from pathlib import Path
 
-import pytest
-from cryptography.hazmat.primitives import serialization
-
 from entrypoint.errors import UsageError
 from tests import reference, reference_route
-from tests.desk import plant
 from tests.station import pht
 from tests.unit.creating import (
     BUILDER_KEY,
@@ -21,31 +17,6 @@ from tests.unit.creating import (
     command,
     first_reader,
 )
-
-
-@pytest.fixture
-def train(tmp_path: Path) -> Path:
-    return plant(tmp_path / "train", FILES)
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
-@pytest.fixture
-def locked(tmp_path: Path) -> Path:
-    """The user's key, encrypted with the password "secret"."""
-    key = serialization.load_pem_private_key(USER_KEY.read_bytes(), None)
-    path = tmp_path / "locked.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"secret"),
-        )
-    )
-    return path
 
 
 def build_route(train: Path, output: Path) -> str:

@@ -17,16 +17,6 @@ from tests.desk import plant
 from tests.unit.creating import FILES, IN_ORDER, STATIONS, USER_KEY, assert_not_built, build_train
 
 
-@pytest.fixture
-def train(tmp_path: Path) -> Path:
-    return plant(tmp_path / "train", FILES)
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
 def test_an_independent_reader_accepts_the_train(train: Path, output: Path) -> None:
     build_train(train, output)
     opt = output / "opt"

@@ -5,40 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from entrypoint.errors import MissingInput, PhtError, SettingsError
 from tests import reference
-from tests.desk import pht_on_terminal, plant
+from tests.desk import pht_on_terminal
 from tests.station import pht
-from tests.unit.creating import FILES, KEYS, USER_KEY, assert_not_built, build_train, command
+from tests.unit.creating import KEYS, USER_KEY, assert_not_built, build_train, command
 
 NO_PASSWORD: list[list[str]] = [[], ["--password-file", os.devnull]]
-
-
-@pytest.fixture
-def train(tmp_path: Path) -> Path:
-    return plant(tmp_path / "train", FILES)
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "root"
-
-
-@pytest.fixture
-def locked(tmp_path: Path) -> Path:
-    """The user's key, encrypted with the password "secret"."""
-    key = serialization.load_pem_private_key(USER_KEY.read_bytes(), None)
-    path = tmp_path / "locked.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"secret"),
-        )
-    )
-    return path
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,6 @@ from tests.unit.opening import READERS, VISITED, assert_not_opened, flip, open_t
 from tests.vectors.recorded import flip_digit
 
 
-@pytest.fixture
-def opt(tmp_path: Path) -> Path:
-    """A train of the vectors after its second stop."""
-    return reference.lay_out(2, tmp_path / "root")
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "results"
-
-
 @pytest.mark.parametrize("stage", VISITED)
 def test_a_flipped_byte_in_any_result_is_refused(tmp_path: Path, output: Path, stage: int) -> None:
     opt = reference.lay_out(stage, tmp_path / "root")

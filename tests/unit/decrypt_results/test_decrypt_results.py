@@ -60,17 +60,6 @@ def as_tar_of_a_folder(opt: Path, folder: Path) -> Path:
 SOURCES = (as_root, as_opt, as_export, as_copied_opt, as_tar_of_a_folder)
 
 
-@pytest.fixture
-def opt(tmp_path: Path) -> Path:
-    """A train of the vectors after its second stop."""
-    return reference.lay_out(2, tmp_path / "root")
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "results"
-
-
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("station", READERS)
 @pytest.mark.parametrize("stage", VISITED)

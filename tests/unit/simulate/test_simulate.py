@@ -19,29 +19,9 @@ from entrypoint.model import GENERATIONS
 from tests import reference, reference_route
 from tests.desk import pht_on_terminal, plant
 from tests.station import pht
-from tests.unit.simulating import COMMAND, DATA, IN_ORDER, TRAIN, assert_not_sent, seen, send
+from tests.unit.simulating import COMMAND, IN_ORDER, assert_not_sent, seen, send
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
-
-
-@pytest.fixture
-def train(tmp_path: Path) -> Path:
-    return plant(tmp_path / "train", {"train.py": TRAIN, "query.json": "{}"})
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return plant(tmp_path / "data", DATA)
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def keep(tmp_path: Path) -> Path:
-    return tmp_path / "kept"
 
 
 # What arrives
