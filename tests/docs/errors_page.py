@@ -1,14 +1,8 @@
-"""Write docs/errors.md: every error code, read from the places in the code that raise it.
+"""Write docs/errors.md: every error code, read from the places in the code that make it."""
 
-`make errors-page` runs this. It parses the source; a word in capitals stands for what is known only
-at run time.
-"""
-
-import re
 import textwrap
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from entrypoint.errors import OPERATOR, PhtError
@@ -29,100 +23,53 @@ pht: hint: name the folder that holds the train's files
 Scripts may depend on the codes; the words may change. *Who acts* is `by=` in the status line:
 whoever gave the command is the station, or at a desk the train's author or the user of its results.
 *retry* is `retry=yes` there: starting the same thing again can help. The sections are the exit
-statuses ([station.md](station.md#exit-statuses)). Below the messages of a code stand the hints that
-go with them; a word in capitals stands for what the program fills in.
+statuses ([station.md](station.md#exit-statuses)). Below the messages of a code stands the hint that
+goes with them; the program fills in words in capitals and `…`, and may leave out words in brackets.
 
 This page is made from the code by `make errors-page`.
 """
 
-OWN_STATUS = {"train-failed": "The train's own status, or 124: the train has failed"}
-"""Codes of errors that do not decide the exit status, and the heading they are listed below."""
-
-WIDTH = 104
-
-
-@dataclass(frozen=True)
-class Section:
-    """The errors that end with one exit status."""
-
-    heading: str
-    order: int
-    codes: dict[str, list[Raised]]
-
 
 def page() -> str:
     """Return the text of the whole page."""
+    sections: defaultdict[str, defaultdict[str, list[Raised]]]
+    sections = defaultdict(lambda: defaultdict(list))
+    for error in raised():
+        sections[_heading(error)][error.code].append(error)
     parts = [HEAD]
-    for section in _sections(raised()):
-        parts.append(f"## {section.heading}\n")
-        parts += (_entry(code, found) for code, found in sorted(section.codes.items()))
+    for heading in sorted(sections, key=lambda text: (text[0].isdigit(), text)):
+        parts.append(f"## {heading}\n")
+        parts += [_entry(code, found) for code, found in sorted(sections[heading].items())]
     return "\n".join(parts)
 
 
-def _sections(found: Sequence[Raised]) -> list[Section]:
-    codes: defaultdict[str, defaultdict[str, list[Raised]]] = defaultdict(lambda: defaultdict(list))
-    for error in found:
-        codes[_heading(error)][error.code].append(error)
-    sections = [Section(heading, _number(heading), dict(of)) for heading, of in codes.items()]
-    return sorted(sections, key=lambda section: section.order)
-
-
 def _heading(error: Raised) -> str:
-    own = OWN_STATUS.get(error.code)
-    return own or f"{error.error.status}: {_title(error.error)}"
-
-
-def _title(error: type[PhtError]) -> str:
-    """Return the first sentence of the docstring of the class that decides the status."""
-    decides = next(base for base in error.__mro__ if "status" in vars(base))
-    if decides is PhtError:
-        return "The runner itself failed"
-    return (decides.__doc__ or "").splitlines()[0].rstrip(".")
-
-
-def _number(heading: str) -> int:
-    digits = re.match(r"\d+", heading)
-    return int(digits[0]) if digits else 0
+    """Return the exit status and its meaning, from the docstring of the class that decides it."""
+    if error.code == "train-failed":
+        return "The train's own status, or 124: the train has failed"
+    of_class = (error.error.__doc__ or "").splitlines()[0].rstrip(".")
+    meaning = "The runner itself failed" if error.error is PhtError else of_class
+    return f"{error.error.status}: {meaning}"
 
 
 def _entry(code: str, found: Sequence[Raised]) -> str:
     """Return what the page says about one code."""
-    roles = {who for error in found for who in error.by}
-    by = " or ".join(
-        sorted("whoever gave the command" if who == OPERATOR else who for who in roles)
-    )
+    roles = {role for error in found for role in error.by.split(" or ")}
+    who = sorted("whoever gave the command" if role == OPERATOR else role for role in roles)
     retry = ", retry" if all(error.retry for error in found) else ""
-    lines = [f"### `{code}`\n", f"Who acts: {by}{retry}\n"]
-    for messages, hints in _variants(found):
-        lines += (_item("-", message) for message in messages)
-        lines += (_item("  -", hint) for hint in hints)
+    lines = [f"### `{code}`\n", f"Who acts: {' or '.join(who)}{retry}\n"]
+    messages: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for error in found:
+        messages[error.hint][error.message] = None
+    for hint, with_it in messages.items():
+        lines += [*(_item("- ", message) for message in with_it), _item("  - ", hint)]
     return "\n".join(lines) + "\n"
 
 
-def _variants(found: Sequence[Raised]) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield messages with the hints that they share, each once."""
-    messages: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for error in found:
-        known = messages[error.hints]
-        known += (text for text in error.messages if text not in known)
-    yield from ((_telling(texts), _telling(hints)) for hints, texts in messages.items())
-
-
-def _telling(texts: Sequence[str]) -> list[str]:
-    """Return the texts without those that are nothing but a placeholder, if others are left."""
-    return [text for text in texts if re.search("[a-z]", text)] or list(texts)
-
-
 def _item(mark: str, text: str) -> str:
-    text = re.sub("[⟨⟩]", "", text)
-    return textwrap.fill(
-        text,
-        WIDTH,
-        initial_indent=f"{mark} ",
-        subsequent_indent=" " * (len(mark) + 1),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    width = 104 - len(mark)
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return mark + ("\n" + " " * len(mark)).join(lines)
 
 
 if __name__ == "__main__":

@@ -20,18 +20,21 @@ PACKAGE = read_package(Path(__file__).parents[2] / "entrypoint")
 def refusals() -> Iterator[tuple[str, list[str]]]:
     """Yield where an error is made, and its code and message as far as they are literal."""
     for name, module in PACKAGE.items():
-        for call in _makings(module):
+        for _, call in makings(module):
             yield f"{name}:{call.lineno}", [_text(argument) for argument in call.args]
 
 
-def _makings(module: ast.Module) -> Iterator[ast.Call]:
-    """Yield the calls that make an error, and those by which a subclass says its own code."""
+def makings(module: ast.Module) -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls that make an error, with its class, or the base of a subclass of its own."""
     for node in ast.walk(module):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in CLASSES:
-            yield node
-        elif isinstance(node, ast.ClassDef) and CLASSES & set(map(ast.unparse, node.bases)):
-            calls = (inner for inner in ast.walk(node) if isinstance(inner, ast.Call))
-            yield from (call for call in calls if ast.unparse(call.func) == "super().__init__")
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).split(".")[-1]
+            if name in CLASSES:
+                yield name, node
+        elif isinstance(node, ast.ClassDef):
+            calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+            for base in CLASSES & set(map(ast.unparse, node.bases)):
+                yield from ((base, c) for c in calls if ast.unparse(c.func) == "super().__init__")
 
 
 def _text(node: ast.expr) -> str:
