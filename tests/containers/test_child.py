@@ -26,7 +26,7 @@ SIGINT, SIGTERM = 2, 15
 @pytest.fixture(scope="module")
 def image(engine: Engine, base_image: str) -> str:
     """The tag of an image with `tests.supervised` and the modules that it imports."""
-    sources = [*REPOSITORY.glob("entrypoint/*.py"), *REPOSITORY.glob("entrypoint/process/*.py")]
+    sources = [*REPOSITORY.glob("entrypoint/**/*.py")]
     sources += [REPOSITORY / "tests/__init__.py", REPOSITORY / "tests/supervised.py"]
     files = {f"pht/{path.relative_to(REPOSITORY)}": path.read_bytes() for path in sources}
     compiled = 'RUN ["python3", "-c", "import tests.supervised"]'  # also the standard library
