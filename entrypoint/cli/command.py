@@ -10,7 +10,7 @@ from entrypoint.report import Report
 
 
 class InContainer(Enum):
-    """Whether the command of a container, which an image chooses, may be this one."""
+    """Where a command may run; in a container the image chooses the command."""
 
     ALLOWED = auto()
     WITHOUT_STATION = auto()

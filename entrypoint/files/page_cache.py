@@ -89,7 +89,7 @@ class _NewFile(io.FileIO):
 
 
 def _drop(descriptor: int, start: int, length: int) -> None:
-    """Tell the kernel that pages are not needed: it drops clean ones and starts writing dirty ones.
+    """Advise the kernel to drop pages: clean ones go, dirty ones start to be written.
 
     posix_fadvise(2), POSIX_FADV_DONTNEED; Linux, mm/fadvise.c.
     """

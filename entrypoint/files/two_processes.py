@@ -203,7 +203,7 @@ class Sender:
         self._channel.send(middle.to_bytes(_LENGTH_BYTES) + end.to_bytes(_LENGTH_BYTES))
 
     def end(self) -> None:
-        """Tell the consumer that there are no more items."""
+        """Send the end of the items."""
         self._channel.send(_END)
 
     def _consumer_is_behind(self) -> bool:

@@ -1,1 +1,1 @@
-"""What the disk holds during a visit, and the way back."""
+"""The state of a visit on disk: journal, work folders, backup, and restoring the old state."""

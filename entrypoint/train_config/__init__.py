@@ -54,10 +54,10 @@ class _Generation(Protocol):
     """The interface of the module of a generation."""
 
     HAS_BUILDER: bool
-    """Whether a builder signs its trains in addition to the user."""
+    """Trains of this generation are signed by a builder in addition to the user."""
 
     COMPARED_WITH_MASTER: bool
-    """Whether published stations compare its trains with their master image."""
+    """Published stations compare trains of this generation with their master image."""
 
     def read(self, document: Document, /) -> TrainConfig:
         """Return the model of a document, see `read` below."""

@@ -1,6 +1,7 @@
 """Builds trains for the tests of `create`, and checks that nothing is left of a refused one."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,12 +51,12 @@ def build_train(
 
 
 def assert_not_built(
-    error: type[PhtError], code: str, train: Path, output: Path, **options: object
+    error: type[PhtError], code: str, train: Path, output: Path, **options: Any
 ) -> PhtError:
     """Check that nothing can be built and that nothing of the attempt is left."""
     before = {path: sorted(path.parent.iterdir()) for path in (train, output)}
     with pytest.raises(error) as refused:
-        build_train(train, output, **options)  # type: ignore[arg-type]
+        build_train(train, output, **options)
     assert refused.value.code == code
     assert {path: sorted(path.parent.iterdir()) for path in (train, output)} == before
     return refused.value

@@ -188,8 +188,10 @@ def test_a_malformed_line(line: str, tmp_path: Path) -> None:
 
 
 def test_a_station_env_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "run" / "pht" / "station.env").mkdir(parents=True)
-    settings_error("setting-unreadable", lambda: load(tmp_path))
+    path = tmp_path / "run" / "pht" / "station.env"
+    path.mkdir(parents=True)
+    message = settings_error("setting-unreadable", lambda: load(tmp_path)).message
+    assert message == f"cannot read {path}: is a directory"
 
 
 def test_environment_and_station_env_may_agree_but_not_differ(tmp_path: Path) -> None:

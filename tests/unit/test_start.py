@@ -87,7 +87,7 @@ def test_an_older_python_is_refused_without_a_stderr() -> None:
 
 def test_an_older_python_can_read_what_names_it() -> None:
     for file in (PROGRAM, PROGRAM.with_name("__init__.py")):
-        ast.parse(file.read_text(), feature_version=(3, 6))
+        assert ast.parse(file.read_text(), feature_version=(3, 6)).body
 
 
 @pytest.mark.parametrize(

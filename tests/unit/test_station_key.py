@@ -99,11 +99,12 @@ def test_a_folder_or_dangling_link_in_place_of_a_file_is_refused(
         path.mkdir()
     else:
         path.symlink_to("nowhere")
-    key_error("setting-unreadable", tmp_path)
+    assert name in key_error("setting-unreadable", tmp_path)
 
 
 def test_no_key_at_all(tmp_path: Path) -> None:
-    key_error("private-key-missing", tmp_path)
+    message = key_error("private-key-missing", tmp_path)
+    assert message == "no private key of the station is set"
 
 
 TWO_KEYS: dict[str, Mapping[str, str]] = {
@@ -116,7 +117,8 @@ TWO_KEYS: dict[str, Mapping[str, str]] = {
 
 @pytest.mark.parametrize("environment", TWO_KEYS.values(), ids=TWO_KEYS.keys())
 def test_two_keys(environment: Mapping[str, str], tmp_path: Path) -> None:
-    key_error("setting-twice", tmp_path, environment)
+    message = key_error("setting-twice", tmp_path, environment)
+    assert all(name in message for name in environment)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,8 @@ def test_the_numbers_of_a_key_are_validated(tmp_path: Path) -> None:
         public_numbers=numbers.public_numbers,
     ).private_key(unsafe_skip_rsa_key_validation=True)
     put(tmp_path, "run/pht/private_key.pem", private_pkcs1(wrong))
-    key_error("private-key-unusable", tmp_path)
+    message = key_error("private-key-unusable", tmp_path)
+    assert message.endswith("is not a valid private key in PEM")
 
 
 def private_pkcs1(key: PrivateKey) -> bytes:
@@ -243,9 +246,12 @@ def test_the_password_in_the_station_folder(encrypted: Path) -> None:
 def test_two_passwords(encrypted: Path) -> None:
     file = put(encrypted, "elsewhere", b"y")
     both = {"PRIVATE_KEY_PASSWORD": "x", "PRIVATE_KEY_PASSWORD_FILE": str(file)}
-    key_error("setting-twice", encrypted, both)
-    put(encrypted, "run/pht/private_key.password", PASSWORD)
-    key_error("setting-twice", encrypted, {"PRIVATE_KEY_PASSWORD": "x"})
+    message = key_error("setting-twice", encrypted, both)
+    assert all(name in message for name in both)
+    file = put(encrypted, "run/pht/private_key.password", PASSWORD)
+    message = key_error("setting-twice", encrypted, {"PRIVATE_KEY_PASSWORD": "x"})
+    assert "PRIVATE_KEY_PASSWORD" in message
+    assert str(file) in message
 
 
 def test_a_wrong_password(encrypted: Path) -> None:

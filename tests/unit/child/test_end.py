@@ -83,6 +83,8 @@ def test_the_train_dies_with_a_runner_that_is_killed(starter: Starter) -> None:
     train.wait_for("ready")
     train.process.kill()
     wait_until(lambda: not processes_of(train.mark))
+    assert train.process.wait() == -signal.SIGKILL
+    assert not processes_of(train.mark)
 
 
 def test_the_train_dies_with_a_runner_that_was_killed_before_it_could_ask_for_that() -> None:
