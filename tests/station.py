@@ -137,12 +137,19 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def is_read(path: Path, pid: int) -> bool:
-    """Return whether a process has a file open."""
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):  # closed meanwhile
-            if descriptor.readlink() == path:
-                return True
+    """Return whether a process, or a part of it that is a process of its own, has a file open."""
+    for process in with_children(pid):
+        with suppress(OSError):  # closed, or ended, meanwhile
+            for descriptor in Path(f"/proc/{process}/fd").iterdir():
+                with suppress(OSError):
+                    if descriptor.readlink() == path:
+                        return True
     return False
+
+
+def with_children(pid: int) -> list[int]:
+    """Return a process and its children."""
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
 
 def pht(

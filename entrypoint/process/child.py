@@ -12,7 +12,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
@@ -100,7 +100,7 @@ def run(
         TrainStillRunning: a process of the train survives SIGKILL.
     """
     forwarded = _forwarded()
-    with _held(forwarded | {signal.SIGCHLD}):
+    with signals.held(forwarded | {signal.SIGCHLD}):
         stop.check()
         _become_reaper()
         try:
@@ -126,21 +126,6 @@ def _forwarded() -> set[int]:
 def _handled(numbers: Collection[int]) -> list[int]:
     """Return the signals among `numbers` that do not have their default action."""
     return [number for number in numbers if signal.getsignal(number) is not signal.SIG_DFL]
-
-
-@contextlib.contextmanager
-def _held(signals: Collection[int]) -> Iterator[None]:
-    """Block signals, so that they stay pending until `signals.wait` takes them.
-
-    SIGCHLD gets its default action: if it is ignored, the kernel discards exit statuses.
-    """
-    previous_action = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGCHLD, previous_action)
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 def _become_reaper() -> None:

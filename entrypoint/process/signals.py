@@ -1,12 +1,14 @@
-"""Waits for blocked signals.
+"""Blocks signals and waits for them.
 
 `signal.sigtimedwait` of CPython (3.11 to 3.13) may return any signal, from uninitialised memory,
 if a wait was interrupted and its time is over, as by a debugger or when the machine was asleep.
 """
 
 import ctypes
+import signal
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from entrypoint.linux.libc import libc
@@ -21,6 +23,21 @@ class Received:
 
     number: int
     code: int
+
+
+@contextmanager
+def held(numbers: Collection[int]) -> Iterator[set[int]]:
+    """Block signals, so that they stay pending until `wait` takes them; yield the previous mask.
+
+    SIGCHLD gets its default action: if it is ignored, the kernel discards exit statuses.
+    """
+    previous_action = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield {*previous_mask}
+    finally:
+        signal.signal(signal.SIGCHLD, previous_action)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 def wait(numbers: Collection[int], seconds: float) -> Received | None:

@@ -126,6 +126,15 @@ class VisitState:
             raise ValueError("no visit has begun")
         return self.journal
 
+    def record(self) -> bytes:
+        """Return the contents of `train_config.json` that hold the journal."""
+        return self.unfinished_journal().encode(self._key)
+
+    def resume(self, record: bytes) -> Journal:
+        """Take up the visit whose `record` another process of this runner has written."""
+        self.journal = Journal.decode(record, self._key)
+        return self.unfinished_journal()
+
     def enter(self, phase: Phase) -> None:
         """Record the next phase."""
         self._record(self.unfinished_journal()._replace(phase=phase))

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from entrypoint.crypto.digests import ResultHash, chunks, sha512
-from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
+from entrypoint.errors import IntegrityError, PhtError, RouteError, SettingsError
 from entrypoint.files.tree import Kind, walk
-from entrypoint.model import Paths
 from entrypoint.process.child import TrainStillRunning
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import verify_open
@@ -25,6 +24,7 @@ from entrypoint.visit.data import check_data
 from entrypoint.visit.hidden_mounts import explain_mounts
 from entrypoint.visit.session import Session, run_locked
 from entrypoint.visit.train import (
+    check_config_unchanged,
     check_signed_files,
     newest_change,
     remove_unlisted,
@@ -74,25 +74,11 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         except TrainStillRunning:
             raise still_running() from None
         check_signed_files(session, train.config, since=since)
-        _check_config_unchanged(settings.paths, before)
+        check_config_unchanged(settings.paths, before)
         report.warning("the results lie here in plaintext: the host has to seal them")
         return session.succeeded("hosted")
 
     return run_locked(settings, report, run_only)
-
-
-def _check_config_unchanged(paths: Paths, before: bytes) -> None:
-    """Check that the train has not changed the configuration, which the host may read to seal."""
-    try:
-        unchanged = read_config(paths) == before
-    except PhtError:
-        unchanged = False
-    if not unchanged:
-        raise MalformedTrain(
-            "train-changed-itself",
-            "the train has changed its train_config.json",
-            hint="a train writes into pht_results only; change it and start from the image",
-        )
 
 
 def _refuse_contradictions(settings: Settings) -> None:

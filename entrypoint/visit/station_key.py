@@ -2,9 +2,10 @@
 
 from entrypoint.crypto.envelopes import open_envelope, unwrap, wrap
 from entrypoint.crypto.file_cipher import FileCipher
-from entrypoint.crypto.keys import PublicKey
+from entrypoint.crypto.keys import PublicKey, fingerprint
 from entrypoint.crypto.mac import journal_key
 from entrypoint.crypto.signatures import sign_pss
+from entrypoint.errors import SettingsError
 from entrypoint.model import Paths
 from entrypoint.recovery.state import VisitState
 from entrypoint.settings.private_key import load_station_key
@@ -29,6 +30,24 @@ class StationKey:
     def public(self) -> PublicKey:
         """Return the public key."""
         return self._key.public_key()
+
+    def check_unchanged(self, before: str) -> None:
+        """Check that this is the key of the process that has opened the train.
+
+        Args:
+            before: the fingerprint of that key.
+
+        Raises:
+            SettingsError: it is another one.
+        """
+        if fingerprint(self.public()) != before:
+            raise SettingsError(
+                "private-key-changed",
+                "the station's private key was replaced by another one while the train ran",
+                hint="put back the key that has opened the train, then start this same container "
+                "again: it restores the old state first",
+                retry=True,
+            )
 
     def visit_state(self, paths: Paths) -> VisitState:
         """Return the state of this station's visit on disk; it holds only the journal's key."""

@@ -16,14 +16,14 @@ post-run, by the closer
     11  wrap the key for every station and the user
     12  commit the configuration
 
-Opener and closer get the station's private key; the part between them, which runs the train, does
-not. The key is loaded once: later another one could lie in its place. The states of the disk in
-between are in docs/crash-safety.md.
+Opener and closer are processes of their own, which load the station's private key and end: while
+the train runs, no process holds it. The states of the disk in between are in docs/crash-safety.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from entrypoint.crypto.keys import fingerprint
 from entrypoint.errors import (
     AlreadyVisited,
     StoppedWhileSealing,
@@ -41,24 +41,19 @@ from entrypoint.visit.closer import Closer
 from entrypoint.visit.data import check_data
 from entrypoint.visit.export import Export
 from entrypoint.visit.opener import Opener
+from entrypoint.visit.parts import Opened, run_closer, run_part
 from entrypoint.visit.place import check_replaceable
 from entrypoint.visit.restorer import Restorer, wrong_phase
 from entrypoint.visit.session import Session, run_locked
 from entrypoint.visit.station_key import StationKey
-from entrypoint.visit.train import TrainRun, newest_change, run_train, signed_command, still_running
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """An opened train, ready to run. Holds no key.
-
-    Attributes:
-        command: program and arguments.
-        journal: of the visit, for the closer.
-    """
-
-    command: tuple[str, ...]
-    journal: Journal
+from entrypoint.visit.train import (
+    TrainRun,
+    check_config_unchanged,
+    newest_change,
+    run_train,
+    signed_command,
+    still_running,
+)
 
 
 def run(settings: Settings, report: Report, command: Sequence[str], *, export: Export) -> Outcome:
@@ -72,19 +67,21 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
     """
 
     def visit(session: Session) -> Outcome:
-        key = StationKey(session.settings)
-        opened = _open(session, key, command, export)
+        opened = run_part(session, lambda: _open(session, command, export))
         if isinstance(opened, Outcome):
             return opened
-        return _close(session, key, opened, _run_train(session, opened), export)
+        session.state = State.UNFINISHED
+        ended = _run_train(session, opened.command)
+        if ended.failure and ended.still_running:  # it could change what is restored
+            return ended.failure
+        return run_closer(session, lambda: _close(session, opened, ended, export))
 
     return run_locked(settings, report, visit)
 
 
-def _open(
-    session: Session, key: StationKey, command: Sequence[str], export: Export
-) -> Opened | Outcome:
+def _open(session: Session, command: Sequence[str], export: Export) -> Opened | Outcome:
     """The opener: steps 1 to 5, or the whole rest of a visit whose train has run already."""
+    key = StationKey(session.settings)
     disk = key.visit_state(session.paths)
     opener, restorer = Opener(session, disk), Restorer(session, disk)
     found = _find(restorer, session)
@@ -100,16 +97,15 @@ def _open(
     export.check()
     with restorer.restored_on_error():
         opener.open(train, found)  # 3, 4, 5
-    session.state = State.UNFINISHED
-    return Opened(command=tuple(argv), journal=disk.unfinished_journal())
+    return Opened(command=tuple(argv), record=disk.record(), key=fingerprint(key.public()))
 
 
-def _run_train(session: Session, opened: Opened) -> TrainRun:
+def _run_train(session: Session, argv: Sequence[str]) -> TrainRun:
     """Step 6: run the train's command; its failure becomes part of the result."""
     before = None
     try:
         before = newest_change(session.paths.train)
-        run_train(session, opened.command)
+        run_train(session, argv)
     except TrainStillRunning:
         advice = "; when they are gone, start this same container again: it restores the old state"
         failure = session.failed(still_running(advice=advice, retry=True))
@@ -119,20 +115,20 @@ def _run_train(session: Session, opened: Opened) -> TrainRun:
     return TrainRun(newest_change=before)
 
 
-def _close(
-    session: Session, key: StationKey, opened: Opened, ended: TrainRun, export: Export
-) -> Outcome:
+def _close(session: Session, opened: Opened, ended: TrainRun, export: Export) -> Outcome:
     """The closer: steps 7 to 12, or the way back from a train that has failed."""
+    key = StationKey(session.settings)
+    key.check_unchanged(opened.key)
     disk = key.visit_state(session.paths)
-    disk.journal = opened.journal
+    journal = disk.resume(opened.record)
     restorer, closer = Restorer(session, disk), Closer(session, key, disk)
     if ended.failure is not None:
-        if not ended.still_running:  # else the train could change what is restored
-            restorer.restore()
+        restorer.restore()
         return replace(ended.failure, state=session.state)
-    config = read(opened.journal.config)
+    config = read(journal.config)
     with restorer.restored_on_error():
         closer.check_after_run(config, since=ended.newest_change)
+        check_config_unchanged(session.paths, opened.record)
         closer.start_sealing(config)
     return _seal(closer, session, export)
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from entrypoint.errors import MalformedTrain, SystemFailure
+from entrypoint.errors import MalformedTrain, PhtError, SystemFailure
 from entrypoint.files.tree import walk
 from entrypoint.limits import REAP_LIMIT_S
 from entrypoint.linux.remove import is_folder, remove_from
+from entrypoint.model import Paths
 from entrypoint.process import child
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.oom import oom_kills
@@ -15,6 +16,7 @@ from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import changes, is_as_signed, unlisted
 from entrypoint.report import Outcome, Report, Stage, counted
 from entrypoint.train_config import TrainConfig
+from entrypoint.train_config.file import read_config
 from entrypoint.visit.command import resolve_command
 from entrypoint.visit.session import Session
 
@@ -144,6 +146,24 @@ def check_signed_files(
             "the train has changed the files that the user signed",
             hint="a train writes into pht_results only; change it and start from the image",
             problems=_changed_files(session, config, leave_out, since),
+        )
+
+
+def check_config_unchanged(paths: Paths, before: bytes) -> None:
+    """Check that the train has not changed `train_config.json`, nor put anything in its place.
+
+    Raises:
+        MalformedTrain: it has.
+    """
+    try:
+        unchanged = read_config(paths) == before
+    except PhtError:
+        unchanged = False
+    if not unchanged:
+        raise MalformedTrain(
+            "train-changed-itself",
+            "the train has changed its train_config.json",
+            hint="a train writes into pht_results only; change it and start from the image",
         )
 
 

@@ -15,6 +15,7 @@ from tests.station import (
     finish,
     snapshot,
     visit,
+    with_children,
 )
 from tests.visit.exports import assert_exported, board, start_export
 
@@ -34,7 +35,8 @@ def out(tmp_path: Path) -> Path:
 def paused(out: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Visit the large train and stop its process in the middle of the export."""
     process = start_export(out.parent / "large", out / "train.tar")
-    os.kill(process.pid, signal.SIGSTOP)
+    for pid in with_children(process.pid):
+        os.kill(pid, signal.SIGSTOP)
     try:
         yield process
     finally:
@@ -43,7 +45,8 @@ def paused(out: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def go_on(process: "subprocess.Popen[bytes]") -> Done:
-    os.kill(process.pid, signal.SIGCONT)
+    for pid in with_children(process.pid):
+        os.kill(pid, signal.SIGCONT)
     return finish(process)
 
 

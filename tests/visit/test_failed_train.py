@@ -307,24 +307,30 @@ def test_a_successful_train_that_leaves(script: str, name: str, tmp_path: Path) 
     assert_as_before(tmp_path, before)
 
 
-@pytest.mark.parametrize(
-    "script",
-    [
-        "shutil.rmtree(results)",
+IN_PLACE_OF: dict[str, tuple[str, str]] = {
+    "no results": ("shutil.rmtree(results)", "results-missing"),
+    "a link for results": (
         "shutil.rmtree(results); results.symlink_to(outside)",
+        "results-missing",
+    ),
+    "a file for results": (
         "shutil.rmtree(results); results.write_bytes(b'x')",
-    ],
-    ids=["nothing", "a link", "a file"],
-)
-def test_a_successful_train_that_leaves_in_place_of_its_results(
-    script: str, tmp_path: Path
-) -> None:
-    second_stop(tmp_path, script)
+        "results-missing",
+    ),
+    "no config": ("config.unlink()", "train-changed-itself"),
+    "a longer config": ("config.open('a').write(' ')", "train-changed-itself"),
+    "a folder for the config": ("config.unlink(); config.mkdir()", "train-changed-itself"),
+}
+
+
+@pytest.mark.parametrize(("script", "code"), IN_PLACE_OF.values(), ids=IN_PLACE_OF)
+def test_a_successful_train_that_leaves_in_place(script: str, code: str, tmp_path: Path) -> None:
+    second_stop(tmp_path, f"config = opt / 'train_config.json'; {script}")
     before = snapshot(tmp_path)
 
     done = visit(tmp_path)
 
-    assert_explained(done, 65, "results-missing")
+    assert_explained(done, 65, code)
     assert_as_before(tmp_path, before)
 
 
@@ -344,7 +350,6 @@ SEALED_ANYWAY: dict[str, str] = {
         " [(opt / f'{n}.pht').symlink_to(outside / 'precious')"
         " for n in ('train_config.json', 'user_sym_key.key')]"
     ),
-    "removes the config": "(opt / 'train_config.json').unlink()",
 }
 
 

@@ -1,0 +1,112 @@
+"""Opener and closer as processes of their own: only they hold the station's key.
+
+The supervisor gets their answers, which are typed and hold no key, and shows the closer what the
+opener has answered.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from entrypoint.errors import StoppedWhileSealing, SystemFailure
+from entrypoint.process.fork import ask
+from entrypoint.protocol.verify import has_visited
+from entrypoint.recovery.journal import Journal, Phase
+from entrypoint.report import Outcome, State
+from entrypoint.train_config import read
+from entrypoint.visit.restorer import Restorer
+from entrypoint.visit.session import Session
+from entrypoint.visit.station_key import StationKey
+
+_OPENED, _OUTCOME = "opened", "outcome"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An opened train, ready to run. Holds no key.
+
+    Attributes:
+        command: program and arguments.
+        record: the bytes of `train_config.json`, which hold the journal.
+        key: the fingerprint of the station's key.
+    """
+
+    command: tuple[str, ...]
+    record: bytes
+    key: str
+
+
+def run_part(session: Session, part: Callable[[], Opened | Outcome]) -> Opened | Outcome:
+    """Run the opener or the closer in a process of its own.
+
+    If that is killed, another one restores the old state, unless sealing has begun.
+
+    Args:
+        session: of the command.
+        part: reports its errors by raising them.
+    """
+    answer = ask(lambda: _answer(session, part), session.stop)
+    if answer is None:
+        answer = ask(lambda: _answer(session, lambda: _recover(session)), session.stop)
+    if answer is None:
+        session.state = State.UNFINISHED
+        raise _killed()
+    return _decode(answer)
+
+
+def run_closer(session: Session, closer: Callable[[], Outcome]) -> Outcome:
+    """Run the closer as `run_part` does."""
+    outcome = run_part(session, closer)
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def _answer(session: Session, part: Callable[[], Opened | Outcome]) -> Mapping[str, Any]:
+    try:
+        return _encode(part())
+    except Exception as error:
+        return _encode(session.failed(error))
+
+
+def _encode(answer: Opened | Outcome) -> Mapping[str, Any]:
+    if isinstance(answer, Outcome):
+        return {_OUTCOME: asdict(answer)}
+    return {_OPENED: {**asdict(answer), "record": answer.record.decode("ascii")}}
+
+
+def _decode(answer: Mapping[str, Any]) -> Opened | Outcome:
+    if _OUTCOME in answer:
+        return Outcome(**answer[_OUTCOME])
+    facts = answer[_OPENED]
+    record = facts["record"].encode("ascii")
+    return Opened(command=tuple(facts["command"]), record=record, key=facts["key"])
+
+
+def _recover(session: Session) -> Outcome:
+    """Restore the old state after a part was killed."""
+    key = StationKey(session.settings)
+    restorer = Restorer(session, key.visit_state(session.paths))
+    match restorer.load():
+        case bytes() as config:
+            visited = has_visited(read(config), key.station)
+            session.state = State.SEALED if visited else State.UNCHANGED
+        case Journal(phase=Phase.SEALING):
+            raise StoppedWhileSealing(
+                "stopped-while-sealing",
+                "the runner was killed after the train had succeeded, before everything was sealed",
+                hint="start this same container again: it seals the results without a new run",
+                retry=True,
+            )
+        case Journal(phase=Phase.OPENING | Phase.OPEN) as journal:
+            restorer.check_own(journal)
+            restorer.restore()
+    raise _killed()
+
+
+def _killed() -> SystemFailure:
+    return SystemFailure(
+        "part-killed",
+        "the process of the runner that opens or seals the train was killed",
+        hint="most likely memory ran out: give the container more (--memory), then start it again",
+        retry=True,
+    )
