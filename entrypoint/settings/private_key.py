@@ -40,6 +40,13 @@ class KeySettings:
         places = (self.paths.station / _KEY_FILE, secret_file(self.paths))
         return [str(path) for path in places if exists(path)][:1]
 
+    def files(self) -> list[Path]:
+        """Return where the key and its password may lie as files, whether or not they do."""
+        set_paths = [self.variables.get(name) for name in (*KEY_FILES, *PASSWORD_FILES)]
+        folder = self.paths.station
+        defaults = (folder / _KEY_FILE, folder / _PASSWORD_FILE, secret_file(self.paths))
+        return [*(Path(path).absolute() for path in set_paths if path), *defaults]
+
 
 def secret_file(paths: Paths) -> Path:
     """Return the path at which engines mount the key if it is given as a secret."""

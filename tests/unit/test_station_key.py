@@ -75,6 +75,26 @@ def test_the_key_in_a_default_place(path: str, tmp_path: Path) -> None:
     assert same_key(station_key(tmp_path).public_key(), PUBLIC)
 
 
+def test_all_files_that_may_hold_the_key_or_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variables = {
+        "RSA_STATION_PRIVATE_KEY_FILE": "/keys/one.pem",
+        "PRIVATE_KEY_PATH": "two.pem",
+        "PRIVATE_KEY_PASSWORD_FILE": "/keys/password",
+        "RSA_STATION_PRIVATE_KEY": PEM.hex(),
+        "PRIVATE_KEY_PASSWORD": "no path",
+    }
+    default = ["pht/private_key.pem", "pht/private_key.password", "secrets/rsa_station_private_key"]
+    for environment, named in [
+        (variables, [Path("/keys/one.pem"), tmp_path / "two.pem", Path("/keys/password")]),
+        ({}, []),
+    ]:
+        found = load(tmp_path, environment).key_settings.files()
+        assert found == [*named, *(tmp_path / "run" / path for path in default)]
+
+
 def test_the_station_folder_is_the_first_default_place(tmp_path: Path) -> None:
     put(tmp_path, "run/pht/private_key.pem", PEM)
     put(tmp_path, "run/secrets/rsa_station_private_key", OTHER_PEM)
