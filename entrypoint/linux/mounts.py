@@ -7,6 +7,7 @@ id of the mount of an open file (`mnt_id` in fdinfo) would do too, but gVisor do
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def mount_of(path: Path) -> Mount:
         OSError: nothing is there.
         SystemFailure: the mount is not listed, as in a chroot that is no mount itself.
     """
-    mount = _holder(path.resolve(strict=True))
+    mount = _holder(path.resolve(strict=True), _mounts())
     if mount is None:
         raise SystemFailure(
             "mount-not-listed",
@@ -83,7 +84,7 @@ def is_mount_point(path: Path) -> bool:
         OSError: nothing is there.
     """
     real = path.resolve(strict=True)
-    mount = _holder(real)
+    mount = _holder(real, _mounts())
     return mount is not None and mount.point == real
 
 
@@ -106,13 +107,50 @@ def mounts_below(path: Path) -> list[Path]:
     return sorted({mount.point for mount in _mounts() if folder in mount.point.parents})
 
 
-def _holder(real: Path) -> Mount | None:
+def writable_mounts() -> list[Path]:
+    """Return the mount points that take writes, without hidden mounts, sorted."""
+    mounts = _mounts()
+    writable = {mount.point for mount in mounts if not mount.read_only}
+    holders = {point: _holder(point, mounts) for point in writable}
+    return sorted(
+        point
+        for point, mount in holders.items()
+        if mount and mount.point == point and not mount.read_only
+    )
+
+
+def shown_elsewhere(path: Path) -> Path | None:
+    """Return a mount point below which the file or folder `path` has another path.
+
+    Such a bind mount has the same file system, and a root that holds the file. Another hard link
+    of the file is not found.
+
+    Raises:
+        OSError: nothing is there.
+    """
+    return other_mount(path.resolve(strict=True), _mounts())
+
+
+def other_mount(real: Path, mounts: Sequence[Mount]) -> Path | None:
+    """Like `shown_elsewhere`, for a real path and given mounts."""
+    holder = _holder(real, mounts)
+    if holder is None:
+        return None
+    within = Path(holder.root) / real.relative_to(holder.point)
+    for mount in mounts:
+        if mount.device == holder.device and within.is_relative_to(mount.root):
+            shown = mount.point / within.relative_to(mount.root)
+            if shown != real and _holder(shown, mounts) is mount:
+                return mount.point
+    return None
+
+
+def _holder(real: Path, mounts: Sequence[Mount]) -> Mount | None:
     """Return the mount that holds a real path, None if it is not listed.
 
     The walk begins at the root mount, whose parent is not listed or is itself; a later mount over
     `/` is not on the way. At every other mount point the uppermost mount counts.
     """
-    mounts = _mounts()
     listed = {mount.id for mount in mounts}
     upper: dict[tuple[int | None, Path], Mount] = {}
     for mount in mounts:
