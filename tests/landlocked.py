@@ -1,0 +1,65 @@
+"""Runs part of a test in a process that Landlock restricts."""
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from entrypoint.process import landlock
+from entrypoint.process.landlock import Rule
+from entrypoint.process.prctl import prctl
+
+PR_SET_NO_NEW_PRIVS = 38
+
+
+def need_landlock(version: int = 1) -> None:
+    """Skip the test where the kernel's Landlock is missing or older than this version."""
+    if landlock.abi() < version:
+        pytest.skip(f"needs Landlock, version {version}: Linux allows {landlock.abi()} here")
+
+
+def outcomes(
+    attempts: Mapping[str, Callable[[], object]], rules: Iterable[Rule] | None
+) -> dict[str, str]:
+    """Return how attempts end in a process that these rules restrict: `done`, or an errno's name.
+
+    Args:
+        attempts: by name, made in this order.
+        rules: None for a process that nothing restricts.
+    """
+    ended = in_child(lambda: {name: _outcome(call) for name, call in attempts.items()}, rules)
+    assert isinstance(ended, dict)
+    return ended
+
+
+def in_child(function: Callable[[], object], rules: Iterable[Rule] | None) -> Any:
+    """Return what a function returns, through JSON, in a process that these rules restrict."""
+    ruleset = None if rules is None else landlock.make_ruleset(rules)
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            if ruleset is not None:
+                prctl(PR_SET_NO_NEW_PRIVS, 1)
+                landlock.restrict_self(ruleset)
+            os.write(writer, json.dumps(function()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    if ruleset is not None:
+        os.close(ruleset)
+    with open(reader, "rb") as pipe:
+        answer = pipe.read()
+    os.waitpid(pid, 0)
+    return json.loads(answer)
+
+
+def _outcome(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    return "done"
