@@ -278,13 +278,14 @@ def program_for(machine: Machine, runner: int) -> bytes:
 
 def _answers(runner: int) -> Iterator[tuple[_Numbers, list[bytes]]]:
     """Yield the numbers of each restricted system call and the instructions of its answer."""
-    for numbers in _FORBIDDEN.values():
-        yield numbers, [_EPERM]
-    for numbers in _MISSING.values():
-        yield numbers, [_ENOSYS]
-    yield _CLONE, _forbid_bits(0, _CLONE_NEW_NAMESPACE)
+    # First those that honest programs use often, since the kernel executes their comparisons.
     for name, combinations in _forbidden_arguments(runner).items():
         yield _CONDITIONAL[name], _forbid_any(combinations)
+    yield _CLONE, _forbid_bits(0, _CLONE_NEW_NAMESPACE)
+    for numbers in _MISSING.values():
+        yield numbers, [_ENOSYS]
+    for numbers in _FORBIDDEN.values():
+        yield numbers, [_EPERM]
 
 
 def _forbid_bits(argument: int, mask: int) -> list[bytes]:
