@@ -8,11 +8,13 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
-def prctl(option: int, value: int) -> None:
-    """Set an option of this process that takes one value.
+def prctl(option: int, value: int, second: int = 0) -> int:
+    """Set or read an option of this process that takes one value or two.
 
     Raises:
         OSError: the kernel or a seccomp profile refuses it.
     """
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+    result = int(libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(second), 0, 0))
+    if result < 0:
         raise last_error()
+    return result

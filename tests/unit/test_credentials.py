@@ -1,0 +1,179 @@
+"""Credentials that a child takes between fork and exec, shown by what it executes then."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from entrypoint.process.capabilities import Capability, mask
+from tests.station import REPOSITORY
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+
+# Drops capabilities from all sets of the runner, then becomes the credentials and executes.
+CHILD = """
+import json, os, sys
+from entrypoint.process import capabilities
+from entrypoint.process.capabilities import Capability
+from entrypoint.process.credentials import Credentials
+from entrypoint.process.prctl import prctl
+
+request = json.loads(sys.argv[1])
+sets = capabilities.read_sets().permitted & ~request["lacks"]
+capabilities.drop_bounding(sets)
+os.setgroups(request["runner_groups"])
+capabilities.set_all(sets)
+if request["no_new_privs"]:
+    prctl(38, 1)
+keeps = frozenset(map(Capability, request["keeps"]))
+uid, gid, groups = request["uid"], request["gid"], tuple(request["groups"])
+try:
+    Credentials(uid=uid, gid=gid, groups=groups, keeps=keeps).become()
+except OSError as error:
+    sys.exit(f"refused: {error.strerror}")
+os.execv(request["command"][0], request["command"])
+"""
+
+
+def run_as(
+    command: list[str],
+    *,
+    uid: int = 10001,
+    gid: int = 10001,
+    groups: Iterable[int] = (),
+    keeps: Iterable[Capability] = (),
+    lacks: Iterable[Capability] = (),
+    runner_groups: Iterable[int] = (0,),
+    no_new_privs: bool = True,
+) -> "subprocess.CompletedProcess[str]":
+    """Execute a command as these credentials, from a runner that is root but lacks some rights."""
+    request = {
+        "uid": uid,
+        "gid": gid,
+        "groups": [*groups],
+        "keeps": [*keeps],
+        "lacks": mask(lacks),
+        "runner_groups": [*runner_groups],
+        "no_new_privs": no_new_privs,
+        "command": command,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", CHILD, json.dumps(request)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+
+
+def status_as(**credentials: object) -> dict[str, list[str]]:
+    """Return the lines of /proc/self/status of `cat`, executed as these credentials."""
+    done = run_as(["/bin/cat", "/proc/self/status"], **credentials)  # type: ignore[arg-type]
+    assert done.stderr == ""
+    return {
+        name: rest.split()
+        for name, rest in (line.split(":", 1) for line in done.stdout.splitlines())
+    }
+
+
+def assert_has(status: dict[str, list[str]], capabilities: int, *names: str) -> None:
+    shown = {name: int(status[name][0], 16) for name in names}
+    assert shown == dict.fromkeys(names, capabilities)
+
+
+SETS = ("CapInh", "CapPrm", "CapEff", "CapAmb")
+
+
+@pytest.mark.parametrize("lacks", [[], [Capability.SETPCAP]], ids=["all", "without SETPCAP"])
+def test_another_user_has_no_capability(lacks: list[Capability]) -> None:
+    status = status_as(groups=(7, 2000), lacks=lacks)
+    assert status["Uid"] == ["10001"] * 4
+    assert status["Gid"] == ["10001"] * 4
+    assert status["Groups"] == ["7", "2000"]
+    assert_has(status, 0, *SETS)
+    assert (int(status["CapBnd"][0], 16) == 0) is not bool(lacks)
+
+
+@pytest.mark.parametrize("no_new_privs", [True, False])
+def test_root_without_capabilities_regains_none(no_new_privs: bool) -> None:
+    status = status_as(uid=0, gid=0, groups=(0,), no_new_privs=no_new_privs)
+    assert status["Uid"] == ["0"] * 4
+    assert_has(status, 0, *SETS, "CapBnd")
+
+
+def test_root_without_the_right_to_limit_regains_none_by_no_new_privs() -> None:
+    status = status_as(uid=0, gid=0, groups=(0,), lacks=[Capability.SETPCAP])
+    assert_has(status, 0, *SETS)
+
+
+def test_a_runner_without_capabilities_keeps_its_user_and_groups() -> None:
+    status = status_as(uid=0, gid=0, groups=(0, 5), runner_groups=(0, 5), lacks=Capability)
+    assert status["Groups"] == ["0", "5"]
+    assert_has(status, 0, *SETS)
+
+
+@pytest.mark.parametrize("lacks", [[], [Capability.SETPCAP]], ids=["all", "without SETPCAP"])
+def test_another_user_keeps_one_capability(lacks: list[Capability]) -> None:
+    status = status_as(keeps=[Capability.DAC_OVERRIDE], lacks=lacks)
+    assert status["Uid"] == ["10001"] * 4
+    assert_has(status, mask([Capability.DAC_OVERRIDE]), *SETS)
+
+
+def test_root_keeps_what_it_is_left() -> None:
+    files = [Capability.CHOWN, Capability.DAC_OVERRIDE, Capability.FOWNER]
+    status = status_as(uid=0, gid=0, groups=(0,), keeps=files)
+    assert_has(status, mask(files), "CapPrm", "CapEff", "CapBnd")
+
+
+def test_access_and_open_agree(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    file = tmp_path / "only root"
+    file.write_text("data")
+    file.chmod(0o600)
+    ask = ["/bin/sh", "-c", 'test -r "$0" && echo may; cat "$0"', str(file)]
+    _pass_through(tmp_path)
+
+    assert run_as(ask, keeps=[Capability.DAC_OVERRIDE]).stdout == "may\ndata"
+    assert run_as(ask).stdout == ""
+
+
+def test_a_set_uid_program_gains_nothing(tmp_path: Path) -> None:
+    _pass_through(tmp_path)
+    program = tmp_path / "cat"
+    program.write_bytes(Path("/bin/cat").read_bytes())
+    program.chmod(0o4755)
+    command = [str(program), "/proc/self/status"]
+
+    def effective(no_new_privs: bool) -> str:
+        shown = run_as(command, no_new_privs=no_new_privs).stdout
+        return next(line for line in shown.splitlines() if line.startswith("Uid"))
+
+    assert effective(no_new_privs=False).split()[2] == "0", "the control"
+    assert effective(no_new_privs=True).split()[1:] == ["10001"] * 4
+
+
+@pytest.mark.parametrize(
+    ("lacks", "changed"),
+    [
+        (Capability.SETUID, {}),
+        (Capability.SETGID, {}),
+        (Capability.DAC_OVERRIDE, {"keeps": [Capability.DAC_OVERRIDE]}),
+        (Capability.SETGID, {"uid": 0, "gid": 0, "groups": (7,)}),
+    ],
+)
+def test_other_credentials_than_asked_for_are_an_error(
+    lacks: Capability, changed: dict[str, object]
+) -> None:
+    done = run_as(["/bin/echo", "executed"], lacks=[lacks], **changed)  # type: ignore[arg-type]
+    assert done.stdout == ""
+    assert done.stderr.startswith("refused: ")
+
+
+def _pass_through(folder: Path) -> None:
+    """Let every user enter a folder of the test."""
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == os.getuid() and path != Path("/") and "pytest" in str(path):
+            path.chmod(0o755)
