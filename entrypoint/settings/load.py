@@ -18,6 +18,7 @@ from entrypoint.settings.problems import not_built, set_twice
 from entrypoint.settings.redaction import looks_like_address
 from entrypoint.settings.settings import Settings
 
+_MAX_ID = 2**31 - 1
 _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
 
 
@@ -49,6 +50,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
         export=_file_path(values, "PHT_EXPORT"),
         any_command=_choice(values, "PHT_COMMAND", ("signed", "any")) == "any",
         host_protocol=_HOST_PROTOCOL[_choice(values, "PHT_HOST_PROTOCOL", (*_HOST_PROTOCOL,))],
+        train_user=_user(values, "PHT_TRAIN_USER"),
         values={name: value for name, value in values.items() if name not in secret},
         key_settings=KeySettings(paths=paths, variables=secret),
     )
@@ -153,3 +155,18 @@ def _seconds(values: Mapping[str, str], name: str) -> float | None:
             hint="for example PHT_TIMEOUT=3600 for one hour; leave it out for no limit",
         )
     return None if text is None else float(text)
+
+
+def _user(values: Mapping[str, str], name: str) -> tuple[int, int] | None:
+    """Return a user and a group; the group has the same number if it is left out."""
+    text = values.get(name)
+    if text is None:
+        return None
+    numbers = [int(part) if re.fullmatch(r"[0-9]{1,10}", part) else -1 for part in text.split(":")]
+    if len(numbers) > 2 or not all(0 <= number <= _MAX_ID for number in numbers):
+        raise SettingsError(
+            "setting-malformed",
+            f"{name} is not the number of a user, or UID:GID",
+            hint=f"for example {name}=1000 or {name}=1000:100; leave it out for 10001:10001",
+        )
+    return numbers[0], numbers[-1]

@@ -10,13 +10,13 @@ PASSWORD_FILES = ("PRIVATE_KEY_PASSWORD_FILE",)
 SECRET = frozenset({*KEY_VALUES, *KEY_FILES, PASSWORD, *PASSWORD_FILES})
 """The key and its password: never passed on to the train and never shown."""
 
-LOWERS_PROTECTION = frozenset({"PHT_COMMAND"})
+LOWERS_PROTECTION = frozenset({"PHT_COMMAND", "PHT_TRAIN_USER"})
 """In a container these count only from the station folder."""
 
 KNOWN = LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
 """All `PHT_` settings; any other name with this prefix is an error."""
 
-NOT_BUILT = frozenset({"PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
+NOT_BUILT = frozenset({"PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
 """Planned settings, refused so that nobody relies on them."""
 
 FREE_TEXT = frozenset({"STATION_ID", "TRAIN_DATA_PATH"})

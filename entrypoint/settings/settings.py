@@ -23,6 +23,7 @@ class Settings:
         any_command: whether a command without a signed file is allowed.
         host_protocol: whether PHT_HOST_PROTOCOL says that the host does the protocol; None if it
             leaves that open.
+        train_user: user and group that the train is to run as, or None.
         values: the variables that the train inherits, without those of the key.
         key_settings: where the station's private key is set; `load_station_key` loads it.
     """
@@ -34,6 +35,7 @@ class Settings:
     export: Path | None
     any_command: bool
     host_protocol: bool | None
+    train_user: tuple[int, int] | None
     values: Mapping[str, str] = field(repr=False)
     key_settings: KeySettings = field(repr=False)
 

@@ -93,9 +93,10 @@ def read_file(path: Path, description: str) -> bytes:
 
 
 def _access_denied(description: str) -> SettingsError:
+    uid = host_uid(os.getuid())
     return SettingsError(
         "setting-unreadable",
         f"the runner, started as {this_user()}, gid {os.getgid()}, may not read {description}",
-        hint=f"on the host give uid {host_uid()} access to it and to the folders above it, for "
-        f"example with setfacl -m u:{host_uid()}:rX PATH{selinux_hint()}",
+        hint=f"on the host give uid {uid} access to it and to the folders above it, for example "
+        f"with setfacl -m u:{uid}:rX PATH{selinux_hint()}",
     )

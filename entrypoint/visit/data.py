@@ -62,12 +62,13 @@ def check_readable(name: str) -> None:
     except OSError as error:
         raise _nothing_there(name, (error.strerror or "").lower()) from None
     if not readable:
+        uid = host_uid(os.getuid())
         raise MissingInput(
             "data-unreadable",
             f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read "
             + name_and_value("TRAIN_DATA_PATH", name),
-            hint=f"on the host give uid {host_uid()} access to the data and the folders above it, "
-            f"for example with setfacl -R -m u:{host_uid()}:rX FOLDER{selinux_hint()}",
+            hint=f"on the host give uid {uid} access to the data and the folders above it, "
+            f"for example with setfacl -R -m u:{uid}:rX FOLDER{selinux_hint()}",
         )
 
 

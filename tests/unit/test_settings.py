@@ -92,11 +92,33 @@ def test_an_empty_setting_is_not_set(name: str, tmp_path: Path) -> None:
         ("PHT_LOG", "yes"),
         ("PHT_COMMAND", "all"),
         ("PHT_COMMAND", "1"),
+        *[("PHT_TRAIN_USER", value) for value in ("pht", "-1", "1:", ":1", "1:2:3", "1.5", "٣")],
+        ("PHT_TRAIN_USER", "2147483648"),
+        ("PHT_TRAIN_USER", "1:2147483648"),
     ],
 )
 def test_a_malformed_value(name: str, value: str, tmp_path: Path) -> None:
     message = settings_error("setting-malformed", lambda: load(tmp_path, {name: value})).message
     assert message.startswith(f"{name} is ")
+
+
+@pytest.mark.parametrize("name", ["PHT_COMMAND", "PHT_TRAIN_USER"])
+def test_an_image_cannot_lower_a_protection(name: str) -> None:
+    error = settings_error("setting-not-trusted", lambda: module.load(None, {name: "0"}))
+    assert error.message.startswith(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "user"),
+    [
+        ("1000", (1000, 1000)),
+        ("1000:100", (1000, 100)),
+        ("0", (0, 0)),
+        ("2147483647:0", (2147483647, 0)),
+    ],
+)
+def test_the_user_of_the_train(text: str, user: tuple[int, int], tmp_path: Path) -> None:
+    assert load(tmp_path, {"PHT_TRAIN_USER": text}).train_user == user
 
 
 @pytest.mark.parametrize("name", ["PHT_TIMEOUTS", "PHT_", "PHT_STATION_ID", "PHT_Log", "PHT_ROOT"])
@@ -106,7 +128,7 @@ def test_an_unknown_setting(name: str, tmp_path: Path) -> None:
     assert name in settings_error("setting-unknown", lambda: load(tmp_path)).message
 
 
-NOT_BUILT = ["PHT_TRAIN_USER", "PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"]
+NOT_BUILT = ["PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"]
 
 
 @pytest.mark.parametrize("name", NOT_BUILT)
