@@ -25,6 +25,15 @@ def may_read(path: Path) -> bool:
     return _may(path, os.R_OK | os.X_OK if is_folder else os.R_OK)
 
 
+def may_write(path: Path) -> bool:
+    """Return whether this user may read and write a file, or change a folder; raises OSError."""
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except PermissionError:
+        return False
+    return _may(path, _FOLDER if is_folder else os.R_OK | os.W_OK)
+
+
 def can_replace(path: Path) -> bool:
     """Return whether this user may put another file in the place of the existing file `path`.
 

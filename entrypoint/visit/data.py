@@ -1,54 +1,59 @@
 """Checks the station's data before anything of the train is decrypted."""
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from entrypoint.errors import MissingInput
-from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.access import may_read
 from entrypoint.linux.selinux import selinux_hint
-from entrypoint.linux.user import host_uid, this_user
-from entrypoint.report import Report
+from entrypoint.linux.user import host_uid, user_in_words
+from entrypoint.process.credentials import Credentials
 from entrypoint.settings.redaction import can_be_shown, name_and_value
-from entrypoint.settings.settings import Settings
-
-_LOST_AND_FOUND = "lost+found"
-"""A folder of the file system itself, which only root may read and which holds no data."""
+from entrypoint.visit.session import Session
+from entrypoint.visit.train_reach import ask_as, unreadable_in, with_dac_override
 
 
-def check_data(settings: Settings, report: Report) -> None:
+def check_data(session: Session, credentials: Credentials, *, may_override: bool) -> None:
     """Check that the train can read its data; warn of unreadable files and an empty folder.
 
+    Args:
+        session: of the visit.
+        credentials: of the train.
+        may_override: whether the train gets DAC_OVERRIDE if it needs that to read its data.
+
     Raises:
-        MissingInput: TRAIN_DATA_PATH leads to nothing that this user may read.
+        MissingInput: TRAIN_DATA_PATH leads to nothing that the train may read.
     """
-    name = settings.values.get("TRAIN_DATA_PATH")
+    name = session.settings.values.get("TRAIN_DATA_PATH")
     if name is None:
         return
-    check_readable(name)
-    data = Path(name)
-    if path := unreadable_in(data):  # perhaps it is not meant for this train
-        report.warning(
-            f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read {path}: "
-            "give it access on the host if it needs this file"
+    check_exists(name)
+    found = _look(session, name, credentials)
+    overriding = with_dac_override(credentials) if may_override else None
+    if overriding and (found["closed"] or found["unreadable"]):
+        found = _look(session, name, overriding)
+    if found["closed"]:
+        raise _unreadable(name, credentials)
+    if found["unreadable"]:  # perhaps it is not meant for this train
+        session.report.warning(
+            f"the train runs as {user_in_words(credentials.uid)}, gid {credentials.gid}, and "
+            f"cannot read {found['unreadable']}: give it access on the host if it needs this file"
         )
-    if _is_empty_folder(data):
-        report.warning(
-            f"TRAIN_DATA_PATH leads to an empty folder, {data}: Docker makes one "
+    if found["empty"]:
+        session.report.warning(
+            f"TRAIN_DATA_PATH leads to an empty folder, {name}: Docker makes one "
             "where --volume has a source that does not exist; check the source"
         )
 
 
-def check_readable(name: str) -> None:
-    """Check that this process's user can read a file, or list and enter a folder.
-
-    Args:
-        name: the value of TRAIN_DATA_PATH.
+def check_exists(name: str) -> None:
+    """Check that the value of TRAIN_DATA_PATH leads to something.
 
     Raises:
-        MissingInput: it does not exist, or this user may not read it.
+        MissingInput: it is empty or leads to nothing.
     """
     if not name:
         raise MissingInput(
@@ -56,37 +61,60 @@ def check_readable(name: str) -> None:
             "TRAIN_DATA_PATH is set, but empty",
             hint="set it to the path of the data in the container, or leave it out",
         )
-    data = Path(name)
     try:
-        readable = may_read(data)
+        may_read(Path(name))
     except OSError as error:
         raise _nothing_there(name, (error.strerror or "").lower()) from None
-    if not readable:
-        uid = host_uid(os.getuid())
-        raise MissingInput(
-            "data-unreadable",
-            f"the train runs as {this_user()}, gid {os.getgid()}, and cannot read "
-            + name_and_value("TRAIN_DATA_PATH", name),
-            hint=f"on the host give uid {uid} access to the data and the folders above it, "
-            f"for example with setfacl -R -m u:{uid}:rX FOLDER{selinux_hint()}",
-        )
 
 
-def unreadable_in(data: Path) -> Path | None:
-    """Return the first entry of a folder that this process's user may not read, None without one.
+def _look(session: Session, name: str, credentials: Credentials) -> Mapping[str, Any]:
+    """Return what a train with these credentials finds in its data.
 
-    Only the first DATA_ENTRIES are checked, and none whose name begins with a dot.
+    Returns:
+        closed: whether it may not read the data as a whole.
+        unreadable: the first entry that it may not read, or None.
+        empty: whether it is an empty folder.
     """
-    for path in _directly_in(data):
-        with suppress(OSError):  # a link to nowhere
-            if not may_read(path):
-                return path
-    return None
+    data = Path(name)
+
+    def question() -> Mapping[str, Any]:
+        with suppress(OSError):  # of a network file system that does not answer this user
+            if may_read(data):
+                unreadable = next(unreadable_in(data), None)
+                return {
+                    "closed": False,
+                    "unreadable": unreadable and str(unreadable),
+                    "empty": data.is_dir() and not any(data.iterdir()),
+                }
+        return {"closed": True, "unreadable": None, "empty": False}
+
+    return ask_as(credentials, question, session.stop)
 
 
-def _is_empty_folder(path: Path) -> bool:
-    """Return whether a path that this user may read leads to an empty folder."""
-    return path.is_dir() and not any(path.iterdir())
+def _unreadable(name: str, credentials: Credentials) -> MissingInput:
+    """Return the error for data that the train may not read."""
+    uid, owner = host_uid(credentials.uid), _other_owner(name, credentials)
+    return MissingInput(
+        "data-unreadable",
+        f"the train runs as {user_in_words(credentials.uid)}, gid {credentials.gid}, and cannot "
+        f"read {name_and_value('TRAIN_DATA_PATH', name)}",
+        hint=f"on the host give uid {uid} access to the data and the folders above it, "
+        f"for example with setfacl -R -m u:{uid}:rX FOLDER{selinux_hint()}"
+        + (
+            ""
+            if owner is None
+            else f"; or put PHT_TRAIN_USER={owner}, their owner, into station.env"
+        ),
+    )
+
+
+def _other_owner(name: str, credentials: Credentials) -> int | None:
+    """Return the owner of the data, None if unknown or if the train cannot run as this user."""
+    try:
+        owner = os.stat(name).st_uid
+    except OSError:
+        return None
+    return None if credentials.uid in (os.getuid(), owner) else owner
 
 
 def _nothing_there(name: str, why: str) -> MissingInput:
@@ -104,11 +132,3 @@ def _nothing_there(name: str, why: str) -> MissingInput:
         f"TRAIN_DATA_PATH leads to nothing: {name}: {why}",
         hint="mount the data at this path, or correct the path",
     )
-
-
-def _directly_in(data: Path) -> list[Path]:
-    """Return the entries of a folder that may be data, sorted; nothing if it is not a folder."""
-    if not data.is_dir():
-        return []
-    found = sorted(islice(data.iterdir(), DATA_ENTRIES))
-    return [path for path in found if path.name[0] != "." and path.name != _LOST_AND_FOUND]

@@ -33,6 +33,7 @@ from entrypoint.visit.train import (
     signed_command,
     still_running,
 )
+from entrypoint.visit.train_user import host_driven_credentials
 
 
 def may_be_host_driven(settings: Settings) -> bool:
@@ -65,7 +66,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         _refuse_contradictions(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
         argv = signed_command(session, command, train)
-        check_data(settings, report)
+        check_data(session, host_driven_credentials(settings), may_override=False)
         remove_unlisted(session, train.config)
         before, since = read_config(settings.paths), newest_change(settings.paths.train)
         session.state = State.UNSEALED

@@ -54,6 +54,7 @@ from entrypoint.visit.train import (
     signed_command,
     still_running,
 )
+from entrypoint.visit.train_user import train_credentials
 
 
 def run(settings: Settings, report: Report, command: Sequence[str], *, export: Export) -> Outcome:
@@ -93,7 +94,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
             return failure
         raise _already_visited()
     argv = signed_command(session, command, train)
-    check_data(session.settings, session.report)
+    check_data(session, train_credentials(session.settings), may_override=True)
     export.check()
     with restorer.restored_on_error():
         opener.open(train, found)  # 3, 4, 5

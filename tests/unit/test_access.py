@@ -10,14 +10,14 @@ import pytest
 
 from entrypoint.errors import MissingInput
 from entrypoint.limits import DATA_ENTRIES
-from entrypoint.visit.data import check_readable
+from entrypoint.visit.data import check_exists
 from tests.station import REPOSITORY
 
 ASKS = """
 import sys
 from pathlib import Path
-from entrypoint.visit.data import unreadable_in
-print(unreadable_in(Path(sys.argv[1])) or "")
+from entrypoint.visit.train_reach import unreadable_in
+print(next(unreadable_in(Path(sys.argv[1])), ""))
 """
 
 
@@ -84,7 +84,7 @@ def test_only_so_many_entries_are_looked_at(data: Path) -> None:
 )
 def test_a_password_in_an_address_is_not_shown(address: str) -> None:
     with pytest.raises(MissingInput) as raised:
-        check_readable(address)
+        check_exists(address)
     assert raised.value.code == "data-missing"
     assert "it is not shown" in raised.value.message
     assert "SECRET" not in raised.value.message + raised.value.hint
@@ -96,10 +96,10 @@ def test_a_password_in_an_address_is_not_shown(address: str) -> None:
 )
 def test_a_path_that_leads_to_nothing_is_shown(path: str) -> None:
     with pytest.raises(MissingInput) as raised:
-        check_readable(path)
+        check_exists(path)
     assert raised.value.message.startswith(f"TRAIN_DATA_PATH leads to nothing: {path}: no such")
 
 
 def test_a_setting_that_is_empty_is_told() -> None:
     with pytest.raises(MissingInput, match="TRAIN_DATA_PATH is set, but empty"):
-        check_readable("")
+        check_exists("")

@@ -17,7 +17,10 @@ import ctypes, os, sys
 from pathlib import Path
 from entrypoint.settings.load import load
 from entrypoint.errors import PhtError
-from entrypoint.visit.data import check_readable
+from entrypoint.report import Report
+from entrypoint.visit.data import check_data
+from entrypoint.visit.session import Session
+from entrypoint.visit.train_user import train_credentials
 
 root, outside = Path(sys.argv[1]), sys.argv[2]
 told, tell = os.pipe()
@@ -37,8 +40,14 @@ os.write(tell, b"x")
 os.read(mapped, 1)
 os.setresgid(5, 5, 5)
 os.setresuid(5, 5, 5)
+
+def look_at_data():
+    settings = load(Path("/nowhere"), {"TRAIN_DATA_PATH": str(root / "data")})
+    session = Session(settings, Report())
+    check_data(session, train_credentials(settings), may_override=True)
+
 said = []
-for look in (lambda: load(root, {}), lambda: check_readable(str(root / "data"))):
+for look in (lambda: load(root, {}), look_at_data):
     try:
         look()
     except PhtError as error:

@@ -1,0 +1,146 @@
+"""Tells which files the train's user may use, by asking in a process that has become this user.
+
+No other way is right: lists of access, user namespaces and network file systems decide too.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from entrypoint.errors import SystemFailure
+from entrypoint.limits import DATA_ENTRIES
+from entrypoint.linux.access import may_read, may_write
+from entrypoint.process.capabilities import Capability, held
+from entrypoint.process.credentials import Credentials
+from entrypoint.process.fork import ask
+from entrypoint.process.start import find_program
+from entrypoint.process.stop import StopRequest
+from entrypoint.visit.session import Session
+
+_LOST_AND_FOUND = "lost+found"
+"""A folder of the file system itself, which only root may read and which holds no data."""
+
+
+def ask_as(
+    credentials: Credentials, question: Callable[[], Mapping[str, Any]], stop: StopRequest
+) -> Mapping[str, Any]:
+    """Return the answer of a process with these credentials.
+
+    Args:
+        credentials: of the train.
+        question: returns what JSON can hold.
+        stop: notes a request that arrives meanwhile.
+
+    Raises:
+        SystemFailure: no process can have these credentials.
+    """
+
+    def answer() -> Mapping[str, Any]:
+        credentials.become()
+        return question()
+
+    found = ask(answer, stop)
+    if found is None:
+        raise SystemFailure(
+            "train-user-failed",
+            f"no process can be made that runs as uid {credentials.uid}, gid {credentials.gid}",
+            hint="look whether memory ran out or a seccomp profile forbids setuid(2) or capset(2); "
+            "start again",
+        )
+    return found
+
+
+def with_dac_override(credentials: Credentials) -> Credentials | None:
+    """Return the credentials with DAC_OVERRIDE, None if the train cannot get it.
+
+    Root that cannot become another user gets none: it owns what is to be protected.
+    """
+    if credentials.uid == os.getuid() or Capability.DAC_OVERRIDE not in held():
+        return None
+    return replace(credentials, keeps=credentials.keeps | {Capability.DAC_OVERRIDE})
+
+
+def needs_dac_override(
+    session: Session, credentials: Credentials, command: Sequence[str]
+) -> Path | None:
+    """Return a path that a train may only use with DAC_OVERRIDE, None if it needs none.
+
+    Asked for are the data, the train's files, its results and its interpreter, after the train was
+    opened. Where DAC_OVERRIDE does not help, as on a network file system, it is not needed.
+
+    Args:
+        session: of the visit.
+        credentials: of the train.
+        command: of the train.
+    """
+    overriding = with_dac_override(credentials)
+    if overriding is None:
+        return None
+    program = _program(command, session.settings.train_environment())
+
+    def question() -> Mapping[str, Any]:
+        return {"closed": [*map(str, _closed(session, program))]}
+
+    closed = ask_as(credentials, question, session.stop)["closed"]
+    if not closed:
+        return None
+    still = {*ask_as(overriding, question, session.stop)["closed"]}
+    return next((Path(path) for path in closed if path not in still), None)
+
+
+def unreadable_in(folder: Path, *, is_data: bool = True) -> Iterator[Path]:
+    """Yield the entries of a folder and the folders in it that this process's user may not read.
+
+    Only the first DATA_ENTRIES are checked, and links are not entered.
+
+    Args:
+        folder: may also be a file, which has none.
+        is_data: whether to pass over names that hold no data: with a dot, and lost+found.
+    """
+    for path in _entries(folder):
+        if is_data and (path.name[0] == "." or path.name == _LOST_AND_FOUND):
+            continue
+        with suppress(OSError):  # a link to nowhere
+            if not may_read(path):
+                yield path
+
+
+def _closed(session: Session, program: str | None) -> Iterator[Path]:
+    """Yield paths that the user of this process may not use as a train does."""
+    paths = session.paths
+    data = session.settings.values.get("TRAIN_DATA_PATH")
+    for folder in dict.fromkeys([*([Path(data)] if data else []), paths.data, paths.train]):
+        with suppress(OSError):  # nothing is there
+            if not may_read(folder):
+                yield folder
+        yield from unreadable_in(folder, is_data=folder != paths.train)
+    for path in (paths.results, *_entries(paths.results)):
+        with suppress(OSError):
+            if not path.is_symlink() and not may_write(path):
+                yield path
+    if program and not os.access(program, os.X_OK):
+        yield Path(program)
+
+
+def _program(command: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    """Return the program of a command; None if there is none, which its start reports."""
+    try:
+        return os.path.abspath(find_program(command[0], environment))
+    except FileNotFoundError:
+        return None
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Yield the first entries of a folder and of the folders in it, level by level."""
+    left, folders = DATA_ENTRIES, deque([folder])
+    while left > 0 and folders:
+        with suppress(OSError):  # no folder, or closed
+            found = sorted(islice(folders.popleft().iterdir(), left))
+            left -= len(found)
+            yield from found
+            folders += [path for path in found if path.is_dir() and not path.is_symlink()]
