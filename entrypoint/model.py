@@ -38,6 +38,15 @@ class Paths(NamedTuple):
         return self.opt / "pht_results"
 
     @property
+    def scratch(self) -> Path:
+        """The train's working folder if it cannot lie below `/tmp`; removed after the run.
+
+        Stations with the published software accept no other new names below `/opt` than those that
+        begin like the train's own.
+        """
+        return self.opt / "pht_results.tmp"
+
+    @property
     def config(self) -> Path:
         """The signed description of the train and the record of its visits."""
         return self.opt / "train_config.json"
