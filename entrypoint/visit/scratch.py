@@ -1,0 +1,127 @@
+"""The scratch folder of a train's run, which holds its working folder, HOME and TMPDIR.
+
+A train runs as a user who can write neither to `/root`, the usual HOME of an image, nor to `/`, its
+usual working folder.
+"""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from entrypoint.errors import StorageError
+from entrypoint.linux.remove import is_folder, remove
+from entrypoint.model import Paths
+from entrypoint.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scratch:
+    """The scratch folder of one run.
+
+    Attributes:
+        path: the folder itself, which only the train's user may enter.
+        cwd: the train's working folder; None if it is that of the runner.
+    """
+
+    path: Path
+    cwd: Path | None
+
+    @classmethod
+    def make(cls, paths: Paths, *, in_container: bool, owner: tuple[int, int] | None) -> Self:
+        """Make the folder, below `/tmp` if programs there may be executed, else below `/opt`.
+
+        Args:
+            paths: of the train.
+            in_container: whether the runner's working folder is that of the image; else it is the
+                operator's, as is the folder of temporary files.
+            owner: user and group of the train; None if they are those of the runner.
+
+        Raises:
+            StorageError: it cannot be made anywhere.
+        """
+        problems = []
+        for place in _places(paths, in_container=in_container, owner=owner):
+            try:
+                path = _make_in(place, paths)
+                try:
+                    return cls(path=path, cwd=_fill(path, paths, in_container, owner))
+                except OSError:
+                    remove(path)
+                    raise
+            except OSError as error:
+                problems.append(f"{place}: {(error.strerror or str(error)).lower()}")
+        raise StorageError(
+            "no-working-folder",
+            "no folder can be made for the train's working folder, HOME and TMPDIR",
+            hint="add --tmpfs /tmp:exec to the options of docker run, or free space on the disk",
+            problems=problems,
+            retry=True,
+        )
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables of the train's environment that name folders in here."""
+        return {"HOME": str(_home(self.path)), "TMPDIR": str(_tmp(self.path))}
+
+    def remove(self, report: Report) -> None:
+        """Remove the folder with all that the train has left in it; log a warning if that fails."""
+        try:
+            remove(self.path)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            report.warning(f"the train's scratch folder {self.path} cannot be removed: {why}")
+
+
+def _places(paths: Paths, *, in_container: bool, owner: tuple[int, int] | None) -> list[Path]:
+    """Return the folders in which the scratch folder may lie, the most suitable one first."""
+    if not in_container:
+        return [Path(tempfile.gettempdir())]
+    places = [paths.opt]
+    tmp = paths.root / "tmp"
+    # A link of the image could lead into the results; a mount may be closed to the train's user.
+    if is_folder(tmp) and (owner is None or tmp.stat().st_mode & 0o001):
+        places.insert(0, tmp)
+    return sorted(places, key=_forbids_execution)
+
+
+def _forbids_execution(folder: Path) -> bool:
+    """Return whether a mount forbids programs and libraries in a folder, as `--tmpfs` does."""
+    return bool(os.statvfs(folder).f_flag & os.ST_NOEXEC)
+
+
+def _make_in(place: Path, paths: Paths) -> Path:
+    """Make the folder, which only this user may enter.
+
+    Below `/tmp` no image can foresee its name. Below `/opt` the name is fixed, so that the next
+    start can remove the folder after a kill; whatever an image has put there is removed.
+    """
+    if place != paths.opt:
+        return Path(tempfile.mkdtemp(prefix="pht-", dir=place))
+    remove(paths.scratch)
+    paths.scratch.mkdir(mode=0o700)
+    return paths.scratch
+
+
+def _fill(
+    path: Path, paths: Paths, in_container: bool, owner: tuple[int, int] | None
+) -> Path | None:
+    """Make the folders in it; return the working folder, None if the train keeps the runner's."""
+    cwd = path / "work" if in_container and Path.cwd() == paths.root else None
+    for folder in (_home(path), _tmp(path), *([cwd] if cwd else ())):
+        folder.mkdir(mode=0o700)
+    if cwd:
+        for entry in paths.root.iterdir():
+            (cwd / entry.name).symlink_to(entry)
+    if owner:
+        for folder in (path, *path.iterdir()):
+            os.chown(folder, *owner)
+    return cwd
+
+
+def _home(path: Path) -> Path:
+    return path / "home"
+
+
+def _tmp(path: Path) -> Path:
+    return path / "tmp"
