@@ -215,9 +215,10 @@ field() { printf '"%s=%s"' "$1" "$(printf '%s' "$2" | sed 's/"/""/g')"; }
 
 # No key stands in the container's own configuration: it is in the mounted folder.
 create_run() {
-    set -- --read-only --volume /opt --tmpfs /tmp --network none \
+    set -- --read-only --volume /opt --tmpfs /tmp:exec --network none \
         --no-healthcheck --stop-signal SIGTERM \
         --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
+        --cap-add KILL --cap-add SETGID --cap-add SETPCAP --cap-add SETUID \
         --security-opt no-new-privileges --pids-limit 1000 --stop-timeout 60 \
         --env LD_PRELOAD= --env LD_AUDIT= --env GCONV_PATH= \
         --env PYTHONEXECUTABLE= --env __PYVENV_LAUNCHER__= --env OPENSSL_CONF= \

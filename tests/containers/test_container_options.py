@@ -1,12 +1,11 @@
 """Variables, files and health checks of an image have no effect under the documented options."""
 
-import shlex
 from pathlib import Path
 
 import pytest
 
-from entrypoint.author.container_options import OPTIONS
 from tests.containers.engine import Engine
+from tests.containers.plain_options import RECOMMENDED
 from tests.containers.visitor import WAITS, Container, arrived, assert_visited, build_image, shared
 from tests.station import Done, wait_until
 
@@ -41,9 +40,6 @@ FILES = {
         b"import posix\nposix.write(2, b'code of the image\\n')\nposix._exit(3)\n"
     ),
 }
-
-PROTECTED = shlex.split(shlex.join(OPTIONS).replace("--network none", ""))
-"""The documented options, but for one that every container of the tests has already."""
 
 TELLS_ITS_ENVIRONMENT = "import os\nprint([os.environ.get(name, '') for name in {}])\n" + WAITS
 
@@ -92,7 +88,7 @@ def test_with_the_options_nothing_of_that_has_any_effect(
     engine: Engine, trap_image: str, station: list[str], data: Path, tmp_path: Path
 ) -> None:
     opt = arrived(tmp_path, TELLS_ITS_ENVIRONMENT.format([*VARIABLES]))
-    options = [*PROTECTED, *station, *shared(data)]
+    options = [*RECOMMENDED, *station, *shared(data)]
 
     done = run_in(engine, trap_image, options, opt)
 
@@ -107,7 +103,7 @@ def test_with_the_options_a_train_can_still_be_stopped(
 ) -> None:
     opt = arrived(tmp_path, WAITS)
     (data / "hold").touch()
-    container = Container.create(engine, trap_image, opt, [*PROTECTED, *station, *shared(data)])
+    container = Container.create(engine, trap_image, opt, [*RECOMMENDED, *station, *shared(data)])
     container.start()
     container.wait_until(lambda running: running.said(b"aboard"))
 

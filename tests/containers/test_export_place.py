@@ -6,15 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
+from tests.containers.plain_options import RECOMMENDED
 from tests.containers.visitor import COUNTS, Container, arrived, assert_visited, build_image
 from tests.station import assert_explained, opened, unpack
-
-RECOMMENDED = [
-    *["--read-only", "--volume", "/opt", "--tmpfs", "/tmp", "--no-healthcheck"],
-    *["--cap-drop", "ALL", "--cap-add", "CHOWN", "--cap-add", "DAC_OVERRIDE"],
-    *["--cap-add", "FOWNER", "--security-opt", "no-new-privileges"],
-]
-"""The options of docs/station.md that decide where a visit can write."""
 
 
 @pytest.fixture
