@@ -32,6 +32,15 @@ def _refuse_python() -> None:
     sys.exit(71)
 
 
+def _without_key(environment: "dict[str, str]") -> "dict[str, str]":
+    """Return the environment without the station's key; see `settings.held_key`."""
+    if sys.platform != "linux":
+        return environment
+    from entrypoint.settings.held_key import hide
+
+    return hide(environment)
+
+
 # OpenSSL would otherwise read a configuration below /opt, which trains can write to, or one that an
 # image's variable names, and load the libraries named in it.
 os.environ["OPENSSL_CONF"] = os.devnull
@@ -58,6 +67,9 @@ from entrypoint import __version__  # noqa: E402
 
 if sys.version_info[:2] < PYTHON:
     _refuse_python()
+
+# Before more is loaded: with a key in the environment the program starts once more, without it.
+_started_with = _without_key(_started_with)
 
 from entrypoint.cli.main import main  # noqa: E402 - it finds the environment as set above
 from entrypoint.report import discard_unwritten  # noqa: E402

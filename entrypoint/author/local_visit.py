@@ -91,4 +91,5 @@ def _environment(paths: Paths) -> dict[str, str]:
         "LANG": os.environ.get("LANG", "C.UTF-8"),
         "TRAIN_DATA_PATH": str(data_path(paths)),
         "PHT_LOG": "json",
+        "PHT_ALLOW_UNPROTECTED_KEY": "1",  # the keys of a simulation are thrown away
     }

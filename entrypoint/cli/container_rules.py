@@ -12,11 +12,11 @@ from pathlib import Path
 
 from entrypoint.cli.command import Command, InContainer
 from entrypoint.errors import SettingsError, UsageError
+from entrypoint.linux.initial_environment import initial_environment
 from entrypoint.model import Paths
 from entrypoint.settings.load import inputs_present
 from entrypoint.settings.names import LOADING_CODE
 
-_ENVIRONMENT = Path("/proc/self/environ")
 _BUILT_WITH = Path(__file__).parents[2] / "ld_library_path"
 _OF_APPTAINER = "/.singularity.d/libs"
 """Apptainer adds this folder. It is safe to accept from an image: one that can put a library there
@@ -33,8 +33,8 @@ def check_environment() -> None:
         SettingsError: one of them is set.
     """
     # Not os.environ: Python removes one of these variables from it.
-    for variable in os.fsdecode(_ENVIRONMENT.read_bytes()).split("\0"):
-        name, _, value = variable.partition("=")
+    for variable in initial_environment():
+        name, _, value = os.fsdecode(variable).partition("=")
         if value:
             check_variable(name, value)
 

@@ -118,8 +118,10 @@ def _load(options: Namespace, environment: Mapping[str, str], report: Report) ->
 
     Until now it had the form of the environment, but PHT_LOG may be set in station.env too.
     """
+    from entrypoint.process.dumpable import protect_memory
     from entrypoint.settings.load import load
 
+    protect_memory()  # the commands that load the key begin here
     settings = load(options.root, environment)
     report.as_json = settings.log_json
     return settings

@@ -5,6 +5,7 @@ import ctypes
 from entrypoint.linux.libc import last_error, libc
 
 PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 
 

@@ -49,6 +49,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
         timeout=_seconds(values, "PHT_TIMEOUT"),
         export=_file_path(values, "PHT_EXPORT"),
         any_command=_choice(values, "PHT_COMMAND", ("signed", "any")) == "any",
+        allow_unprotected_key=_choice(values, "PHT_ALLOW_UNPROTECTED_KEY", ("0", "1")) == "1",
         host_protocol=_HOST_PROTOCOL[_choice(values, "PHT_HOST_PROTOCOL", (*_HOST_PROTOCOL,))],
         train_user=_user(values, "PHT_TRAIN_USER"),
         values={name: value for name, value in values.items() if name not in secret},
@@ -101,6 +102,14 @@ def _check(outside: Mapping[str, str], folder: Mapping[str, str], *, in_containe
             "setting-not-trusted",
             f"{min(untrusted)} lowers a protection and comes from the environment or the image",
             hint="set it in station.env of the folder that is mounted read-only at /run/pht",
+        )
+    if secret := folder.keys() & set(names.SECRET_VALUES):
+        raise SettingsError(
+            "key-in-station-env",
+            f"{min(secret)} is set in station.env, which is read by the process that runs the "
+            "train",
+            hint="put the key into private_key.pem and its password into private_key.password, "
+            "beside station.env",
         )
     different = [name for name in folder if outside.get(name, folder[name]) != folder[name]]
     if different:

@@ -7,16 +7,19 @@ KEY_FILES = ("RSA_STATION_PRIVATE_KEY_FILE", "PRIVATE_KEY_PATH")
 PASSWORD = "PRIVATE_KEY_PASSWORD"
 PASSWORD_FILES = ("PRIVATE_KEY_PASSWORD_FILE",)
 
+SECRET_VALUES = (*KEY_VALUES, PASSWORD)
+"""Variables that hold a secret themselves, not the path of its file."""
+
 SECRET = frozenset({*KEY_VALUES, *KEY_FILES, PASSWORD, *PASSWORD_FILES})
 """The key and its password: never passed on to the train and never shown."""
 
-LOWERS_PROTECTION = frozenset({"PHT_COMMAND", "PHT_TRAIN_USER"})
+LOWERS_PROTECTION = frozenset({"PHT_COMMAND", "PHT_TRAIN_USER", "PHT_ALLOW_UNPROTECTED_KEY"})
 """In a container these count only from the station folder."""
 
 KNOWN = LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
 """All `PHT_` settings; any other name with this prefix is an error."""
 
-NOT_BUILT = frozenset({"PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"})
+NOT_BUILT = frozenset({"PHT_NETWORK", "PHT_REPLAY"})
 """Planned settings, refused so that nobody relies on them."""
 
 FREE_TEXT = frozenset({"STATION_ID", "TRAIN_DATA_PATH"})

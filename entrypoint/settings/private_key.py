@@ -8,15 +8,18 @@ from pathlib import Path
 from entrypoint.crypto.key_files import load_private_key
 from entrypoint.crypto.key_forms import pem_of_file
 from entrypoint.crypto.keys import PrivateKey
-from entrypoint.errors import SettingsError
+from entrypoint.errors import SettingsError, SystemFailure
 from entrypoint.model import Paths
+from entrypoint.settings.held_key import HeldValue
 from entrypoint.settings.names import KEY_FILES, KEY_VALUES, PASSWORD, PASSWORD_FILES
 from entrypoint.settings.problems import set_twice
 from entrypoint.settings.redaction import name_and_value
+from entrypoint.settings.station_env import refuse_decoration
 from entrypoint.settings.station_folder import exists, read_file
 
 _KEY_FILE = "private_key.pem"
 _PASSWORD_FILE = "private_key.password"
+_ENVIRONMENT = "the environment"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ def _find_pem(settings: KeySettings) -> tuple[str, bytes]:
     match [*values, *files]:
         case [source]:
             if values:
-                return source, _from_hex(source, settings.variables[source])
+                return source, _from_hex(source, _value(settings, source))
             return source, pem_of_file(read_file(files[source], source))
         case []:
             raise SettingsError(
@@ -99,12 +102,29 @@ def _password(settings: KeySettings) -> bytes | None:
     default = settings.paths.station / _PASSWORD_FILE
     files = _files(settings, PASSWORD_FILES, [str(default)] if exists(default) else [])
     found = {name: read_file(path, name).rstrip(b"\r\n") for name, path in files.items()}
-    if value := settings.variables.get(PASSWORD):
-        found[PASSWORD] = os.fsencode(value)
+    if PASSWORD in settings.variables:
+        found[PASSWORD] = os.fsencode(_value(settings, PASSWORD))
     passwords = {source: password for source, password in found.items() if password}
     if len(passwords) > 1:
         raise set_twice([*passwords])
     return next(iter(passwords.values()), None)
+
+
+def _value(settings: KeySettings, name: str) -> str:
+    """Return the value of a variable that may wait in secret memory."""
+    value = settings.variables[name]
+    if not isinstance(value, HeldValue):
+        return value
+    try:
+        value = value.read()
+    except OSError:
+        raise SystemFailure(
+            "key-not-held",
+            f"{name} cannot be kept in memory that the train cannot read",
+            hint="give the key as a file: mount it read-only with the station folder",
+        ) from None
+    refuse_decoration({name: value}, _ENVIRONMENT)
+    return value
 
 
 def _files(settings: KeySettings, names: Sequence[str], defaults: Iterable[str]) -> dict[str, Path]:

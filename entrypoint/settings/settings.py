@@ -21,6 +21,7 @@ class Settings:
         timeout: seconds that the train may run, or None.
         export: the path of the tar to write after the commit, or None.
         any_command: whether a command without a signed file is allowed.
+        allow_unprotected_key: whether the train may run where it could reach the key.
         host_protocol: whether PHT_HOST_PROTOCOL says that the host does the protocol; None if it
             leaves that open.
         train_user: user and group that the train is to run as, or None.
@@ -34,6 +35,7 @@ class Settings:
     timeout: float | None
     export: Path | None
     any_command: bool
+    allow_unprotected_key: bool
     host_protocol: bool | None
     train_user: tuple[int, int] | None
     values: Mapping[str, str] = field(repr=False)

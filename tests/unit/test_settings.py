@@ -32,6 +32,7 @@ def test_the_defaults(tmp_path: Path) -> None:
     loaded = load(tmp_path)
     assert (loaded.timeout, loaded.export) == (None, None)
     assert (loaded.log_json, loaded.any_command, loaded.in_container) == (False, False, False)
+    assert not loaded.allow_unprotected_key
     assert loaded.paths.config == tmp_path / "opt" / "train_config.json"
     settings_error("station-id-missing", loaded.station)
 
@@ -61,6 +62,7 @@ def test_every_setting(where: str, tmp_path: Path) -> None:
         "PHT_LOG": "json",
         "PHT_EXPORT": "/out/train.tar",
         "PHT_COMMAND": "any",
+        "PHT_ALLOW_UNPROTECTED_KEY": "1",
     }
     text = "".join(f"{name}={value}\n" for name, value in lines.items())
     put(tmp_path, "run/pht/station.env", text.encode() if where == "station.env" else b"")
@@ -70,6 +72,7 @@ def test_every_setting(where: str, tmp_path: Path) -> None:
     assert loaded.station() == "ward 7 = ü"
     assert (loaded.timeout, loaded.log_json, loaded.any_command) == (3600.0, True, True)
     assert loaded.export == Path("/out/train.tar")
+    assert loaded.allow_unprotected_key
 
 
 @pytest.mark.parametrize(
@@ -95,6 +98,7 @@ def test_an_empty_setting_is_not_set(name: str, tmp_path: Path) -> None:
         *[("PHT_TRAIN_USER", value) for value in ("pht", "-1", "1:", ":1", "1:2:3", "1.5", "٣")],
         ("PHT_TRAIN_USER", "2147483648"),
         ("PHT_TRAIN_USER", "1:2147483648"),
+        ("PHT_ALLOW_UNPROTECTED_KEY", "yes"),
     ],
 )
 def test_a_malformed_value(name: str, value: str, tmp_path: Path) -> None:
@@ -128,7 +132,7 @@ def test_an_unknown_setting(name: str, tmp_path: Path) -> None:
     assert name in settings_error("setting-unknown", lambda: load(tmp_path)).message
 
 
-NOT_BUILT = ["PHT_NETWORK", "PHT_REPLAY", "PHT_ALLOW_UNPROTECTED_KEY"]
+NOT_BUILT = ["PHT_NETWORK", "PHT_REPLAY"]
 
 
 @pytest.mark.parametrize("name", NOT_BUILT)
@@ -223,6 +227,16 @@ def test_environment_and_station_env_may_agree_but_not_differ(tmp_path: Path) ->
     assert "STATION_ID" in message
     assert "two" not in message
     settings_error("setting-twice", lambda: load(tmp_path, {"MODEL": "b"}))
+
+
+@pytest.mark.parametrize(
+    "name", ["RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY", "PRIVATE_KEY_PASSWORD"]
+)
+def test_a_secret_in_station_env_is_refused(name: str, tmp_path: Path) -> None:
+    put(tmp_path, "run/pht/station.env", f"STATION_ID=one\n{name}=secret\n".encode())
+    message = settings_error("key-in-station-env", lambda: load(tmp_path)).message
+    assert message.startswith(f"{name} is set in station.env")
+    assert "secret" not in message
 
 
 # --- what the train gets -------------------------------------------------------------------------
