@@ -119,9 +119,9 @@ def make_ruleset(rules: Iterable[Rule]) -> int:
     version = abi()
     handled = sum(1 << right.bit for right in _RIGHTS if right.since <= version)
     scoped = _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if version >= 6 else 0
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    attributes = struct.pack("=QQQ", handled, 0, scoped)[:size]
-    ruleset: int = _syscall(ctypes.c_long(_CREATE_RULESET), attributes, ctypes.c_size_t(size), 0)
+    attributes = struct.pack("=QQQ", handled, 0, scoped)  # old kernels take fields that are 0
+    size = ctypes.c_size_t(len(attributes))
+    ruleset: int = _syscall(ctypes.c_long(_CREATE_RULESET), attributes, size, 0)
     if ruleset < 0:
         raise last_error()
     try:
