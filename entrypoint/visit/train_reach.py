@@ -15,12 +15,17 @@ from typing import Any
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.access import may_read, may_write
+from entrypoint.linux.mounts import mounts_below
 from entrypoint.process.capabilities import Capability, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.process.fork import ask
 from entrypoint.process.start import find_program
 from entrypoint.process.stop import StopRequest
+from entrypoint.settings.settings import Settings
 from entrypoint.visit.session import Session
+
+_NO_DATA = ("/dev", "/etc", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var/lib/pht")
+"""Folders in which mounts of the engine lie, or of the station for the runner."""
 
 _LOST_AND_FOUND = "lost+found"
 """A folder of the file system itself, which only root may read and which holds no data."""
@@ -93,6 +98,31 @@ def needs_dac_override(
     return next((Path(path) for path in closed if path not in still), None)
 
 
+def usable_credentials(
+    session: Session, credentials: Credentials, *, may_override: bool
+) -> Credentials:
+    """Return the credentials, or this user's where only these open the train's signed files.
+
+    Without DAC_OVERRIDE an image whose files are for root alone, or a root folder in a closed one,
+    could not run as another user. The station's own choice of a user stays.
+
+    Args:
+        session: of the visit.
+        credentials: of the train.
+        may_override: whether the train gets DAC_OVERRIDE if it needs that.
+    """
+    own = replace(credentials, uid=os.getuid(), gid=os.getgid())
+    if may_override or own.uid == credentials.uid or session.settings.train_user:
+        return credentials
+
+    def question() -> Mapping[str, Any]:
+        return {"closed": any(_closed_to_readers(session.paths.train, is_data=False))}
+
+    if not ask_as(credentials, question, session.stop)["closed"]:
+        return credentials
+    return credentials if ask_as(own, question, session.stop)["closed"] else own
+
+
 def unreadable_in(folder: Path, *, is_data: bool = True) -> Iterator[Path]:
     """Yield the entries of a folder and the folders in it that this process's user may not read.
 
@@ -112,19 +142,40 @@ def unreadable_in(folder: Path, *, is_data: bool = True) -> Iterator[Path]:
 
 def _closed(session: Session, program: str | None) -> Iterator[Path]:
     """Yield paths that the user of this process may not use as a train does."""
-    paths = session.paths
-    data = session.settings.values.get("TRAIN_DATA_PATH")
-    for folder in dict.fromkeys([*([Path(data)] if data else []), paths.data, paths.train]):
-        with suppress(OSError):  # nothing is there
-            if not may_read(folder):
-                yield folder
-        yield from unreadable_in(folder, is_data=folder != paths.train)
-    for path in (paths.results, *_entries(paths.results)):
+    for place in _data_places(session.settings):
+        yield from _closed_to_readers(place, is_data=True)
+    yield from _closed_to_readers(session.paths.train, is_data=False)
+    results = session.paths.results
+    for path in (results, *_entries(results)):
         with suppress(OSError):
             if not path.is_symlink() and not may_write(path):
                 yield path
     if program and not os.access(program, os.X_OK):
         yield Path(program)
+
+
+def _closed_to_readers(place: Path, *, is_data: bool) -> Iterator[Path]:
+    """Yield a file or folder and the entries in it that this process's user may not read."""
+    with suppress(OSError):  # nothing is there
+        if not may_read(place):
+            yield place
+    yield from unreadable_in(place, is_data=is_data)
+
+
+def _data_places(settings: Settings) -> list[Path]:
+    """Return where the station may have put data: in a container also its other mounts."""
+    paths, name = settings.paths, settings.values.get("TRAIN_DATA_PATH")
+    places = [*([Path(name)] if name else []), paths.data]
+    if settings.in_container:
+        others = [*settings.key_settings.files(), *([settings.export] if settings.export else [])]
+        places += [
+            point
+            for point in mounts_below(Path("/"))
+            if not any(map(point.is_relative_to, _NO_DATA))
+            and point != paths.opt
+            and not any(path.is_relative_to(point) for path in others)
+        ]
+    return [*dict.fromkeys(places)]
 
 
 def _program(command: Sequence[str], environment: Mapping[str, str]) -> str | None:

@@ -4,7 +4,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +12,19 @@ import pytest
 
 from entrypoint.errors import MissingInput, SystemFailure
 from entrypoint.model import Paths
+from entrypoint.process.capabilities import Capability, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.report import Report
 from entrypoint.settings.load import load
 from entrypoint.visit import train_reach
 from entrypoint.visit.data import check_data
 from entrypoint.visit.session import Session
-from entrypoint.visit.train_reach import ask_as, needs_dac_override, with_dac_override
+from entrypoint.visit.train_reach import (
+    ask_as,
+    needs_dac_override,
+    usable_credentials,
+    with_dac_override,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
@@ -138,6 +144,34 @@ def test_the_fixed_folder_of_data_counts_without_a_setting(paths: Paths) -> None
     assert needs_dac_override(session(paths), TRAIN, ["sh"]) == paths.data
 
 
+@pytest.mark.parametrize(
+    ("point", "needs"),
+    [
+        ("/more data", True),
+        ("/keys", False),
+        ("/out", False),
+        ("/run/secrets", False),
+        ("/etc/hosts", False),
+    ],
+)
+def test_in_a_container_other_mounts_than_the_runners_may_hold_data(
+    point: str, needs: bool, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_reach, "mounts_below", lambda _: [Path(point)])
+    monkeypatch.setattr(train_reach, "may_read", _only_overriding(Path(point)))
+    outside = session(
+        paths, RSA_STATION_PRIVATE_KEY_FILE="/keys/key.pem", PHT_EXPORT="/out/train.tar"
+    )
+    inside = Session(replace(outside.settings, in_container=True), outside.report)
+    assert needs_dac_override(inside, TRAIN, ["sh"]) == (Path(point) if needs else None)
+    assert needs_dac_override(outside, TRAIN, ["sh"]) is None
+
+
+def _only_overriding(closed: Path) -> Callable[[Path], bool]:
+    """Return a stand-in for `may_read` where one path takes DAC_OVERRIDE."""
+    return lambda path: path != closed or Capability.DAC_OVERRIDE in held()
+
+
 def test_an_empty_folder_that_only_root_may_read_is_warned_of(paths: Paths) -> None:
     empty = paths.root / "empty"
     empty.mkdir(mode=0o700)
@@ -188,6 +222,29 @@ def test_files_of_the_train_that_it_cannot_use_need_dac_override(
     found = needs_dac_override(session(paths), TRAIN, ["sh"])
     assert found is not None
     assert found == closed or closed in found.parents
+
+
+@pytest.mark.parametrize("path", ["", "opt/pht_train", "opt/pht_train/train.py"])
+def test_without_dac_override_root_runs_a_train_whose_files_are_its_own(
+    path: str, paths: Paths
+) -> None:
+    visit = session(paths)
+    assert usable_credentials(visit, TRAIN, may_override=False) == TRAIN
+    close(paths.root / path, 0o700)
+    own = replace(TRAIN, uid=0, gid=0)
+    assert usable_credentials(visit, TRAIN, may_override=False) == own
+    assert usable_credentials(visit, TRAIN, may_override=True) == TRAIN
+
+
+def test_a_user_who_would_not_help_is_not_taken(paths: Paths) -> None:
+    close(paths.train, 0o700, 1000, 1000)  # root may not enter it either, without capabilities
+    assert usable_credentials(session(paths), TRAIN, may_override=False) == TRAIN
+
+
+def test_the_users_choice_of_the_station_stays(paths: Paths) -> None:
+    close(paths.train, 0o700)
+    visit = session(paths, PHT_TRAIN_USER="10001")
+    assert usable_credentials(visit, TRAIN, may_override=False) == TRAIN
 
 
 def test_an_interpreter_that_it_cannot_execute_needs_dac_override(paths: Paths) -> None:
