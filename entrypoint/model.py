@@ -71,6 +71,11 @@ class Paths(NamedTuple):
         """The folder where engines mount secrets; the station's key may be one."""
         return self.root / "run" / "secrets"
 
+    @property
+    def ledger(self) -> Path:
+        """The folder that is reserved for the station's record of the trains it has seen."""
+        return self.root / "var" / "lib" / "pht"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:

@@ -1,0 +1,174 @@
+"""The rules that keep the train's process from files of the station and of the visit.
+
+The train reads everything but hidden paths, and writes to few folders. Landlock can only allow, and
+a rule for a folder holds for all that is in it. So a folder above a hidden path gets a rule for
+each of its entries, and one that allows to list it. Entries that it gets later have no rule.
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from entrypoint.linux.durable import temporary_file
+from entrypoint.linux.mounts import writable_mounts
+from entrypoint.model import Paths
+from entrypoint.process.landlock import Access, Rule
+from entrypoint.recovery.work_folder import WorkFolder
+from entrypoint.settings.settings import Settings
+
+_ROOT = Path("/")
+_DEV = Path("/dev")
+_PROC = Path("/proc")
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+_SHARED_MEMORY = (_DEV / "shm", _DEV / "mqueue", _DEV / "hugepages")
+
+_RAW_MEMORY = {_DEV / "mem", _DEV / "kmem", _DEV / "port"}
+
+_SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys")
+_SYSTEM_FOLDERS = frozenset(_ROOT / name for name in (*_SYSTEM, "usr", "run/secrets"))
+
+_PROGRAM = (Path(__file__).parents[1], Path(sys.prefix), Path(sys.base_prefix))
+
+
+class _Hidden:
+    """Paths that the train may not reach; real ones, even if they do not exist."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self.paths = {real for path in paths for real in (_real_name(path), path.resolve())}
+        self.above = {parent for path in self.paths for parent in path.parents}
+
+
+def access_rules(
+    settings: Settings, *, scratch: Path, hidden: Iterable[Path] = (), key_hidden: bool = True
+) -> list[Rule]:
+    """Return the rules for the train's process.
+
+    Only files and folders that exist now get a rule, so `pht_results` and `pht_train` have to.
+
+    Args:
+        settings: of the visit.
+        scratch: the folder of the train's run.
+        hidden: more paths that the train may not reach.
+        key_hidden: whether it may not reach the station folder and the files of the key. If it may,
+            hidden paths below a folder that it writes to, as is `/tmp`, are not hidden either.
+    """
+    closed = _Hidden([*_hidden_paths(settings, key_hidden=key_hidden), *hidden])
+    closed_to_writing = closed if key_hidden else _Hidden([])
+    return [
+        *_reading(closed),
+        *(
+            rule
+            for folder in _writable(settings)
+            for rule in _rules(folder, Access.WRITE, closed_to_writing)
+        ),
+        *_devices(_DEV),
+        *_standard_streams(closed),
+        Rule(path=scratch, access=Access.WRITE),
+    ]
+
+
+def _hidden_paths(settings: Settings, *, key_hidden: bool) -> Iterator[Path]:
+    """Yield the paths of the station and of the visit that no train has to reach.
+
+    A work folder within a tree, which is a mount then, is not hidden, since the train could not
+    make files beside it. It is closed to other users, and what it holds is authenticated.
+    """
+    paths = settings.paths
+    if key_hidden:
+        yield paths.station
+        yield from settings.key_settings.files()
+    yield paths.ledger
+    for work in (WorkFolder(paths.results), WorkFolder(paths.train)):
+        if not work.leave_out:
+            yield work.path
+    yield from map(temporary_file, (paths.config, paths.user_key))
+
+
+def _reading(closed: _Hidden) -> Iterator[Rule]:
+    """Yield the rules for reading everything but hidden paths and devices."""
+    for entry in _entries(_ROOT):
+        if entry != _DEV:
+            yield from _rules(entry, Access.READ, closed)
+    yield Rule(path=_ROOT, access=Access.LIST)
+
+
+def _writable(settings: Settings) -> list[Path]:
+    """Return the real paths of the folders, and of mounted files, to which the train may write.
+
+    An image may have a link in the place of a folder for temporary files, and a volume anywhere:
+    neither makes a folder writable from which the system or this program starts.
+    """
+    paths = settings.paths
+    named = [path.resolve() for path in _TEMPORARY]
+    mounts = writable_mounts() if settings.in_container else []
+    found = [path for path in (*named, *mounts) if not _is_system(path, paths)]
+    return [_real_name(paths.results), _real_name(paths.train), *_SHARED_MEMORY, *found]
+
+
+def _is_system(path: Path, paths: Paths) -> bool:
+    """Return whether a path belongs to the system, to the station or to this program."""
+    folders = {path, *path.parents}
+    reserved = {*_SYSTEM_FOLDERS, paths.station, paths.ledger}
+    if path in {_ROOT, paths.opt} or folders & reserved:
+        return True
+    return any(path in program.parents or program in folders for program in _PROGRAM)
+
+
+def _devices(folder: Path) -> Iterator[Rule]:
+    """Yield the rules for the character devices below a folder: terminals, GPUs and the like.
+
+    Device nodes of disks and of the machine's memory would show any file. The driver of NVIDIA
+    names its threads by writing below `/proc/PID/task`, for processes that do not exist yet, and
+    does not start if it cannot.
+    """
+    yield Rule(path=folder, access=Access.LIST)
+    for entry in _entries(folder):
+        mode = entry.lstat().st_mode
+        if entry == _DEV / "pts":
+            yield Rule(path=entry, access=Access.DEVICE)
+        elif stat.S_ISDIR(mode):
+            yield from () if entry in _SHARED_MEMORY else _devices(entry)
+        elif not stat.S_ISBLK(mode) and entry not in _RAW_MEMORY:
+            yield Rule(path=entry, access=Access.DEVICE)
+            if entry.name == "nvidiactl":
+                yield Rule(path=_PROC, access=Access.DEVICE)
+
+
+def _standard_streams(closed: _Hidden) -> Iterator[Rule]:
+    """Yield the rules for files and terminals that `/dev/stdout` and `/dev/stderr` lead to."""
+    for number in (1, 2):
+        stream = (_PROC / "self/fd" / str(number)).resolve()
+        if not stream.is_dir():
+            yield from _rules(stream, Access.WRITE | Access.DEVICE, closed)
+
+
+def _rules(path: Path, access: Access, closed: _Hidden) -> Iterator[Rule]:
+    """Yield the rules that allow access to all that is below a real path and not hidden."""
+    if closed.paths.isdisjoint((path, *path.parents)):
+        yield from _rules_below(path, access, closed)
+
+
+def _rules_below(path: Path, access: Access, closed: _Hidden) -> Iterator[Rule]:
+    if path not in closed.above:
+        yield Rule(path=path, access=access)
+        return
+    yield Rule(path=path, access=Access.LIST)
+    for entry in _entries(path):
+        if entry not in closed.paths:
+            yield from _rules_below(entry, access, closed)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return the entries of a folder but links, which need no rule; none if it is not readable."""
+    try:
+        with os.scandir(folder) as found:
+            return [Path(entry.path) for entry in found if not entry.is_symlink()]
+    except OSError:
+        return []
+
+
+def _real_name(path: Path) -> Path:
+    """Return a path whose folders are no links; its last part may be one."""
+    return path.parent.resolve() / path.name
