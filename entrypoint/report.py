@@ -72,6 +72,7 @@ class Outcome:
         files: number of results.
         bytes: size of the results.
         changed: the files and folders of the train that have changed.
+        layers: the layers of protection around the train; shown among other facts.
     """
 
     result: str
@@ -85,6 +86,7 @@ class Outcome:
     files: int | None = None
     bytes: int | None = None
     changed: Sequence[str] | None = None
+    layers: Sequence[str] = ()
 
     @classmethod
     def refused(
@@ -94,6 +96,7 @@ class Outcome:
         operator: str = "station",
         stage: Stage = Stage.START,
         state: State = State.UNCHANGED,
+        layers: Sequence[str] = (),
     ) -> Self:
         """Return the outcome of a command, given by `operator`, that ended with an error."""
         return cls(
@@ -104,11 +107,13 @@ class Outcome:
             by=operator if error.by == OPERATOR else error.by,
             retry=error.retry,
             state=state,
+            layers=layers,
         )
 
     def facts(self) -> dict[str, Fact]:
-        """Return the names and values that the status line shows, in its order."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        """Return the names and values that begin the status line, in its order."""
+        names = [field.name for field in fields(self) if field.name != "layers"]
+        values = {name: getattr(self, name) for name in names}
         return {name: _fact(value) for name, value in values.items() if value is not None}
 
 

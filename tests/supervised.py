@@ -15,7 +15,19 @@ from unittest.mock import patch
 
 from entrypoint.errors import SystemFailure
 from entrypoint.process import child
+from entrypoint.process.capabilities import held
+from entrypoint.process.credentials import Credentials
+from entrypoint.process.sandbox import Sandbox
 from entrypoint.process.stop import STOP_SIGNALS, Stopped, StopRequest
+
+
+def unrestricted() -> Sandbox:
+    """Return a sandbox that leaves a process the user and the capabilities of this one."""
+    credentials = Credentials(
+        uid=os.getuid(), gid=os.getgid(), groups=tuple(os.getgroups()), keeps=held()
+    )
+    return Sandbox(credentials=credentials)
+
 
 MARK = "PHT_TEST_MARK"
 """A variable of the train's environment by which all its descendants are found."""
@@ -84,7 +96,9 @@ def carry_out(order: Order) -> Report:
     with StopRequest() as stop:
         before = _signal_state()
         try:
-            ended = child.run(order.command, env=env, timeout=order.timeout, stop=stop)
+            ended = child.run(
+                order.command, env=env, timeout=order.timeout, stop=stop, sandbox=unrestricted()
+            )
             status, reason, number = ended.status, ended.reason.name, ended.signal
         except SystemFailure as error:
             reason = error.code

@@ -4,6 +4,7 @@ Planned protections are never claimed.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from entrypoint import __version__
@@ -13,13 +14,17 @@ _IFF_UP = 1
 """The flag of netdevice(7) of a network device that is switched on."""
 
 
-def surroundings() -> dict[str, Fact]:
-    """Return the facts about network, trust and layers of protection, and the version."""
+def surroundings(layers: Sequence[str] = ()) -> dict[str, Fact]:
+    """Return the facts about network, trust and protection, and the version.
+
+    Args:
+        layers: the layers of protection around a train that has run.
+    """
     try:
         network = network_of(Path("/proc/self/net/dev").read_bytes())
     except OSError:
         network = "unknown"
-    return {"network": network, "trust": "none", "layers": "none", **version()}
+    return {"network": network, "trust": "none", "layers": ",".join(layers) or "none", **version()}
 
 
 def version() -> dict[str, Fact]:

@@ -21,6 +21,7 @@ from entrypoint.errors import SystemFailure
 from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
 from entrypoint.process import signals
 from entrypoint.process.prctl import PR_SET_CHILD_SUBREAPER, prctl
+from entrypoint.process.sandbox import Sandbox
 from entrypoint.process.start import start
 from entrypoint.process.stop import STOP_SIGNALS, StopRequest
 
@@ -78,7 +79,12 @@ class Ended(NamedTuple):
 
 
 def run(
-    command: Sequence[str], *, env: Mapping[str, str], timeout: float | None, stop: StopRequest
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    timeout: float | None,
+    stop: StopRequest,
+    sandbox: Sandbox,
 ) -> Ended:
     """Run the train's command; nothing that it started is left when this returns.
 
@@ -89,10 +95,11 @@ def run(
 
     Args:
         command: program (looked up in the PATH of `env`) and arguments; inherits the standard
-            streams and the working directory.
+            streams.
         env: the whole environment of the command.
         timeout: seconds until it is told to end, or None.
         stop: notes a request that arrives while the command runs; it is forwarded too.
+        sandbox: restricts the command.
 
     Raises:
         Stopped: a stop was requested before the start; nothing was run.
@@ -104,7 +111,7 @@ def run(
         stop.check()
         _become_reaper()
         try:
-            train = _Train(start(command, env, _handled(forwarded)))
+            train = _Train(start(command, env, _handled(forwarded), sandbox))
         except FileNotFoundError:
             return Ended(127, Reason.NOT_FOUND)
         except OSError:

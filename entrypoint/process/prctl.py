@@ -7,6 +7,7 @@ from entrypoint.linux.libc import last_error, libc
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
+PR_SET_NO_NEW_PRIVS = 38
 
 
 def prctl(option: int, value: int, second: int = 0) -> int:

@@ -1,7 +1,7 @@
 """Starts the process of the train's command.
 
-It has the signal settings that every program expects, no open files but the standard streams, and
-dies with the runner.
+It is restricted by a sandbox, has the signal settings that every program expects, no open files but
+the standard streams, and dies with the runner.
 """
 
 import errno
@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from entrypoint.errors import SystemFailure
 from entrypoint.process.prctl import PR_SET_PDEATHSIG, prctl
+from entrypoint.process.sandbox import Sandbox
 
 _OPEN_FILES = Path("/proc/self/fd")
 
@@ -46,13 +47,16 @@ def find_program(name: str, env: Mapping[str, str]) -> str:
     return next((path for path in files if os.access(path, os.X_OK)), files[0])
 
 
-def start(command: Sequence[str], env: Mapping[str, str], handled: Collection[int]) -> int:
+def start(
+    command: Sequence[str], env: Mapping[str, str], handled: Collection[int], sandbox: Sandbox
+) -> int:
     """Start a command with no signal blocked, and return its process id.
 
     Args:
         command: the program, as for `find_program`, and its arguments.
         env: its whole environment, in whose PATH the program is looked up.
         handled: the signals that have a handler here; they get their default action there.
+        sandbox: restricts it.
 
     Raises:
         OSError: it cannot be executed; FileNotFoundError if it is not there.
@@ -67,7 +71,7 @@ def start(command: Sequence[str], env: Mapping[str, str], handled: Collection[in
     except OSError as error:
         raise _no_process(error) from error
     if pid == 0:
-        _become(path, command, env, handled, runner=runner, tell=tell)
+        _become(path, command, env, handled, sandbox, runner=runner, tell=tell)
     os.close(tell)
     with open(told, "rb", buffering=0) as pipe:
         number = int.from_bytes(pipe.readall())  # of nothing if exec has closed the pipe
@@ -93,6 +97,7 @@ def _become(
     command: Sequence[str],
     env: Mapping[str, str],
     handled: Collection[int],
+    sandbox: Sandbox,
     *,
     runner: int,
     tell: int,
@@ -100,7 +105,7 @@ def _become(
     """Run in the child: become the command, or send the errno and exit."""
     number = _UNPREPARED
     try:
-        _prepare(runner, handled)
+        _prepare(runner, handled, sandbox)
         try:
             os.execve(path, [*command], env)
         except OSError as error:
@@ -112,13 +117,15 @@ def _become(
             os._exit(127)
 
 
-def _prepare(runner: int, handled: Collection[int]) -> None:
+def _prepare(runner: int, handled: Collection[int], sandbox: Sandbox) -> None:
     """Run in the child between fork and exec.
 
-    Handlers go before the mask: a signal that arrives in between would only reach our handler.
+    Handlers go before the mask: a signal that arrives in between would only reach our handler. The
+    death signal is set after the sandbox, since a change of the user clears it.
     """
     for number in (*handled, *_IGNORED):
         signal.signal(number, signal.SIG_DFL)
+    sandbox.enter()
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != runner:  # it died before the death signal was set
         os.kill(os.getpid(), signal.SIGKILL)
@@ -131,7 +138,8 @@ def _failure(number: int) -> Exception:
         return SystemFailure(
             "train-not-prepared",
             "the train's process could not be prepared, so its command was not executed",
-            hint="look whether memory ran out or a seccomp profile forbids prctl(2); start again",
+            hint="look whether memory ran out, or a seccomp profile forbids prctl(2), capset(2) or "
+            "setuid(2); start again",
         )
     error = OSError(number, os.strerror(number))
     return _no_process(error) if number in _NO_RESOURCES else error

@@ -66,12 +66,13 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         _refuse_contradictions(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
         argv = signed_command(session, command, train)
-        check_data(session, host_driven_credentials(settings), may_override=False)
+        credentials = host_driven_credentials(settings)
+        check_data(session, credentials, may_override=False)
         remove_unlisted(session, train.config)
         before, since = read_config(settings.paths), newest_change(settings.paths.train)
         session.state = State.UNSEALED
         try:
-            run_train(session, argv)
+            run_train(session, argv, credentials)
         except TrainStillRunning:
             raise still_running() from None
         check_signed_files(session, train.config, since=since)

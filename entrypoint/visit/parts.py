@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from entrypoint.errors import StoppedWhileSealing, SystemFailure
+from entrypoint.process.credentials import Credentials
 from entrypoint.process.fork import ask
 from entrypoint.protocol.verify import has_visited
 from entrypoint.recovery.journal import Journal, Phase
@@ -29,11 +30,13 @@ class Opened:
         command: program and arguments.
         record: the bytes of `train_config.json`, which hold the journal.
         key: the fingerprint of the station's key.
+        credentials: of the train.
     """
 
     command: tuple[str, ...]
     record: bytes
     key: str
+    credentials: Credentials
 
 
 def run_part(session: Session, part: Callable[[], Opened | Outcome]) -> Opened | Outcome:
@@ -71,15 +74,27 @@ def _answer(session: Session, part: Callable[[], Opened | Outcome]) -> Mapping[s
 def _encode(answer: Opened | Outcome) -> Mapping[str, Any]:
     if isinstance(answer, Outcome):
         return {_OUTCOME: asdict(answer)}
-    return {_OPENED: {**asdict(answer), "record": answer.record.decode("ascii")}}
+    train = answer.credentials
+    facts = {
+        "command": answer.command,
+        "record": answer.record.decode("ascii"),
+        "key": answer.key,
+        "train": {"uid": train.uid, "gid": train.gid, "groups": train.groups},
+    }
+    return {_OPENED: facts}
 
 
 def _decode(answer: Mapping[str, Any]) -> Opened | Outcome:
     if _OUTCOME in answer:
         return Outcome(**answer[_OUTCOME])
     facts = answer[_OPENED]
-    record = facts["record"].encode("ascii")
-    return Opened(command=tuple(facts["command"]), record=record, key=facts["key"])
+    train = facts["train"]
+    return Opened(
+        command=tuple(facts["command"]),
+        record=facts["record"].encode("ascii"),
+        key=facts["key"],
+        credentials=Credentials(uid=train["uid"], gid=train["gid"], groups=tuple(train["groups"])),
+    )
 
 
 def _recover(session: Session) -> Outcome:

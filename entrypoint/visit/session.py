@@ -22,6 +22,7 @@ class Session:
         stop: the request to stop.
         stage: the stage of the visit, for the status line.
         state: the state of the train on disk, for the status line.
+        layers: the layers of protection around the train, for the status line; none before it runs.
     """
 
     def __init__(self, settings: Settings, report: Report) -> None:
@@ -31,6 +32,7 @@ class Session:
         self.stop = StopRequest()
         self.stage = Stage.START
         self.state = State.UNCHANGED
+        self.layers: tuple[str, ...] = ()
 
     def succeeded(
         self,
@@ -58,6 +60,7 @@ class Session:
             files=files,
             bytes=size,
             changed=changed,
+            layers=self.layers,
         )
 
     def failed(self, error: Exception) -> Outcome:
@@ -77,7 +80,7 @@ class Session:
 
     def _refused(self, error: PhtError) -> Outcome:
         self.report.error(error)
-        return Outcome.refused(error, stage=self.stage, state=self.state)
+        return Outcome.refused(error, stage=self.stage, state=self.state, layers=self.layers)
 
     def _train_failed(self, failure: TrainFailed) -> Outcome:
         self.report.error(failure.error)
@@ -89,6 +92,7 @@ class Session:
             by=failure.error.by,
             retry=False,
             state=self.state,
+            layers=self.layers,
         )
 
     def _stopped(self, status: int) -> Outcome:
@@ -99,6 +103,7 @@ class Session:
             by="station",
             retry=True,
             state=self.state,
+            layers=self.layers,
         )
 
 

@@ -43,6 +43,7 @@ from entrypoint.visit.export import Export
 from entrypoint.visit.opener import Opener
 from entrypoint.visit.parts import Opened, run_closer, run_part
 from entrypoint.visit.place import check_replaceable
+from entrypoint.visit.protection import may_override
 from entrypoint.visit.restorer import Restorer, wrong_phase
 from entrypoint.visit.session import Session, run_locked
 from entrypoint.visit.station_key import StationKey
@@ -54,6 +55,7 @@ from entrypoint.visit.train import (
     signed_command,
     still_running,
 )
+from entrypoint.visit.train_reach import usable_credentials
 from entrypoint.visit.train_user import train_credentials
 
 
@@ -72,7 +74,7 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
         if isinstance(opened, Outcome):
             return opened
         session.state = State.UNFINISHED
-        ended = _run_train(session, opened.command)
+        ended = _run_train(session, opened)
         if ended.failure and ended.still_running:  # it could change what is restored
             return ended.failure
         return run_closer(session, lambda: _close(session, opened, ended, export))
@@ -94,19 +96,27 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
             return failure
         raise _already_visited()
     argv = signed_command(session, command, train)
-    check_data(session, train_credentials(session.settings), may_override=True)
+    credentials = usable_credentials(
+        session, train_credentials(session.settings), may_override=may_override()
+    )
+    check_data(session, credentials, may_override=may_override())
     export.check()
     with restorer.restored_on_error():
         opener.open(train, found)  # 3, 4, 5
-    return Opened(command=tuple(argv), record=disk.record(), key=fingerprint(key.public()))
+    return Opened(
+        command=tuple(argv),
+        record=disk.record(),
+        key=fingerprint(key.public()),
+        credentials=credentials,
+    )
 
 
-def _run_train(session: Session, argv: Sequence[str]) -> TrainRun:
+def _run_train(session: Session, opened: Opened) -> TrainRun:
     """Step 6: run the train's command; its failure becomes part of the result."""
     before = None
     try:
         before = newest_change(session.paths.train)
-        run_train(session, argv)
+        run_train(session, opened.command, opened.credentials)
     except TrainStillRunning:
         advice = "; when they are gone, start this same container again: it restores the old state"
         failure = session.failed(still_running(advice=advice, retry=True))

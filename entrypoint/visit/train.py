@@ -1,6 +1,7 @@
 """Step 6: running the train's command, and checking its signed files afterwards. No key in here."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,18 @@ from entrypoint.limits import REAP_LIMIT_S
 from entrypoint.linux.remove import is_folder, remove_from
 from entrypoint.model import Paths
 from entrypoint.process import child
+from entrypoint.process.credentials import Credentials
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.oom import oom_kills
+from entrypoint.process.sandbox import Sandbox
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import changes, is_as_signed, unlisted
 from entrypoint.report import Outcome, Report, Stage, counted
 from entrypoint.train_config import TrainConfig
 from entrypoint.train_config.file import read_config
 from entrypoint.visit.command import resolve_command
+from entrypoint.visit.protection import protected
+from entrypoint.visit.scratch import Scratch
 from entrypoint.visit.session import Session
 
 _NAMED_FILES = 10
@@ -66,8 +71,13 @@ def signed_command(session: Session, command: Sequence[str], train: VerifiedTrai
     )
 
 
-def run_train(session: Session, argv: Sequence[str]) -> None:
-    """Run the train's command.
+def run_train(session: Session, argv: Sequence[str], credentials: Credentials) -> None:
+    """Run the train's command in its sandbox.
+
+    Args:
+        session: of the visit.
+        argv: the command.
+        credentials: of the train.
 
     Raises:
         TrainFailed: it has not ended with status 0.
@@ -76,19 +86,36 @@ def run_train(session: Session, argv: Sequence[str]) -> None:
         TrainStillRunning: a process of the train survives SIGKILL.
     """
     session.stage = Stage.COMMAND
+    settings = session.settings
+    another_user = credentials.uid != os.getuid()
+    owner = (credentials.uid, credentials.gid) if another_user else None
+    scratch = Scratch.make(session.paths, in_container=settings.in_container, owner=owner)
+    try:
+        with protected(session, credentials, argv, scratch) as sandbox:
+            session.layers = (*sandbox.layers(), "key-absent")
+            session.report.info(f"layers of protection: {', '.join(session.layers)}")
+            env = {**settings.train_environment(), **scratch.variables()}
+            _run(session, argv, env, sandbox)
+    finally:
+        scratch.remove(session.report)
+
+
+def _run(session: Session, argv: Sequence[str], env: Mapping[str, str], sandbox: Sandbox) -> None:
+    """Step 6: run the command and explain its failure."""
     session.report.info("step 6: the train runs")
     settings = session.settings
-    env, timeout = settings.train_environment(), settings.timeout
     # Elsewhere the kernel counts the processes of others too.
     kills = oom_kills() if settings.in_container else None
     try:
-        ended = child.run(argv, env=env, timeout=timeout, stop=session.stop)
+        ended = child.run(
+            argv, env=env, timeout=settings.timeout, stop=session.stop, sandbox=sandbox
+        )
     finally:
         session.report.train_ended()
     if ended.status != 0:
         now = oom_kills() if settings.in_container else None
         out_of_memory = None if kills is None or now is None else now > kills
-        raise TrainFailed(ended, argv, env, timeout=timeout, out_of_memory=out_of_memory)
+        raise TrainFailed(ended, argv, env, timeout=settings.timeout, out_of_memory=out_of_memory)
 
 
 def still_running(*, advice: str = "", retry: bool = False) -> SystemFailure:

@@ -108,11 +108,13 @@ def test_a_stop_just_before_the_start_is_not_lost(tmp_path: Path) -> None:
 import os, signal
 from entrypoint.process import child
 from entrypoint.process.stop import StopRequest, Stopped
+from tests.supervised import unrestricted
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 with StopRequest() as stop:
     os.kill(os.getpid(), signal.SIGTERM)
     try:
-        child.run(["touch", {str(tmp_path / "ran")!r}], env={{}}, timeout=None, stop=stop)
+        command = ["touch", {str(tmp_path / "ran")!r}]
+        child.run(command, env={{}}, timeout=None, stop=stop, sandbox=unrestricted())
     except Stopped as stopped:
         print(stopped.signal.name)
 """
@@ -126,6 +128,7 @@ from entrypoint.errors import SystemFailure
 from entrypoint.process import child
 from entrypoint.process import start
 from entrypoint.process.stop import StopRequest
+from tests.supervised import unrestricted
 
 def refuse(option, value):
     assert option == start.PR_SET_PDEATHSIG
@@ -134,7 +137,8 @@ def refuse(option, value):
 start.prctl = refuse
 with StopRequest() as stop:
     try:
-        child.run(["touch", {str(tmp_path / "ran")!r}], env={{}}, timeout=None, stop=stop)
+        command = ["touch", {str(tmp_path / "ran")!r}]
+        child.run(command, env={{}}, timeout=None, stop=stop, sandbox=unrestricted())
     except SystemFailure as failure:
         print(failure.code, failure.status)
 """
@@ -146,12 +150,13 @@ PREPARES = """
 import os, signal
 from entrypoint.process import child
 from entrypoint.process import start
+from tests.supervised import unrestricted
 
 number = signal.SIGUSR1
 signal.signal(number, lambda *_: None)
 signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 os.kill(os.getpid(), number)
-start._prepare(os.getppid(), child._handled({number}))
+start._prepare(os.getppid(), child._handled({number}), unrestricted())
 """
 
 

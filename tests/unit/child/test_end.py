@@ -91,9 +91,10 @@ def test_the_train_dies_with_a_runner_that_was_killed_before_it_could_ask_for_th
     code = """
 import os, signal
 from entrypoint.process import start
+from tests.supervised import unrestricted
 gone = os.getppid()
 if os.fork() == 0:
-    start._prepare(gone, ())
+    start._prepare(gone, (), unrestricted())
     os._exit(0)
 print(os.waitstatus_to_exitcode(os.wait()[1]) == -signal.SIGKILL)
 """
@@ -106,9 +107,11 @@ import subprocess
 from entrypoint.errors import SystemFailure
 from entrypoint.process import child
 from entrypoint.process.stop import StopRequest
+from tests.supervised import unrestricted
 with StopRequest() as stop, subprocess.Popen(["sleep", "600"]) as other:
     try:
-        child.run(["true"], env={"PATH": "/usr/bin:/bin"}, timeout=None, stop=stop)
+        env = {"PATH": "/usr/bin:/bin"}
+        child.run(["true"], env=env, timeout=None, stop=stop, sandbox=unrestricted())
     except SystemFailure as error:
         print(error.code, other.poll())
     other.kill()
@@ -122,10 +125,12 @@ from pathlib import Path
 from entrypoint.errors import SystemFailure
 from entrypoint.process import child
 from entrypoint.process.stop import StopRequest
+from tests.supervised import unrestricted
 child._CHILDREN = Path("/proc/no-such-file")
 with StopRequest() as stop:
     try:
-        child.run(["echo", "started"], env={"PATH": "/usr/bin:/bin"}, timeout=None, stop=stop)
+        env = {"PATH": "/usr/bin:/bin"}
+        child.run(["echo", "started"], env=env, timeout=None, stop=stop, sandbox=unrestricted())
     except SystemFailure as error:
         print(error.code, "without --init" in error.hint)
 """
