@@ -4,8 +4,8 @@ The filter keeps the train from other processes' memory, from kernel features th
 permissions and Landlock, and from signals and limits for the runner. It forbids what is listed
 here: trains may use everything else, and the profile of the container engine applies as well.
 
-Arguments are compared by their low 32 bits, because the kernel takes all of them as `int`: a
-process id, a command, a family of sockets.
+Arguments are compared by their low 32 bits, because the kernel reads all those compared here as
+32-bit integers: process ids, commands, address families.
 """
 
 import ctypes
@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import NamedTuple
 
-from entrypoint.linux.libc import last_error, libc
+from entrypoint.linux.libc import libc
+from entrypoint.process.prctl import prctl
 
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
@@ -52,7 +53,7 @@ _FORBIDDEN = {
     "add_key": _Numbers(248, 217),
     "request_key": _Numbers(249, 218),
     "keyctl": _Numbers(250, 219),
-    # Code in the kernel, and work that the kernel does without asking this filter.
+    # Code in the kernel, and operations that the kernel executes past this filter.
     "bpf": _Numbers(321, 280),
     "perf_event_open": _Numbers(298, 241),
     "userfaultfd": _Numbers(323, 282),
@@ -99,20 +100,20 @@ _FORBIDDEN = {
 """System calls that answer EPERM."""
 
 _MISSING = {
-    # Its flags are in memory, where no filter can look. libc then falls back to clone; after EPERM
-    # glibc would give up and start no thread.
+    # Its flags are in memory, which a filter cannot read. glibc falls back to clone after ENOSYS,
+    # but starts no thread after EPERM.
     "clone3": _Numbers(435, 435),
-    # Takes an open /proc/PID for a process, so that no filter can tell the runner from others.
-    # Programs then fall back to kill.
+    # Accepts a descriptor of /proc/PID, so a filter cannot tell whether it means the runner.
+    # Programs fall back to kill.
     "pidfd_send_signal": _Numbers(424, 424),
 }
 """System calls that answer ENOSYS, as in an older kernel, so that programs use another."""
 
 _NEWEST = 469  # file_setattr, Linux 6.17; the same on both machines
-"""Last system call that was considered for this filter; later ones answer ENOSYS.
+"""Newest system call that was reviewed for this filter; later ones answer ENOSYS.
 
-That covers two other sets of numbers on x86-64: x32 (from 0x40000000 on), and the x32 variants
-from 512 on, which kernels before 5.4 executed for 64-bit programs as well.
+On x86-64 that refuses x32 as well: its numbers from 0x40000000 on, and its variants from 512 on,
+which kernels before 5.4 also executed for 64-bit programs.
 """
 
 _CLONE = _Numbers(56, 220)
@@ -162,9 +163,9 @@ _Arguments = tuple[_Equal, ...]  # all of them must be equal
 def _forbidden_arguments(runner: int) -> dict[str, list[_Arguments]]:
     """Return the combinations of arguments that each system call of `_CONDITIONAL` refuses.
 
-    Signals and priorities for a group of processes (`kill 0` in a script's trap) stay allowed, also
-    where the runner is one of the group: uid and Landlock decide for each process of it, and the
-    kernel leaves PID 1 out of `kill(-1)`.
+    Signals and priorities for a whole group stay allowed, since scripts end their children with
+    `kill 0`. The runner is in that group too: it is protected there by its uid or Landlock, and
+    from `kill(-1)` also by being PID 1.
     """
     first_is_runner = (_Equal(0, runner),)
     return {
@@ -173,8 +174,8 @@ def _forbidden_arguments(runner: int) -> dict[str, list[_Arguments]]:
         "rt_tgsigqueueinfo": [first_is_runner, (_Equal(1, runner),)],
         "setpriority": [(_Equal(0, _PRIO_PROCESS), _Equal(1, runner))],
         "ioprio_set": [(_Equal(0, _IOPRIO_WHO_PROCESS), _Equal(1, runner))],
-        # The owner of a file gets a signal at input. Only F_SETOWN has it in an argument; the
-        # others, which hardly a program uses, have it in memory.
+        # The kernel signals the owner of a descriptor when there is input. F_SETOWN has the owner
+        # as an argument; the others, which hardly any program uses, have it in memory.
         "fcntl": [(_Equal(1, _F_SETOWN), _Equal(2, runner)), (_Equal(1, _F_SETOWN_EX),)],
         "ioctl": [
             (_Equal(1, _FIOSETOWN),),
@@ -190,11 +191,9 @@ def _forbidden_arguments(runner: int) -> dict[str, list[_Arguments]]:
 
 def is_available() -> bool:
     """Return whether this kernel lets a process install a filter."""
-    # Without a program: EFAULT where the kernel would have read it, EINVAL where it has no seccomp.
-    mode = ctypes.c_ulong(_SECCOMP_MODE_FILTER)
-    return bool(libc.prctl(_PR_SET_SECCOMP, mode, None, 0, 0)) and (
-        ctypes.get_errno() == errno.EFAULT
-    )
+    # It always fails without a filter: EFAULT where the kernel would have read one.
+    libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), None, 0, 0)
+    return ctypes.get_errno() == errno.EFAULT
 
 
 def program(runner: int) -> bytes | None:
@@ -221,10 +220,8 @@ def install(program: bytes) -> None:
     Raises:
         OSError: the kernel or a seccomp profile refuses it.
     """
-    instructions = _SockFprog(len(program) // _SIZE, program)
-    mode = ctypes.c_ulong(_SECCOMP_MODE_FILTER)
-    if libc.prctl(_PR_SET_SECCOMP, mode, ctypes.byref(instructions), 0, 0) != 0:
-        raise last_error()
+    array = _SockFprog(len(program) // _SIZE, program)
+    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(array))
 
 
 # --- classic BPF (linux/filter.h) ----------------------------------------------------------------
@@ -261,7 +258,7 @@ def program_for(machine: Machine, runner: int) -> bytes:
     """
     blocks = [
         # Programs of another architecture find a kernel without system calls. They are not killed,
-        # so that one who only tries a 32-bit call goes on.
+        # so that one that only probes for 32-bit calls goes on.
         _instruction(_LOAD, _ARCH),
         _instruction(_JUMP_IF_EQUAL, machine.value, if_true=1),
         _ENOSYS,
