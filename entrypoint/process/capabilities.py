@@ -89,26 +89,23 @@ def drop_bounding(kept: int) -> None:
     Raises:
         OSError: one cannot be dropped.
     """
-    for number in _known():
-        if not kept >> number & 1:
+    dropped = read_bounding() & ~kept
+    for number in range(_MAX):
+        if dropped >> number & 1:
             prctl(PR_CAPBSET_DROP, number)
 
 
 def read_bounding() -> int:
     """Return the bounding set of this process as a mask."""
-    return sum(prctl(PR_CAPBSET_READ, number) << number for number in _known())
-
-
-def _known() -> Iterable[int]:
-    """Yield the numbers of all capabilities that this kernel knows."""
+    found = 0
     for number in range(_MAX):
         try:
-            prctl(PR_CAPBSET_READ, number)
+            found |= prctl(PR_CAPBSET_READ, number) << number
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-            return
-        yield number
+            break  # the kernel knows no higher one
+    return found
 
 
 def keep_at_change_of_user() -> None:

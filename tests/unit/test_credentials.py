@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ os.setgroups(request["runner_groups"])
 capabilities.set_all(sets)
 if request["no_new_privs"]:
     prctl(38, 1)
+for name in request["without_effect"]:
+    setattr(os, name, lambda *_: None)
 keeps = frozenset(map(Capability, request["keeps"]))
 uid, gid, groups = request["uid"], request["gid"], tuple(request["groups"])
 try:
@@ -49,6 +52,7 @@ def run_as(
     lacks: Iterable[Capability] = (),
     runner_groups: Iterable[int] = (0,),
     no_new_privs: bool = True,
+    without_effect: Iterable[str] = (),
 ) -> "subprocess.CompletedProcess[str]":
     """Execute a command as these credentials, from a runner that is root but lacks some rights."""
     request = {
@@ -59,6 +63,7 @@ def run_as(
         "lacks": mask(lacks),
         "runner_groups": [*runner_groups],
         "no_new_privs": no_new_privs,
+        "without_effect": [*without_effect],
         "command": command,
     }
     return subprocess.run(
@@ -82,6 +87,14 @@ def status_as(**credentials: object) -> dict[str, list[str]]:
 def assert_has(status: dict[str, list[str]], capabilities: int, *names: str) -> None:
     shown = {name: int(status[name][0], 16) for name in names}
     assert shown == dict.fromkeys(names, capabilities)
+
+
+@pytest.fixture
+def passable() -> Iterator[Path]:
+    """A folder that every user may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
 
 
 SETS = ("CapInh", "CapPrm", "CapEff", "CapAmb")
@@ -128,21 +141,24 @@ def test_root_keeps_what_it_is_left() -> None:
     assert_has(status, mask(files), "CapPrm", "CapEff", "CapBnd")
 
 
-def test_access_and_open_agree(tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    file = tmp_path / "only root"
+def test_access_and_open_agree(passable: Path) -> None:
+    file = passable / "only root"
     file.write_text("data")
     file.chmod(0o600)
-    ask = ["/bin/sh", "-c", 'test -r "$0" && echo may; cat "$0"', str(file)]
-    _pass_through(tmp_path)
+    # The shell's own test(1) asks with other rights than access(2).
+    ask = "import os, sys; print(os.access(sys.argv[1], os.R_OK)); open(sys.argv[1]).read()"
+    command = [os.path.realpath(sys.executable), "-I", "-S", "-c", ask, str(file)]
 
-    assert run_as(ask, keeps=[Capability.DAC_OVERRIDE]).stdout == "may\ndata"
-    assert run_as(ask).stdout == ""
+    both = run_as(command, keeps=[Capability.DAC_OVERRIDE])
+    neither = run_as(command)
+
+    assert (both.stdout, both.stderr) == ("True\n", "")
+    assert neither.stdout == "False\n"
+    assert "PermissionError" in neither.stderr
 
 
-def test_a_set_uid_program_gains_nothing(tmp_path: Path) -> None:
-    _pass_through(tmp_path)
-    program = tmp_path / "cat"
+def test_a_set_uid_program_gains_nothing(passable: Path) -> None:
+    program = passable / "cat"
     program.write_bytes(Path("/bin/cat").read_bytes())
     program.chmod(0o4755)
     command = [str(program), "/proc/self/status"]
@@ -172,8 +188,8 @@ def test_other_credentials_than_asked_for_are_an_error(
     assert done.stderr.startswith("refused: ")
 
 
-def _pass_through(folder: Path) -> None:
-    """Let every user enter a folder of the test."""
-    for path in (folder, *folder.parents):
-        if path.stat().st_uid == os.getuid() and path != Path("/") and "pytest" in str(path):
-            path.chmod(0o755)
+@pytest.mark.parametrize("call", ["setresuid", "setresgid", "setgroups"])
+def test_a_call_that_has_had_no_effect_is_an_error(call: str) -> None:
+    done = run_as(["/bin/echo", "executed"], groups=(7,), without_effect=[call])
+    assert done.stdout == ""
+    assert done.stderr.startswith("refused: ")
