@@ -18,6 +18,7 @@ PR_CAPBSET_READ = 23
 PR_CAPBSET_DROP = 24
 PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_IS_SET = 1
 PR_CAP_AMBIENT_RAISE = 2
 
 _SECBIT_NO_SETUID_FIXUP = 1 << 2
@@ -119,6 +120,15 @@ def let_access_agree() -> None:
     Needs SETPCAP. Programs that ask before they open a file would believe that they may not.
     """
     prctl(PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
+
+
+def has_ambient_set() -> bool:
+    """Return whether processes have an ambient set here; those of gVisor have none."""
+    try:
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, Capability.CHOWN)
+    except OSError:
+        return False
+    return True
 
 
 def raise_ambient(capability: Capability) -> None:

@@ -16,7 +16,7 @@ from entrypoint.errors import SystemFailure
 from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.access import may_read, may_write
 from entrypoint.linux.mounts import mounts_below
-from entrypoint.process.capabilities import Capability, held
+from entrypoint.process.capabilities import Capability, has_ambient_set, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.process.fork import ask
 from entrypoint.process.start import find_program
@@ -65,7 +65,8 @@ def with_dac_override(credentials: Credentials) -> Credentials | None:
 
     Root that cannot become another user gets none: it owns what is to be protected.
     """
-    if credentials.uid == os.getuid() or Capability.DAC_OVERRIDE not in held():
+    has_it = Capability.DAC_OVERRIDE in held() and has_ambient_set()
+    if credentials.uid == os.getuid() or not has_it:
         return None
     return replace(credentials, keeps=credentials.keeps | {Capability.DAC_OVERRIDE})
 

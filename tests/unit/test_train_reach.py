@@ -12,6 +12,7 @@ import pytest
 
 from entrypoint.errors import MissingInput, SystemFailure
 from entrypoint.model import Paths
+from entrypoint.process import capabilities
 from entrypoint.process.capabilities import Capability, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.report import Report
@@ -188,6 +189,15 @@ def test_data_that_is_not_there_is_missing_and_not_closed(may_override: bool, pa
     with pytest.raises(MissingInput) as raised:
         check_data(visit, TRAIN, may_override=may_override)
     assert raised.value.code == "data-missing"
+
+
+def test_without_an_ambient_set_there_is_no_dac_override(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert with_dac_override(TRAIN) == replace(TRAIN, keeps=frozenset({Capability.DAC_OVERRIDE}))
+    monkeypatch.setattr(capabilities, "PR_CAP_AMBIENT", 9999)  # gVisor knows no such option
+    close(paths.root / "data", 0o700)
+    assert needs_dac_override(session(paths), TRAIN, ["sh"]) is None
 
 
 def test_where_dac_override_does_not_help_it_is_not_kept(
