@@ -41,6 +41,11 @@ sys.addaudithook(watch)
 folder, output, *sys.argv[1:] = sys.argv[1:]
 sys.path.insert(0, folder)
 from entrypoint.cli.main import main
+from entrypoint.process import child
+from entrypoint.process.closed_imports import close_imports
+
+run = child.run
+child.run = lambda *arguments, **named: (close_imports(), run(*arguments, **named))[1]
 
 try:
     main()
