@@ -1,8 +1,8 @@
-"""Runs part of a test as another user than root."""
+"""Runs parts of tests as other users than root."""
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,28 @@ def unprivileged(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.setresuid(0, 0, 0)
+
+
+def as_user(uid: int, action: Callable[[], object]) -> int:
+    """Run an action in a forked process as another user of the group with the same number.
+
+    Returns:
+        0, or the number of the OSError that it has raised.
+    """
+    pid = os.fork()
+    if pid == 0:
+        status = 255
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            action()
+            status = 0
+        except OSError as error:
+            status = error.errno or 254
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def _keep_out(event: str, arguments: tuple[object, ...]) -> None:

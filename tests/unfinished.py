@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from entrypoint.files.attributes import Attributes
+from entrypoint.files.attributes import Attributes, Owner
 from entrypoint.files.tree import Kind, walk
 from entrypoint.model import Paths
 from entrypoint.recovery.journal import Journal, Phase, SavedFile
+from entrypoint.recovery.ownership import record
 from entrypoint.recovery.state import VisitState
 from entrypoint.recovery.work_folder import WorkFolder
 
@@ -21,6 +22,8 @@ JOURNAL = Journal(
     session_id="5e" * 64,
     config=OLD_CONFIG,
     attributes=Attributes(0o640, os.getuid(), os.getgid()),
+    places={},
+    train=None,
     backups={"pht_results": None},
     public={"user_he_key": "he"},
 )
@@ -49,17 +52,37 @@ def user_key_of(paths: Paths) -> SavedFile:
     return SavedFile(paths.user_key.read_bytes(), Attributes.of(paths.user_key))
 
 
-def begin(paths: Paths, phase: Phase = Phase.OPEN, *, backup: bool = True) -> VisitState:
-    """Bring a visit into a phase."""
+def begin(
+    paths: Paths,
+    phase: Phase = Phase.OPEN,
+    *,
+    backup: bool = True,
+    train: Owner | None = None,
+) -> VisitState:
+    """Bring a visit into a phase.
+
+    Args:
+        paths: of the train.
+        phase: the last one that is recorded.
+        backup: whether the old results are backed up.
+        train: user and group of the train's process, if these are not the runner's.
+    """
     state = VisitState(paths, KEY)
-    attributes = Attributes.of(paths.config)
-    state.begin(JOURNAL._replace(attributes=attributes, user_key=user_key_of(paths)))
+    state.begin(
+        JOURNAL._replace(
+            attributes=Attributes.of(paths.config),
+            places=record(paths, [state.results], train),
+            train=train,
+            user_key=user_key_of(paths),
+        )
+    )
     (state.results.large / "tool").write_bytes(b"plain tool")
     tag = back_up(state, state.results) if backup else None
     if phase is Phase.OPENING:
         return state
     state.open({"pht_results": tag})
     (state.results.large / "tool").replace(paths.results / "tool")
+    state.hand_over()
     if phase in (Phase.WAITING, Phase.SUCCEEDED):
         state.enter(phase)
     if phase is Phase.SEALING:

@@ -23,8 +23,12 @@ _DENIALS = {errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP
 the answer of a user namespace in which the owner has no number."""
 
 
+Owner = tuple[int, int]
+"""A user and a group."""
+
+
 class Attributes(NamedTuple):
-    """Permissions and owner of a file."""
+    """Mode and owner of a file; often the permissions alone, of its mode."""
 
     mode: int
     uid: int
@@ -81,6 +85,13 @@ def restore_attributes(path: Path, mode: int, uid: int, gid: int, mtime_ns: int)
         os.lchown(path, uid, gid)
         if mode & SPECIAL_BITS and not is_link:
             path.chmod(stat.S_IMODE(mode))
+
+
+def give(path: str | Path, info: os.stat_result, owner: Owner) -> None:
+    """Give a file, a folder or a link itself to an owner, unless it belongs to it already."""
+    if (info.st_uid, info.st_gid) != owner:
+        with if_allowed():
+            os.lchown(path, *owner)
 
 
 def drop_special_bits(folder: Path) -> None:

@@ -24,7 +24,14 @@ from entrypoint.crypto.file_cipher import IV_BYTES, InvalidCiphertext, transform
 from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.errors import MalformedTrain, StorageError
 from entrypoint.files import page_cache, two_processes
-from entrypoint.files.attributes import drop_special_bits, make_like
+from entrypoint.files.attributes import (
+    PERMISSIONS,
+    Attributes,
+    Owner,
+    drop_special_bits,
+    give,
+    set_attributes,
+)
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.page_cache import Piece
 from entrypoint.files.tree import Entry, Kind, is_small, walk
@@ -75,6 +82,7 @@ def seal(
     results: WorkFolder,
     definition: WorkFolder | None,
     *,
+    owner: Owner | None,
     station: str,
     sign: Callable[[bytes], bytes],
     proceed: CheckStop,
@@ -86,13 +94,14 @@ def seal(
         symmetric_key: the fresh key, which the journal has already recorded.
         results: the work folder of the results, some of which a crash may have left sealed.
         definition: the work folder of the immutable files, None if they travel in plaintext.
+        owner: user and group of the sealed results; None if files keep theirs.
         station: the id of this station on the train.
         sign: returns this station's signature of a digest.
         proceed: called between two chunks; raises to cancel.
     """
     if definition:
-        _Sealing(config, symmetric_key, definition, proceed).seal_all()
-    sealing = _Sealing(config, symmetric_key, results, proceed)
+        _Sealing(config, symmetric_key, definition, None, proceed).seal_all()
+    sealing = _Sealing(config, symmetric_key, results, owner, proceed)
     contents = sealing.seal_all()
     result_hash = sealing.result_hash()
     digest = config.next_digest(result_hash)
@@ -111,13 +120,14 @@ def seal(
 
 
 class _Sealing:
-    """One pass over all files of a tree."""
+    """One pass over all files of a tree, which gets an owner, if there is one."""
 
     def __init__(
         self,
         config: TrainConfig,
         key: bytes,
         work: WorkFolder,
+        owner: Owner | None,
         proceed: CheckStop,
     ) -> None:
         self._config = config
@@ -126,7 +136,8 @@ class _Sealing:
         self._iv_key = HKDF(hashes.SHA256(), 32, salt=None, info=_IV_CONTEXT).derive(key)
         self._hash = ResultHash(config.session_id)
         self._work = work
-        self._batch = _Batch(work.batch(), work.tree)
+        self._batch = _Batch(work.batch(), work.tree, owner)
+        self._owner = owner
         self._proceed = proceed
 
     def seal_all(self) -> Contents:
@@ -134,8 +145,10 @@ class _Sealing:
         files = size = 0
         self._batch.apply_left_packs()
         self._work.drop_special_bits()
+        self._give(self._work.folder())
         with self._batch:
             for entry in walk(self._work.tree, leave_out=self._work.leave_out):
+                self._give(entry)
                 if entry.kind is Kind.DIRECTORY:
                     drop_special_bits(self._work.tree / entry.path)
                 elif entry.has_contents:
@@ -146,6 +159,10 @@ class _Sealing:
     def result_hash(self) -> bytes:
         """Return the hash of all sealed files, as of results."""
         return self._hash.finalize()
+
+    def _give(self, entry: Entry) -> None:
+        if self._owner:
+            give(f"{self._work.tree}/{entry.path}", entry.stat, self._owner)
 
     def _seal_file(self, entry: Entry) -> int:
         with open(f"{self._work.tree}/{entry.path}", "rb", buffering=0) as source:
@@ -230,9 +247,10 @@ class _Batch:
     The last batch is put in place at the end of the `with` block.
     """
 
-    def __init__(self, folder: Path, tree: Path) -> None:
+    def __init__(self, folder: Path, tree: Path, owner: Owner | None) -> None:
         self._folder = folder
         self._tree = tree
+        self._owner = owner
         self._number = 0
         self._pack = ExitStack()
         self._writer: PackWriter | None = None
@@ -267,10 +285,12 @@ class _Batch:
 
     @contextmanager
     def file(self, entry: Entry) -> Iterator[IO[bytes]]:
-        """Yield a new file with the mode and owner of the one that it will replace."""
+        """Yield a new file with the mode of the one that it will replace, and the owner."""
         self._make_room(entry.stat.st_size)
         temporary = self._folder / f"{self._number}.{len(self._files)}"
-        with make_like(page_cache.new(temporary, cached=False), entry.stat) as file:
+        uid, gid = self._owner or (entry.stat.st_uid, entry.stat.st_gid)
+        with page_cache.new(temporary, cached=False) as file:
+            set_attributes(file.fileno(), Attributes(entry.stat.st_mode & PERMISSIONS, uid, gid))
             yield file
             flush_file(file)  # syncfs may report lost data to another process
         self._files.append((temporary, entry.path))

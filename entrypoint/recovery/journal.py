@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.errors import IntegrityError, SystemFailure
-from entrypoint.files.attributes import Attributes
+from entrypoint.files.attributes import Attributes, Owner
 from entrypoint.train_config import UNFINISHED
 from entrypoint.train_config.fields import Document, parse_json
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VISIT, _MAC = "pht_visit", "pht_mac"
-_VERSION = 4
+_VERSION = 5
 
 
 class Phase(StrEnum):
@@ -52,6 +52,8 @@ class Journal(NamedTuple):
         session_id: of the train, hex.
         config: the old `train_config.json`, whole.
         attributes: of the old `train_config.json`; the train may change those of the file.
+        places: attributes of other files and folders as they have arrived (recovery/ownership.py).
+        train: user and group of the train's process, None if it has those of the runner.
         backups: the names of the trees that the visit opens, from `open` on with the MAC of the
             backup of the old tree; None if there is no backup, for lack of space.
         user_key: the old `user_sym_key.key`; None if there was none.
@@ -64,6 +66,8 @@ class Journal(NamedTuple):
     session_id: str
     config: bytes
     attributes: Attributes
+    places: Mapping[str, Attributes]
+    train: Owner | None
     backups: Mapping[str, bytes | None]
     user_key: SavedFile | None = None
     key: bytes | None = None
@@ -108,6 +112,8 @@ class Journal(NamedTuple):
             session_id=visit["session_id"],
             config=visit["config"].encode(),
             attributes=Attributes(*visit["attributes"]),
+            places={path: Attributes(*place) for path, place in visit["places"].items()},
+            train=_to_owner(visit["train"]),
             backups={name: _from_hex(tag) for name, tag in visit["backups"].items()},
             user_key=_to_file(visit["user_key"]),
             key=_from_hex(visit["key"]),
@@ -148,6 +154,8 @@ def _fields(journal: Journal) -> dict[str, Any]:
         "session_id": journal.session_id,
         "config": journal.config.decode(),
         "attributes": journal.attributes,
+        "places": dict(journal.places),
+        "train": journal.train,
         "backups": {name: _hex(tag) for name, tag in journal.backups.items()},
         "user_key": _from_file(journal.user_key),
         "key": _hex(journal.key),
@@ -160,6 +168,10 @@ def _from_file(file: SavedFile | None) -> list[Any] | None:
 
 def _to_file(fields: list[Any] | None) -> SavedFile | None:
     return SavedFile(bytes.fromhex(fields[0]), Attributes(*fields[1:])) if fields else None
+
+
+def _to_owner(fields: list[int] | None) -> Owner | None:
+    return (fields[0], fields[1]) if fields else None
 
 
 def _hex(data: bytes | None) -> str | None:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from entrypoint.errors import MalformedTrain, SystemFailure
+from entrypoint.files.attributes import Attributes
 from entrypoint.files.links import refuse_links
 from entrypoint.limits import CONFIG_BYTES
 from entrypoint.linux import durable
 from entrypoint.linux.remove import remove
 from entrypoint.model import Paths
+from entrypoint.recovery import ownership
 from entrypoint.recovery.backup import BackupWriter
 from entrypoint.recovery.journal import Journal, Phase, SavedFile
 from entrypoint.recovery.work_folder import WorkFolder
@@ -103,6 +105,7 @@ class VisitState:
             work.remove()
         for path in (self._paths.config, self._paths.user_key):
             remove(durable.temporary_file(path))
+        remove(self._paths.scratch)
 
     def begin(self, journal: Journal) -> None:
         """Mark the configuration as unfinished, then make the work folders: old → opening.
@@ -113,8 +116,9 @@ class VisitState:
         if len(journal.encode(self._key)) > CONFIG_BYTES - _GROWTH_BYTES:
             raise MalformedTrain(
                 "config-malformed",
-                "train_config.json is too large to be recorded in the journal of a visit",
-                hint="have the train built again: no honest configuration is that large",
+                "train_config.json, with the folders of pht_train, is too large for a journal",
+                hint="have the train built again: no honest one has such a configuration, or as "
+                "many folders",
             )
         self._record(journal)
         for work in self._opened():
@@ -149,9 +153,22 @@ class VisitState:
         Args:
             backups: for each of them the tag of the backup of the old tree, or None without one.
         """
-        self._record(self.unfinished_journal()._replace(phase=Phase.OPEN, backups=backups))
+        journal = self.unfinished_journal()._replace(phase=Phase.OPEN, backups=backups)
+        attributes, train = journal.attributes, journal.train
+        self._record(journal, ownership.read_only(attributes, train) if train else attributes)
         size = self._paths.config.stat().st_size + _GROWTH_BYTES
         durable.reserve(self._paths.config, size)  # the train may fill the disk
+
+    def hand_over(self) -> None:
+        """Give the results to the train's own user, if it has one, and protect its signed files."""
+        journal = self.unfinished_journal()
+        if journal.train:
+            ownership.hand_over(self._paths, journal.places, self.results, journal.train)
+
+    def restore_places(self) -> None:
+        """Restore owners and modes outside of the opened trees; idempotent."""
+        journal = self.unfinished_journal()
+        ownership.restore(self._paths.opt, journal.places, but=journal.backups)
 
     def wait(self) -> None:
         """Make the plaintext durable and leave it to the operator: open → waiting."""
@@ -162,6 +179,7 @@ class VisitState:
         """Make the train's results durable, and remove files that it may have planted nearby."""
         for work in self._opened():
             work.clear()
+        remove(self._paths.scratch)
         self._flush()
 
     def start_sealing(self, key: bytes) -> None:
@@ -180,6 +198,8 @@ class VisitState:
         journal = self.unfinished_journal()
         if journal.phase in (Phase.WAITING, Phase.SUCCEEDED):
             self.enter(Phase.OPEN)  # else a kill during this could seal a half-restored tree
+        remove(self._paths.scratch)  # first: the train may have filled the disk
+        self.restore_places()
         if journal.phase is not Phase.OPENING and not self._restore(journal.backups):
             self._scrub()
             return False
@@ -194,12 +214,15 @@ class VisitState:
 
     def finish(self, config: bytes, user_envelope: bytes) -> None:
         """Commit: sealing → new. The configuration is renamed last."""
+        journal = self.unfinished_journal()
+        # The train chooses the mode of its results folder, unless that is the operator's mount.
+        but = () if self.results.leave_out else (self.results.name,)
+        ownership.restore(self._paths.opt, journal.places, but=but)
         self._flush()
-        attributes = self.unfinished_journal().attributes
-        durable.replace(self._paths.user_key, user_envelope, attributes)
+        durable.replace(self._paths.user_key, user_envelope, journal.attributes)
         for work in self._opened():
             work.remove()
-        durable.replace(self._paths.config, config, attributes)
+        durable.replace(self._paths.config, config, journal.attributes)
 
     def _restore(self, tags: Mapping[str, bytes | None]) -> bool:
         """Restore all old trees, or none and return False if a backup is missing or damaged."""
@@ -225,6 +248,7 @@ class VisitState:
         for work in self._opened():
             work.empty_tree()
             work.remove()
+        ownership.restore(self._paths.opt, self.unfinished_journal().places)
         self.enter(Phase.SPENT)
 
     def _opened(self) -> list[WorkFolder]:
@@ -236,12 +260,17 @@ class VisitState:
         for work in self._opened():
             durable.flush_trees(work.tree)
 
-    def _record(self, journal: Journal) -> None:
+    def _record(self, journal: Journal, attributes: Attributes | None = None) -> None:
         """Write the journal in place of the configuration.
 
         The journal counts from the rename on. If only the flush after it fails, the disk may hold
         the old record or the new one.
+
+        Args:
+            journal: the new one.
+            attributes: of the file meanwhile, by default those of the configuration.
         """
-        durable.put(self._paths.config, journal.encode(self._key), journal.attributes)
+        encoded = journal.encode(self._key)
+        durable.put(self._paths.config, encoded, attributes or journal.attributes)
         self.journal = journal
         durable.flush_folder(self._paths.opt)

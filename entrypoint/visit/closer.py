@@ -6,6 +6,7 @@ from entrypoint.protocol.seal import check_sealable, seal
 from entrypoint.protocol.stages import Contents
 from entrypoint.protocol.verify import check_definition
 from entrypoint.recovery.journal import Journal, Phase
+from entrypoint.recovery.ownership import results_owner
 from entrypoint.recovery.state import VisitState
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.report import Stage, State, counted
@@ -123,6 +124,7 @@ class Closer:
             key,
             self.disk.results,
             definition_of(self.disk, config),
+            owner=results_owner(journal.places) if journal.train else None,
             station=self._key.station,
             sign=self._key.sign,
             proceed=self._proceed,

@@ -2,12 +2,13 @@
 
 from contextlib import nullcontext
 
-from entrypoint.files.attributes import Attributes
+from entrypoint.files.attributes import Attributes, Owner
 from entrypoint.files.pack import PackWriter
 from entrypoint.protocol.decrypt import Target, decrypt, decrypt_definition
 from entrypoint.protocol.stages import OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import check_config_growth, check_own_entry, verify
 from entrypoint.recovery.journal import Journal, Phase
+from entrypoint.recovery.ownership import record
 from entrypoint.recovery.state import VisitState
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.report import Stage, counted
@@ -73,8 +74,14 @@ class Opener:
             self._report.info(f"steps 3 to 5: verified {files} of the last stop")
         return opened
 
-    def open(self, train: VerifiedTrain, data: bytes) -> None:
-        """Steps 3 to 5, then replace the ciphertext by the plaintext."""
+    def open(self, train: VerifiedTrain, data: bytes, *, owner: Owner | None = None) -> None:
+        """Steps 3 to 5, then replace the ciphertext by the plaintext.
+
+        Args:
+            train: the verified train.
+            data: its configuration as it arrived.
+            owner: user and group of the train's process; None if it has those of this one.
+        """
         self._session.stage = Stage.DECRYPT
         works = works_of(self._disk, train.config)
         check_place(self._paths, works, in_container=self._session.settings.in_container)
@@ -84,28 +91,31 @@ class Opener:
                 "there is no space for a backup of the encrypted files: should the train fail, "
                 "it has to be started from the image again"
             )
-        attributes = Attributes.of(self._paths.config)
-        self._disk.begin(self._journal(train.config, data, attributes, works))
-        warn_of_owners(self._paths, attributes, works, self._report)
+        journal = self._journal(train.config, data, works, owner)
+        self._disk.begin(journal)
+        warn_of_owners(self._paths, journal.attributes, works, self._report)
         self._disk.open({work.name: self._open(train, work, backs_up) for work in works})
         for work in works:
             work.publish()
             work.drop_special_bits()
         remove_unlisted(self._session, train.config, leave_out_of(self._disk, train.config))
+        self._disk.hand_over()
 
     def _journal(
         self,
         config: TrainConfig,
         data: bytes,
-        attributes: Attributes,
         works: list[WorkFolder],
+        owner: Owner | None,
     ) -> Journal:
         return Journal(
             phase=Phase.OPENING,
             station=self._session.settings.station(),
             session_id=config.session_id.hex(),
             config=data,
-            attributes=attributes,
+            attributes=Attributes.of(self._paths.config),
+            places=record(self._paths, works, owner),
+            train=owner,
             user_key=read_saved_user_key(self._paths),
             backups={work.name: None for work in works},
             public=config.public_fields(),

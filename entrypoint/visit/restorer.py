@@ -83,6 +83,7 @@ class Restorer:
         journal = self.disk.unfinished_journal()
         as_signed = True
         if journal.phase is not Phase.OPENING:  # the train may have run
+            self.disk.restore_places()  # the train may have closed a folder of pht_train
             config = read(journal.config)
             if not config.encrypts_definition:  # else the backup holds the signed files too
                 as_signed = self._tidy_definition(config)

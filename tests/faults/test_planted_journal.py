@@ -41,8 +41,18 @@ def _plant_journal(train: SecondStop, phase: Phase) -> None:
     state = VisitState(paths, journal_key(_private_key(FIRST)))
     session_id = reference.load_config(train.opt)["session_id"]
     attributes = Attributes.of(paths.config)
-    backups = {"pht_results": None}
-    state.begin(Journal(Phase.OPENING, SECOND, session_id, config, attributes, backups))
+    state.begin(
+        Journal(
+            phase=Phase.OPENING,
+            station=SECOND,
+            session_id=session_id,
+            config=config,
+            attributes=attributes,
+            places={".": Attributes(0o40777, 0, 0)},
+            train=None,
+            backups={"pht_results": None},
+        )
+    )
     (paths.results / "counts.csv").write_bytes(b"planted")
     if phase is not Phase.OPENING:
         state.results.backup.write_bytes(b"planted")

@@ -20,6 +20,8 @@ FIELDS: dict[str, Any] = {
     "session_id": "00" * 64,
     "config": '{"train_id": "other"}',
     "attributes": [0o666, 1, 1],
+    "places": {".": [0o40777, 1, 1]},
+    "train": [1, 1],
     "backups": {"pht_results": "00" * 32},
     "user_key": ["00", 0o666, 1, 1],
     "key": "00",
@@ -31,7 +33,12 @@ def test_a_journal_is_decoded_as_it_was_encoded() -> None:
     saved = SavedFile(b"old envelope", Attributes(0o640, 1, 2))
     backups = {"pht_results": bytes(32), "pht_train": None}
     journal = JOURNAL._replace(
-        phase=Phase.SEALING, backups=backups, user_key=saved, key=b"envelope"
+        phase=Phase.SEALING,
+        places={".": Attributes(0o40755, 0, 0), "pht_train/\udcff": Attributes(0o40755, 1, 2)},
+        train=(10001, 10001),
+        backups=backups,
+        user_key=saved,
+        key=b"envelope",
     )
     data = journal.encode(KEY)
     decoded = Journal.decode(data, KEY)
