@@ -34,6 +34,7 @@ class Mount:
         fs_type: for example `overlay`, `ext4`, `tmpfs`.
         read_only: whether the mount, or the whole file system, takes no writes.
         idmapped: whether it shows other owners than the file system has, mount_setattr(2).
+        noexec: whether programs and libraries in it cannot be executed.
     """
 
     id: int
@@ -44,6 +45,7 @@ class Mount:
     fs_type: str
     read_only: bool
     idmapped: bool = False
+    noexec: bool = False
 
 
 def parse(text: str) -> list[Mount]:
@@ -186,6 +188,7 @@ def _mount(line: str) -> Mount:
         fs_type=_unescape(fields["fs_type"]),
         read_only="ro" in options,
         idmapped="idmapped" in options,
+        noexec="noexec" in options,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from entrypoint.errors import StorageError
+from entrypoint.linux.mounts import mount_of
 from entrypoint.linux.remove import is_folder, remove
 from entrypoint.model import Paths
 from entrypoint.report import Report
@@ -82,12 +83,8 @@ def _places(paths: Paths, *, in_container: bool, owner: tuple[int, int] | None) 
     # A link of the image could lead into the results; a mount may be closed to the train's user.
     if is_folder(tmp) and (owner is None or tmp.stat().st_mode & 0o001):
         places.insert(0, tmp)
-    return sorted(places, key=_forbids_execution)
-
-
-def _forbids_execution(folder: Path) -> bool:
-    """Return whether a mount forbids programs and libraries in a folder, as `--tmpfs` does."""
-    return bool(os.statvfs(folder).f_flag & os.ST_NOEXEC)
+    # Not asked by statvfs(3), which does not tell it in gVisor.
+    return sorted(places, key=lambda place: mount_of(place).noexec)
 
 
 def _make_in(place: Path, paths: Paths) -> Path:

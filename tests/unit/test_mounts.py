@@ -71,6 +71,13 @@ def test_either_the_mount_or_its_file_system_is_read_only(
     assert only(f"36 35 0:26 / /ro {own} - tmpfs ro {super_block}").read_only == read_only
 
 
+@pytest.mark.parametrize("options", ["rw,nosuid,nodev,noexec,relatime", "rw,noexec "])
+def test_a_mount_can_forbid_execution(options: str) -> None:
+    line = f"99 81 0:50 / /tmp {options} - tmpfs tmpfs rw"
+    assert only(line).noexec
+    assert not only(line.replace("noexec", "exec")).noexec
+
+
 def test_escaped_characters_of_a_mount_point() -> None:
     line = r"36 35 0:26 / /a\040b\011c\012d\134e\134040 rw - tmpfs tmpfs rw"
     assert only(line).point == Path("/a b\tc\nd\\e\\040")
