@@ -22,6 +22,14 @@ from tests.station import assert_explained, opened, unpack
 LARGE = COUNTS + "(results / 'large').write_bytes(bytes(3_000_000))\n"
 """A train with a result for which two processes share the work."""
 
+EXECUTES = """
+import os, pathlib, subprocess
+program = pathlib.Path(os.environ["TMPDIR"]) / "program"
+program.write_text("#!/bin/sh\\n")
+program.chmod(0o755)
+subprocess.run([program], check=True)
+"""
+
 LEAVES_A_PROCESS = """
 import os, time
 if os.fork() == 0:
@@ -67,6 +75,15 @@ def test_a_visit_and_its_export(
     assert opened(visitor.take(tmp_path / "after")) == expected
     (tmp_path / "exported").mkdir()
     assert opened(unpack(data / "train.tar", tmp_path / "exported")) == expected
+
+
+@pytest.mark.parametrize("mounted", ["/tmp", "/tmp:exec"])
+def test_temporary_files_of_a_train_can_be_executed(
+    mounted: str, engine: Engine, train_image: str, sandbox: list[str], tmp_path: Path
+) -> None:
+    opt, options = arrived(tmp_path, EXECUTES), [*sandbox, "--tmpfs", mounted]
+
+    assert_visited(Container.create(engine, train_image, opt, options).run())
 
 
 def test_what_the_train_leaves_running_is_ended(
