@@ -145,6 +145,37 @@ def test_only_the_user_of_the_train_may_enter(
     assert (paths.opt.stat().st_uid, (paths.root / "tmp").stat().st_uid) == (0, 0)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs to be root, to become another user")
+def test_the_user_of_the_train_works_there(tmp_path: Path) -> None:
+    code = """
+import os, subprocess, sys
+from pathlib import Path
+from entrypoint.model import Paths
+from entrypoint.visit.scratch import Scratch
+
+root = Path("/mnt")  # unlike those of a test, its parents let every user pass
+subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", root], check=True)
+paths = Paths(root)
+paths.results.mkdir(parents=True)
+os.chown(paths.results, 10001, 10001)
+(root / "tmp").mkdir()
+(root / "tmp").chmod(0o1777)
+os.chdir(root)
+scratch = Scratch.make(paths, in_container=True, owner=(10001, 10001))
+os.umask(0o022)
+work = '''
+echo x > opt/pht_results/x && echo plot > Rplots.pdf && mkdir "$HOME/.cache" || exit
+printf '#!/bin/sh\\necho ran' > "$TMPDIR/program" && chmod +x "$TMPDIR/program"
+"$TMPDIR/program" && ! touch opt/x 2>&-
+'''
+subprocess.run(
+    ["sh", "-c", work], cwd=scratch.cwd, env={**os.environ, **scratch.variables()},
+    user=10001, group=10001, extra_groups=[], check=True,
+)
+"""
+    assert run_python(code, tmp_path) == "ran\n"
+
+
 # --- where it lies -------------------------------------------------------------------------------
 
 
