@@ -1,8 +1,9 @@
 """The rules that keep the train's process from files of the station and of the visit.
 
 The train reads everything but hidden paths, and writes to few folders. Landlock can only allow, and
-a rule for a folder holds for all that is in it. So a folder above a hidden path gets a rule for
-each of its entries, and one that allows to list it. Entries that it gets later have no rule.
+a rule for a folder holds for all that is in it. So each entry of a folder above a hidden path has a
+rule of its own. Entries that are made later have none. Folders can be listed everywhere, since the
+root can: the names of hidden files are not secret.
 """
 
 import os
@@ -52,21 +53,25 @@ def access_rules(
         scratch: the folder of the train's run.
         hidden: more paths that the train may not reach.
         key_hidden: whether it may not reach the station folder and the files of the key. If it may,
-            hidden paths below a folder that it writes to, as is `/tmp`, are not hidden either.
+            `/tmp` is writable even if the whole visit, outside a container, lies in there.
     """
     closed = _Hidden([*_hidden_paths(settings, key_hidden=key_hidden), *hidden])
-    closed_to_writing = closed if key_hidden else _Hidden([])
-    return [
-        *_reading(closed),
-        *(
-            rule
-            for folder in _writable(settings)
-            for rule in _rules(folder, Access.WRITE, closed_to_writing)
-        ),
+    rules = [
+        Rule(path=_ROOT, access=Access.LIST),
+        Rule(path=scratch, access=Access.WRITE),
         *_devices(_DEV),
         *_standard_streams(closed),
-        Rule(path=scratch, access=Access.WRITE),
     ]
+    for entry in _entries(_ROOT):
+        if entry != _DEV:
+            rules += _rules(entry, Access.READ, closed)
+    for tree in (settings.paths.results, settings.paths.train):
+        rules += _rules(_real_name(tree), Access.WRITE, closed)
+    if not settings.in_container:
+        closed = _Hidden([*closed.paths, settings.paths.root] if key_hidden else [])
+    for folder in _writable(settings):
+        rules += _rules(folder, Access.WRITE, closed)
+    return rules
 
 
 def _hidden_paths(settings: Settings, *, key_hidden: bool) -> Iterator[Path]:
@@ -86,16 +91,8 @@ def _hidden_paths(settings: Settings, *, key_hidden: bool) -> Iterator[Path]:
     yield from map(temporary_file, (paths.config, paths.user_key))
 
 
-def _reading(closed: _Hidden) -> Iterator[Rule]:
-    """Yield the rules for reading everything but hidden paths and devices."""
-    for entry in _entries(_ROOT):
-        if entry != _DEV:
-            yield from _rules(entry, Access.READ, closed)
-    yield Rule(path=_ROOT, access=Access.LIST)
-
-
 def _writable(settings: Settings) -> list[Path]:
-    """Return the real paths of the folders, and of mounted files, to which the train may write.
+    """Return the real paths of folders outside the train, and mounts, to which it may write.
 
     An image may have a link in the place of a folder for temporary files, and a volume anywhere:
     neither makes a folder writable from which the system or this program starts.
@@ -104,7 +101,7 @@ def _writable(settings: Settings) -> list[Path]:
     named = [path.resolve() for path in _TEMPORARY]
     mounts = writable_mounts() if settings.in_container else []
     found = [path for path in (*named, *mounts) if not _is_system(path, paths)]
-    return [_real_name(paths.results), _real_name(paths.train), *_SHARED_MEMORY, *found]
+    return [*_SHARED_MEMORY, *found]
 
 
 def _is_system(path: Path, paths: Paths) -> bool:
@@ -123,7 +120,6 @@ def _devices(folder: Path) -> Iterator[Rule]:
     names its threads by writing below `/proc/PID/task`, for processes that do not exist yet, and
     does not start if it cannot.
     """
-    yield Rule(path=folder, access=Access.LIST)
     for entry in _entries(folder):
         mode = entry.lstat().st_mode
         if entry == _DEV / "pts":
@@ -140,7 +136,7 @@ def _standard_streams(closed: _Hidden) -> Iterator[Rule]:
     """Yield the rules for files and terminals that `/dev/stdout` and `/dev/stderr` lead to."""
     for number in (1, 2):
         stream = (_PROC / "self/fd" / str(number)).resolve()
-        if not stream.is_dir():
+        if stream.is_file() or stream.is_char_device():
             yield from _rules(stream, Access.WRITE | Access.DEVICE, closed)
 
 
@@ -154,7 +150,6 @@ def _rules_below(path: Path, access: Access, closed: _Hidden) -> Iterator[Rule]:
     if path not in closed.above:
         yield Rule(path=path, access=access)
         return
-    yield Rule(path=path, access=Access.LIST)
     for entry in _entries(path):
         if entry not in closed.paths:
             yield from _rules_below(entry, access, closed)
