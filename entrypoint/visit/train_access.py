@@ -28,7 +28,7 @@ _SHARED_MEMORY = (_DEV / "shm", _DEV / "mqueue", _DEV / "hugepages")
 _RAW_MEMORY = {_DEV / "mem", _DEV / "kmem", _DEV / "port"}
 
 _SYSTEM = ("bin", "boot", "dev", "etc", "lib", "lib32", "lib64", "libx32", "proc", "sbin", "sys")
-_SYSTEM_FOLDERS = frozenset(_ROOT / name for name in (*_SYSTEM, "usr", "run/secrets"))
+_SYSTEM_FOLDERS = frozenset(_ROOT / name for name in (*_SYSTEM, "usr"))
 
 _PROGRAM = (Path(__file__).parents[1], Path(sys.prefix), Path(sys.base_prefix))
 
@@ -105,10 +105,9 @@ def _writable(settings: Settings) -> list[Path]:
 
 
 def _is_system(path: Path, paths: Paths) -> bool:
-    """Return whether a path belongs to the system, to the station or to this program."""
+    """Return whether a path belongs to the system, to the train's other files or to this program."""
     folders = {path, *path.parents}
-    reserved = {*_SYSTEM_FOLDERS, paths.station, paths.ledger}
-    if path in {_ROOT, paths.opt} or folders & reserved:
+    if path == paths.opt or folders & {*_SYSTEM_FOLDERS, paths.secrets}:
         return True
     return any(path in program.parents or program in folders for program in _PROGRAM)
 
@@ -125,7 +124,7 @@ def _devices(folder: Path) -> Iterator[Rule]:
         if entry == _DEV / "pts":
             yield Rule(path=entry, access=Access.DEVICE)
         elif stat.S_ISDIR(mode):
-            yield from () if entry in _SHARED_MEMORY else _devices(entry)
+            yield from _devices(entry)
         elif not stat.S_ISBLK(mode) and entry not in _RAW_MEMORY:
             yield Rule(path=entry, access=Access.DEVICE)
             if entry.name == "nvidiactl":

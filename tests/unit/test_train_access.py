@@ -78,6 +78,12 @@ def make_beside(path: Path) -> None:
     (path.parent / "made by the train").touch()
 
 
+def make_and_remove(folder: Path) -> None:
+    made = folder / f"pht-test-{os.getpid()}"
+    made.mkdir()
+    made.rmdir()
+
+
 # Reading
 
 
@@ -113,6 +119,21 @@ def test_the_key_behind_links_is_hidden(root: Path) -> None:
     assert ends_of(Path.read_bytes, names, found) == {"EACCES"}
 
 
+def test_a_file_in_the_place_of_a_link_to_the_key_is_hidden(root: Path) -> None:
+    link = root / "scratch/key.pem"
+    link.symlink_to("../keys/key.pem")
+    rules = access_rules(settings(root, PRIVATE_KEY_PATH=str(link)), scratch=root / "absent")
+    link.unlink()
+    link.write_bytes(b"content")
+    assert outcomes({"key": link.read_bytes}, rules) == {"key": "EACCES"}
+
+
+def test_links_get_no_rule(root: Path) -> None:
+    (root / "opt/link").symlink_to("train_config.json")
+    rules = access_rules(settings(root), scratch=root / "scratch")
+    assert not [rule for rule in rules if rule.path.is_symlink()]
+
+
 def test_a_new_version_of_the_key_is_hidden(root: Path) -> None:
     found = settings(root, PRIVATE_KEY_PATH=str(root / "keys/key.pem"))
     rules = access_rules(found, scratch=root / "scratch")
@@ -143,13 +164,10 @@ def test_results_and_own_folders_are_writable(root: Path) -> None:
 
 
 def test_folders_of_the_machine_are_writable(root: Path) -> None:
-    def make(folder: Path) -> None:
-        file = folder / f"pht-test-{os.getpid()}"
-        file.write_bytes(b"content")
-        file.unlink()
-
-    assert ends_of(make, ["/dev/shm", "/var/tmp"], settings(root)) == {"done"}
-    assert ends_of(make, ["/etc", "/usr", "/dev", "/run", "/"], settings(root)) == {"EACCES"}
+    assert ends_of(make_and_remove, ["/dev/shm", "/var/tmp"], settings(root)) == {"done"}
+    assert ends_of(make_and_remove, ["/etc", "/usr", "/dev", "/run", "/"], settings(root)) == {
+        "EACCES"
+    }
 
 
 def test_nothing_else_is_writable(root: Path) -> None:
@@ -206,23 +224,37 @@ def test_a_link_of_the_image_makes_nothing_writable(
     link = root / "link to a folder"
     link.symlink_to(root / target)
     monkeypatch.setattr(train_access, "_TEMPORARY", (link,))
-    assert ends_of(lambda path: (path / "made").touch(), [target], settings(root)) == {"EACCES"}
+    assert ends_of(make_and_remove, [target], settings(root)) == {"EACCES"}
 
 
-def test_files_that_the_output_is_redirected_to_can_be_opened(root: Path) -> None:
-    code = f"""
+OPEN_STREAMS = """
+import sys
 from pathlib import Path
 from entrypoint.settings.load import load
 from entrypoint.visit.train_access import access_rules
 from tests.landlocked import outcomes
-root = Path({str(root)!r})
-streams = {{name: lambda name=name: open(name, "a") for name in ("/dev/stdout", "/dev/stderr")}}
-rules = access_rules(load(root, {{}}), scratch=root / "scratch")
-assert set(outcomes(streams, rules).values()) == {{"done"}}
+root, *paths = map(Path, sys.argv[1:])
+rules = access_rules(load(root, {}), scratch=root / "scratch")
+found = outcomes({str(path): lambda path=path: path.open("ab") for path in paths}, rules)
+(root / "outcomes").write_text(" ".join(found.values()))
 """
-    with (root / "out").open("wb") as out, (root / "err").open("wb") as err:
-        done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, stdout=out, stderr=err)
-    assert (done.returncode, (root / "err").read_text()) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("stdout", "opened", "expected"),
+    [("out", "/dev/stdout", "done"), ("keys", "keys/other", "EACCES")],
+    ids=["a file", "a folder"],
+)
+def test_where_the_output_is_redirected_to(
+    stdout: str, opened: str, expected: str, root: Path
+) -> None:
+    (root / "out").touch()
+    handles = [os.open(root / stdout, os.O_RDONLY), os.open(root / "err", os.O_CREAT | os.O_WRONLY)]
+    command = [sys.executable, "-c", OPEN_STREAMS, root, root / opened, "/dev/stderr"]
+    subprocess.run(command, cwd=REPOSITORY, stdout=handles[0], stderr=handles[1], check=True)
+    for handle in handles:
+        os.close(handle)
+    assert (root / "outcomes").read_text() == f"{expected} done"
 
 
 def test_processes_of_the_train_share_memory_and_sockets(root: Path) -> None:
