@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+_GROUPS = Path("/etc/group")
 _UID_MAP = Path("/proc/self/uid_map")
 _GID_MAP = Path("/proc/self/gid_map")
 _SETGROUPS = Path("/proc/self/setgroups")
@@ -43,6 +44,19 @@ def may_set_groups() -> bool:
     return _text(_SETGROUPS).strip() != "deny"
 
 
+def groups_of_root() -> set[int]:
+    """Return the groups that /etc/group gives to root; engines give them to a root process.
+
+    Read here, since the C library would load modules that an image names (nsswitch.conf(5)).
+    """
+    found = set()
+    for line in _text(_GROUPS).splitlines():
+        match line.split(":"):
+            case [_, _, gid, members] if "root" in members.split(",") and gid.isdecimal():
+                found.add(int(gid))
+    return found
+
+
 def _is_mapped(number: int, path: Path) -> bool:
     ranges = [*_ranges(path)]
     return not ranges or any(inside <= number < inside + count for inside, _, count in ranges)
@@ -57,6 +71,6 @@ def _ranges(path: Path) -> Iterator[tuple[int, int, int]]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(errors="replace")
     except OSError:  # some sandboxes do not have it
         return ""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
-from entrypoint.linux.user import has_group, has_user, may_set_groups
+from entrypoint.linux.user import groups_of_root, has_group, has_user, may_set_groups
 from entrypoint.process.capabilities import Capability, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.settings.settings import Settings
@@ -69,15 +69,15 @@ def _obstacle(uid: int, gid: int) -> str:
 
 
 def _groups(settings: Settings) -> tuple[int, ...]:
-    """Return the supplementary groups without root's and those that open the station folder.
+    """Return the supplementary groups that the operator has added, as far as these can be told.
 
-    All of them where they cannot be changed.
+    Without root's own and those that open the station folder; all where they cannot be changed.
     """
     groups = os.getgroups()
-    opening = {0, *_opening_groups(settings)}
-    if not opening & {*groups} or Capability.SETGID not in held() or not may_set_groups():
+    left_out = {0, *groups_of_root(), *_opening_groups(settings)}
+    if not left_out & {*groups} or Capability.SETGID not in held() or not may_set_groups():
         return tuple(groups)
-    return tuple(gid for gid in groups if gid not in opening and has_group(gid))
+    return tuple(gid for gid in groups if gid not in left_out and has_group(gid))
 
 
 def _opening_groups(settings: Settings) -> Iterator[int]:

@@ -29,6 +29,7 @@ class Runner:
         self.has(Capability)
         self.has_groups()
         self.maps("0 0 4294967295")
+        self.lists("root:x:0:")
 
     def is_user(self, uid: int, gid: int) -> None:
         self._patch.setattr(os, "getuid", lambda: uid)
@@ -42,11 +43,18 @@ class Runner:
         self._patch.setattr(os, "getgroups", lambda: list(groups))
 
     def maps(self, uids: str, gids: str | None = None, setgroups: str = "allow") -> None:
-        texts = {"_UID_MAP": uids, "_GID_MAP": gids or uids, "_SETGROUPS": setgroups}
-        for name, text in texts.items():
-            file = self._folder / name
-            file.write_text(f"{text}\n")
-            self._patch.setattr(user, name, file)
+        self._holds("_UID_MAP", uids)
+        self._holds("_GID_MAP", gids or uids)
+        self._holds("_SETGROUPS", setgroups)
+
+    def lists(self, *lines: str) -> None:
+        """Make /etc/group have these lines."""
+        self._holds("_GROUPS", "\n".join(lines))
+
+    def _holds(self, name: str, text: str) -> None:
+        file = self._folder / name
+        file.write_text(text)
+        self._patch.setattr(user, name, file)
 
 
 @pytest.fixture
@@ -151,6 +159,20 @@ def test_a_host_driven_visit_keeps_the_user_and_its_rights_over_files(
 def test_groups_of_the_operator_stay_but_not_roots(runner: Runner, tmp_path: Path) -> None:
     runner.has_groups(0, 44, 2000)
     assert train_credentials(settings(tmp_path)).groups == (44, 2000)
+
+
+def test_groups_that_the_image_gives_to_root_do_not_stay(runner: Runner, tmp_path: Path) -> None:
+    runner.lists(
+        "disk:x:6:root,adm",
+        "wheel:x:10:root",
+        "video:x:44:rooted",
+        "",
+        "a:b",
+        "root:x:no:root",
+        "ü:x:7:root",
+    )
+    runner.has_groups(6, 7, 10, 44)
+    assert train_credentials(settings(tmp_path)).groups == (44,)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files to a group")
