@@ -102,10 +102,10 @@ def needs_dac_override(
 def usable_credentials(
     session: Session, credentials: Credentials, *, may_override: bool
 ) -> Credentials:
-    """Return the credentials, or this user's where only these open the train's signed files.
+    """Return the credentials, or this user's where only that user may enter the root folder.
 
-    Without DAC_OVERRIDE an image whose files are for root alone, or a root folder in a closed one,
-    could not run as another user. The station's own choice of a user stays.
+    Such a folder lies in a closed one, as `simulate` makes it for root. The train's own files do
+    not count: they are made readable for the train. The station's own choice of a user stays.
 
     Args:
         session: of the visit.
@@ -117,11 +117,11 @@ def usable_credentials(
         return credentials
 
     def question() -> Mapping[str, Any]:
-        return {"closed": any(_closed_to_readers(session.paths.train, is_data=False))}
+        return {"enters": os.access(session.paths.root, os.X_OK)}
 
-    if not ask_as(credentials, question, session.stop)["closed"]:
+    if ask_as(credentials, question, session.stop)["enters"]:
         return credentials
-    return credentials if ask_as(own, question, session.stop)["closed"] else own
+    return own if ask_as(own, question, session.stop)["enters"] else credentials
 
 
 def unreadable_in(folder: Path, *, is_data: bool = True) -> Iterator[Path]:
