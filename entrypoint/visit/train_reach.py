@@ -191,8 +191,8 @@ def _entries(folder: Path) -> Iterator[Path]:
     """Yield the first entries of a folder and of the folders in it, level by level."""
     left, folders = DATA_ENTRIES, deque([folder])
     while left > 0 and folders:
-        with suppress(OSError):  # no folder, or closed
-            found = sorted(islice(folders.popleft().iterdir(), left))
+        with suppress(OSError), os.scandir(folders.popleft()) as listing:  # no folder, or closed
+            found = sorted(islice(listing, left), key=lambda entry: entry.name)
             left -= len(found)
-            yield from found
-            folders += [path for path in found if path.is_dir() and not path.is_symlink()]
+            yield from (Path(entry.path) for entry in found)
+            folders += [Path(entry.path) for entry in found if entry.is_dir(follow_symlinks=False)]
