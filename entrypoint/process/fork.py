@@ -55,7 +55,7 @@ def _answer(
             os.kill(os.getpid(), signal.SIGKILL)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         text = json.dumps(function())
-        with open(answer, "w+", encoding="ascii", closefd=False) as file:
+        with open(answer, "w+", encoding="utf-8", closefd=False) as file:
             file.write(text)
         os.lseek(answer, 0, os.SEEK_SET)
         status = 0
