@@ -23,7 +23,7 @@ def add_run_options(parser: ArgumentParser) -> None:
 def run(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Make a whole visit."""
     from entrypoint.station.visit_export import VisitExport
-    from entrypoint.visit import host_driven, key_reach, story
+    from entrypoint.visit import host_driven, story
 
     settings = _load(options, environment, report)
     if not options.command:
@@ -33,8 +33,6 @@ def run(options: Namespace, environment: Mapping[str, str], report: Report) -> i
 
     if host_driven.may_be_host_driven(settings):
         return _conclude(host_driven.run(settings, report, options.command), report)
-    key_reach.check_read_twice(settings)
-    key_reach.check_key_reach(settings, report, may_read=None)
     export = VisitExport(settings, report)
     return _conclude(story.run(settings, report, options.command, export=export), report)
 

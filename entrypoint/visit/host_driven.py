@@ -72,7 +72,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         before, since = read_config(settings.paths), newest_change(settings.paths.train)
         session.state = State.UNSEALED
         try:
-            run_train(session, argv, credentials)
+            run_train(session, argv, credentials, key_absent=True)
         except TrainStillRunning:
             raise still_running() from None
         check_signed_files(session, train.config, since=since)

@@ -2,36 +2,39 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from entrypoint.errors import SettingsError
+from entrypoint.linux.access import may_read
 from entrypoint.linux.ancestors import ancestors, erase_variables
 from entrypoint.linux.mounts import shown_elsewhere
-from entrypoint.report import Report
+from entrypoint.process.credentials import Credentials
+from entrypoint.process.stop import StopRequest
 from entrypoint.settings.names import SECRET_VALUES
 from entrypoint.settings.settings import Settings
+from entrypoint.visit.protection import uses_landlock
+from entrypoint.visit.session import Session
+from entrypoint.visit.train_reach import ask_as
 
 
-def check_key_reach(
-    settings: Settings, report: Report, *, may_read: Callable[[Path], bool] | None
-) -> bool:
-    """Return whether the key is out of the train's reach.
+def check_key_reach(session: Session, credentials: Credentials) -> bool:
+    """Return whether the key is out of the train's reach; a station may allow that it is not.
 
     Args:
-        settings: of the station.
-        report: takes a warning where PHT_ALLOW_UNPROTECTED_KEY lets the train run all the same.
-        may_read: whether the train's user may read a file; None if Landlock hides those of the key.
+        session: of the visit.
+        credentials: of the train.
 
     Raises:
-        SettingsError: the train could reach the key, and may not.
+        SettingsError: the train could reach the key, and the station does not allow it.
     """
-    error = _in_environment(settings) or _in_file(settings, may_read)
+    error = _in_environment(session.settings) or _in_file(session, credentials)
     if error is None:
         return True
-    if not settings.allow_unprotected_key:
+    if not session.settings.allow_unprotected_key:
         raise error
-    report.warning(f"PHT_ALLOW_UNPROTECTED_KEY=1: {error.message}")
+    session.report.warning(f"PHT_ALLOW_UNPROTECTED_KEY=1: {error.message}")
     return False
 
 
@@ -74,22 +77,36 @@ def _in_environment(settings: Settings) -> SettingsError | None:
     )
 
 
-def _in_file(settings: Settings, may_read: Callable[[Path], bool] | None) -> SettingsError | None:
-    for path in _existing(settings):
+def _in_file(session: Session, credentials: Credentials) -> SettingsError | None:
+    files = _existing(session.settings)
+    for path in files:
         if mount := shown_elsewhere(path):
             return SettingsError(
                 "key-reachable",
                 f"the train could read {path} below {mount} too",
                 hint="mount the folder with the key only once, and no folder above it",
             )
-        if may_read and may_read(path):
-            return SettingsError(
-                "key-reachable",
-                f"the train's user could read {path}, which Landlock does not hide here",
-                hint="on the host take the rights to this file from everybody but its owner, or "
-                "use a kernel and an engine that allow Landlock",
-            )
-    return None
+    if not files or uses_landlock(credentials):
+        return None
+    if not (open_to_train := _open_to(credentials, files, session.stop)):
+        return None
+    return SettingsError(
+        "key-reachable",
+        f"the train could read {open_to_train[0]} as uid {credentials.uid}, since this kernel or "
+        "engine has no Landlock that hides it",
+        hint="on the host let only root read this file, and start the container as root with the "
+        "options that docs/station.md recommends; or allow Landlock",
+    )
+
+
+def _open_to(credentials: Credentials, files: list[Path], stop: StopRequest) -> list[str]:
+    """Return the files that the train may read, or may open to itself as their owner."""
+    own = [str(path) for path in files if path.stat().st_uid == credentials.uid]
+
+    def question() -> Mapping[str, Any]:
+        return {"open": [str(path) for path in files if may_read(path)]}
+
+    return [*own, *ask_as(credentials, question, stop)["open"]]
 
 
 def _existing(settings: Settings) -> list[Path]:

@@ -31,12 +31,14 @@ class Opened:
         record: the bytes of `train_config.json`, which hold the journal.
         key: the fingerprint of the station's key.
         credentials: of the train.
+        key_absent: whether the station's key is out of its reach.
     """
 
     command: tuple[str, ...]
     record: bytes
     key: str
     credentials: Credentials
+    key_absent: bool
 
 
 def run_part(session: Session, part: Callable[[], Opened | Outcome]) -> Opened | Outcome:
@@ -80,6 +82,7 @@ def _encode(answer: Opened | Outcome) -> Mapping[str, Any]:
         "record": answer.record.decode("ascii"),
         "key": answer.key,
         "train": {"uid": train.uid, "gid": train.gid, "groups": train.groups},
+        "key_absent": answer.key_absent,
     }
     return {_OPENED: facts}
 
@@ -94,6 +97,7 @@ def _decode(answer: Mapping[str, Any]) -> Opened | Outcome:
         record=facts["record"].encode("ascii"),
         key=facts["key"],
         credentials=Credentials(uid=train["uid"], gid=train["gid"], groups=tuple(train["groups"])),
+        key_absent=facts["key_absent"],
     )
 
 

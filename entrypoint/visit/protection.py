@@ -39,7 +39,7 @@ def protected(
         )
         credentials = with_dac_override(credentials) or credentials
     ruleset = None
-    if _needs_landlock(credentials):
+    if uses_landlock(credentials):
         settings = session.settings
         key_hidden = settings.in_container or not settings.allow_unprotected_key
         rules = access_rules(settings, scratch=scratch.path, key_hidden=key_hidden)
@@ -57,8 +57,8 @@ def protected(
             os.close(ruleset)
 
 
-def _needs_landlock(credentials: Credentials) -> bool:
-    """Return whether Landlock is there and is needed.
+def uses_landlock(credentials: Credentials) -> bool:
+    """Return whether Landlock hides the key from a train: it is there and is needed.
 
     Its first version forbids to move files to another folder, which trains do, so that one counts
     only where the user alone does not protect the key.

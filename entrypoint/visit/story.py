@@ -40,6 +40,7 @@ from entrypoint.train_config import read
 from entrypoint.visit.closer import Closer
 from entrypoint.visit.data import check_data
 from entrypoint.visit.export import Export
+from entrypoint.visit.key_reach import check_key_reach, check_read_twice
 from entrypoint.visit.opener import Opener
 from entrypoint.visit.parts import Opened, run_closer, run_part
 from entrypoint.visit.place import check_replaceable
@@ -70,6 +71,7 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
     """
 
     def visit(session: Session) -> Outcome:
+        check_read_twice(session.settings)
         opened = run_part(session, lambda: _open(session, command, export))
         if isinstance(opened, Outcome):
             return opened
@@ -100,6 +102,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
         session, train_credentials(session.settings), may_override=may_override()
     )
     check_data(session, credentials, may_override=may_override())
+    key_absent = check_key_reach(session, credentials)
     export.check()
     with restorer.restored_on_error():
         opener.open(train, found)  # 3, 4, 5
@@ -108,6 +111,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
         record=disk.record(),
         key=fingerprint(key.public()),
         credentials=credentials,
+        key_absent=key_absent,
     )
 
 
@@ -116,7 +120,7 @@ def _run_train(session: Session, opened: Opened) -> TrainRun:
     before = None
     try:
         before = newest_change(session.paths.train)
-        run_train(session, opened.command, opened.credentials)
+        run_train(session, opened.command, opened.credentials, key_absent=opened.key_absent)
     except TrainStillRunning:
         advice = "; when they are gone, start this same container again: it restores the old state"
         failure = session.failed(still_running(advice=advice, retry=True))

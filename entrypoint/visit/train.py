@@ -71,13 +71,16 @@ def signed_command(session: Session, command: Sequence[str], train: VerifiedTrai
     )
 
 
-def run_train(session: Session, argv: Sequence[str], credentials: Credentials) -> None:
+def run_train(
+    session: Session, argv: Sequence[str], credentials: Credentials, *, key_absent: bool
+) -> None:
     """Run the train's command in its sandbox.
 
     Args:
         session: of the visit.
         argv: the command.
         credentials: of the train.
+        key_absent: whether a key of the station is out of the train's reach.
 
     Raises:
         TrainFailed: it has not ended with status 0.
@@ -92,7 +95,7 @@ def run_train(session: Session, argv: Sequence[str], credentials: Credentials) -
     scratch = Scratch.make(session.paths, in_container=settings.in_container, owner=owner)
     try:
         with protected(session, credentials, argv, scratch) as sandbox:
-            session.layers = (*sandbox.layers(), "key-absent")
+            session.layers = (*sandbox.layers(), *(["key-absent"] if key_absent else []))
             session.report.info(f"layers of protection: {', '.join(session.layers)}")
             env = {**settings.train_environment(), **scratch.variables()}
             _run(session, argv, env, sandbox)

@@ -16,6 +16,7 @@ from entrypoint.errors import SystemFailure
 from entrypoint.model import Paths
 from entrypoint.settings.held_key import HeldValue, hide
 from entrypoint.settings.private_key import KeySettings, load_station_key
+from tests.memory import memory_of
 from tests.station import REPOSITORY
 
 SECRET = "5ec7e7" * 700
@@ -56,20 +57,6 @@ def started(
             yield process, json.loads(process.stdout.readline())
         finally:
             process.kill()
-
-
-def memory(pid: int) -> bytes:
-    """Return all memory of a process that can be read, as root or a debugger can."""
-    found = b""
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as file:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            start, end = (int(number, 16) for number in line.split()[0].split("-"))
-            try:
-                file.seek(start)
-                found += file.read(end - start)
-            except (OSError, ValueError, OverflowError):
-                continue
-    return found
 
 
 def test_the_program_starts_again_as_it_was_started() -> None:
@@ -121,7 +108,7 @@ def test_no_process_finds_it_in_memory_or_environment(program: str) -> None:
     is_hidden = program == PROGRAM
     with started(program=program, **ENVIRONMENT) as (process, _):
         environ = Path(f"/proc/{process.pid}/environ").read_bytes()
-        everything = memory(process.pid)
+        everything = memory_of(process.pid)
     assert b"of the train" in environ
     assert b"of the train" in everything
     for secret in (SECRET[:64].encode(), os.fsencode(ENVIRONMENT["PRIVATE_KEY_PASSWORD"])):

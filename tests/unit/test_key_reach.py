@@ -1,7 +1,9 @@
 """Visits are refused where the train could reach the key, unless the station allows it."""
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -9,50 +11,89 @@ from unittest.mock import patch
 import pytest
 
 from entrypoint.errors import SettingsError
+from entrypoint.process import landlock
+from entrypoint.process.credentials import Credentials
 from entrypoint.report import Report
 from entrypoint.settings.load import load
-from entrypoint.settings.settings import Settings
 from entrypoint.visit import key_reach
 from entrypoint.visit.key_reach import check_key_reach, check_read_twice
+from entrypoint.visit.session import Session
+
+OWN = Credentials(uid=os.getuid(), gid=os.getgid(), groups=())
+TRAIN = Credentials(uid=10001, gid=10001, groups=())
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A station with a key and its password."""
-    folder = tmp_path / "run" / "pht"
+def root() -> Iterator[Path]:
+    """A station with a key and its password, in a folder that every user may enter."""
+    root = Path(tempfile.mkdtemp())
+    root.chmod(0o755)
+    folder = root / "run" / "pht"
     folder.mkdir(parents=True)
-    (folder / "private_key.pem").write_bytes(b"key")
-    (folder / "private_key.password").write_bytes(b"password")
-    return tmp_path
+    for name in ("private_key.pem", "private_key.password"):
+        (folder / name).write_bytes(b"secret")
+        (folder / name).chmod(0o600)
+    yield root
+    shutil.rmtree(root)
 
 
-def in_container(root: Path) -> Settings:
-    """Return settings like those in a container, with the station folder elsewhere."""
-    return replace(load(root, {}), in_container=True)
+@pytest.fixture
+def _without_landlock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 0)
 
 
-def reachable(settings: Settings, may_read: Callable[[Path], bool] | None = None) -> str:
+def session(root: Path, *, in_container: bool = False, **variables: str) -> Session:
+    settings = replace(load(root, variables), in_container=in_container)
+    return Session(settings, Report())
+
+
+def reachable(session: Session, credentials: Credentials = TRAIN) -> str:
     """Check that a visit is refused, and return the message."""
     with pytest.raises(SettingsError) as raised:
-        check_key_reach(settings, Report(), may_read=may_read)
+        check_key_reach(session, credentials)
     assert raised.value.code == "key-reachable"
     return raised.value.message
 
 
-def test_a_key_that_nothing_shows(root: Path) -> None:
-    assert check_key_reach(load(root, {}), Report(), may_read=None)
-    assert check_key_reach(load(root, {}), Report(), may_read=lambda _: False)
+def test_landlock_hides_the_key_even_from_its_owner(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 4)
+    assert check_key_reach(session(root), OWN)
 
 
+@needs_root
+@pytest.mark.usefixtures("_without_landlock")
+def test_without_landlock_another_user_keeps_the_train_from_the_key(root: Path) -> None:
+    assert check_key_reach(session(root), TRAIN)
+
+
+@needs_root
+@pytest.mark.usefixtures("_without_landlock")
 @pytest.mark.parametrize("name", ["private_key.pem", "private_key.password"])
-def test_a_file_that_the_trains_user_may_read(name: str, root: Path) -> None:
-    message = reachable(load(root, {}), lambda path: path.name == name)
-    assert f"{root}/run/pht/{name}" in message
+@pytest.mark.parametrize("way", ["mode", "owner"])
+def test_without_landlock_the_trains_user_must_not_open_the_key(
+    way: str, name: str, root: Path
+) -> None:
+    path = root / "run" / "pht" / name
+    if way == "mode":
+        path.chmod(0o644)
+    else:
+        path.chmod(0)
+        os.chown(path, TRAIN.uid, TRAIN.gid)
+    assert f"the train could read {path} as uid 10001" in reachable(session(root))
+
+
+@pytest.mark.usefixtures("_without_landlock")
+def test_without_landlock_the_runners_own_user_reaches_the_key(root: Path) -> None:
+    assert f"as uid {OWN.uid}" in reachable(session(root), OWN)
 
 
 def test_a_file_that_another_mount_shows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_reach, "shown_elsewhere", lambda _: Path("/data"))
-    assert f"{root}/run/pht/private_key.pem below /data" in reachable(load(root, {}))
+    assert f"{root}/run/pht/private_key.pem below /data" in reachable(session(root))
 
 
 def test_a_key_in_the_environment_of_a_process_above(root: Path) -> None:
@@ -60,8 +101,8 @@ def test_a_key_in_the_environment_of_a_process_above(root: Path) -> None:
         patch.object(key_reach, "ancestors", lambda: [1, 7]),
         patch.object(key_reach, "erase_variables", lambda pid, _: pid != 7),
     ):
-        assert "process 7" in reachable(in_container(root))
-        assert check_key_reach(load(root, {}), Report(), may_read=None)
+        assert "process 7" in reachable(session(root, in_container=True))
+        assert key_reach._in_environment(session(root).settings) is None
 
 
 def test_every_process_above_loses_the_key_before_the_visit_is_refused(root: Path) -> None:
@@ -70,21 +111,22 @@ def test_every_process_above_loses_the_key_before_the_visit_is_refused(root: Pat
         patch.object(key_reach, "ancestors", lambda: [1, 7]),
         patch.object(key_reach, "erase_variables", lambda pid, _: asked.append(pid)),
     ):
-        reachable(in_container(root))
+        reachable(session(root, in_container=True))
     assert asked == [1, 7]
 
 
+@pytest.mark.usefixtures("_without_landlock")
 def test_a_station_may_allow_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    settings = load(root, {"PHT_ALLOW_UNPROTECTED_KEY": "1"})
-    assert not check_key_reach(settings, Report(), may_read=lambda _: True)
+    assert not check_key_reach(session(root, PHT_ALLOW_UNPROTECTED_KEY="1"), OWN)
     said = capsys.readouterr().err
-    assert said.startswith("pht: warning: PHT_ALLOW_UNPROTECTED_KEY=1: the train's user could read")
+    assert said.startswith("pht: warning: PHT_ALLOW_UNPROTECTED_KEY=1: the train could read")
 
 
+@pytest.mark.usefixtures("_without_landlock")
 def test_a_value_in_the_place_of_a_path_is_left_to_the_loading_of_the_key(tmp_path: Path) -> None:
-    settings = load(tmp_path, {"PRIVATE_KEY_PATH": "2d" * 4000})
-    assert check_key_reach(settings, Report(), may_read=lambda _: True)
-    check_read_twice(settings)
+    made = session(tmp_path, PRIVATE_KEY_PATH="2d" * 4000)
+    assert check_key_reach(made, OWN)
+    check_read_twice(made.settings)
 
 
 # --- reading it twice ----------------------------------------------------------------------------
