@@ -33,7 +33,13 @@ def paths() -> Iterator[Paths]:
     with TemporaryDirectory() as shared:
         Path(shared).chmod(0o755)
         paths = make_train(Path(shared))
-        modes = {"code.py": 0o644, "theirs.py": 0o644, "open.py": 0o666, "closed.py": 0o600}
+        modes = {
+            "code.py": 0o644,
+            "theirs.py": 0o644,
+            "open.py": 0o666,
+            "closed.py": 0o600,
+            "group.py": 0o604,
+        }
         (paths.train / "inner").mkdir()
         for name, mode in modes.items():
             for folder in (paths.train, paths.train / "inner"):
@@ -47,6 +53,7 @@ def paths() -> Iterator[Paths]:
         if os.geteuid() == 0:
             for path in (paths.opt, paths.train / "inner", paths.train / "inner" / "theirs.py"):
                 os.chown(path, USER, USER)
+            os.chown(paths.train / "group.py", 0, USER)
             os.chown(paths.config, USER, 0)
             os.chown(paths.results / "tool", 1234, 1234)
         yield paths
@@ -65,6 +72,7 @@ def touch(path: Path) -> Path:
 ALLOWED: dict[str, Action] = {
     "read the configuration": lambda paths: paths.config.read_bytes(),
     "read a signed file": lambda paths: (paths.train / "closed.py").read_bytes(),
+    "read one that others may read": lambda paths: (paths.train / "group.py").read_bytes(),
     "read a signed file in a folder": lambda paths: (paths.train / "inner/closed.py").read_bytes(),
     "run a signed file": lambda paths: subprocess.run([paths.train / "run.sh"], check=True),
     "list a folder": lambda paths: os.listdir(paths.train / "inner"),
@@ -250,6 +258,13 @@ def test_the_journal_is_as_the_configuration_except_while_the_train_runs(paths: 
     assert Attributes.of(paths.config) == arrived
 
 
+@as_root
+def test_the_folder_of_results_that_are_lost_is_as_it_arrived(paths: Paths) -> None:
+    before = snapshot(paths.results)["."]
+    go_back_without_backup(begin(paths, train=TRAIN))
+    assert snapshot(paths.results) == {".": before}
+
+
 # What is recorded
 
 
@@ -259,7 +274,7 @@ def test_only_folders_are_recorded_and_files_that_the_run_changes(paths: Paths) 
     assert record(paths, works, None).keys() == folders
     changed = {"open.py", "closed.py", "inner/open.py", "inner/closed.py", "run.sh"}
     if os.geteuid() == 0:
-        changed.add("inner/theirs.py")
+        changed |= {"inner/theirs.py", "group.py"}
     assert record(paths, works, TRAIN).keys() == folders | {f"pht_train/{x}" for x in changed}
 
 
