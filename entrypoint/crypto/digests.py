@@ -7,6 +7,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.hashes import SHA512, Hash
 
 from entrypoint.files import page_cache
+from entrypoint.files.links import open_real
 from entrypoint.limits import CHUNK_BYTES
 
 
@@ -66,6 +67,6 @@ class ResultHash:
 
 
 def chunks(path: Path) -> Iterator[bytes]:
-    """Yield the contents of a file in chunks."""
-    with path.open("rb", buffering=0) as file:
+    """Yield the contents of a file, which may not be a link, in chunks."""
+    with open_real(path) as file:
         yield from page_cache.chunks(file, CHUNK_BYTES)

@@ -1,5 +1,7 @@
 """Refuses symbolic links in places where only a real file or folder is safe."""
 
+import io
+import os
 from pathlib import Path
 
 from entrypoint.errors import IntegrityError
@@ -16,3 +18,12 @@ def refuse_links(*places: Path) -> None:
                 "builder makes one here; with --root, replace a link of your own by the folder "
                 "that it leads to",
             )
+
+
+def open_real(path: str | Path) -> io.FileIO:
+    """Open a file to read it; raise OSError if it is a link, which could lead anywhere."""
+    return open(path, "rb", buffering=0, opener=_without_links)
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))  # Windows does not have it

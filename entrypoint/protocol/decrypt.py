@@ -21,6 +21,7 @@ from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, transform
 from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
 from entrypoint.files.attributes import PERMISSIONS, make_like
+from entrypoint.files.links import open_real
 from entrypoint.files.pack import PackWriter
 from entrypoint.files.tree import Entry, Kind, is_small, walk
 from entrypoint.files.two_processes import Item
@@ -169,11 +170,11 @@ class _Pass:
 
     def _back_up(self, tree: Path, entry: Entry) -> None:
         if self._target and self._target.backup:
-            with (tree / entry.path).open("rb", buffering=0) as source:
+            with open_real(tree / entry.path) as source:
                 self._target.backup.add(entry, page_cache.chunks(source, CHUNK_BYTES))
 
     def _decrypt_file(self, tree: Path, entry: Entry) -> int:
-        with open(f"{tree}/{entry.path}", "rb", buffering=0) as source:
+        with open_real(f"{tree}/{entry.path}") as source:
             try:
                 if is_small(entry):
                     return self._decrypt_small(source.readall(), entry)

@@ -32,6 +32,7 @@ from entrypoint.files.attributes import (
     give,
     set_attributes,
 )
+from entrypoint.files.links import open_real
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.page_cache import Piece
 from entrypoint.files.tree import Entry, Kind, is_small, walk
@@ -165,7 +166,7 @@ class _Sealing:
             give(f"{self._work.tree}/{entry.path}", entry.stat, self._owner)
 
     def _seal_file(self, entry: Entry) -> int:
-        with open(f"{self._work.tree}/{entry.path}", "rb", buffering=0) as source:
+        with open_real(f"{self._work.tree}/{entry.path}") as source:
             if is_small(entry):
                 return self._seal_small(source.readall(), entry)
             return self._seal_large(source, entry)
