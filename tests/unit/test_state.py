@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,14 @@ def test_a_configuration_that_would_make_the_journal_unreadable_is_refused(paths
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
 @pytest.mark.parametrize(
-    "name", ["pht_results.pht", "pht_train.pht", "train_config.json.pht", "user_sym_key.key.pht"]
+    "name",
+    [
+        "pht_results.pht",
+        "pht_results.tmp",
+        "pht_train.pht",
+        "train_config.json.pht",
+        "user_sym_key.key.pht",
+    ],
 )
 def test_what_is_planted_in_the_places_of_work_files_is_removed(
     name: str, kind: str, paths: Paths, tmp_path: Path
@@ -98,6 +106,24 @@ def test_what_is_planted_in_the_places_of_work_files_is_removed(
     VisitState(paths, KEY).remove_leftovers()
     assert snapshot(paths.opt) == before
     assert (outside / "file").read_bytes() == b"of somebody else"
+
+
+def give_up(state: VisitState) -> None:
+    state.results.backup.unlink()
+    assert not state.go_back()
+
+
+@pytest.mark.parametrize(
+    "end", [VisitState.flush_results, VisitState.go_back, give_up], ids=["flushed", "back", "spent"]
+)
+def test_temporary_files_of_the_train_are_removed_after_it(
+    end: Callable[[VisitState], object], paths: Paths
+) -> None:
+    state = begin(paths)
+    (paths.scratch / "tmp").mkdir(parents=True)
+    (paths.scratch / "tmp" / "file").write_bytes(b"plain")
+    end(state)
+    assert not paths.scratch.exists()
 
 
 class Killed(BaseException):
