@@ -46,11 +46,8 @@ class Scratch:
         for place in _places(paths, in_container=in_container, owner=owner):
             try:
                 path = _make_in(place, paths)
-                try:
-                    return cls(path=path, cwd=_fill(path, paths, in_container, owner))
-                except OSError:
-                    remove(path)
-                    raise
+                cwd = _fill_or_remove(path, paths, in_container=in_container, owner=owner)
+                return cls(path=path, cwd=cwd)
             except OSError as error:
                 problems.append(f"{place}: {(error.strerror or str(error)).lower()}")
         raise StorageError(
@@ -100,19 +97,27 @@ def _make_in(place: Path, paths: Paths) -> Path:
     return paths.scratch
 
 
-def _fill(
-    path: Path, paths: Paths, in_container: bool, owner: tuple[int, int] | None
+def _fill_or_remove(
+    path: Path, paths: Paths, *, in_container: bool, owner: tuple[int, int] | None
 ) -> Path | None:
-    """Make the folders in it; return the working folder, None if the train keeps the runner's."""
+    """Make the folders in it, or remove it if that fails.
+
+    Returns:
+        The train's working folder; None if it is that of the runner.
+    """
     cwd = path / "work" if in_container and Path.cwd() == paths.root else None
-    for folder in (_home(path), _tmp(path), *([cwd] if cwd else ())):
-        folder.mkdir(mode=0o700)
-    if cwd:
-        for entry in paths.root.iterdir():
-            (cwd / entry.name).symlink_to(entry)
-    if owner:
-        for folder in (path, *path.iterdir()):
-            os.chown(folder, *owner)
+    try:
+        for folder in (_home(path), _tmp(path), *([cwd] if cwd else ())):
+            folder.mkdir(mode=0o700)
+        if cwd:
+            for entry in paths.root.iterdir():
+                (cwd / entry.name).symlink_to(entry)
+        if owner:
+            for folder in (path, *path.iterdir()):
+                os.chown(folder, *owner)
+    except OSError:
+        remove(path)
+        raise
     return cwd
 
 
