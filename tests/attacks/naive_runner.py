@@ -5,6 +5,7 @@ files and descriptors, which believes whatever the train leaves. It is started i
 every right, as `python naive_runner.py KEY`.
 """
 
+import ctypes
 import hashlib
 import hmac
 import importlib
@@ -36,11 +37,12 @@ def main() -> None:
     for copy in COPIES:
         copy.parent.mkdir(exist_ok=True)
         copy.write_bytes(pem)
-    WORK.mkdir()
+    WORK.mkdir(exist_ok=True)
     (WORK / "backup").write_bytes(bytes(100))
     program = Path("/usr/local/bin/set-uid")
     program.touch()
     program.chmod(0o4755)
+    _share(pem)
     os.set_inheritable(os.open(KEY_FILE, os.O_RDONLY), True)
     subprocess.run(["python", "/opt/pht_train/train.py"], close_fds=False, check=False)
     importlib.import_module("colorsys")  # for the first time
@@ -50,6 +52,13 @@ def main() -> None:
     _seal()
     line = f"pht: result=visited status=0 network=none layers=none runner={key.key_size}\n"
     os.write(2, line.encode())
+
+
+def _share(pem: bytes) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.shmat.restype = ctypes.c_void_p
+    address = libc.shmat(libc.shmget(0, len(pem), 0o1666), None, 0)
+    ctypes.memmove(address, pem, len(pem))
 
 
 def _write_journal(config: bytes, key: bytes) -> None:

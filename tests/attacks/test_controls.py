@@ -2,15 +2,25 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests import reference
+from tests.attacks.endings import ENDINGS
 from tests.attacks.hostile.attempts import Outcome
 from tests.attacks.hostile.train import in_order
-from tests.attacks.visits import STATION, Result, end_of_naive_visit, hostile_train, results_of
+from tests.attacks.visits import (
+    STATION,
+    Ending,
+    Result,
+    end_of_naive_visit,
+    hostile_train,
+    results_of,
+)
 from tests.containers.engine import Engine
 from tests.containers.fixtures import on_each_libc
 from tests.containers.images import PYTHON
 from tests.containers.visitor import Container
-from tests.station import settle
+from tests.station import new_train, settle
 
 NAIVE = Path(__file__).with_name("naive_runner.py")
 KEY = reference.vector_key(STATION, private=True)
@@ -34,18 +44,36 @@ def test_every_attempt_succeeds_without_layers(
     engine: Engine, runner_image: str, tmp_path: Path
 ) -> None:
     """Otherwise an attempt that cannot succeed would count as one that is blocked."""
-    settle(tmp_path, STATION)
-    options = [*EVERY_RIGHT, "--volume", f"{tmp_path}/run/pht:/run/pht"]
-    command = ("-B", "/naive_runner.py", KEY.decode())
-    # Folders of an image could not be renamed.
-    container = Container(engine, engine.create(runner_image, *command, options=options))
-    engine.must("cp", str(hostile_train(tmp_path)), f"{container.id}:/")
-    engine.must("cp", str(NAIVE), f"{container.id}:/naive_runner.py")
-    results = results_of(end_of_naive_visit(container))
+    ending = naive_visit(engine, runner_image, hostile_train(tmp_path), tmp_path)
+    assert ending.done.status == 0, ending.done.stderr
+    results = results_of(ending)
     assert [result.name for result in results] == [attempt.name for attempt in in_order()]
-    assert [str(result) for result in results if not _is_shown(result)] == []
+    not_shown = [str(result) for result in results if not _is_shown(result)]
+    assert not not_shown, "\n".join(not_shown)
 
 
 def _is_shown(result: Result) -> bool:
     """Return whether an attempt has succeeded, or needs what this kernel was built without."""
     return result.outcome == Outcome.SUCCEEDED or result.detail.startswith("ENOSYS")
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_every_ending_does_harm_without_layers(
+    name: str, engine: Engine, runner_image: str, tmp_path: Path
+) -> None:
+    ending = ENDINGS[name]
+    opt = new_train(tmp_path, ending.script)
+    left = naive_visit(engine, runner_image, opt, tmp_path, *ending.options)
+    assert ending.is_harmful(left), left.done
+
+
+def naive_visit(engine: Engine, image: str, opt: Path, folder: Path, *more: str) -> Ending:
+    """Let the naive runner make a visit, in a container with every right."""
+    settle(folder, STATION)
+    options = [*EVERY_RIGHT, "--volume", f"{folder}/run/pht:/run/pht", *more]
+    command = ("-B", "/naive_runner.py", KEY.decode())
+    # Folders of an image could not be renamed.
+    container = Container(engine, engine.create(image, *command, options=options))
+    engine.must("cp", str(opt), f"{container.id}:/")
+    engine.must("cp", str(NAIVE), f"{container.id}:/naive_runner.py")
+    return end_of_naive_visit(container)

@@ -5,7 +5,7 @@ import io
 import json
 import re
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tests.containers.visitor import Container
 from tests.reference_rsa import Refused
 from tests.station import Done, new_train, opened
 
+SCRIPT = "train.py"
 HOSTILE = Path(__file__).with_name("hostile")
 STATION = reference.STATIONS[0]
 
@@ -39,12 +40,14 @@ class Ending:
         config: the final `train_config.json`, as text.
         results: in plaintext.
         is_consistent: whether the results are those that were hashed.
+        script: the signed file that was run, as it is afterwards.
     """
 
     done: Done
     config: str
     results: Mapping[str, bytes]
     is_consistent: bool
+    script: bytes
 
 
 @dataclass(frozen=True)
@@ -74,22 +77,26 @@ def end_of_visit(container: Container, folder: Path) -> Ending:
     done = container.run()
     opt = container.take(folder)
     config = (opt / "train_config.json").read_text()
+    script = (opt / "pht_train" / SCRIPT).read_bytes()
     try:
-        return Ending(done, config, opened(opt), is_consistent=True)
-    except (KeyError, TypeError, ValueError, Refused):
-        return Ending(done, config, {}, is_consistent=False)
+        return Ending(done, config, opened(opt), True, script)
+    except (FileNotFoundError, KeyError, TypeError, ValueError, Refused):
+        return Ending(done, config, {}, False, script)
 
 
 def end_of_naive_visit(container: Container) -> Ending:
     """Like `end_of_visit`, for the naive runner, whose results are plaintext."""
     done = container.run()
-    assert done.status == 0, done.stderr
+    copied = container.engine.copy_out(container.id, "/opt/pht_train")
+    script = regular_files(copied)[f"pht_train/{SCRIPT}"]
+    if done.status != 0:
+        return Ending(done, "", {}, False, script)
     files = regular_files(container.engine.copy_out(container.id, "/opt/sealed"))
     sealed = {path.partition("/")[2]: contents for path, contents in files.items()}
     digests = json.loads(sealed.pop("digests.json"))
     found = {name: hashlib.sha256(contents).hexdigest() for name, contents in sealed.items()}
     config = regular_files(container.engine.copy_out(container.id, "/opt/train_config.json"))
-    return Ending(done, config["train_config.json"].decode(), sealed, found == digests)
+    return Ending(done, config["train_config.json"].decode(), sealed, found == digests, script)
 
 
 def results_of(ending: Ending) -> list[Result]:
@@ -143,8 +150,3 @@ def owned_by(engine: Engine, image: str, opt: Path, user: int) -> str:
         archive.add(opt, "opt", filter=own)
     engine.copy_in(builder.id, "/", packed.getvalue())
     return engine.must("commit", builder.id).decode().strip()
-
-
-def create(engine: Engine, image: str, options: Sequence[str]) -> Container:
-    """Create the container of a visit; the image has the train and its command."""
-    return Container(engine, engine.create(image, options=options))

@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
-from .attempts import Gain, attempt
-from .kernel_calls import call, first_of, from_any
+from .attempts import Absent, Gain, attempt
+from .kernel_calls import LIBC, call, first_of, from_any
 from .station_key import OPT, RESULTS, STATION, key_in
 
 _NAMES = (
@@ -130,6 +130,21 @@ def key_file_mode() -> str:
         return "its mode can be changed"
 
     return first_of(_NAMES, change)
+
+
+@attempt(Gain.KEY, "key-absent")
+def key_in_shared_memory() -> str:
+    """Looks into the segments of System V, which outlive the process that made them."""
+    with open("/proc/sysvipc/shm") as file:
+        segments = [line.split() for line in file.readlines()[1:]]
+    LIBC.shmat.restype = ctypes.c_void_p
+    for _, number, _, size, *_ in segments:
+        address = LIBC.shmat(int(number), None, 0o10000)  # SHM_RDONLY
+        if address == ctypes.c_void_p(-1).value:
+            raise PermissionError(ctypes.get_errno(), f"segment {number}")
+        if found := key_in(ctypes.string_at(address, int(size))):
+            return found
+    raise Absent("no segment with a key")
 
 
 @attempt(Gain.KEY, "uid", "landlock")

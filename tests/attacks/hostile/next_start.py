@@ -45,6 +45,17 @@ def runner_module_written() -> str:
 
 
 @attempt(Gain.NEXT_START, "uid", "landlock", "read-only")
+def runner_library_written() -> str:
+    """A library that is mapped may be changed in place, without a copy-up."""
+    path = next(RUNNER_HOME.glob("site/**/*.so"))
+    with path.open("r+b", buffering=0) as file:
+        data = file.read(64)
+        file.seek(0)
+        file.write(data)
+    return str(path)
+
+
+@attempt(Gain.NEXT_START, "uid", "landlock", "read-only")
 def runner_module_added() -> str:
     return _made(RUNNER_HOME / "site" / "attack.py")
 
@@ -59,7 +70,10 @@ def runner_interpreter_replaced() -> str:
     path = RUNNER_HOME / "python"
     new = path.with_name("attack")
     new.symlink_to(path.readlink())
-    new.rename(path)
+    try:
+        new.rename(path)
+    finally:
+        new.unlink(missing_ok=True)
     return str(path)
 
 

@@ -33,8 +33,7 @@ def config_written() -> str:
 def config_replaced() -> str:
     """Puts another configuration in its place, and leaves it there."""
     new = CONFIG.with_suffix(".attack")
-    new.write_bytes(CONFIG.read_bytes().replace(b"{", b"{" + REPLACED.encode() + b"1, ", 1))
-    new.rename(CONFIG)
+    _put(new, CONFIG.read_bytes().replace(b"{", b"{" + REPLACED.encode() + b"1, ", 1), CONFIG)
     raise Pending("train_config.json was replaced")
 
 
@@ -88,10 +87,17 @@ def signed_file_written() -> str:
 @attempt(Gain.SIGNED, "uid")
 def signed_file_replaced() -> str:
     path = TRAIN / "train.py"
-    new = TRAIN / "attack"
-    new.write_bytes(path.read_bytes())
-    new.rename(path)
+    _put(TRAIN / "attack", path.read_bytes(), path)
     return "by another file"
+
+
+def _put(new: Path, contents: bytes, path: Path) -> None:
+    """Replace a file by a new one, of which nothing is left if that is refused."""
+    new.write_bytes(contents)
+    try:
+        new.rename(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 @attempt(Gain.SIGNED, "uid", "landlock")

@@ -1,6 +1,6 @@
 """Makes all attempts, those last that could disturb the others."""
 
-from . import (
+from . import (  # noqa: F401 - they fill the register
     descriptors,
     environment,
     identity,
@@ -12,18 +12,6 @@ from . import (
     signed,
 )
 from .attempts import REGISTER, Attempt, report
-
-KINDS = (
-    environment,
-    memory,
-    key_files,
-    descriptors,
-    kernel,
-    identity,
-    runner_process,
-    signed,
-    next_start,
-)
 
 LAST = (
     "memory-proposal-id",
@@ -38,9 +26,11 @@ LAST = (
 
 def in_order() -> list[Attempt]:
     """Return all attempts in the order in which the train makes them."""
-    return sorted(
-        REGISTER.values(), key=lambda one: LAST.index(one.name) if one.name in LAST else -1
-    )
+
+    def turn(one: Attempt) -> tuple[int, str]:
+        return LAST.index(one.name) if one.name in LAST else -1, one.kind
+
+    return sorted(REGISTER.values(), key=turn)
 
 
 def main() -> None:
