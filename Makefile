@@ -26,7 +26,7 @@ PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 
-.PHONY: help demo test test-fast coverage lint bench errors-page format wheels image sbom clean engine-docker
+.PHONY: help demo test test-fast attacks coverage lint bench errors-page format wheels image sbom clean engine-docker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: $(if $(T),,lint) $(TESTS)/ready ## run every check; with T=tests/unit only
 
 test-fast: $(TESTS)/ready ## run the quick tests: no container, less than a minute
 	$(TESTS)/bin/python -m pytest -n auto -m 'not container and not slow' $(FAST)
+
+attacks: $(TESTS)/ready ## run a hostile train in every set-up of containers
+	$(TESTS)/bin/python -m pytest -n auto -m '' tests/attacks
 
 coverage: $(TESTS)/ready ## list lines that no test reaches; with T=tests/unit, that these tests do not reach
 	$(TESTS)/bin/python -m tests.covered $(T)
