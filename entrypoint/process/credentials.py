@@ -24,6 +24,10 @@ class Credentials:
     groups: tuple[int, ...]
     keeps: frozenset[Capability] = frozenset()
 
+    def owner(self) -> tuple[int, int] | None:
+        """Return user and group, None if the user is that of this process."""
+        return None if self.uid == os.getuid() else (self.uid, self.gid)
+
     def become(self) -> None:
         """Give this process these credentials; in a child, between fork and exec.
 

@@ -105,7 +105,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
     key_absent = check_key_reach(session, credentials)
     export.check()
     with restorer.restored_on_error():
-        opener.open(train, found)  # 3, 4, 5
+        opener.open(train, found, owner=credentials.owner())  # 3, 4, 5
     return Opened(
         command=tuple(argv),
         record=disk.record(),

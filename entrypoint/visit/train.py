@@ -1,6 +1,5 @@
 """Step 6: running the train's command, and checking its signed files afterwards. No key in here."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from entrypoint.limits import REAP_LIMIT_S
 from entrypoint.linux.remove import is_folder, remove_from
 from entrypoint.model import Paths
 from entrypoint.process import child
+from entrypoint.process.closed_imports import close_imports
 from entrypoint.process.credentials import Credentials
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.oom import oom_kills
@@ -90,14 +90,15 @@ def run_train(
     """
     session.stage = Stage.COMMAND
     settings = session.settings
-    another_user = credentials.uid != os.getuid()
-    owner = (credentials.uid, credentials.gid) if another_user else None
-    scratch = Scratch.make(session.paths, in_container=settings.in_container, owner=owner)
+    scratch = Scratch.make(
+        session.paths, in_container=settings.in_container, owner=credentials.owner()
+    )
     try:
         with protected(session, credentials, argv, scratch) as sandbox:
             session.layers = (*sandbox.layers(), *(["key-absent"] if key_absent else []))
             session.report.info(f"layers of protection: {', '.join(session.layers)}")
             env = {**settings.train_environment(), **scratch.variables()}
+            close_imports()
             _run(session, argv, env, sandbox)
     finally:
         scratch.remove(session.report)

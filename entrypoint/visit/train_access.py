@@ -105,7 +105,7 @@ def _writable(settings: Settings) -> list[Path]:
 
 
 def _is_system(path: Path, paths: Paths) -> bool:
-    """Return whether a path belongs to the system, to the train's other files or to this program."""
+    """Return whether a path belongs to the system, to the train or to this program."""
     folders = {path, *path.parents}
     if path == paths.opt or folders & {*_SYSTEM_FOLDERS, paths.secrets}:
         return True
