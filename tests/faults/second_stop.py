@@ -196,6 +196,7 @@ class SecondStop:
         for path, (content, _) in files.items():
             present[path] = present[path]._replace(content=content)
         assert present == self.new
+        assert _modes_and_owners(snapshot(self.opt)) == _modes_and_owners(self.old)
         assert self.ask("check") == 0
 
     def _results(self, key: bytes, station: str | None = None) -> dict[str, ResultFile]:
@@ -220,6 +221,8 @@ def build(folder: Path, *, has_route: bool = False) -> SecondStop:
     subprocess.run(["cp", "--archive", opt / "pht_results", plain], check=True)
     (reference_route if has_route else reference).published_post_run(opt, FIRST, first_key)
     settle(root, SECOND)
+    for path in (opt, opt / "pht_train", opt / "pht_train" / "query.json"):
+        path.chmod(0o777)  # which no train with a user of its own may use
     old = snapshot(opt)
     _run_train(plain, {"PATH": os.environ["PATH"], "RUNS": os.devnull})
     return SecondStop(folder, old, _without_hard_links(snapshot(plain)), has_route)
@@ -266,6 +269,15 @@ def _plaintext(tree: Snapshot, *, but: str) -> list[str]:
         and MARK in node.content
         and not (but and path.startswith(but))
     ]
+
+
+def _modes_and_owners(tree: Snapshot) -> dict[str, tuple[int, tuple[int, int]]]:
+    """Return those of everything that a visit does not make anew."""
+    return {
+        path: (node.mode, node.owner)
+        for path, node in tree.items()
+        if not path.startswith(("pht_results/", "user_sym_key.key"))
+    }
 
 
 def _without_hard_links(tree: Snapshot) -> Snapshot:
