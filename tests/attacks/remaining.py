@@ -1,13 +1,14 @@
-"""The attempts that succeed outside of the recommended line, each with the reason.
+"""The attempts that succeed, each with the reason.
 
-SECURITY.md has the same table.
+SECURITY.md has the same table. With the recommended line none of them is about the key, what is
+signed or the next start.
 """
 
 from dataclasses import dataclass
 
 from tests.attacks.hostile.attempts import Gain
 from tests.attacks.hostile.train import in_order
-from tests.attacks.setups import NO_LANDLOCK, NO_RIGHTS, USER, Case
+from tests.attacks.setups import NO_LANDLOCK, NO_RIGHTS, PRIVATE_DATA, USER, Case
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,12 @@ class Remaining:
     @property
     def row(self) -> str:
         """Its row in the table of SECURITY.md."""
-        where = " or ".join(
-            ", ".join(f"`{fact}`" if fact[0] == "-" else fact for fact in sorted(facts))
-            for facts in self.where
-        )
-        return f"| {where} | {', '.join(self.attempts)} | {self.reason} |"
+        where = " or ".join(", ".join(map(_quoted, sorted(facts))) for facts in self.where)
+        return f"| {where or 'any'} | {', '.join(self.attempts)} | {self.reason} |"
+
+
+def _quoted(fact: str) -> str:
+    return f"`{fact}`" if fact.startswith("-") else fact
 
 
 _ONE_USER = (frozenset({USER}), frozenset({NO_RIGHTS}))
@@ -43,6 +45,17 @@ _IN_OPT = (
 _NEXT_START = tuple(one.name for one in in_order() if one.gain == Gain.NEXT_START)
 
 REMAINING = (
+    Remaining(
+        ("station-folder-listed",),
+        (frozenset(),),
+        "a train may list every folder that its user may; the files there cannot be read",
+    ),
+    Remaining(
+        ("capabilities-held", "signed-file-written", "signed-file-replaced"),
+        (frozenset({PRIVATE_DATA}),),
+        "the train keeps DAC_OVERRIDE to read the data; the signed files are verified again after "
+        "the train",
+    ),
     Remaining(
         ("config-mode", "config-time", "opt-mode"),
         _ONE_USER,
@@ -64,11 +77,6 @@ REMAINING = (
         ("priority-of-user",),
         _ONE_USER,
         "runner and train are one user; a lower priority only makes the visit slower",
-    ),
-    Remaining(
-        ("station-folder-listed",),
-        (frozenset({NO_LANDLOCK}),),
-        "only Landlock hides the names of the station's files; the key cannot be read",
     ),
     Remaining(
         _IN_OPT,

@@ -43,6 +43,7 @@ SETUPS = {
 """Options of `docker create` by name."""
 
 NO_LANDLOCK = "no Landlock"
+PRIVATE_DATA = "data of another user"
 _NO_LANDLOCK = {
     "defaultAction": "SCMP_ACT_ALLOW",
     "syscalls": [
@@ -73,18 +74,19 @@ class Case:
         key: where the key comes from.
         base: what the master image is built on.
         has_landlock: whether the kernel seems to have it.
+        has_private_data: whether only one other user may read the station's data.
     """
 
     setup: str
     key: Key = Key.FILE
     base: str = "bookworm"
     has_landlock: bool = True
+    has_private_data: bool = False
 
     @property
     def facts(self) -> frozenset[str]:
         """What distinguishes this case, in the words of the table of remaining attempts."""
-        missing = () if self.has_landlock else (NO_LANDLOCK,)
-        return frozenset((self.setup, self.key.value, *missing))
+        return frozenset((self.setup, self.key.value, *self._peculiarities))
 
     @property
     def user(self) -> int:
@@ -97,8 +99,12 @@ class Case:
         return self.key == Key.TWO_MOUNTS or not self.has_landlock
 
     def __str__(self) -> str:
-        words = [self.setup, self.key, self.base, *([] if self.has_landlock else [NO_LANDLOCK])]
-        return ", ".join(words)
+        return ", ".join((self.setup, self.key, self.base, *self._peculiarities))
+
+    @property
+    def _peculiarities(self) -> list[str]:
+        marks = {NO_LANDLOCK: not self.has_landlock, PRIVATE_DATA: self.has_private_data}
+        return [mark for mark, applies in marks.items() if applies]
 
     def visit(self, engine: Engine, runner: str, opt: Path, folder: Path, *more: str) -> Ending:
         """Make a visit of a train in a container and return what it has left.
@@ -118,6 +124,8 @@ class Case:
         self, engine: Engine, image: str, folder: Path, more: Sequence[str]
     ) -> Container:
         options = [*SETUPS[self.setup], *self._key_options(folder), *more]
+        if self.has_private_data:
+            options.append(f"--volume={_private_data(folder)}:/opt/train_data:ro")
         if not self.has_landlock:
             (folder / "profile.json").write_text(json.dumps(_NO_LANDLOCK))
             options += ["--security-opt", f"seccomp={folder}/profile.json"]
@@ -139,6 +147,15 @@ class Case:
         return [f"--volume={station}:{place}:ro" for place in places]
 
 
+def _private_data(folder: Path) -> Path:
+    data = folder / "data"
+    data.mkdir(mode=0o700)
+    (data / "patients").touch(mode=0o600)
+    for path in (data, data / "patients"):
+        os.chown(path, OTHER_USER, OTHER_USER)
+    return data
+
+
 def _variables(**values: str) -> list[str]:
     pairs = {"STATION_ID": STATION, **values}
     return [f"--env={name}={value}" for name, value in pairs.items()]
@@ -154,6 +171,8 @@ ONE_OF_EACH_KIND = (
     Case(INIT, Key.VARIABLE),
     Case("--cap-add SYS_PTRACE", base="musl"),
     Case(RECOMMENDED),
+    Case(RECOMMENDED, has_private_data=True),
+    Case("default", base="musl", has_private_data=True),
     Case(RECOMMENDED, Key.VARIABLE, "musl"),
     Case("seccomp=unconfined", Key.VARIABLE),
 )

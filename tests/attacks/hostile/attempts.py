@@ -13,13 +13,17 @@ from enum import StrEnum
 
 
 class Gain(StrEnum):
-    """What a successful attempt obtains or changes."""
+    """What a successful attempt obtains or changes.
+
+    FAILURE: the visit fails, since it notices the change.
+    """
 
     KEY = "key"
     SIGNED = "signed"
     NEXT_START = "next start"
     RUNNER = "runner"
     SYSTEM = "system"
+    FAILURE = "failure"
 
 
 class Outcome(StrEnum):

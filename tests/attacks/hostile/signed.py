@@ -74,7 +74,7 @@ def user_key_planted() -> str:
     return "user_sym_key.key"
 
 
-@attempt(Gain.SIGNED, "uid")
+@attempt(Gain.FAILURE, "uid")
 def signed_file_written() -> str:
     path = TRAIN / "train.py"
     with path.open("r+b", buffering=0) as file:
@@ -84,7 +84,7 @@ def signed_file_written() -> str:
     return "in place"
 
 
-@attempt(Gain.SIGNED, "uid")
+@attempt(Gain.FAILURE, "uid")
 def signed_file_replaced() -> str:
     path = TRAIN / "train.py"
     _put(TRAIN / "attack", path.read_bytes(), path)
