@@ -75,7 +75,7 @@ def start(
         root: the station's root folder.
         env: more of the environment.
         cwd: the working directory.
-        under: a program, with its options, that starts this one.
+        under: a program, with its options, that starts this one, such as UNPROTECTED.
     """
     command, *rest = arguments
     rooted = ["--root", root] if root else []
