@@ -3,15 +3,10 @@
 Planned protections are never claimed.
 """
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from entrypoint import __version__
 from entrypoint.report import Fact
-
-_IFF_UP = 1
-"""The flag of netdevice(7) of a network device that is switched on."""
 
 
 def surroundings(layers: Sequence[str] = ()) -> dict[str, Fact]:
@@ -20,36 +15,16 @@ def surroundings(layers: Sequence[str] = ()) -> dict[str, Fact]:
     Args:
         layers: the layers of protection around a train that has run.
     """
-    try:
-        network = network_of(Path("/proc/self/net/dev").read_bytes())
-    except OSError:
-        network = "unknown"
-    return {"network": network, "trust": "none", "layers": ",".join(layers) or "none", **version()}
+    from entrypoint.linux.network import network
+
+    return {
+        "network": network(),
+        "trust": "none",
+        "layers": ",".join(layers) or "none",
+        **version(),
+    }
 
 
 def version() -> dict[str, Fact]:
     """Return the version of the runner."""
     return {"runner": __version__}
-
-
-def network_of(devices: bytes) -> str:
-    """Return `none` if only the loopback device is up.
-
-    Kernels with built-in tunnels put one of each kind into every network namespace, switched off.
-
-    Args:
-        devices: the table of proc(5), "/proc/net/dev".
-    """
-    names = {line.split(b":")[0].strip() for line in devices.splitlines() if b":" in line}
-    if not names:
-        return "unknown"
-    return "open" if any(map(_is_up, names - {b"lo"})) else "none"
-
-
-def _is_up(device: bytes) -> bool:
-    """Return whether a network device is switched on; one without readable flags counts as on."""
-    try:
-        flags = Path("/sys/class/net", os.fsdecode(device), "flags").read_bytes()
-        return bool(int(flags, 16) & _IFF_UP)
-    except (OSError, ValueError):
-        return True

@@ -21,7 +21,7 @@ from entrypoint.report import Outcome, Report, Stage, counted
 from entrypoint.train_config import TrainConfig
 from entrypoint.train_config.file import read_config
 from entrypoint.visit.command import resolve_command
-from entrypoint.visit.protection import protected
+from entrypoint.visit.protection import protected, report_protection
 from entrypoint.visit.scratch import Scratch
 from entrypoint.visit.session import Session
 
@@ -96,7 +96,7 @@ def run_train(
     try:
         with protected(session, credentials, argv, scratch) as sandbox:
             session.layers = (*sandbox.layers(), *(["key-absent"] if key_absent else []))
-            session.report.info(f"layers of protection: {', '.join(session.layers)}")
+            report_protection(session)
             env = {**settings.train_environment(), **scratch.variables()}
             close_imports()
             _run(session, argv, env, sandbox)

@@ -11,7 +11,7 @@ import pytest
 
 from entrypoint import __version__
 from entrypoint.cli import main
-from entrypoint.cli.status import network_of
+from entrypoint.linux.network import network_of
 from tests import reference
 from tests.station import (
     REPOSITORY,

@@ -10,7 +10,7 @@ TUN = Path("/dev/net/tun")
 WITH_A_DEVICE = """
 import ctypes, fcntl, os, socket, struct, subprocess
 from pathlib import Path
-from entrypoint.cli.status import network_of
+from entrypoint.linux.network import network_of
 
 def network():
     return network_of(Path("/proc/self/net/dev").read_bytes())
