@@ -7,7 +7,6 @@ root can: the names of hidden files are not secret.
 """
 
 import os
-import stat
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,7 +36,7 @@ class _Hidden:
     """Paths that the train may not reach; real ones, even if they do not exist."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self.paths = {real for path in paths for real in (_real_name(path), path.resolve())}
+        self.paths = {real for path in paths for real in (_real_name(path), _real(path))}
         self.above = {parent for path in self.paths for parent in path.parents}
 
 
@@ -98,14 +97,14 @@ def _writable(settings: Settings) -> list[Path]:
     neither makes a folder writable from which the system or this program starts.
     """
     paths = settings.paths
-    named = [path.resolve() for path in _TEMPORARY]
+    named = [_real(path) for path in _TEMPORARY]
     mounts = writable_mounts() if settings.in_container else []
     found = [path for path in (*named, *mounts) if not _is_system(path, paths)]
     return [*_SHARED_MEMORY, *found]
 
 
 def _is_system(path: Path, paths: Paths) -> bool:
-    """Return whether a path belongs to the system, to the train or to this program."""
+    """Return whether a path belongs to the system or this program, or is the train's `/opt`."""
     folders = {path, *path.parents}
     if path == paths.opt or folders & {*_SYSTEM_FOLDERS, paths.secrets}:
         return True
@@ -120,23 +119,24 @@ def _devices(folder: Path) -> Iterator[Rule]:
     does not start if it cannot.
     """
     for entry in _entries(folder):
-        mode = entry.lstat().st_mode
         if entry == _DEV / "pts":
             yield Rule(path=entry, access=Access.DEVICE)
-        elif stat.S_ISDIR(mode):
+        elif entry.is_dir():
             yield from _devices(entry)
-        elif not stat.S_ISBLK(mode) and entry not in _RAW_MEMORY:
+        elif not entry.is_block_device() and entry not in _RAW_MEMORY:
             yield Rule(path=entry, access=Access.DEVICE)
             if entry.name == "nvidiactl":
                 yield Rule(path=_PROC, access=Access.DEVICE)
 
 
 def _standard_streams(closed: _Hidden) -> Iterator[Rule]:
-    """Yield the rules for files and terminals that `/dev/stdout` and `/dev/stderr` lead to."""
+    """Yield the rules for files and terminals that `/dev/stdout` and `/dev/stderr` lead to.
+
+    For a pipe this is a path that does not exist; it can be opened without a rule.
+    """
     for number in (1, 2):
-        stream = (_PROC / "self/fd" / str(number)).resolve()
-        if stream.is_file() or stream.is_char_device():
-            yield from _rules(stream, Access.WRITE | Access.DEVICE, closed)
+        stream = _real(_PROC / "self/fd" / str(number))
+        yield from _rules(stream, Access.WRITE | Access.DEVICE, closed)
 
 
 def _rules(path: Path, access: Access, closed: _Hidden) -> Iterator[Rule]:
@@ -165,4 +165,9 @@ def _entries(folder: Path) -> list[Path]:
 
 def _real_name(path: Path) -> Path:
     """Return a path whose folders are no links; its last part may be one."""
-    return path.parent.resolve() / path.name
+    return _real(path.parent) / path.name
+
+
+def _real(path: Path) -> Path:
+    """Return the path that links lead to; unlike `resolve` also where they lead in a circle."""
+    return Path(os.path.realpath(path))

@@ -97,6 +97,15 @@ print([*ends(make, *system, "opt/pht_results.pht", "/var/cache").values()])
     assert printed(code, tmp_path) == [*["EACCES"] * 7, "done"]
 
 
+def test_mounted_secrets_are_not_writable(tmp_path: Path) -> None:
+    code = """
+mount("run/secrets")
+(root / "run/secrets/database").touch()
+print([*ends(lambda path: path.open("ab"), "run/secrets/database").values()])
+"""
+    assert printed(code, tmp_path) == ["EACCES"]
+
+
 def test_the_programs_own_folder_stays_read_only(tmp_path: Path) -> None:
     code = """
 package = Path("entrypoint").resolve()
