@@ -19,23 +19,19 @@ _HELD_KEY = "--held-key="
 
 
 class HeldValue(str):
-    """Stands in an environment for a value that waits in secret memory."""
+    """Stands in an environment for a value that waits in secret memory.
 
-    _descriptor: int | None
+    Attributes:
+        descriptor: of this memory; None if there was none.
+    """
+
+    descriptor: int | None
 
     def __new__(cls, descriptor: int | None) -> "HeldValue":
-        """Make one for the value behind a descriptor; None if there was no memory for it."""
+        """Make one for the value behind a descriptor."""
         value = super().__new__(cls, "held in secret memory")
-        value._descriptor = descriptor
+        value.descriptor = descriptor
         return value
-
-    def read(self) -> str:
-        """Return the value; raises OSError."""
-        from entrypoint.linux.secret_memory import load
-
-        if self._descriptor is None:
-            raise OSError("there was no memory for it")
-        return os.fsdecode(load(self._descriptor))
 
 
 def hide(environment: dict[str, str]) -> dict[str, str]:

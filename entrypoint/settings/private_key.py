@@ -9,6 +9,7 @@ from entrypoint.crypto.key_files import load_private_key
 from entrypoint.crypto.key_forms import pem_of_file
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import SettingsError, SystemFailure
+from entrypoint.linux import secret_memory
 from entrypoint.model import Paths
 from entrypoint.settings.held_key import HeldValue
 from entrypoint.settings.names import KEY_FILES, KEY_VALUES, PASSWORD, PASSWORD_FILES
@@ -115,14 +116,13 @@ def _value(settings: KeySettings, name: str) -> str:
     value = settings.variables[name]
     if not isinstance(value, HeldValue):
         return value
-    try:
-        value = value.read()
-    except OSError:
+    if value.descriptor is None:
         raise SystemFailure(
             "key-not-held",
             f"{name} cannot be kept in memory that the train cannot read",
             hint="give the key as a file: mount it read-only with the station folder",
-        ) from None
+        )
+    value = os.fsdecode(secret_memory.load(value.descriptor))
     refuse_decoration({name: value}, _ENVIRONMENT)
     return value
 

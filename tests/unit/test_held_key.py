@@ -28,9 +28,11 @@ ENVIRONMENT = {
 }
 PROGRAM = """
 import json, os, sys
+from entrypoint.linux.secret_memory import load
 from entrypoint.settings.held_key import hide
 environment = hide(dict(os.environ))
-held = {name: environment[name].read() for name in sys.argv[1:2] if name in environment}
+held = {name: os.fsdecode(load(environment[name].descriptor))
+        for name in sys.argv[1:2] if name in environment}
 print(json.dumps({"pid": os.getpid(), "arguments": sys.argv, "flags": list(sys.flags),
                   "environment": environment, "held": held}), flush=True)
 print(json.dumps(sys.stdin.read()), flush=True)

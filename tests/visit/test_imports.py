@@ -43,13 +43,10 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 sys.path.insert(0, folder)
 from entrypoint.cli.main import main
-from entrypoint.process import child
-from entrypoint.process.closed_imports import close_imports
 
-run = child.run
-child.run = lambda *arguments, **named: (close_imports(), run(*arguments, **named))[1]
-
-sys.exit(main())
+status = main()
+os.write(late, f"{len(sys.meta_path) + len(sys.path)} ways left\\n".encode())
+sys.exit(status)
 """
 
 LEAVES = """
@@ -94,4 +91,4 @@ def test_nothing_is_imported_once_the_train_has_run(
         timeout=PATIENCE_S,
     )
 
-    assert output.read_text() == "began\n"
+    assert output.read_text() == "began\n0 ways left\n"
