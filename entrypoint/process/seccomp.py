@@ -147,7 +147,8 @@ _IOPRIO_WHO_PROCESS = 1
 _F_SETOWN, _F_SETOWN_EX = 8, 15
 _FIOSETOWN, _SIOCSPGRP = 0x8901, 0x8902
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
-_AF_PACKET, _AF_VSOCK = 17, 40
+_AF_NETLINK, _AF_PACKET, _AF_VSOCK = 16, 17, 40
+_NETLINK_CONNECTOR = 11
 
 
 class _Equal(NamedTuple):
@@ -184,8 +185,13 @@ def _forbidden_arguments(runner: int) -> dict[str, list[_Arguments]]:
             (_Equal(1, _TIOCSTI),),
             (_Equal(1, _TIOCLINUX),),
         ],
-        # AF_VSOCK reaches the host of a virtual machine past --network none.
-        "socket": [(_Equal(0, _AF_VSOCK),), (_Equal(0, _AF_PACKET),)],
+        # AF_VSOCK reaches the host of a virtual machine past --network none; the connector of
+        # netlink tells of every process that starts.
+        "socket": [
+            (_Equal(0, _AF_VSOCK),),
+            (_Equal(0, _AF_PACKET),),
+            (_Equal(0, _AF_NETLINK), _Equal(2, _NETLINK_CONNECTOR)),
+        ],
     }
 
 

@@ -84,6 +84,8 @@ ARGUMENTS = [
     *[("socket", [family], ALLOW) for family in (1, 2, 10, 16)],
     ("socket", [17], EPERM),
     ("socket", [40], EPERM),
+    ("socket", [16, 2, 11], EPERM),  # NETLINK_CONNECTOR
+    ("socket", [16, 3, 0], ALLOW),  # NETLINK_ROUTE
     ("rt_tgsigqueueinfo", [OTHER, RUNNER], EPERM),
     ("rt_tgsigqueueinfo", [OTHER, OTHER], ALLOW),
     ("tgkill", [OTHER, RUNNER], EPERM),

@@ -86,6 +86,7 @@ def attempts(runner: int) -> list[tuple[str, tuple[int, ...], int]]:
         ("ioctl", (0, 0x8902, -1)),  # SIOCSPGRP
         ("socket", (17, 2, 0)),  # AF_PACKET
         ("socket", (40, 1, 0)),  # AF_VSOCK
+        ("socket", (16, 2, 11)),  # NETLINK_CONNECTOR
     ]
     return [
         *((name, nothing, errno.EPERM) for name in system_calls.FORBIDDEN),
