@@ -20,13 +20,16 @@ from entrypoint.files.bounded import FileTooLarge, read_bounded
 from entrypoint.limits import SETTINGS_BYTES
 
 
-def load_private_key(pem: bytes, password: bytes | None, source: str) -> PrivateKey:
+def load_private_key(
+    pem: bytes, password: bytes | None, source: str, *, validated: bool = False
+) -> PrivateKey:
     """Load an RSA private key from PEM (PKCS#1 or PKCS#8); the library validates its numbers.
 
     Args:
         pem: the file's bytes.
         password: for an encrypted key, else None.
         source: where the key came from, for messages.
+        validated: whether its numbers have been validated already, which takes long.
 
     Raises:
         SettingsError: unreadable, wrong or missing password, not RSA, or out of bounds.
@@ -35,7 +38,9 @@ def load_private_key(pem: bytes, password: bytes | None, source: str) -> Private
         problem, hint = form_problem
         raise _bad_private_key(source, problem, hint=hint)
     try:
-        key = serialization.load_pem_private_key(pem, password)
+        key = serialization.load_pem_private_key(
+            pem, password, unsafe_skip_rsa_key_validation=validated
+        )
         if not isinstance(key, rsa.RSAPrivateKey):
             raise BadKey("is not an RSA key")
         check_bounds(key.public_key())

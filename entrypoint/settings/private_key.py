@@ -57,11 +57,12 @@ def secret_file(paths: Paths) -> Path:
     return paths.secrets / "rsa_station_private_key"
 
 
-def load_station_key(settings: KeySettings) -> PrivateKey:
+def load_station_key(settings: KeySettings, *, validated: bool = False) -> PrivateKey:
     """Load the station's private key from the one place where it is set.
 
     Args:
         settings: of the key.
+        validated: whether its numbers have been validated already.
 
     Raises:
         SettingsError: the key is set nowhere or in several places, or is not usable.
@@ -75,7 +76,7 @@ def load_station_key(settings: KeySettings) -> PrivateKey:
             hint=f"put its password into {settings.paths.station / _PASSWORD_FILE} "
             "or set PRIVATE_KEY_PASSWORD_FILE",
         )
-    return load_private_key(pem, password, source)
+    return load_private_key(pem, password, source, validated=validated)
 
 
 def _find_pem(settings: KeySettings) -> tuple[str, bytes]:

@@ -20,12 +20,13 @@ class StationKey:
 
     Args:
         settings: of the station.
+        validated: whether the opener of this visit has validated its numbers.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, validated: bool = False) -> None:
         # Before the key: its error also explains host-driven visits.
         self.station = settings.station()
-        self._key = load_station_key(settings.key_settings)
+        self._key = load_station_key(settings.key_settings, validated=validated)
 
     def public(self) -> PublicKey:
         """Return the public key."""

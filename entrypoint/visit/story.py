@@ -132,7 +132,7 @@ def _run_train(session: Session, opened: Opened) -> TrainRun:
 
 def _close(session: Session, opened: Opened, ended: TrainRun, export: Export) -> Outcome:
     """The closer: steps 7 to 12, or the way back from a train that has failed."""
-    key = StationKey(session.settings)
+    key = StationKey(session.settings, validated=True)
     key.check_unchanged(opened.key)
     disk = key.visit_state(session.paths)
     journal = disk.resume(opened.record)
