@@ -7,7 +7,7 @@ id of the mount of an open file (`mnt_id` in fdinfo) would do too, but gVisor do
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,27 +124,38 @@ def writable_mounts() -> list[Path]:
 def shown_elsewhere(path: Path) -> Path | None:
     """Return a mount point below which the file or folder `path` has another path.
 
-    Such a bind mount has the same file system, and a root that holds the file. Another hard link
-    of the file is not found.
+    Such a bind mount has the same file system, and a root that holds the file. The file itself
+    decides: a later mount may hide it, and NFS calls every root `/`. Hard links are not found.
 
     Raises:
         OSError: nothing is there.
     """
-    return other_mount(path.resolve(strict=True), _mounts())
+    real = path.resolve(strict=True)
+    others = other_paths(real, _mounts())
+    return next((mount.point for mount, shown in others if _may_be_same(real, shown)), None)
 
 
-def other_mount(real: Path, mounts: Sequence[Mount]) -> Path | None:
-    """Like `shown_elsewhere`, for a real path and given mounts."""
+def other_paths(real: Path, mounts: Sequence[Mount]) -> Iterator[tuple[Mount, Path]]:
+    """Yield the other paths that a real path has by the roots of mounts, each with its mount."""
     holder = _holder(real, mounts)
     if holder is None:
-        return None
+        return
     within = Path(holder.root) / real.relative_to(holder.point)
     for mount in mounts:
         if mount.device == holder.device and within.is_relative_to(mount.root):
             shown = mount.point / within.relative_to(mount.root)
-            if shown != real and _holder(shown, mounts) is mount:
-                return mount.point
-    return None
+            if shown != real:
+                yield mount, shown
+
+
+def _may_be_same(real: Path, shown: Path) -> bool:
+    """Return whether two paths lead to one file, or this user may not see where the second does."""
+    try:
+        return real.samefile(shown)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError:
+        return True
 
 
 def _holder(real: Path, mounts: Sequence[Mount]) -> Mount | None:

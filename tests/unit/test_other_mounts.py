@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.linux.mounts import other_mount, parse
+from entrypoint.linux import mounts
+from entrypoint.linux.mounts import other_paths, parse, shown_elsewhere
 from tests.mount_namespace import run_python
 
 PREPARE = """
@@ -133,13 +134,51 @@ CONTAINER = """\
     ],
 )
 def test_bind_mounts_of_a_container(root: str, other: str, shown: str | None) -> None:
-    mounts = parse(CONTAINER.format(root=root, other=other))
-    found = other_mount(Path("/run/pht/key.pem"), mounts)
-    assert found == (shown and Path(shown))
+    listed = parse(CONTAINER.format(root=root, other=other))
+    found = [str(mount.point) for mount, _ in other_paths(Path("/run/pht/key.pem"), listed)]
+    assert found == ([shown] if shown else [])
 
 
 def test_a_file_that_no_mount_holds() -> None:
-    assert other_mount(Path("/key.pem"), []) is None
+    assert list(other_paths(Path("/key.pem"), [])) == []
+
+
+NFS = """\
+10 1 0:50 / / rw - overlay overlay rw
+11 10 0:60 / {folder}/keys ro - nfs4 server:/keys rw
+12 10 0:60 / {folder}/data ro - nfs4 server:/data rw
+"""
+
+
+@pytest.fixture
+def nfs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two folders that are listed as mounts of a server, as Linux lists them."""
+    for name in ("keys", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "keys" / "key.pem").touch()
+    (tmp_path / "mountinfo").write_text(NFS.format(folder=tmp_path))
+    monkeypatch.setattr(mounts, "_MOUNTINFO", tmp_path / "mountinfo")
+    return tmp_path
+
+
+def test_two_folders_of_a_server_that_calls_both_its_root(nfs: Path) -> None:
+    key, other = nfs / "keys" / "key.pem", nfs / "data" / "key.pem"
+    assert shown_elsewhere(key) is None
+    other.touch()
+    assert shown_elsewhere(key) is None
+    other.unlink()
+    other.hardlink_to(key)
+    assert shown_elsewhere(key) == nfs / "data"
+
+
+def test_a_mount_that_this_user_may_not_see_counts(
+    nfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, other: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "samefile", refuse)
+    assert shown_elsewhere(nfs / "keys" / "key.pem") == nfs / "data"
 
 
 # Mounts that take writes
