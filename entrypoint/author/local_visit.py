@@ -41,8 +41,11 @@ def make_root(train: Paths, paths: Paths, station: str, key: Path, data: Path) -
 def visit(paths: Paths, command: Sequence[str], log: Path) -> VisitResult:
     """Make a whole visit; the output of the runner and the train goes to `log`.
 
-    When this is interrupted, the runner is told to end and is gone afterwards.
+    It has no network, where the kernel allows that: at a station the train has none either. When
+    this is interrupted, the runner is told to end and is gone afterwards.
     """
+    from entrypoint.linux.network import can_leave_network, leave_network
+
     arguments = ["run", "--root", str(paths.root), "--", *command]
     began = time.monotonic()
     # Appended to, since the train may open its output again by the name /dev/stdout.
@@ -55,6 +58,7 @@ def visit(paths: Paths, command: Sequence[str], log: Path) -> VisitResult:
                 stderr=subprocess.STDOUT,
                 env=_environment(paths),
                 cwd=paths.root,
+                preexec_fn=leave_network if can_leave_network() else None,
             )
         )
     return VisitResult(status=status, seconds=time.monotonic() - began, log=read_log(log))

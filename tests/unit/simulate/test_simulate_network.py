@@ -1,0 +1,56 @@
+"""The trains of a simulation have no network but the loopback, as at a station."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from entrypoint.linux.network import leave_network, network
+from entrypoint.process.prctl import PR_SET_DUMPABLE, prctl
+from tests.other_user import NOBODY, as_user
+from tests.unit.simulating import send
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
+
+TALKS = """
+import os, socket, sys
+from pathlib import Path
+
+with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_connection(server.getsockname(), timeout=5):
+        talked = True
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+    try:
+        other.connect(("192.0.2.1", 53))
+        sys.exit("there is a route to another machine")
+    except OSError:
+        pass
+(Path(os.environ["PHT_RESULTS_DIR"]) / "seen.json").write_text("[]")
+"""
+
+
+def facts_of(log: Path) -> dict[str, object]:
+    """Return the facts of the status line, the last one."""
+    facts: dict[str, object] = json.loads(log.read_text().splitlines()[-1])
+    return facts
+
+
+def test_a_train_reaches_itself_only(train: Path, data: Path, keep: Path) -> None:
+    (train / "train.py").write_text(TALKS)
+    status, said = send(train, data, route=["s-1"], keep=keep)
+    assert status == 0, said
+    facts = facts_of(keep / "01-s-1.log")
+    assert facts["network"] == "none"
+    assert {"landlock", "seccomp", "key-absent"} <= {*str(facts["layers"]).split(",")}
+
+
+def test_a_user_other_than_root_needs_no_rights_for_that() -> None:
+    def leave() -> None:
+        prctl(PR_SET_DUMPABLE, 1)  # as after exec: else /proc/self belongs to root
+        leave_network()
+        assert (network(), os.getuid()) == ("none", NOBODY)
+
+    if network() != "open":
+        pytest.skip("needs a network that can be left")
+    assert as_user(NOBODY, leave) == 0
