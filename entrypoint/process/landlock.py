@@ -109,9 +109,9 @@ def abi() -> int:
 def make_ruleset(rules: Iterable[Rule]) -> int:
     """Return a descriptor of a ruleset, which is closed on exec.
 
-    It denies all rights that the kernel knows, of those in the table here, but those of the rules;
-    from version 6 on also signals to processes outside, and their abstract sockets. A rule whose
-    path cannot be opened is left out: what is gone, or closed to this user, needs none.
+    Each right that the kernel has is denied unless a rule allows it. From version 6 on signals to
+    other processes and their abstract sockets are denied too. A rule whose path this user cannot
+    open, or that is gone, is left out.
 
     Raises:
         OSError: there is no Landlock, or no memory or descriptor left.
