@@ -1,0 +1,61 @@
+"""A key by `docker run --env`: while the train runs, no environment in the container has it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.containers.engine import Engine
+from tests.containers.fixtures import on_each_libc
+from tests.containers.plain_options import ID, KEY
+from tests.containers.visitor import WAITS, Container, arrived, assert_visited, shared
+
+
+def running(engine: Engine, image: str, folder: Path, options: list[str]) -> Container:
+    """Start a visit and return while its train runs, until the file `data/hold` is removed."""
+    data = folder / "data"
+    data.mkdir()
+    data.chmod(0o777)
+    (data / "hold").touch()
+    options = [*ID, *KEY, *options, *shared(data)]
+    container = Container.create(engine, image, arrived(folder, WAITS), options)
+    container.start()
+    container.wait_until(lambda running: running.said(b"aboard"))
+    return container
+
+
+def end(container: Container, folder: Path) -> None:
+    """Let the train end, and check its visit."""
+    (folder / "data" / "hold").unlink()
+    done = container.ended()
+    assert_visited(done)
+    assert "key-absent" in done.facts["layers"]
+
+
+@on_each_libc
+def test_the_runner_has_no_key_in_its_environment(
+    engine: Engine, train_image: str, tmp_path: Path
+) -> None:
+    container = running(engine, train_image, tmp_path, [])
+
+    as_root = engine.call("exec", container.id, "cat", "/proc/1/environ")
+    as_debugger = engine.must("exec", "--privileged", container.id, "cat", "/proc/1/environ")
+
+    assert b"Permission denied" in as_root.stderr
+    assert b"STATION_ID=" in as_debugger
+    assert b"RSA_" not in as_debugger
+    end(container, tmp_path)
+
+
+@pytest.mark.parametrize("more", [[], ["--cap-drop", "ALL"]], ids=" ".join)
+def test_the_key_is_erased_from_the_environment_of_the_init(
+    more: list[str], engine: Engine, train_image: str, tmp_path: Path
+) -> None:
+    container = running(engine, train_image, tmp_path, ["--init", *more])
+
+    command = engine.must("exec", container.id, "cat", "/proc/1/cmdline")
+    environment = engine.must("exec", container.id, "cat", "/proc/1/environ")
+
+    assert b"init" in command
+    assert b"STATION_ID=" in environment
+    assert b"RSA_" not in environment
+    end(container, tmp_path)
