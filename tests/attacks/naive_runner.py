@@ -2,7 +2,8 @@
 
 It is the control of the attack suite: PID 1 with the key in its memory, environment, arguments,
 files and descriptors, which believes whatever the train leaves. It is started in a container with
-every right, as `python naive_runner.py KEY`.
+every right, as `python naive_runner.py KEY`. With the name of one layer of the sandbox behind the
+key, the train has that layer only.
 """
 
 import ctypes
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 OPT = Path("/opt")
@@ -24,7 +26,7 @@ SEALED = OPT / "sealed"
 KEY_FILE = Path("/run/pht/private_key.pem")
 COPIES = (Path("/keys/private_key.pem"), Path("/dev/shm/left.pem"))
 
-sys.path.append("/usr/local/lib/pht/site")
+sys.path += ["/usr/local/lib/pht", "/usr/local/lib/pht/site"]
 serialization = importlib.import_module("cryptography.hazmat.primitives.serialization")
 
 
@@ -36,15 +38,18 @@ def main() -> None:
     _write_journal(config, os.urandom(32))
     for copy in COPIES:
         copy.parent.mkdir(exist_ok=True)
+        copy.touch(mode=0o600)
         copy.write_bytes(pem)
-    WORK.mkdir(exist_ok=True)
+    WORK.mkdir(mode=0o700, exist_ok=True)
     (WORK / "backup").write_bytes(bytes(100))
     program = Path("/usr/local/bin/set-uid")
     program.touch()
     program.chmod(0o4755)
     _share(pem)
     os.set_inheritable(os.open(KEY_FILE, os.O_RDONLY), True)
-    subprocess.run(["python", "/opt/pht_train/train.py"], close_fds=False, check=False)
+    command = ["python", "/opt/pht_train/train.py"]
+    enter = _enter(*sys.argv[2:])
+    subprocess.run(command, close_fds=False, check=False, preexec_fn=enter)
     importlib.import_module("colorsys")  # for the first time
     left = json.loads(CONFIG.read_bytes())
     final = json.loads(config) | {name: left[name] for name in left if not name.startswith("pht_")}
@@ -52,6 +57,32 @@ def main() -> None:
     _seal()
     line = f"pht: result=visited status=0 network=none layers=none runner={key.key_size}\n"
     os.write(2, line.encode())
+
+
+def _enter(layer: str = "") -> Callable[[], None] | None:
+    """Return a function that gives a process one layer of the sandbox; None without a layer."""
+    if not layer:
+        return None
+    from entrypoint.process import capabilities, landlock, seccomp
+    from entrypoint.process.credentials import Credentials
+    from entrypoint.process.sandbox import Sandbox
+    from entrypoint.settings.load import load
+    from entrypoint.visit.train_access import access_rules
+
+    groups = tuple(os.getgroups())
+    credentials = Credentials(uid=0, gid=0, groups=groups, keeps=capabilities.held())
+    ruleset = filter_ = None
+    if layer == "uid":
+        credentials = Credentials(uid=10001, gid=10001, groups=())
+        os.chown(RESULTS, 10001, 10001)
+    elif layer == "caps":
+        credentials = Credentials(uid=0, gid=0, groups=groups)
+    elif layer == "landlock":
+        rules = access_rules(load(None, {}), scratch=Path("/tmp"), hidden=[Path("/keys"), WORK])
+        ruleset = landlock.make_ruleset(rules)
+    elif layer == "seccomp":
+        filter_ = seccomp.program(os.getpid())
+    return Sandbox(credentials=credentials, ruleset=ruleset, filter=filter_).enter
 
 
 def _share(pem: bytes) -> None:

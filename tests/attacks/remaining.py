@@ -74,7 +74,12 @@ REMAINING = (
         "root without capabilities cannot become another user",
     ),
     Remaining(
-        ("priority-of-user",),
+        ("group-of-root",),
+        (frozenset({USER}),),
+        "the engine gives this user the group of root, which nothing but root can change",
+    ),
+    Remaining(
+        ("priority-of-user", "priority-of-group"),
         _ONE_USER,
         "runner and train are one user; a lower priority only makes the visit slower",
     ),

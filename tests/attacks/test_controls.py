@@ -57,6 +57,19 @@ def _is_shown(result: Result) -> bool:
     return result.outcome == Outcome.SUCCEEDED or result.detail.startswith("ENOSYS")
 
 
+@pytest.mark.parametrize("layer", ["uid", "caps", "landlock", "seccomp"])
+def test_a_layer_alone_stops_the_attempts_that_name_it(
+    layer: str, engine: Engine, runner_image: str, tmp_path: Path
+) -> None:
+    opt = hostile_train(tmp_path)
+    ending = naive_visit(engine, runner_image, opt, tmp_path, layer=layer)
+    results = {result.name: result for result in results_of(ending)}
+    assert len(results) == len(in_order()), ending.done.stderr
+    meant = [results[one.name] for one in in_order() if layer in one.layers]
+    passed = [str(result) for result in meant if result.outcome == Outcome.SUCCEEDED]
+    assert not passed, "\n".join(passed)
+
+
 @pytest.mark.parametrize("name", ENDINGS)
 def test_every_ending_does_harm_without_layers(
     name: str, engine: Engine, runner_image: str, tmp_path: Path
@@ -67,11 +80,24 @@ def test_every_ending_does_harm_without_layers(
     assert ending.is_harmful(left), left.done
 
 
-def naive_visit(engine: Engine, image: str, opt: Path, folder: Path, *more: str) -> Ending:
-    """Let the naive runner make a visit, in a container with every right."""
+def naive_visit(
+    engine: Engine, image: str, opt: Path, folder: Path, *more: str, layer: str = ""
+) -> Ending:
+    """Let the naive runner make a visit, in a container with every right.
+
+    Args:
+        engine: where the container runs.
+        image: a master image.
+        opt: the train.
+        folder: for the station.
+        more: further options of `docker create`.
+        layer: the only one that the train's process has.
+    """
     settle(folder, STATION)
-    options = [*EVERY_RIGHT, "--volume", f"{folder}/run/pht:/run/pht", *more]
-    command = ("-B", "/naive_runner.py", KEY.decode())
+    (folder / "run/pht/private_key.pem").chmod(0o400)
+    mode = ":ro" if layer else ""  # as the settings are only read then
+    options = [*EVERY_RIGHT, "--volume", f"{folder}/run/pht:/run/pht{mode}", *more]
+    command = ("-B", "/naive_runner.py", KEY.decode(), *([layer] if layer else []))
     # Folders of an image could not be renamed.
     container = Container(engine, engine.create(image, *command, options=options))
     engine.must("cp", str(opt), f"{container.id}:/")

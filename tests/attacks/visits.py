@@ -130,7 +130,7 @@ _SUCCEEDED: Mapping[str, Callable[[Ending], bool]] = {
     "memory-proposal-id": lambda ending: memory.CHANGED_PROPOSAL in ending.config,
     "config-replaced": lambda ending: signed.REPLACED in ending.config,
     "pack-planted": _pack_was_taken,
-    "processes-left": lambda ending: not ending.is_consistent,
+    "processes-left": lambda ending: ending.done.status == 0 and not ending.is_consistent,
     "status-forged": _last_line_is_hidden,
     "modules-changed": lambda ending: next_start.MARK in ending.done.stderr,
 }

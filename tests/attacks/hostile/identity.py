@@ -69,7 +69,7 @@ def group_of_root() -> str:
     return "files of the group of root"
 
 
-@attempt(Gain.SYSTEM, "uid", "landlock")
+@attempt(Gain.SYSTEM, "mode-of-folder")
 def station_folder_listed() -> str:
     names = os.listdir(STATION)
     if not names:

@@ -220,7 +220,7 @@ def device_made() -> str:
     return "device nodes"
 
 
-@attempt(Gain.SYSTEM, "caps", "landlock")
+@attempt(Gain.SYSTEM, "uid", "landlock")
 def sysctl() -> str:
     path = Path("/proc/sys/vm/overcommit_memory")
     with path.open("r+b", buffering=0) as file:

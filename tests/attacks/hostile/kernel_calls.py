@@ -4,7 +4,7 @@ import ctypes
 import os
 import platform
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .attempts import Absent
 
@@ -87,24 +87,39 @@ TRAIN_PARENT = os.getppid()
 
 def outside() -> list[int]:
     """Return the processes that the train has not started: the runner, PID 1, then all others."""
-    seen = [int(name) for name in os.listdir("/proc") if name.isdigit()]
-    found = [pid for pid in dict.fromkeys([runner(), 1, *seen]) if TRAIN not in _line(pid)]
+    own = _Process.read(TRAIN)
+    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    found = [pid for pid in dict.fromkeys([runner(), 1, *pids]) if not _is_own(pid, own)]
     if not found:
         raise Absent("no process outside of the train can be seen")
     return found
 
 
-def _line(pid: int) -> Iterable[int]:
-    """Return a process and its ancestors."""
-    line = []
-    while pid > 0:
-        line.append(pid)
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                pid = int(file.read().rpartition(")")[2].split()[1])
-        except FileNotFoundError:  # it has ended
-            return [TRAIN]
-    return line
+class _Process(NamedTuple):
+    parent: int
+    started: int
+
+    @classmethod
+    def read(cls, pid: int) -> "_Process":
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return cls(int(fields[1]), int(fields[19]))
+
+
+def _is_own(pid: int, train: _Process) -> bool:
+    """Return whether a process is the train, a descendant of it, or gone.
+
+    Orphans of the train have its runner or an init as their parent, and are younger than itself.
+    """
+    try:
+        process = _Process.read(pid)
+        if pid in (runner(), 1):
+            return False
+        if pid == TRAIN or (process.parent in (runner(), 1) and process.started >= train.started):
+            return True
+        return process.parent > 0 and _is_own(process.parent, train)
+    except FileNotFoundError:
+        return True
 
 
 def from_any(look: Callable[[int], str | None]) -> str:

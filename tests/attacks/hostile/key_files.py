@@ -121,9 +121,9 @@ def key_file_by_handle() -> str:
     return first_of(_NAMES, open_it)
 
 
-@attempt(Gain.KEY, "uid", "landlock")
+@attempt(Gain.RUNNER, "uid")
 def key_file_mode() -> str:
-    """Makes it readable to everybody; done with the mode that it has."""
+    """Makes it readable to other users; done with the mode that it has."""
 
     def change(path: str) -> str:
         os.chmod(path, os.stat(path).st_mode & 0o7777)
@@ -147,7 +147,7 @@ def key_in_shared_memory() -> str:
     raise Absent("no segment with a key")
 
 
-@attempt(Gain.KEY, "uid", "landlock")
+@attempt(Gain.KEY, "uid")
 def key_in_leftovers() -> str:
     """Looks where programs leave temporary files."""
     folders = ("/dev/shm", "/tmp", "/var/tmp", "/root", "/run/lock")
