@@ -45,13 +45,13 @@ class Credentials:
             if may_limit:
                 capabilities.let_access_agree()
             capabilities.keep_at_change_of_user()
-        # Not repeated, since even the same groups need a right that a container may lack.
+        # Setting the same groups again would need a right that a container may lack.
         if not self._has_groups():
             os.setgroups(self.groups)
         os.setresgid(self.gid, self.gid, self.gid)
         os.setresuid(self.uid, self.uid, self.uid)
         capabilities.set_all(kept)
-        if self.uid:  # root keeps the bounding set, and gVisor has no ambient one
+        if self.uid:  # execve(2) leaves root its bounding set; gVisor has no ambient set
             for capability in self.keeps:
                 capabilities.raise_ambient(capability)
         self._check(kept, limited=may_limit)

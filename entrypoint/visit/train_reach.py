@@ -1,6 +1,6 @@
-"""Tells which files the train's user may use, by asking in a process that has become this user.
+"""Checks which files the train's user may use, in a process that has become this user.
 
-No other way is right: lists of access, user namespaces and network file systems decide too.
+The mode of a file is not enough: access lists, user namespaces and file servers decide too.
 """
 
 import os
@@ -63,7 +63,7 @@ def ask_as(
 def with_dac_override(credentials: Credentials) -> Credentials | None:
     """Return the credentials with DAC_OVERRIDE, None if the train cannot get it.
 
-    Root that cannot become another user gets none: it owns what is to be protected.
+    A train that runs as the runner's own user gets none: that user may own the files to protect.
     """
     has_it = Capability.DAC_OVERRIDE in held() and has_ambient_set()
     if credentials.uid == os.getuid() or not has_it:
@@ -76,8 +76,8 @@ def needs_dac_override(
 ) -> Path | None:
     """Return a path that a train may only use with DAC_OVERRIDE, None if it needs none.
 
-    Asked for are the data, the train's files, its results and its interpreter, after the train was
-    opened. Where DAC_OVERRIDE does not help, as on a network file system, it is not needed.
+    Checks the data, the train's files, its results and its interpreter, after the train was opened.
+    Where DAC_OVERRIDE does not help, as on a network file system, it is not needed.
 
     Args:
         session: of the visit.
@@ -104,8 +104,8 @@ def usable_credentials(
 ) -> Credentials:
     """Return the credentials, or this user's where only that user may enter the root folder.
 
-    Such a folder lies in a closed one, as `simulate` makes it for root. The train's own files do
-    not count: they are made readable for the train. The station's own choice of a user stays.
+    That is so if a folder above it is closed, as those that `simulate` makes for root. The train's
+    own files are made readable for it later. The station's own choice of a user stays.
 
     Args:
         session: of the visit.
