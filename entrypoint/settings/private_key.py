@@ -25,11 +25,12 @@ _ENVIRONMENT = "the environment"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySettings:
-    """The settings of the private key; they may hold the key and its password.
+    """The settings of the private key.
 
     Attributes:
         paths: the fixed paths, below which the default files lie.
-        variables: those of the settings in `names.SECRET` that are set.
+        variables: those of the settings in `names.SECRET` that are set; in the program itself a
+            key or password is a `HeldValue`.
     """
 
     paths: Paths
