@@ -211,6 +211,7 @@ def settle(root: Path, station: str, private_key: bytes | None = None, **variabl
     folder.mkdir(parents=True, exist_ok=True)
     key = private_key or reference.vector_key(station, private=True)
     (folder / "private_key.pem").write_bytes(key)
+    (folder / "private_key.pem").chmod(0o600)  # else a train could read it, without Landlock
     lines = {"STATION_ID": station, **variables}
     (folder / "station.env").write_text("".join(f"{name}={lines[name]}\n" for name in lines))
 

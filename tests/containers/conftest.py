@@ -33,9 +33,10 @@ def station(tmp_path: Path) -> list[str]:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder that a test shares with its train."""
+    """A folder that a test shares with its train, whose user may write there."""
     folder = tmp_path / "data"
     folder.mkdir()
+    folder.chmod(0o777)
     return folder
 
 
