@@ -87,6 +87,8 @@ class Site:
             more: what stands behind the repository.
         """
         settle(self.folder, at)
+        if "--user" in more:  # then the runner, as that user, has to read the key
+            (self.folder / "run" / "pht" / "private_key.pem").chmod(0o644)
         path = os.pathsep.join([*([str(programs)] if programs else []), os.environ["PATH"]])
         command = ["sh", SCRIPT, "-s", self.folder / "run" / "pht"]
         command += [*options, self.repository, *more]
