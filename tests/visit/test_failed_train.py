@@ -8,55 +8,15 @@ import pytest
 from tests import reference
 from tests.station import (
     RUNS_TRAIN,
-    Snapshot,
     assert_explained,
-    check,
-    journal,
     leaked,
     new_train,
     opened,
-    pht,
     settle,
     snapshot,
     visit,
 )
-
-IMPORTS = """
-import os, pathlib, shutil, signal, subprocess, sys, time
-results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
-opt = results.parent
-outside = opt.parent / "outside"
-work = opt / "pht_results.pht"
-"""
-
-
-def second_stop(root: Path, script: str) -> Path:
-    """Lay out a train with sealed results of every kind that is about to stop at station_2."""
-    opt = new_train(root, IMPORTS + script)
-    results = opt / "pht_results"
-    for name in ("a/b/deep", "a/beside", "empty", "small", "ü"):
-        (results / name).parent.mkdir(parents=True, exist_ok=True)
-        (results / name).write_bytes(b"plaintext" * 4 if name != "empty" else b"")
-    (results / "large").write_bytes(os.urandom(2_500_000))
-    (results / "folder" / "inner").mkdir(parents=True)
-    (results / "link").symlink_to("a/beside")
-    (results / "small").chmod(0o640)
-    (results / "a" / "b").chmod(0o750)
-    (results / "folder").chmod(0o711)
-    if os.geteuid() == 0:
-        os.chown(results / "a" / "beside", 1000, 1001)
-        os.chown(results / "link", 1000, 1001, follow_symlinks=False)
-    reference.published_post_run(opt, "station_1", reference.vector_key("station_1", private=True))
-    (root / "outside").mkdir()
-    (root / "outside" / "precious").write_bytes(b"precious")
-    settle(root, "station_2")
-    return opt
-
-
-def assert_as_before(root: Path, before: Snapshot) -> None:
-    assert snapshot(root) == before
-    assert check(root).status == 0
-
+from tests.visit.damaged_train import IMPORTS, assert_as_before, second_stop
 
 # --- ways to end ---------------------------------------------------------------------------------
 
@@ -151,7 +111,6 @@ NEST = "[(os.mkdir('d' * 20), os.chdir('d' * 20)) for _ in range(1500)]"
 DAMAGE: dict[str, str] = {
     "deletes everything": "[shutil.rmtree(p) if p.is_dir() and not p.is_symlink() else p.unlink()"
     " for p in results.iterdir()]",
-    "deletes the folder": "shutil.rmtree(results)",
     "renames": "(results / 'a').rename(results / 'z'); (results / 'small').rename(results / 'a')",
     "swaps files and folders": (
         "(results / 'small').unlink(); (results / 'small').mkdir(); shutil.rmtree(results / 'a');"
@@ -178,23 +137,6 @@ DAMAGE: dict[str, str] = {
         " (results / 'a').symlink_to(outside)"
     ),
     "adds names that cannot be decoded": "(results / os.fsdecode(b'\\xff')).mkdir()",
-    "turns the folder into a link": "shutil.rmtree(results); results.symlink_to(outside)",
-    "turns the folder into a file": "shutil.rmtree(results); results.write_bytes(b'x')",
-    "fills the folder of work files": "(work / 'plain' / 'x').write_bytes(b'x')",
-    "removes the config": "(opt / 'train_config.json').unlink()",
-    "overwrites the config": "(opt / 'train_config.json').write_text('{}')",
-    "turns the config into a link": (
-        "(opt / 'train_config.json').unlink();"
-        " (opt / 'train_config.json').symlink_to(outside / 'precious')"
-    ),
-    "turns the config into a folder": (
-        "(opt / 'train_config.json').unlink();"
-        " (opt / 'train_config.json' / 'x').mkdir(parents=True)"
-    ),
-    "puts a link where the config is written first": (
-        "(opt / 'train_config.json.pht').unlink();"
-        " (opt / 'train_config.json.pht').symlink_to(outside / 'precious')"
-    ),
 }
 
 
@@ -218,57 +160,6 @@ def test_a_train_at_its_first_stop_that_had_no_results_folder(tmp_path: Path) ->
 
     assert visit(tmp_path).status == 3
     assert snapshot(tmp_path) == before
-
-
-# --- what is kept to go back ---------------------------------------------------------------------
-
-GONE: dict[str, str] = {
-    "removes it": "(work / 'backup').unlink()",
-    "cuts it off": "os.truncate(work / 'backup', 1_000_000)",
-    "cuts it off in a line": "os.truncate(work / 'backup', 1_000)",
-    "empties it": "os.truncate(work / 'backup', 0)",
-    "overwrites it": "(work / 'backup').write_bytes(b'x' * 10_000)",
-    "removes its folder": "shutil.rmtree(work)",
-    "moves it behind a link": (
-        "(work / 'backup').rename(work / 'k'); (work / 'backup').symlink_to('k')"
-    ),
-    "links to what the way back will change": r"""
-forged = b'["planted", "file", "", 6, 33188, 0, 0, 0]\nforged'
-for name, content in (("behind/k", (work / "backup").read_bytes()), ("opt/k", forged)):
-    (opt.parent / name).parent.mkdir(exist_ok=True)
-    (opt.parent / name).write_bytes(content)
-(opt.parent / "behind" / "results").mkdir()
-shutil.rmtree(results)
-results.symlink_to(opt.parent / "behind" / "results")
-(work / "backup").unlink()
-(work / "backup").symlink_to(results / ".." / "k")
-""",
-    "turns its folder into a link": "shutil.rmtree(work); work.symlink_to(outside)",
-    "turns its folder into a file": "shutil.rmtree(work); work.write_bytes(b'x')",
-}
-
-
-@pytest.mark.parametrize("script", GONE.values(), ids=GONE.keys())
-def test_a_failing_train_that_damages_what_is_kept_to_go_back(script: str, tmp_path: Path) -> None:
-    """Without the old ciphertext the plaintext must not stay, and nobody may use the rest."""
-    opt = second_stop(tmp_path, f"{script}\nsys.exit(3)")
-    outside = snapshot(tmp_path / "outside")
-
-    done = visit(tmp_path)
-
-    assert (done.status, done.facts["state"]) == (3, "spent")
-    assert "pht: warning: the encrypted files are gone: start from the image again" in done.lines
-    assert journal(tmp_path)["phase"] == "spent"
-    assert list((opt / "pht_results").iterdir()) == []
-    assert not os.path.lexists(opt / "pht_results.pht")
-    assert snapshot(tmp_path / "outside") == outside
-    left = snapshot(tmp_path)
-    for again in (visit(tmp_path), pht("pre-run", root=tmp_path), pht("undo", root=tmp_path)):
-        assert_explained(again, 74, "start-from-image")
-    assert_explained(pht("check", root=tmp_path), 76, "wrong-half")
-    assert_explained(pht("post-run", root=tmp_path), 76, "wrong-half")
-    assert_explained(pht("export", "--output", "-", root=tmp_path), 65, "config-unfinished")
-    assert snapshot(tmp_path) == left
 
 
 # --- results that cannot travel ------------------------------------------------------------------
@@ -305,67 +196,6 @@ def test_a_successful_train_that_leaves(script: str, name: str, tmp_path: Path) 
     assert f"pht_results holds {name}, " in done.stderr
     assert (done.facts["by"], done.facts["state"]) == ("author", "unchanged")
     assert_as_before(tmp_path, before)
-
-
-IN_PLACE_OF: dict[str, tuple[str, str]] = {
-    "no results": ("shutil.rmtree(results)", "results-missing"),
-    "a link for results": (
-        "shutil.rmtree(results); results.symlink_to(outside)",
-        "results-missing",
-    ),
-    "a file for results": (
-        "shutil.rmtree(results); results.write_bytes(b'x')",
-        "results-missing",
-    ),
-    "no config": ("config.unlink()", "train-changed-itself"),
-    "a longer config": ("config.open('a').write(' ')", "train-changed-itself"),
-    "a folder for the config": ("config.unlink(); config.mkdir()", "train-changed-itself"),
-}
-
-
-@pytest.mark.parametrize(("script", "code"), IN_PLACE_OF.values(), ids=IN_PLACE_OF)
-def test_a_successful_train_that_leaves_in_place(script: str, code: str, tmp_path: Path) -> None:
-    second_stop(tmp_path, f"config = opt / 'train_config.json'; {script}")
-    before = snapshot(tmp_path)
-
-    done = visit(tmp_path)
-
-    assert_explained(done, 65, code)
-    assert_as_before(tmp_path, before)
-
-
-SEALED_ANYWAY: dict[str, str] = {
-    "turns the folder of work files into a link": "shutil.rmtree(work); work.symlink_to(outside)",
-    "turns the folder of work files into a file": "shutil.rmtree(work); work.write_bytes(b'x')",
-    "removes the folder of work files": "shutil.rmtree(work)",
-    "plants a folder for the user's key": (
-        "(opt / 'user_sym_key.key').unlink(); (opt / 'user_sym_key.key' / 'x').mkdir(parents=True)"
-    ),
-    "plants a link for the user's key": (
-        "(opt / 'user_sym_key.key').unlink();"
-        " (opt / 'user_sym_key.key').symlink_to(outside / 'precious')"
-    ),
-    "plants links where files are written first": (
-        "(opt / 'train_config.json.pht').unlink();"
-        " [(opt / f'{n}.pht').symlink_to(outside / 'precious')"
-        " for n in ('train_config.json', 'user_sym_key.key')]"
-    ),
-}
-
-
-@pytest.mark.parametrize("script", SEALED_ANYWAY.values(), ids=SEALED_ANYWAY.keys())
-def test_a_successful_train_that_gets_in_the_way(script: str, tmp_path: Path) -> None:
-    """Its results are sealed all the same, and nothing is written or removed elsewhere."""
-    opt = second_stop(tmp_path, f"(results / 'new').write_bytes(b'x')\n{script}")
-    outside = snapshot(tmp_path / "outside")
-
-    done = visit(tmp_path)
-
-    assert done.status == 0, done.stderr
-    assert snapshot(tmp_path / "outside") == outside
-    names = {"pht_results", "pht_train", "train_config.json", "user_sym_key.key"}
-    assert {path.name for path in opt.iterdir()} == names
-    assert opened(opt)["new"] == b"x"
 
 
 def test_a_successful_train_that_takes_away_every_permission(tmp_path: Path) -> None:
