@@ -1,4 +1,4 @@
-"""Trains with one attempt each that may end the visit, or decides what comes of it."""
+"""Trains that each try to end a visit in one harmful way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,4 +70,4 @@ with open("/opt/pht_train/train.py", "ab") as file:
         _change_is_visited,
     ),
 }
-"""All of them by name."""
+"""The trains by name."""

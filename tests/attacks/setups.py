@@ -176,7 +176,7 @@ ONE_OF_EACH_KIND = (
     Case(RECOMMENDED, Key.VARIABLE, "musl"),
     Case("seccomp=unconfined", Key.VARIABLE),
 )
-"""For every run of the tests."""
+"""The cases of every run of the tests."""
 
 _PRODUCT = product(SETUPS, (Key.FILE, Key.VARIABLE), ("bookworm", "musl"), (True, False))
 ALL_OTHERS = tuple(
@@ -185,4 +185,4 @@ ALL_OTHERS = tuple(
     # The profile without Landlock takes the place of `unconfined`, and allows as much.
     if case not in ONE_OF_EACH_KIND and (case.has_landlock or case.setup != "seccomp=unconfined")
 )
-"""For `make attacks`."""
+"""The cases that only `make attacks` adds."""

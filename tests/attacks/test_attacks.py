@@ -12,7 +12,14 @@ from tests.attacks.endings import ENDINGS
 from tests.attacks.hostile.attempts import REGISTER, Gain, Outcome
 from tests.attacks.hostile.train import in_order
 from tests.attacks.remaining import REMAINING, allowed, table
-from tests.attacks.setups import ALL_OTHERS, ONE_OF_EACH_KIND, RECOMMENDED, Case
+from tests.attacks.setups import (
+    ALL_OTHERS,
+    NO_RIGHTS,
+    ONE_OF_EACH_KIND,
+    RECOMMENDED,
+    USER,
+    Case,
+)
 from tests.attacks.visits import hostile_train, results_of
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
@@ -21,6 +28,13 @@ from tests.station import REPOSITORY, new_train
 CASES = [
     *ONE_OF_EACH_KIND,
     *(pytest.param(case, marks=pytest.mark.attacks) for case in ALL_OTHERS),
+]
+ENDING_CASES = [
+    Case("default"),
+    Case(RECOMMENDED, has_private_data=True),
+    pytest.param(Case(RECOMMENDED), marks=pytest.mark.attacks),
+    pytest.param(Case(USER), marks=pytest.mark.attacks),
+    pytest.param(Case(NO_RIGHTS), marks=pytest.mark.attacks),
 ]
 
 
@@ -42,20 +56,13 @@ def test_the_train_obtains_and_changes_no_more_than_is_listed(
     assert ending.done.facts["result"] == "visited", ending.done.stderr
 
 
-@pytest.mark.parametrize("setup", ["default", RECOMMENDED])
-@pytest.mark.parametrize("has_private_data", [False, True], ids=["", "private data"])
+@pytest.mark.parametrize("case", ENDING_CASES, ids=str)
 @pytest.mark.parametrize("name", ENDINGS)
 def test_no_ending_does_harm(
-    name: str,
-    has_private_data: bool,
-    setup: str,
-    engine: Engine,
-    runner_image: str,
-    tmp_path: Path,
+    name: str, case: Case, engine: Engine, runner_image: str, tmp_path: Path
 ) -> None:
     hostile = ENDINGS[name]
     opt = new_train(tmp_path, hostile.script)
-    case = Case(setup, has_private_data=has_private_data)
     ending = case.visit(engine, runner_image, opt, tmp_path, *hostile.options)
     assert not hostile.is_harmful(ending), ending.done.stderr
 

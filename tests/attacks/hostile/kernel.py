@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import socket
 import struct
 import termios
 from pathlib import Path
@@ -232,8 +233,6 @@ def sysctl() -> str:
 
 @attempt(Gain.SYSTEM, "caps")
 def raw_socket() -> str:
-    import socket
-
     socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3).close()
     return "packets of every interface"
 

@@ -1,4 +1,4 @@
-"""System calls by name, the processes outside of the train, and trying all of them."""
+"""System calls by name, and attempts at all processes outside of the train or at several paths."""
 
 import ctypes
 import os

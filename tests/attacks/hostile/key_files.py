@@ -65,7 +65,7 @@ def key_file_by_link() -> str:
 
 @attempt(Gain.KEY, "uid", "landlock")
 def key_file_by_hard_link() -> str:
-    """Makes the key one of the results, for who may decrypt them."""
+    """Makes the key file one of the results, which others may decrypt."""
 
     def link(path: str) -> str:
         os.link(path, RESULTS / "linked")

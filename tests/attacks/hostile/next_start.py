@@ -84,7 +84,7 @@ def interpreter_configured() -> str:
 
 @attempt(Gain.NEXT_START, "uid", "landlock", "read-only")
 def library_archive_added() -> str:
-    """The archive that Python looks into before its library."""
+    """Adds the archive in which Python looks for modules before its library."""
     name = "python{}{}.zip".format(*sys.version_info)
     return _made(Path(sys.base_prefix, "lib", name))
 
@@ -96,13 +96,13 @@ def library_preloaded() -> str:
 
 @attempt(Gain.NEXT_START, "uid", "landlock", "read-only")
 def library_path_changed() -> str:
-    """The search path of the C library: of glibc in a cache, of musl in a text."""
+    """Adds a file beside that in which musl finds its search path for libraries."""
     return _made(Path("/etc/ld-musl-attack.path"))
 
 
 @attempt(Gain.NEXT_START, "uid", "landlock", "openssl-conf")
 def openssl_configured() -> str:
-    """The folder that the library of the runner was built to read its configuration from."""
+    """Adds a configuration where the OpenSSL of the runner was built to read it."""
     names = set()
     for path in RUNNER_HOME.glob("site/cryptography/hazmat/bindings/*.so"):
         names |= set(re.findall(rb'OPENSSLDIR: "([^"]+)"', path.read_bytes()))

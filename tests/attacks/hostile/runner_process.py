@@ -50,7 +50,7 @@ def priority() -> str:
 
 @attempt(Gain.RUNNER, "uid", "seccomp")
 def priority_of_user() -> str:
-    """Changes that of all processes of the train's user, with which the runner may share it."""
+    """Changes the priority of all processes of the train's user, who may be the runner's, too."""
     if _user_of_runner() != os.getuid():
         raise PermissionError(errno.EPERM, "the runner has another user")
     value = os.getpriority(os.PRIO_USER, os.getuid())
@@ -107,7 +107,7 @@ def _rewritten(name: str, form: Callable[[str], str]) -> str:
 
 @attempt(Gain.RUNNER, "uid", "seccomp")
 def priority_of_group() -> str:
-    """Changes that of the process group that the train shares with the runner."""
+    """Changes the priority of the process group, which the runner may belong to."""
     if os.getpgid(runner()) != os.getpgrp():
         raise Absent("the runner is in another group")
     value = os.getpriority(os.PRIO_PGRP, 0)

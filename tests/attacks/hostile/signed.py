@@ -160,7 +160,7 @@ def pack_planted() -> str:
 
 @attempt(Gain.SIGNED, "uid", "landlock")
 def work_folder_made() -> str:
-    """Takes the place of the folder that the runner will make."""
+    """Makes a folder where the runner will make its own."""
     for folder in (OPT / "pht_train.pht", OPT / "attack.pht"):
         if not folder.exists():
             folder.mkdir()
