@@ -65,7 +65,21 @@ def _obstacle(uid: int, gid: int) -> str:
         return f"the runner lacks {', '.join(capability.name for capability in missing)}"
     if not (has_user(uid) and has_group(gid) and may_set_groups()):
         return f"the user namespace does not map {uid}:{gid}, or forbids to set groups"
+    if not _may_give_files(uid, gid):
+        return "a seccomp profile forbids to give files to other users"
     return ""
+
+
+def _may_give_files(uid: int, gid: int) -> bool:
+    """Return whether this process can give a file away, tried with one in memory."""
+    probe = os.memfd_create("owner")
+    try:
+        os.fchown(probe, uid, gid)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(probe)
 
 
 def _groups(settings: Settings) -> tuple[int, ...]:
