@@ -28,7 +28,7 @@ Owner = tuple[int, int]
 
 
 class Attributes(NamedTuple):
-    """Mode and owner of a file; often the permissions alone, of its mode."""
+    """Mode and owner of a file; the mode is `st_mode`, or its permission bits only."""
 
     mode: int
     uid: int

@@ -1,8 +1,8 @@
 """Owners and modes of a train's places: recorded, changed for the run, and restored.
 
-The train may run as a user of its own. Then it owns the results and reads everything else: it may
-make files beside its signed ones, but not change, replace or rename these. What has to be readable
-or writable for it becomes so for its group, not for other users of the machine.
+The train may run as a user of its own. Then it owns the results and may read its signed files and
+make others beside them, but not change, replace or rename them. It gets these rights through its
+group, so other users of the machine get none.
 """
 
 import os
@@ -63,7 +63,7 @@ def _places(
 
 
 def read_only(place: Attributes, train: Owner) -> Attributes:
-    """Return the attributes with which a train reads a file or enters a folder of others."""
+    """Return attributes that let the train read a file or enter a folder, but not change it."""
     uid, gid = train
     needed = 0o5 if stat.S_ISDIR(place.mode) or place.mode & stat.S_IXUSR else 0o4
     mode, group = place.mode & ~_OTHERS_WRITE, place.gid
@@ -73,7 +73,7 @@ def read_only(place: Attributes, train: Owner) -> Attributes:
 
 
 def _shared(place: Attributes, train: Owner) -> Attributes:
-    """Return the attributes with which a train makes files in a folder of others."""
+    """Return attributes that let the train make files in a folder, but not replace others'."""
     mode = stat.S_IFDIR | _SHARED | place.mode & 0o005
     return Attributes(mode, os.geteuid(), train[1])
 
@@ -81,8 +81,8 @@ def _shared(place: Attributes, train: Owner) -> Attributes:
 def hand_over(paths: Paths, places: Places, results: WorkFolder, train: Owner) -> None:
     """Give the results to a train with a user of its own, and protect its signed files from it.
 
-    The results have been written just now. Of files that lie in a layer of the image, a new owner
-    would cost a copy.
+    Called right after the results were written: changing the owner of a file that still lies in a
+    layer of the image would copy the whole file (overlayfs).
 
     Args:
         paths: of the train.
