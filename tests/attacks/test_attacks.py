@@ -53,7 +53,9 @@ def test_the_train_obtains_and_changes_no_more_than_is_listed(
     assert not keys, "\n".join(keys)
     unlisted = [str(one) for one in succeeded if one.name not in allowed(case)]
     assert not unlisted, "\n".join(unlisted)
-    assert ending.done.facts["result"] == "visited", ending.done.stderr
+    # Where the train can replace the configuration, the visit fails because of that.
+    noticed = "train-changed-itself" if "config-written" in allowed(case) else None
+    assert ending.done.facts.get("code") == noticed, ending.done.stderr
 
 
 @pytest.mark.parametrize("case", ENDING_CASES, ids=str)
