@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.second_stop import SecondStop, build
-from tests.faults.strace import Call, Strace, Unavailable, read_calls
+from tests.faults.injection import record_calls
+from tests.faults.strace import Call, Strace, Unavailable
 
 Trace = Callable[[SecondStop, str], list[Call]]
 
@@ -47,18 +48,19 @@ def waiting(arrived: SecondStop, tmp_path_factory: pytest.TempPathFactory) -> Se
 def trace(strace: Strace, tmp_path_factory: pytest.TempPathFactory) -> Trace:
     """A function that records which calls a command makes on a copy of a train.
 
-    Every test of a command needs the same record, so it is made once.
+    Those of the opener come first, then those of the closer, then those of the supervisor, which
+    makes all of a command other than `run`. Every test of a command needs the same record, so it is
+    made once.
     """
     recorded: dict[tuple[Path, str], list[Call]] = {}
 
     def record(train: SecondStop, command: str) -> list[Call]:
         if (train.folder, command) not in recorded:
             folder = tmp_path_factory.mktemp("traced")
-            log = folder / "calls"
             copy = train.copy_to(folder / "train")
-            ended = copy.start(command, under=strace.tracing(log))
+            ended, calls = record_calls(copy, command, strace, folder)
             assert ended.status == 0, ended.stderr
-            recorded[train.folder, command] = read_calls(log)
+            recorded[train.folder, command] = calls
         return recorded[train.folder, command]
 
     return record

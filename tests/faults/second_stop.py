@@ -64,7 +64,7 @@ class SecondStop:
     """One train, in a folder of its own, and the two states between which it may not stay.
 
     Attributes:
-        folder: holds the runner's `root`, and what the train writes outside of itself.
+        folder: holds the runner's `root`, and `outside`.
         old: what `opt` holds before the visit.
         new: the plaintext results after it.
         has_route: whether it is of the route generation.
@@ -88,20 +88,24 @@ class SecondStop:
         return self.root / "opt"
 
     @property
+    def outside(self) -> Path:
+        """The folder outside of itself that the train may write to."""
+        return self.folder / "outside"
+
+    @property
     def runs(self) -> int:
         """The number of times that the train has succeeded."""
-        counter = self.folder / "runs"
-        return len(counter.read_text().splitlines()) if counter.exists() else 0
+        return len((self.outside / "runs").read_text().splitlines())
 
     @property
     def environment(self) -> dict[str, str]:
         """The environment of the runner."""
-        fill = {"FILL": str(self.folder / "fill")} if self.fills else {}
-        return {"PATH": os.environ["PATH"], "RUNS": str(self.folder / "runs"), **fill}
+        fill = {"FILL": str(self.outside / "fill")} if self.fills else {}
+        return {"PATH": os.environ["PATH"], "RUNS": str(self.outside / "runs"), **fill}
 
     def with_room(self) -> "SecondStop":
         """Free the space that the train has filled; return a train that fills none."""
-        (self.folder / "fill").unlink(missing_ok=True)
+        (self.outside / "fill").unlink(missing_ok=True)
         return replace(self, fills=False)
 
     def copy_to(self, folder: Path) -> "SecondStop":
@@ -109,9 +113,22 @@ class SecondStop:
         subprocess.run(["cp", "--archive", self.folder, folder], check=True)
         return replace(self, folder=folder)
 
-    def start(self, command: str, *, under: Sequence[str] = ()) -> Done:
-        """Start the runner as a process of its own, `under` a tool if given."""
-        runner = [sys.executable, "-B", "-m", "entrypoint", command, "--root", str(self.root)]
+    def start(
+        self,
+        command: str,
+        *,
+        under: Sequence[str] = (),
+        parts: Mapping[int, Sequence[str]] | None = None,
+    ) -> Done:
+        """Start the runner as a process of its own.
+
+        Args:
+            command: of the runner.
+            under: a tool, with its options, that starts it.
+            parts: tools that trace parts of the visit; see `traced_parts`.
+        """
+        module = ["tests.faults.traced_parts", json.dumps(parts)] if parts else ["entrypoint"]
+        runner = [sys.executable, "-B", "-m", *module, command, "--root", str(self.root)]
         done = subprocess.run(
             [*under, *runner, *(["--", *COMMAND] if command == "run" else [])],
             cwd=REPOSITORY,
@@ -225,7 +242,12 @@ def build(folder: Path, *, has_route: bool = False) -> SecondStop:
         path.chmod(0o777)  # which no train with a user of its own may use
     old = snapshot(opt)
     _run_train(plain, {"PATH": os.environ["PATH"], "RUNS": os.devnull})
-    return SecondStop(folder, old, _without_hard_links(snapshot(plain)), has_route)
+    train = SecondStop(folder, old, _without_hard_links(snapshot(plain)), has_route)
+    train.outside.mkdir()
+    train.outside.chmod(0o777)
+    (train.outside / "runs").touch()
+    (train.outside / "runs").chmod(0o666)
+    return train
 
 
 def ends_of_phases(calls: list[Call]) -> list[int]:

@@ -27,12 +27,14 @@ class Call(NamedTuple):
             each name by itself.
         text: its arguments, file descriptors with their paths.
         succeeded: whether it changed anything; some are made in case there is something to change.
+        part: of the visit that makes it, as in `traced_parts`; None if it is the supervisor.
     """
 
     name: str
     number: int
     text: str
     succeeded: bool
+    part: int | None = None
 
     @property
     def change(self) -> str:
@@ -46,7 +48,7 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Strace:
-    """The tool. It follows the runner alone: the train's own processes are not counted or hit."""
+    """The tool. It follows one process alone: those that it starts are not counted or hit."""
 
     program: str
 
@@ -65,7 +67,7 @@ class Strace:
     def tracing(self, log: Path) -> list[str]:
         """Return the prefix of a command that records its changes to the disk."""
         options = ["--output", str(log), "--decode-fds=path", "--string-limit=0"]
-        return [self.program, *options, f"--trace={_CHANGING}", "--"]
+        return [self.program, *options, f"--trace={_CHANGING}"]
 
     def injecting(self, call: Call, fault: str) -> list[str]:
         """Return the prefix of a command that injects a fault into one of its calls.
@@ -73,7 +75,7 @@ class Strace:
         `fault` is `signal=KILL`, before the call does anything, or `error=NAME` in its place.
         """
         options = ["--output", "/dev/null", f"--trace={call.name}"]
-        return [self.program, *options, f"--inject={call.name}:{fault}:when={call.number}", "--"]
+        return [self.program, *options, f"--inject={call.name}:{fault}:when={call.number}"]
 
     def failing(self, names: str, error: str, *, at: Sequence[Path] = ()) -> list[str]:
         """Return the prefix of a command that has all calls of these names fail.
@@ -85,18 +87,18 @@ class Strace:
         """
         paths = [f"--trace-path={path}" for path in at]
         fault = f"--inject={names}:error={error}"
-        return [self.program, "--output", "/dev/null", f"--trace={names}", *paths, fault, "--"]
+        return [self.program, "--output", "/dev/null", f"--trace={names}", *paths, fault]
 
 
-def read_calls(log: Path) -> list[Call]:
-    """Return the recorded calls in their order."""
+def read_calls(log: Path, part: int | None = None) -> list[Call]:
+    """Return the recorded calls of a part of the visit, or of the supervisor, in their order."""
     calls: list[Call] = []
     counts: dict[str, int] = {}
     for line in log.read_text(errors="replace").splitlines():
         if found := _LINE.match(line):
             name = found[1]
             counts[name] = counts.get(name, 0) + 1
-            calls.append(Call(name, counts[name], found[2], found[3] != "-1"))
+            calls.append(Call(name, counts[name], found[2], found[3] != "-1", part))
     return calls
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.injection import kill
+from tests.faults.injection import CLOSER, kill, kill_part, record_calls
 from tests.faults.second_stop import ALREADY_DONE, SecondStop, ends_of_phases
-from tests.faults.strace import Call, Strace, read_calls, spread
+from tests.faults.strace import Call, Strace, spread
 
 KILLS = 10
+PART_KILLS = 6
 NO_ROOM = 74
 ENDS = {"run": NO_ROOM, "run with room": 0, "undo": 0}
 """The exit statuses of the commands without a kill; all but the first begin in `succeeded`."""
@@ -51,10 +52,10 @@ def crowded_calls(
     for number, command in enumerate(ENDS):
         with on_small_disk(arrived, folder / f"{number}") as train:
             prepared = before(command, train)
-            log = folder / f"{number}.calls"
-            ended = prepared.start(command.split()[0], under=strace.tracing(log))
+            logs = folder / f"{number}.calls"
+            logs.mkdir()
+            ended, calls[command] = record_calls(prepared, command.split()[0], strace, logs)
             assert ended.status == ENDS[command], ended.stderr
-            calls[command] = read_calls(log)
     return calls
 
 
@@ -76,6 +77,16 @@ def test_a_visit_killed_on_its_way_to_wait_for_room(
     _, opened, _ = ends_of_phases(calls)
     state = kill(crowded, "run", spread(calls[opened:], KILLS)[number], strace)
     assert state in ("opening", "open", "succeeded")
+    crowded.with_room().finish(state)
+
+
+@pytest.mark.parametrize("number", range(PART_KILLS))
+def test_a_closer_killed_on_its_way_to_wait_for_room(
+    number: int, crowded: SecondStop, crowded_calls: dict[str, list[Call]], strace: Strace
+) -> None:
+    calls = [call for call in crowded_calls["run"] if call.part == CLOSER]
+    state = kill_part(crowded, spread(calls, PART_KILLS)[number], strace)
+    assert state in ("old", "succeeded")
     crowded.with_room().finish(state)
 
 

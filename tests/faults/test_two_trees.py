@@ -26,7 +26,7 @@ def test_code_that_was_damaged_before_the_next_start_is_not_committed(
 ) -> None:
     visit = trace(arrived_by_route, "run")
     train = arrived_by_route.copy_to(tmp_path / "train")
-    last = visit[ends_of_phases(visit)[-1]]  # before its end, so both trees are sealed
+    last = visit[ends_of_phases(visit)[-1] - 1]  # before its end, so both trees are sealed
     assert kill(train, "run", last, strace) == "sealing"
     code = train.opt / "pht_train/entrypoint.sh"
     code.write_bytes(code.read_bytes()[:-1])
