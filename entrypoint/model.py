@@ -13,6 +13,9 @@ GENERATIONS = ("route", "flat")
 Here, since the command line is parsed without `cryptography`, which the generations need.
 """
 
+LAYERS = ("uid", "caps", "landlock", "seccomp", "key-absent")
+"""The layers of protection around a train, as the status line names them (SECURITY.md)."""
+
 WORK_NAME = ".pht-visit"
 """The name of a work folder inside `pht_results` or `pht_train`; no file of a train may have it."""
 

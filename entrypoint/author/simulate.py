@@ -20,7 +20,7 @@ from entrypoint.author.simulation import (
 )
 from entrypoint.author.visit_result import VisitResult
 from entrypoint.errors import PhtError, SystemFailure
-from entrypoint.model import Paths
+from entrypoint.model import LAYERS, Paths
 from entrypoint.report import Outcome, Report, counted, show, table
 
 _Visitor = Callable[[Paths, Sequence[str], Path], VisitResult]
@@ -185,6 +185,7 @@ def _summarise(
 ) -> None:
     show(table(("stop", "station", "status", "files", "bytes", "seconds"), [*map(_row, stops)]))
     report.info(f"the train has made its whole route of {counted(len(stops), 'stop')}")
+    _report_layers(stops[-1], report)
     if output is not None:
         report.info(f"the decrypted final results are in {output}")
     if keep is not None:
@@ -196,6 +197,14 @@ def _summarise(
         report.info(
             "nothing was kept: start with --output DIR for the results, --keep DIR for all folders"
         )
+
+
+def _report_layers(stop: _Stop, report: Report) -> None:
+    """Log what separated the train from the keys, and what else may stop it at a station."""
+    active = str(stop.result.log.facts.get("layers", "none"))
+    others = [layer for layer in LAYERS if layer not in active.split(",")]
+    more = f"; a station may also have: {','.join(others)}" if others else ""
+    report.info(f"layers of protection: {active}{more}")
 
 
 def _row(stop: _Stop) -> list[str]:

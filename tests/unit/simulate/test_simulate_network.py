@@ -42,7 +42,11 @@ def test_a_train_reaches_itself_only(train: Path, data: Path, keep: Path) -> Non
     assert status == 0, said
     facts = facts_of(keep / "01-s-1.log")
     assert facts["network"] == "none"
-    assert {"landlock", "seccomp", "key-absent"} <= {*str(facts["layers"]).split(",")}
+    layers = str(facts["layers"])
+    assert {"landlock", "seccomp", "key-absent"} <= {*layers.split(",")}
+    missing = [layer for layer in ("uid", "caps") if layer not in layers]
+    more = f"; a station may also have: {','.join(missing)}" if missing else ""
+    assert f"pht: layers of protection: {layers}{more}\n" in said
 
 
 def test_a_user_other_than_root_needs_no_rights_for_that() -> None:
