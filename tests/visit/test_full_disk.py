@@ -20,6 +20,7 @@ from tests.station import (
     snapshot,
     visit,
 )
+from tests.unprotected import UNPROTECTED
 from tests.visit.conftest import Mount
 
 MIB = 2**20
@@ -163,7 +164,7 @@ def test_a_failed_train_that_has_filled_the_disk_outside_of_its_results(small: S
     opt = small.second_stop(f"(results / 'large').unlink()\n{FILLS_THE_REST}sys.exit(3)", 3 * MIB)
     before = snapshot(opt)
 
-    done = visit(small.root, env=small.env)
+    done = visit(small.root, env=small.env, under=UNPROTECTED)
 
     assert (done.status, done.code) == (74, "disk-full"), done.stderr
     assert (done.facts["retry"], done.facts["state"]) == ("yes", "unfinished")
@@ -250,7 +251,7 @@ def test_a_train_that_succeeds_when_it_has_filled_the_disk(small: Small) -> None
     """Not even how it has ended could be written, had there been no room for that before."""
     opt = small.second_stop(FILLS_THE_REST, MIB)
 
-    missing(visit(small.root, env=small.env))
+    missing(visit(small.root, env=small.env, under=UNPROTECTED))
     assert journal(small.root)["phase"] == "succeeded"
     (small.root / "full").unlink()
     done = visit(small.root, env=small.env)

@@ -20,6 +20,7 @@ from tests.station import (
     snapshot,
     visit,
 )
+from tests.unprotected import UNPROTECTED
 
 BUILD = {"flat": new_train, "route": new_route_train}
 each_generation = pytest.mark.parametrize("build", BUILD.values(), ids=BUILD)
@@ -61,7 +62,7 @@ def test_what_the_train_has_changed_of_itself(
     build(tmp_path, IMPORTS + change, {**FILES, "query.json": b"[]"})
     settle(tmp_path, "station_1")
 
-    done = visit(tmp_path)
+    done = visit(tmp_path, under=UNPROTECTED)
 
     assert_explained(done, 65, "train-changed-itself")
     assert named(done) == expected

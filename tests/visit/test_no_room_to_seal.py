@@ -19,6 +19,7 @@ from tests.station import (
     snapshot,
     visit,
 )
+from tests.unprotected import UNPROTECTED
 from tests.visit.conftest import Mount
 
 MIB = 2**20
@@ -65,8 +66,8 @@ except OSError:
     key = reference.vector_key("station_3").hex()
     edit(opt, lambda c: c["rsa_public_keys"].update({f"s{n}": key for n in range(200)}))
 
-    assert_waits(visit(root), root, "bytes")
-    assert_waits(visit(root), root, "bytes")
+    for _ in range(2):
+        assert_waits(visit(root, under=UNPROTECTED), root, "bytes")
     (opt / "full").unlink()
     done = visit(root)
 
@@ -92,7 +93,7 @@ def test_results_wait_for_room_for_new_files(tmp_path: Path, mount: Mount) -> No
     root = mount(tmp_path / "root", "-t", "tmpfs", "-o", "size=200m,nr_inodes=100", "tmpfs")
     opt = second_stop(root, LARGE_FILES + USES_EVERY_INODE)
 
-    done = visit(root)
+    done = visit(root, under=UNPROTECTED)
     assert_waits(done, root, "new files")
     found = re.search(r"(\d+) are missing", done.stderr)
     assert found
@@ -110,7 +111,7 @@ def test_results_that_wait_for_new_files_can_be_given_up(tmp_path: Path, mount: 
     root = mount(tmp_path / "root", "-t", "tmpfs", "-o", "size=200m,nr_inodes=100", "tmpfs")
     opt = second_stop(root, LARGE_FILES + USES_EVERY_INODE)
     before = snapshot(opt)
-    assert_waits(visit(root), root, "new files")
+    assert_waits(visit(root, under=UNPROTECTED), root, "new files")
 
     done = pht("undo", root=root)
 
@@ -133,7 +134,7 @@ def test_a_file_longer_than_the_limit_of_the_process_goes_back(script: str, tmp_
     second_stop(tmp_path, script)
     before = snapshot(tmp_path / "opt")
 
-    done = visit(tmp_path, under=["prlimit", f"--fsize={3 * MIB + 4096}"])
+    done = visit(tmp_path, under=[*UNPROTECTED, "prlimit", f"--fsize={3 * MIB + 4096}"])
 
     assert_explained(done, 65, "results-too-large")
     assert "ulimit -f" in done.stderr

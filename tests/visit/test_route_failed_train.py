@@ -15,6 +15,7 @@ from tests.station import (
     start,
     visit,
 )
+from tests.unprotected import UNPROTECTED
 from tests.visit.route_train import (
     CODE,
     definition,
@@ -43,7 +44,7 @@ def test_after_a_train_that_fails_the_code_is_encrypted_as_before(
     second_stop(tmp_path, f"{script}\nsys.exit(3)")
     before = snapshot(tmp_path)
 
-    done = visit(tmp_path)
+    done = visit(tmp_path, under=UNPROTECTED)
 
     assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
     assert snapshot(tmp_path) == before
@@ -68,7 +69,7 @@ def test_a_train_that_changes_its_own_signed_files_is_not_sealed(
     second_stop(tmp_path, script)
     before = snapshot(tmp_path)
 
-    done = visit(tmp_path)
+    done = visit(tmp_path, under=UNPROTECTED)
 
     assert_explained(done, 65, "train-changed-itself")
     assert done.facts["state"] == "unchanged"
@@ -79,7 +80,7 @@ def test_a_train_that_changes_its_own_signed_files_is_not_sealed(
 def test_a_failing_train_that_damages_what_is_kept_to_go_back(tree: str, tmp_path: Path) -> None:
     opt = second_stop(tmp_path, f"os.truncate(opt / '{tree}.pht' / 'backup', 600); sys.exit(3)")
 
-    done = visit(tmp_path)
+    done = visit(tmp_path, under=UNPROTECTED)
 
     assert (done.status, done.facts["state"]) == (3, "spent")
     assert journal(tmp_path)["phase"] == "spent"

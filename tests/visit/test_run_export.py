@@ -11,6 +11,7 @@ from tests.station import (
     unpack,
     visit,
 )
+from tests.unprotected import UNPROTECTED
 from tests.visit.flat_train import first_stop
 
 
@@ -58,7 +59,7 @@ def test_an_export_that_fails_after_the_visit_does_not_unsay_it(tmp_path: Path) 
     (tmp_path / "out").mkdir()
     opt = first_stop(root, "(results.parents[2] / 'out').rmdir(); (results / 'a').touch()")
 
-    done = visit(root, env={"PHT_EXPORT": str(tar)})
+    done = visit(root, env={"PHT_EXPORT": str(tar)}, under=UNPROTECTED)
 
     assert_explained(done, 66, "output-folder-missing")
     assert (done.facts["stage"], done.facts["state"]) == ("export", "sealed")

@@ -29,7 +29,11 @@ def test_the_environment_of_the_train(tmp_path: Path) -> None:
 
     done = visit(tmp_path, env={"MODEL": "linear", "EMPTY": "", "PHT_LOG": "text"})
 
-    assert json.loads(done.stdout) == {
+    environment = json.loads(done.stdout)
+    places = [Path(environment.pop(name)) for name in ("HOME", "TMPDIR")]
+    assert [place.name for place in places] == ["home", "tmp"]
+    assert not any(place.exists() for place in places)
+    assert environment == {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(REPOSITORY),

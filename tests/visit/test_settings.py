@@ -161,8 +161,8 @@ def test_a_warning_is_a_json_object_and_says_what_the_train_has_chosen(tmp_path:
     done = visit(tmp_path)
 
     assert done.status == 0
-    [warning] = [line for line in lines(done) if line["level"] == "warning"]
-    assert warning["message"] == "the link x\n{\udcff} is not covered by any signature"
+    warnings = [line["message"] for line in lines(done) if line["level"] == "warning"]
+    assert warnings[-1] == "the link x\n{\udcff} is not covered by any signature"
 
 
 # --- where the log cannot go ---------------------------------------------------------------------

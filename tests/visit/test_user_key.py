@@ -8,6 +8,7 @@ import pytest
 
 from tests import reference
 from tests.station import Done, assert_explained, new_train, pht, settle, snapshot, visit
+from tests.unprotected import UNPROTECTED
 from tests.visit.conftest import Mount
 
 SOMEBODY = 1000
@@ -106,7 +107,7 @@ def test_an_envelope_comes_back_when_a_train_fails_that(change: str, tmp_path: P
     key.chmod(0o640)
     before = snapshot(tmp_path)
 
-    done = visit(tmp_path)
+    done = visit(tmp_path, under=UNPROTECTED)
 
     assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
     assert snapshot(tmp_path) == before
@@ -129,7 +130,7 @@ def test_no_envelope_is_left_where_there_was_none(tmp_path: Path) -> None:
     settle(tmp_path, "station_1")
     before = snapshot(tmp_path)
 
-    done = visit(tmp_path)
+    done = visit(tmp_path, under=UNPROTECTED)
 
     assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
     assert snapshot(tmp_path) == before
@@ -154,7 +155,7 @@ except OSError:
     envelope_at_second_stop(root, fill)
     before = snapshot(root)
 
-    done = visit(root)
+    done = visit(root, under=UNPROTECTED)
 
     assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
     assert snapshot(root) == before
