@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.second_stop import SecondStop, build
 from tests.faults.injection import record_calls
+from tests.faults.second_stop import SecondStop, build
 from tests.faults.strace import Call, Strace, Unavailable
 
 Trace = Callable[[SecondStop, str], list[Call]]

@@ -1,8 +1,5 @@
 """Opener, closer or train is killed, and the supervisor is left (docs/crash-safety.md)."""
 
-import os
-import signal
-import subprocess
 from pathlib import Path
 
 import pytest
