@@ -44,6 +44,21 @@ def may_set_groups() -> bool:
     return _text(_SETGROUPS).strip() != "deny"
 
 
+def may_give_files(uid: int, gid: int) -> bool:
+    """Return whether this process may give a file to a user and a group.
+
+    A profile of seccomp can forbid it to a process with CHOWN. Asked with a file in memory.
+    """
+    file = os.memfd_create("owner", os.MFD_CLOEXEC)
+    try:
+        os.fchown(file, uid, gid)
+    except OSError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
 def groups_of_root() -> set[int]:
     """Return the groups that /etc/group gives to root; engines give them to a root process.
 

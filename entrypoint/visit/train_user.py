@@ -5,7 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
-from entrypoint.linux.user import groups_of_root, has_group, has_user, may_set_groups
+from entrypoint.linux.user import (
+    groups_of_root,
+    has_group,
+    has_user,
+    may_give_files,
+    may_set_groups,
+)
 from entrypoint.process.capabilities import Capability, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.settings.settings import Settings
@@ -65,21 +71,9 @@ def _obstacle(uid: int, gid: int) -> str:
         return f"the runner lacks {', '.join(capability.name for capability in missing)}"
     if not (has_user(uid) and has_group(gid) and may_set_groups()):
         return f"the user namespace does not map {uid}:{gid}, or forbids to set groups"
-    if not _may_give_files(uid, gid):
-        return "a seccomp profile forbids to give files to other users"
+    if not may_give_files(uid, gid):
+        return "a seccomp profile forbids to give files to another user"
     return ""
-
-
-def _may_give_files(uid: int, gid: int) -> bool:
-    """Return whether this process can give a file away, tried with one in memory."""
-    probe = os.memfd_create("owner")
-    try:
-        os.fchown(probe, uid, gid)
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(probe)
 
 
 def _groups(settings: Settings) -> tuple[int, ...]:

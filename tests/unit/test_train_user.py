@@ -27,6 +27,7 @@ class Runner:
         self._folder = folder
         self.is_user(0, 0)
         self.has(Capability)
+        self.may_give_files(True)
         self.has_groups()
         self.maps("0 0 4294967295")
         self.lists("root:x:0:")
@@ -38,6 +39,9 @@ class Runner:
     def has(self, capabilities: Iterable[Capability]) -> None:
         held = frozenset(capabilities)
         self._patch.setattr(train_user, "held", lambda: held)
+
+    def may_give_files(self, answer: bool) -> None:
+        self._patch.setattr(train_user, "may_give_files", lambda uid, gid: answer)
 
     def has_groups(self, *groups: int) -> None:
         self._patch.setattr(os, "getgroups", lambda: list(groups))
@@ -111,6 +115,18 @@ def test_in_a_user_namespace_without_that_user_the_user_stays(
         "train-user-impossible",
         lambda: train_credentials(settings(tmp_path, PHT_TRAIN_USER="10001")),
     )
+
+
+def test_where_seccomp_forbids_to_give_files_away_the_user_stays(
+    runner: Runner, tmp_path: Path
+) -> None:
+    runner.may_give_files(False)
+    assert ids(train_credentials(settings(tmp_path))) == (0, 0)
+    error = settings_error(
+        "train-user-impossible",
+        lambda: train_credentials(settings(tmp_path, PHT_TRAIN_USER="1000")),
+    )
+    assert "seccomp" in error.message
 
 
 def test_a_user_namespace_of_two_ranges_has_that_user(runner: Runner, tmp_path: Path) -> None:
