@@ -1,6 +1,5 @@
 """The set-ups of containers in which the hostile train is run."""
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from entrypoint.author.container_options import OPTIONS
 from tests import reference
 from tests.attacks.visits import STATION, Ending, end_of_visit, owned_by
 from tests.containers.engine import Engine, pack
+from tests.containers.profiles import without_landlock
 from tests.containers.visitor import Container, build_image
 from tests.station import settle
 
@@ -44,16 +44,6 @@ SETUPS = {
 
 NO_LANDLOCK = "no Landlock"
 PRIVATE_DATA = "data of another user"
-_NO_LANDLOCK = {
-    "defaultAction": "SCMP_ACT_ALLOW",
-    "syscalls": [
-        {
-            "names": [f"landlock_{name}" for name in ("create_ruleset", "add_rule")],
-            "action": "SCMP_ACT_ERRNO",
-            "errnoRet": 38,  # ENOSYS, as of a kernel without it
-        }
-    ],
-}
 
 
 class Key(StrEnum):
@@ -127,8 +117,7 @@ class Case:
         if self.has_private_data:
             options.append(f"--volume={_private_data(folder)}:/opt/train_data:ro")
         if not self.has_landlock:
-            (folder / "profile.json").write_text(json.dumps(_NO_LANDLOCK))
-            options += ["--security-opt", f"seccomp={folder}/profile.json"]
+            options += without_landlock(folder)
         container = Container(engine, engine.create(image, options=options))
         if self.key == Key.CONTAINER:
             engine.copy_in(container.id, "/", pack({IN_CONTAINER.removeprefix("/"): KEY}))

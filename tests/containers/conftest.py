@@ -12,7 +12,15 @@ import pytest
 from tests import reference
 from tests.containers.engine import Engine
 from tests.containers.site import RENAMES, Arrive, Client, Site
-from tests.containers.visitor import COUNTS, SECOND, Container, arrived, build_image, station_folder
+from tests.containers.visitor import (
+    COUNTS,
+    SECOND,
+    Container,
+    arrived,
+    build_image,
+    station_folder,
+    unprotected_station,
+)
 from tests.station import REPOSITORY, new_train, settle
 
 _NUMBERS = itertools.count()
@@ -29,6 +37,12 @@ def station(tmp_path: Path) -> list[str]:
     """The options of a container at the second station."""
     settle(tmp_path, SECOND)
     return station_folder(tmp_path)
+
+
+@pytest.fixture
+def unprotected(tmp_path: Path) -> list[str]:
+    """The options of a container at the second station whose train is not protected."""
+    return unprotected_station(tmp_path)
 
 
 @pytest.fixture

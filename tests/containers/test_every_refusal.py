@@ -32,6 +32,7 @@ from tests.containers.visitor import (
     assert_visited,
     shared,
     station_folder,
+    unprotected_station,
 )
 from tests.reference import Config
 from tests.station import (
@@ -46,6 +47,7 @@ from tests.station import (
     snapshot,
     visit,
 )
+from tests.unprotected import UNPROTECTED
 from tests.visit.changed_fields import CHANGED_FIELDS
 from tests.visit.changed_route_fields import CHANGED_FIELDS as CHANGED_ROUTE_FIELDS
 
@@ -128,7 +130,7 @@ def half_way_of_an_older_version(root: Path) -> Path:
 
 def without_a_way_back(root: Path) -> Path:
     opt = arrived(root, LOSES_THE_WAY_BACK)
-    assert visit(root).facts["state"] == "spent"
+    assert visit(root, under=UNPROTECTED).facts["state"] == "spent"
     return opt
 
 
@@ -167,12 +169,21 @@ def pass_over(config: Config) -> None:
 
 
 class Refusal(NamedTuple):
-    """How a refusal is brought about: the command and options of the container, and its status."""
+    """How a refusal is brought about.
+
+    Attributes:
+        status: of the container.
+        lay_out: makes the train.
+        command: of the container.
+        options: of the container.
+        unprotected: whether the train may do what the runner may.
+    """
 
     status: int
     lay_out: LayOut
     command: tuple[str, ...] = RUNS_TRAIN
     options: tuple[str, ...] = ()
+    unprotected: bool = False
 
 
 REFUSALS: dict[str, Refusal] = {
@@ -194,7 +205,9 @@ REFUSALS: dict[str, Refusal] = {
     "not-this-stops-turn": Refusal(76, lambda root: new_route_train(root, COUNTS)),
     "results-before-first-stop": Refusal(76, flat(no_results_yet)),
     "results-missing": Refusal(
-        65, lambda root: arrived(root, "import shutil\nshutil.rmtree('/opt/pht_results')")
+        65,
+        lambda root: arrived(root, "import shutil\nshutil.rmtree('/opt/pht_results')"),
+        unprotected=True,
     ),
     "results-unsafe": Refusal(65, with_result(lambda path: path.symlink_to("/etc/passwd"))),
     "route-too-long": Refusal(65, near_its_limit),
@@ -204,7 +217,9 @@ REFUSALS: dict[str, Refusal] = {
     "station-env-malformed": Refusal(78, with_a_bad_line),
     "stop-passed-over": Refusal(76, by_route(pass_over)),
     "storage-failed": Refusal(74, with_large_result, options=("--ulimit", "fsize=500000")),
-    "train-changed-itself": Refusal(65, lambda root: arrived_by_route(root, CHANGES_ITSELF)),
+    "train-changed-itself": Refusal(
+        65, lambda root: arrived_by_route(root, CHANGES_ITSELF), unprotected=True
+    ),
     "user-signature-wrong": Refusal(77, flat(CHANGED_FIELDS["the user's signature"][0])),
     "wrong-half": Refusal(76, half_way),
 }
@@ -217,7 +232,8 @@ def test_a_refusal_is_explained_and_leaves_the_train_as_it_came(
     refusal = REFUSALS[code]
     settle(tmp_path, SECOND)
     opt = refusal.lay_out(tmp_path)
-    options = [*station_folder(tmp_path), *refusal.options]
+    mounted = unprotected_station if refusal.unprotected else station_folder
+    options = [*mounted(tmp_path), *refusal.options]
     container = Container(engine, engine.create(train_image, *refusal.command, options=options))
     container.put(opt)
 

@@ -1,6 +1,8 @@
 """Code that a train or an image plants, to be loaded into the runner before it reads the key."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -13,10 +15,9 @@ from tests.containers.visitor import (
     arrived,
     assert_visited,
     build_image,
-    station_folder,
 )
 from tests.planted_library import STATUS, planted_library
-from tests.station import new_train, opened, settle
+from tests.station import opened
 
 CONFIGURATION = """\
 openssl_conf = start
@@ -37,6 +38,8 @@ for what in 4, 8:  # OPENSSL_DIR, OPENSSL_MODULES_DIR
     print(Binding.ffi.string(Binding.lib.OpenSSL_version(what)).decode().split('"')[1])
 """
 
+ASKS_OPENSSL = (*PYTHON, "-c", ASKS)
+
 PLANTS = """\
 import os, pathlib, sys
 folder, library = pathlib.Path({folder!r}), pathlib.Path({library!r})
@@ -56,25 +59,54 @@ told = os.environ["OPENSSL_CONF"], os.environ["OPENSSL_MODULES"]
 """
 
 
+@dataclass(frozen=True)
+class Trap:
+    """A configuration of OpenSSL, and a train that plants it where OpenSSL looks for it."""
+
+    engine: Engine
+    image: str
+    path: str
+    train: str
+
+    @classmethod
+    def set(cls, engine: Engine, image: str) -> Self:
+        """Ask the OpenSSL of the runner in an image for its paths."""
+        asked = engine.run(image, *ASKS_OPENSSL[1:], options=["--entrypoint", ASKS_OPENSSL[0]])
+        folder, modules = asked.stdout.decode().split()
+        planted = {"folder": folder, "library": f"{modules}/planted.so"}
+        train = PLANTS.format(**planted, configuration=CONFIGURATION, code=planted_library())
+        return cls(engine, image, f"{folder}/openssl.cnf", train)
+
+    def is_loaded(self, container: Container) -> bool:
+        """Return whether an OpenSSL that nothing protects loads what a container has now."""
+        image = self.engine.must("commit", container.id).decode().strip()
+        options = ["--entrypoint", ASKS_OPENSSL[0]]
+        return self.engine.run(image, *ASKS_OPENSSL[1:], options=options).status == STATUS
+
+
 @on_each_libc
 def test_a_configuration_that_a_train_has_planted_is_not_read(
-    engine: Engine, train_image: str, station: list[str], tmp_path: Path
+    engine: Engine, train_image: str, unprotected: list[str], tmp_path: Path
 ) -> None:
-    asks = [*PYTHON[1:], "-c", ASKS]
-    asked = engine.run(train_image, *asks, options=["--entrypoint", PYTHON[0]])
-    folder, modules = asked.stdout.decode().split()
-    library = f"{modules}/planted.so"
-    planted = {"folder": folder, "library": library, "configuration": CONFIGURATION}
-    opt = new_train(tmp_path, PLANTS.format(**planted, code=planted_library()))
-    settle(tmp_path, "station_1")
-    container = Container.create(engine, train_image, opt, station_folder(tmp_path))
+    trap = Trap.set(engine, train_image)
+    container = Container.create(engine, train_image, arrived(tmp_path, trap.train), unprotected)
     for _ in range(2):  # it plants, and then has the chance to be loaded
         done = container.run()
         assert (done.status, done.facts["result"]) == (3, "train-failed"), done.stderr
-    assert f"{folder}/openssl.cnf" in container.changes()
-    planted_image = engine.must("commit", container.id).decode().strip()
-    loaded = engine.run(planted_image, *asks, options=["--entrypoint", PYTHON[0]])
-    assert loaded.status == STATUS, "the trap of this test does not work"
+    assert trap.path in container.changes()
+    assert trap.is_loaded(container), "the trap of this test does not work"
+
+
+@on_each_libc
+def test_a_train_cannot_plant_a_configuration(
+    engine: Engine, train_image: str, station: list[str], tmp_path: Path
+) -> None:
+    trap = Trap.set(engine, train_image)
+    container = Container.create(engine, train_image, arrived(tmp_path, trap.train), station)
+    done = container.run()
+    assert "PermissionError" in done.stderr
+    assert (done.status, done.facts["result"]) == (1, "train-failed")
+    assert trap.path not in container.changes()
 
 
 @on_each_libc

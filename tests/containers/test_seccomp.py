@@ -1,14 +1,12 @@
 """Profiles of seccomp, and rights taken from root, that are stricter than an engine's own."""
 
-import errno
-import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.containers.engine import Engine
 from tests.containers.fixtures import on_each_libc
+from tests.containers.profiles import forbidding
 from tests.containers.visitor import (
     COUNTS,
     Container,
@@ -17,28 +15,14 @@ from tests.containers.visitor import (
     assert_visited,
 )
 
-Profile = Callable[[Sequence[str]], list[str]]
 CHOWN = ("chown", "fchown", "lchown", "fchownat")
-
-
-@pytest.fixture
-def forbidding(tmp_path: Path) -> Profile:
-    """A function that returns the options of a container in which system calls are forbidden."""
-
-    def options(names: Sequence[str]) -> list[str]:
-        forbidden = {"names": names, "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}
-        profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [forbidden]}
-        (tmp_path / "profile.json").write_text(json.dumps(profile))
-        return ["--security-opt", f"seccomp={tmp_path}/profile.json"]
-
-    return options
 
 
 @on_each_libc
 def test_a_forbidden_faccessat2_does_not_mean_that_the_train_may_not_be_replaced(
-    engine: Engine, train_image: str, station: list[str], forbidding: Profile, tmp_path: Path
+    engine: Engine, train_image: str, station: list[str], tmp_path: Path
 ) -> None:
-    options = [*station, *forbidding(["faccessat2"]), "--cap-drop", "DAC_OVERRIDE"]
+    options = [*station, *forbidding(tmp_path, ["faccessat2"]), "--cap-drop", "DAC_OVERRIDE"]
     container = Container.create(engine, train_image, arrived(tmp_path, COUNTS), options)
     assert_visited(container.run())
 
@@ -50,11 +34,10 @@ def test_a_visit_ends_in_order_where_no_owner_can_be_set(
     engine: Engine,
     train_image: str,
     station: list[str],
-    forbidding: Profile,
     tmp_path: Path,
 ) -> None:
     opt = arrived(tmp_path, f"{COUNTS}raise SystemExit({status})")
-    container = Container.create(engine, train_image, opt, [*station, *forbidding(CHOWN)])
+    container = Container.create(engine, train_image, opt, [*station, *forbidding(tmp_path, CHOWN)])
     done = container.run()
     assert "may not give files" not in done.stderr
     if status == 0:

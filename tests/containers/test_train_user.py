@@ -9,6 +9,7 @@ import pytest
 from tests.containers.engine import Engine
 from tests.containers.fixtures import on_each_libc
 from tests.containers.plain_options import RECOMMENDED
+from tests.containers.profiles import without_landlock
 from tests.containers.visitor import (
     COUNTS,
     SECOND,
@@ -137,11 +138,7 @@ def test_root_without_capabilities_reads_its_own_data(visit: Visit) -> None:
 def test_where_nothing_holds_the_capability_back_closed_data_is_refused(
     visit: Visit, tmp_path: Path
 ) -> None:
-    landlock = ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"]
-    forbidden = {"names": landlock, "action": "SCMP_ACT_ERRNO", "errnoRet": 38}
-    profile = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [forbidden]}
-    (tmp_path / "profile.json").write_text(json.dumps(profile))
-    options = ["--security-opt", f"seccomp={tmp_path}/profile.json"]
+    options = without_landlock(tmp_path)
     closed = visit.container(*options, data=(0o600, 4321, 4321))
     said = assert_visit_refused(closed, 66, "data-unreadable")
     assert "setfacl -R -m u:10001:rX FOLDER" in said

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests import reference, reference_route
 from tests.containers.engine import Engine
+from tests.containers.profiles import without_landlock
 from tests.station import (
     PATIENCE_S,
     Done,
@@ -17,6 +18,7 @@ from tests.station import (
     assert_explained,
     new_route_train,
     new_train,
+    settle,
     snapshot,
 )
 
@@ -118,6 +120,16 @@ def arrived_by_route(root: Path, script: str) -> Path:
 def station_folder(root: Path) -> list[str]:
     """Return the options that mount the folder that `tests.station.settle` makes, read-only."""
     return ["--volume", f"{root}/run/pht:/run/pht:ro"]
+
+
+def unprotected_station(root: Path) -> list[str]:
+    """Settle the second station and return the options of a container with an unprotected train.
+
+    As on an old kernel with one user for runner and train, which may do what the runner may, except
+    for what needs a capability.
+    """
+    settle(root, SECOND, PHT_ALLOW_UNPROTECTED_KEY="1")
+    return [*station_folder(root), *without_landlock(root), "--cap-drop", "SETUID"]
 
 
 @dataclass(frozen=True)
