@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,16 +16,20 @@ import pytest
 
 from tests import reference
 from tests.station import (
+    Done,
     Snapshot,
     assert_explained,
     check,
     journal,
     new_train,
     opened,
+    pht,
     settle,
     snapshot,
     visit,
 )
+from tests.unable_to_kill import UNABLE_TO_KILL
+from tests.unprotected import UNPROTECTED
 
 FIRST_KEY = reference.vector_key("station_1", private=True)
 SOMEBODY, GROUP = 1000, 1001
@@ -111,6 +116,11 @@ def test_results_are_sealed_without_root_rights_to(rights: list[str], tmp_path: 
     assert opened(opt) == {**FILES, "again": b"x", "new": b""}
 
 
+GIVE = """
+def give(name, mode):
+    (results / name).chmod(mode)
+    os.chown(results / name, 1, 1)
+"""
 GIFTS = {
     "folders": "(results / 'd' / 'e').mkdir(parents=True); give('d/e', 0o700); give('d', 0o700)",
     "a folder as /tmp": "(results / 'd').mkdir(); (results / 'd' / 'f').touch();"
@@ -119,58 +129,69 @@ GIFTS = {
 }
 
 
+def run_as_root(opt: Path, script: str) -> None:
+    """Run a script between the halves of a visit, with all rights: a sandbox takes them away."""
+    environment = {**os.environ, "PHT_RESULTS_DIR": str(opt / "pht_results")}
+    subprocess.run([sys.executable, "-c", SCRIPT + GIVE + script], env=environment, check=True)
+
+
 @pytest.mark.parametrize("script", GIFTS.values(), ids=GIFTS.keys())
-def test_a_failed_train_that_has_given_away(script: str, tmp_path: Path) -> None:
-    """It may do that as root, who then, without other rights, may not even look into them."""
+def test_the_old_state_is_back_although_somebody_has_given_away(
+    script: str, tmp_path: Path
+) -> None:
+    """Root without other rights may not even look into them."""
     under = without("fowner", "dac_override", "dac_read_search")
-    give = (
-        "def give(name, mode):\n    (results / name).chmod(mode); os.chown(results / name, 1, 1)\n"
-    )
-    opt = new_train(tmp_path, SCRIPT + give + script + "\nsys.exit(3)")
+    opt = new_train(tmp_path, "")
     (opt / "pht_results" / "old").write_bytes(b"x")
     reference.published_post_run(opt, "station_1", FIRST_KEY)
     settle(tmp_path, "station_2")
     before = snapshot(tmp_path)
+    assert pht("pre-run", root=tmp_path, under=under).status == 0
 
-    done = visit(tmp_path, under=under)
+    run_as_root(opt, script)
+    done = pht("undo", root=tmp_path, under=under)
 
-    assert (done.status, done.facts["state"]) == (3, "unchanged"), done.stderr
+    assert (done.status, done.facts["state"]) == (0, "unchanged"), done.stderr
     assert snapshot(tmp_path) == before
 
 
-def test_small_results_that_a_train_has_given_away_are_refused(tmp_path: Path) -> None:
+def test_small_results_that_were_given_away_are_refused(tmp_path: Path) -> None:
     """The new ciphertext could not take the place of their contents, and no way would lead back."""
     under = without("fowner", "dac_override", "dac_read_search")
-    opt = new_train(tmp_path, SCRIPT + "(results / 'f').touch(); os.chown(results / 'f', 1, 1)")
+    opt = new_train(tmp_path, "")
     settle(tmp_path, "station_1")
     before = snapshot(tmp_path)
+    assert pht("pre-run", root=tmp_path, under=under).status == 0
 
-    done = visit(tmp_path, under=under)
+    run_as_root(opt, "(results / 'f').touch(); give('f', 0o644)")
+    done = pht("post-run", root=tmp_path, under=under)
 
     assert_explained(done, 65, "results-unsafe")
     assert str(opt / "pht_results" / "f") in done.stderr
+    assert pht("undo", root=tmp_path, under=under).status == 0
     assert snapshot(tmp_path) == before
 
 
-def test_what_a_train_has_given_away_beside_its_own_files(tmp_path: Path) -> None:
+def test_what_was_given_away_beside_the_signed_files(tmp_path: Path) -> None:
     """The results come back; that the rest cannot be tidied up is said."""
     under = without("fowner", "dac_override", "dac_read_search")
     script = """
 folder = results.parent / "pht_train" / "folder"
-folder.mkdir(mode=0o700)
+folder.mkdir()
 (folder / "file").touch()
-os.chown(folder, 1, 1)
-sys.exit(3)
+give(folder, 0o700)
 """
-    opt = new_train(tmp_path, SCRIPT + script)
+    opt = new_train(tmp_path, "")
     (opt / "pht_results" / "old").write_bytes(b"x")
     reference.published_post_run(opt, "station_1", FIRST_KEY)
     settle(tmp_path, "station_2")
     before = snapshot(opt / "pht_results")
+    assert pht("pre-run", root=tmp_path, under=under).status == 0
 
-    done = visit(tmp_path, under=under)
+    run_as_root(opt, script)
+    done = pht("undo", root=tmp_path, under=under)
 
-    assert (done.status, done.facts["state"]) == (3, "spent"), done.stderr
+    assert done.facts["state"] == "spent", done.stderr
     assert "pht: warning: the signed files are changed: start from the image again" in done.lines
     assert snapshot(opt / "pht_results") == before
     assert_explained(check(tmp_path), 65, "train-files-differ")
@@ -178,28 +199,24 @@ sys.exit(3)
 
 SURVIVES = """
 import time
-survivor = results.parents[1] / "survivor"
-if not survivor.exists():
-    pid = os.fork()
-    if pid == 0:
-        os.setuid(1000)
-        os.closerange(0, 3)
-        time.sleep(600)
-    survivor.write_text(str(pid))
-    time.sleep(0.5)
+pid = os.fork()
+if pid == 0:
+    os.closerange(0, 3)
+    time.sleep(600)
+print(pid)
 """
 
 
-def end_survivor(root: Path) -> None:
-    os.kill(int((root / "survivor").read_text()), signal.SIGKILL)
+def end_survivor(done: Done) -> None:
+    os.kill(int(done.stdout), signal.SIGKILL)
 
 
 def test_nothing_is_put_back_while_a_process_of_the_train_survives(tmp_path: Path) -> None:
     """It could change what is back, or write plaintext beside a configuration that looks sealed."""
     opt = second_stop(tmp_path, SURVIVES)
 
-    done = visit(tmp_path, under=without("kill"))
-    end_survivor(tmp_path)
+    done = visit(tmp_path, under=UNABLE_TO_KILL)
+    end_survivor(done)
 
     assert_explained(done, 71, "train-still-running")
     assert "when they are gone, start this same container again" in done.stderr
@@ -213,8 +230,8 @@ def test_nothing_is_put_back_while_a_process_of_the_train_survives(tmp_path: Pat
 def test_nothing_is_promised_to_come_back_in_a_host_driven_visit(tmp_path: Path) -> None:
     new_train(tmp_path, SCRIPT + SURVIVES)
 
-    done = visit(tmp_path, env={"PHT_HOST_PROTOCOL": "1"}, under=without("kill"))
-    end_survivor(tmp_path)
+    done = visit(tmp_path, env={"PHT_HOST_PROTOCOL": "1"}, under=UNABLE_TO_KILL)
+    end_survivor(done)
 
     assert_explained(done, 71, "train-still-running")
     assert "look with ps for what blocks them" in done.stderr
@@ -277,28 +294,48 @@ def test_what_root_of_a_namespace_may_not_replace_is_named_before_anything_is_op
 
 
 NAMES = ("train_config.json", "user_sym_key.key")
+OPENS_TO_EVERYBODY = f"[(results.parent / name).chmod(0o4777) for name in {NAMES}]\n"
 
 
-@pytest.mark.parametrize("status", [0, 3], ids=["succeeds", "fails"])
-def test_the_configuration_has_the_mode_and_owner_that_it_came_with_when_a_train(
-    status: int, tmp_path: Path
-) -> None:
-    script = f"""
-for name in {NAMES}:
-    (results.parent / name).chmod(0o4777)
-    if os.geteuid() == 0:
-        os.chown(results.parent / name, 1234, 1234)
-sys.exit({status})
-"""
-    opt = new_train(tmp_path, SCRIPT + script)
+def with_modes_of_its_own(root: Path, script: str) -> Path:
+    opt = new_train(root, SCRIPT + script)
     reference.published_post_run(opt, "station_1", FIRST_KEY)
     for name in NAMES:
         (opt / name).chmod(0o640)
-    settle(tmp_path, "station_2")
-    before = snapshot(opt)
+    settle(root, "station_2")
+    return opt
 
-    assert visit(tmp_path).status == status
 
+def assert_modes_and_owners(opt: Path, before: Snapshot) -> None:
     after = snapshot(opt)
     for name in NAMES:
         assert (after[name].mode, after[name].owner) == (before[name].mode, before[name].owner)
+
+
+@pytest.mark.parametrize("status", [0, 3], ids=["succeeds", "fails"])
+def test_the_configuration_has_the_mode_that_it_came_with_when_a_train(
+    status: int, tmp_path: Path
+) -> None:
+    opt = with_modes_of_its_own(tmp_path, f"{OPENS_TO_EVERYBODY}sys.exit({status})")
+    before = snapshot(opt)
+
+    assert visit(tmp_path, under=UNPROTECTED).status == status
+
+    assert_modes_and_owners(opt, before)
+
+
+@pytest.mark.parametrize("command", ["post-run", "undo"])
+def test_the_configuration_has_the_mode_and_owner_that_it_came_with_after(
+    command: str, tmp_path: Path
+) -> None:
+    opt = with_modes_of_its_own(tmp_path, "")
+    before = snapshot(opt)
+    assert pht("pre-run", root=tmp_path).status == 0
+    for name in NAMES:
+        if os.geteuid() == 0:
+            os.chown(opt / name, 1234, 1234)
+        (opt / name).chmod(0o4777)
+
+    assert pht(command, root=tmp_path).status == 0
+
+    assert_modes_and_owners(opt, before)

@@ -22,6 +22,7 @@ from tests.station import (
     visit,
     wait_until,
 )
+from tests.unprotected import UNPROTECTED
 
 SAID_SO = {"PHT_HOST_PROTOCOL": "1"}
 SCRIPT = """
@@ -137,7 +138,7 @@ def test_a_train_that_changes_its_own_signed_files_has_failed(tmp_path: Path) ->
 def test_a_train_that_changes_its_configuration_has_failed(change: str, tmp_path: Path) -> None:
     first_stop(tmp_path, f"config = results.parent / 'train_config.json'; {change}")
 
-    done = visit(tmp_path, env=SAID_SO)
+    done = visit(tmp_path, env=SAID_SO, under=UNPROTECTED)
 
     assert_explained(done, 65, "train-changed-itself")
     assert done.facts["state"] == "unsealed"
