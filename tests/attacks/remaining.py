@@ -90,6 +90,12 @@ REMAINING = (
         "what was verified before the train",
     ),
     Remaining(
+        ("memory-killer", "core-dump"),
+        (frozenset({NO_RIGHTS, NO_LANDLOCK}),),
+        "files of root below `/proc`; the kernel may then end the runner first when memory runs "
+        "out, and the next start goes on; it writes no core of it in any case",
+    ),
+    Remaining(
         tuple(dict.fromkeys((*_IN_OPT, *_NEXT_START))),
         (frozenset({NO_RIGHTS, NO_LANDLOCK}),),
         "the train is root, and only Landlock or `--read-only` protect the files of the "

@@ -15,9 +15,9 @@ MARK = "run by the runner:"
 _PAYLOAD = "\nimport os as _os\nif _os.getpid() == {}: _os.write(2, b'{} ' + {!r} + b' ')\n"
 
 
-@attempt(Gain.NEXT_START, "uid", "landlock", "read-only", limit_s=60)
+@attempt(Gain.KEY, "uid", "landlock", "read-only", "imports-closed", limit_s=60)
 def modules_changed() -> str:
-    """Appends to every module that the runner could still import."""
+    """Appends to every module that the runner could still import, when it has the key again."""
     homes = [RUNNER_HOME / "entrypoint", RUNNER_HOME / "site", Path(sysconfig.get_path("stdlib"))]
     written, refused = 0, None
     for path in chain.from_iterable(home.rglob("*.py") for home in homes):
