@@ -118,7 +118,8 @@ def _recover(session: Session) -> Outcome:
             )
         case Journal(phase=Phase.OPENING | Phase.OPEN) as journal:
             restorer.check_own(journal)
-            restorer.restore()
+            with restorer.restored_on_error():
+                raise _killed()
     raise _killed()
 
 

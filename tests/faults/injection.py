@@ -49,6 +49,7 @@ ENDS_OF_KILLED_PARTS = {
     (71, "part-killed", "unchanged"): "old",
     (71, "part-killed", "sealed"): "new",
     (71, "part-killed", "unfinished"): "succeeded",
+    (74, "disk-full", "unfinished"): "open",
     (75, "stopped-while-sealing", "unfinished"): "sealing",
 }
 """What the disk holds for status, code and state of the status line."""
@@ -59,6 +60,7 @@ def kill_part(train: SecondStop, call: Call, strace: Strace) -> str:
     ended = inject(train, "run", call, strace.injecting(call, "signal=KILL"))
     state = ENDS_OF_KILLED_PARTS[ended.status, ended.code, ended.facts["state"]]
     assert ended.facts["retry"] == "yes"
+    assert state == "sealing" or "[part-killed]" in ended.stderr
     assert train.state() == state
     return state
 

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.injection import CLOSER, OPENER
 from tests.faults.second_stop import SecondStop
 from tests.faults.strace import Strace, read_calls
+
+
+def in_both(tool: Sequence[str]) -> dict[int, Sequence[str]]:
+    """Return what has opener and closer traced by a tool."""
+    return {OPENER: tool, CLOSER: tool}
 
 
 def test_a_forbidden_faccessat2_does_not_mean_that_files_may_not_be_replaced(
@@ -21,7 +27,8 @@ def test_a_forbidden_faccessat2_does_not_mean_that_files_may_not_be_replaced(
         bound = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
     train = arrived.copy_to(tmp_path / "train")
 
-    done = train.start("run", under=[*bound, *strace.failing("faccessat2", "EPERM")])
+    tool = strace.failing("faccessat2", "EPERM")
+    done = train.start("run", under=bound, parts=in_both(tool))
 
     assert done.status == 0, done.stderr
     train.require_end()
@@ -36,7 +43,7 @@ def test_a_kernel_that_does_not_answer_has_not_forbidden_anything(
 ) -> None:
     train = arrived.copy_to(tmp_path / "train")
 
-    done = train.start("run", under=strace.failing(ACCESS, error))
+    done = train.start("run", parts=in_both(strace.failing(ACCESS, error)))
 
     assert done.status == 0, done.stderr
     train.require_end()
@@ -49,7 +56,7 @@ def test_a_file_that_nobody_may_change_is_named_before_anything_is_opened(
     train = arrived.copy_to(tmp_path / "train")
     path = train.opt / "pht_results" / "counts.csv"
 
-    done = train.start("run", under=strace.failing(ACCESS, "EPERM", at=[path]))
+    done = train.start("run", parts=in_both(strace.failing(ACCESS, "EPERM", at=[path])))
 
     assert (done.status, done.code, done.facts["state"]) == (78, "place-unsuitable", "unchanged")
     assert str(path) in done.stderr
@@ -63,7 +70,7 @@ def test_an_error_of_the_disk_is_not_taken_for_a_missing_permission(
     train = arrived.copy_to(tmp_path / "train")
     path = train.opt / "pht_results" / "counts.csv"
 
-    done = train.start("run", under=strace.failing(ACCESS, error, at=[path]))
+    done = train.start("run", parts=in_both(strace.failing(ACCESS, error, at=[path])))
 
     assert (done.status, done.code, done.facts["state"]) == (74, "storage-failed", "unchanged")
     assert str(path) in done.stderr
@@ -77,9 +84,9 @@ def test_results_are_not_given_up_for_an_error_of_the_disk(
     arrived: SecondStop = request.getfixturevalue(name)
     train = arrived.copy_to(tmp_path / "train")
     path = train.opt / "pht_results" / "counts.csv"
-    under = strace.failing(ACCESS, "EIO:when=2", at=[path])  # before it is opened it may be asked
+    tool = strace.failing(ACCESS, "EIO", at=[path])
 
-    done = train.start("run", under=under)
+    done = train.start("run", parts={CLOSER: tool})
 
     assert (done.status, done.code, done.facts["state"]) == (74, "storage-failed", "unfinished")
     assert str(path) in done.stderr
@@ -92,9 +99,9 @@ def test_a_folder_that_cannot_be_flushed_by_itself_is_flushed_with_its_file_syst
     arrived: SecondStop, strace: Strace, tmp_path: Path
 ) -> None:
     train = arrived.copy_to(tmp_path / "train")
-    under = strace.failing("fsync", "EINVAL", at=[train.opt, train.opt / "pht_results"])
+    tool = strace.failing("fsync", "EINVAL", at=[train.opt, train.opt / "pht_results"])
 
-    done = train.start("run", under=under)
+    done = train.start("run", parts=in_both(tool))
 
     assert done.status == 0, done.stderr
     train.require_end()
@@ -105,10 +112,10 @@ def test_what_others_have_lost_does_not_count_where_a_folder_cannot_be_flushed_b
 ) -> None:
     train = arrived.copy_to(tmp_path / "train")
     places = [train.opt, train.opt / "pht_results"]
-    *options, _, end = strace.failing("fsync,syncfs", "EINVAL", at=places)
-    faults = ["--inject=fsync:error=EINVAL", "--inject=syncfs:error=EIO"]
+    tool = strace.failing("fsync", "EINVAL", at=places)
+    tool += ["--trace=fsync,syncfs", "--inject=syncfs:error=EIO"]
 
-    done = train.start("run", under=[*options, *faults, end])
+    done = train.start("run", parts=in_both(tool))
 
     assert done.status == 0, done.stderr
     train.require_end()
@@ -125,7 +132,7 @@ def test_an_error_of_other_files_on_the_disk_does_not_throw_results_away(
     arrived: SecondStop = request.getfixturevalue(name)
     train = arrived.copy_to(tmp_path / "train")
 
-    done = train.start("run", under=strace.failing("syncfs", error))
+    done = train.start("run", parts=in_both(strace.failing("syncfs", error)))
 
     assert done.status == 0, done.stderr
     train.require_end()
@@ -136,8 +143,8 @@ def test_every_file_is_then_asked_about(
 ) -> None:
     train = arrived.copy_to(tmp_path / "train")
     log = tmp_path / "calls"
-    under = [*strace.tracing(log)[:-1], "--inject=syncfs:error=EIO", "--"]
-    assert train.start("run", under=under).status == 0
+    tool = [*strace.tracing(log), "--inject=syncfs:error=EIO"]
+    assert train.start("run", parts={CLOSER: tool}).status == 0
     flushed = {call.text for call in read_calls(log) if call.name == "fsync" and call.succeeded}
     results = train.opt / "pht_results"
     for path in (results, *results.rglob("*")):
@@ -150,9 +157,9 @@ def test_what_was_lost_of_ours_is_an_error(
 ) -> None:
     train = arrived.copy_to(tmp_path / "train")
     results = train.opt / "pht_results"
-    under = strace.failing("syncfs,fsync", "EIO", at=[results, results / "counts.csv"])
+    tool = strace.failing("syncfs,fsync", "EIO", at=[results, results / "counts.csv"])
 
-    done = train.start("run", under=under)
+    done = train.start("run", parts=in_both(tool))
 
     assert (done.status, done.facts["code"]) == (74, "storage-failed"), done.stderr
     train.finish(train.state())

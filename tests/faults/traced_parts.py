@@ -12,6 +12,7 @@ import runpy
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from types import FrameType
 from typing import Any
@@ -30,10 +31,8 @@ Part = Callable[[], Mapping[str, Any]]
 def trace_this_process(tracer: list[str]) -> None:
     """Start the tracer, which ends with this process, and return once it has attached."""
     prctl(PR_SET_DUMPABLE, 1)
-    try:
+    with suppress(OSError):  # a kernel without Yama restricts nothing
         prctl(_PR_SET_PTRACER, _ANY)
-    except OSError:
-        pass  # a kernel without Yama restricts nothing
     told, tell = os.pipe()
     traced = os.getpid()
     if os.fork() == 0:

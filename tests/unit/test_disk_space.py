@@ -57,7 +57,7 @@ with (
     patch.object(seal, "SEAL_BATCH_BYTES", 512 * 1024),
     patch.object(seal, "flush_file", flush_and_look),
 ):
-    seal._Sealing(config, config.cipher.generate_key(), work, look).seal_all()
+    seal._Sealing(config, config.cipher.generate_key(), work, None, look).seal_all()
 look()
 print((foretold.now, foretold.more, least))
 """

@@ -4,16 +4,34 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from entrypoint.author import local_visit
 from entrypoint.author.visit_result import read_log
 from tests.desk import plant
 from tests.station import PATIENCE_S, REPOSITORY, wait_until
 from tests.unit.simulating import COMMAND, send
 
+Wait = Callable[["subprocess.Popen[bytes]"], int]
+
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
+
+
+@pytest.fixture
+def runner_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Code of a train whose runner is killed when the train comes to it."""
+    reached = tmp_path / "reached"
+
+    def kill_and_wait(process: "subprocess.Popen[bytes]", wait: Wait = local_visit.wait) -> int:
+        wait_until(reached.exists)
+        process.kill()
+        return wait(process)
+
+    monkeypatch.setattr(local_visit, "wait", kill_and_wait)
+    return f"import time\nopen({str(reached)!r}, 'w')\ntime.sleep(60)\n"
 
 
 def test_a_train_that_fails_is_placed_and_quoted(
@@ -52,14 +70,10 @@ IMITATIONS = [
 
 @pytest.mark.parametrize("message", IMITATIONS, ids=["status", "error"])
 def test_messages_of_a_train_may_have_values_of_any_type(
-    message: dict[str, object], train: Path, data: Path
+    message: dict[str, object], train: Path, data: Path, runner_is_killed: str
 ) -> None:
-    code = (
-        "import os, signal, sys\n"
-        f"sys.stderr.write({json.dumps(message)!r} + '\\n'); sys.stderr.flush()\n"
-        "os.kill(os.getppid(), signal.SIGKILL)"
-    )
-    plant(train, {"train.py": code})
+    code = f"import sys\nprint({json.dumps(message)!r}, file=sys.stderr, flush=True)\n"
+    plant(train, {"train.py": code + runner_is_killed})
     status, said = send(train, data)
     assert status == 137
     assert "[bug]" not in said
@@ -97,18 +111,19 @@ def test_a_command_that_is_not_there_is_told(train: Path, data: Path) -> None:
     assert "train.sh, exists, but its #! line names /no/such/interpreter, which is missing" in said
 
 
-def test_a_runner_that_is_killed_is_told(train: Path, data: Path) -> None:
-    plant(train, {"train.py": "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(60)"})
+def test_a_runner_that_is_killed_is_told(train: Path, data: Path, runner_is_killed: str) -> None:
+    plant(train, {"train.py": runner_is_killed})
     status, said = send(train, data)
     assert status == 128 + 9
     assert "the runner ended with status 137, without the status line of a visit" in said
     assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
 
 
-def test_a_status_line_that_the_train_has_made_up_is_not_passed_on(train: Path, data: Path) -> None:
+def test_a_status_line_that_the_train_has_made_up_is_not_passed_on(
+    train: Path, data: Path, runner_is_killed: str
+) -> None:
     line = json.dumps({"level": "status", "result": "visited", "status": 0, "stage": "commit"})
-    script = f"import os, time\nprint({line!r}, flush=True)\nos.kill(os.getppid(), 9)"
-    plant(train, {"train.py": f"{script}\ntime.sleep(60)"})
+    plant(train, {"train.py": f"print({line!r}, flush=True)\n{runner_is_killed}"})
     status, said = send(train, data)
     assert status == 128 + 9
     assert "stage start: the runner ended with status 137" in said
@@ -123,10 +138,11 @@ def test_output_without_a_line_end_hides_no_message(tmp_path: Path) -> None:
     assert read.train == ["no line end", '{"level": not json', "3"]
 
 
-def test_an_imitated_status_line_adds_nothing_to_ours(train: Path, data: Path) -> None:
+def test_an_imitated_status_line_adds_nothing_to_ours(
+    train: Path, data: Path, runner_is_killed: str
+) -> None:
     line = json.dumps({"level": "status", "status": 137, "a result=visited b": "c result=visited"})
-    script = f"import os, time\nprint({line!r}, flush=True)\nos.kill(os.getppid(), 9)"
-    plant(train, {"train.py": f"{script}\ntime.sleep(60)"})
+    plant(train, {"train.py": f"print({line!r}, flush=True)\n{runner_is_killed}"})
     status, said = send(train, data)
     assert status == 128 + 9
     assert said.splitlines()[-1] == "pht: result=runner-failed status=137 station=s-1"
