@@ -234,6 +234,12 @@ def test_files_of_the_train_that_it_cannot_use_need_dac_override(
     assert found == closed or closed in found.parents
 
 
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_train_gets_no_capability_by_closing_its_own_results(mode: int, paths: Paths) -> None:
+    close(paths.results / "rows.csv", mode, TRAIN.uid, TRAIN.gid)
+    assert needs_dac_override(session(paths), TRAIN, ["true"]) is None
+
+
 def test_without_dac_override_root_runs_a_train_in_a_closed_folder(paths: Paths) -> None:
     visit = session(paths)
     close(paths.train, 0o700)  # made readable when the train is opened
