@@ -18,7 +18,7 @@ def store(secret: bytes) -> int:
 
     With memfd_secret(2) no other process can read this memory, not even root. Where the kernel
     lacks that, or RLIMIT_MEMLOCK leaves no room, it is a sealed memfd, which is as safe as the
-    descriptors of this process are.
+    descriptors of this process are, and closed to other users.
 
     Raises:
         OSError: there is no such memory.
@@ -60,6 +60,7 @@ def _store_hidden(secret: bytes) -> int | None:
 
 def _store_sealed(secret: bytes) -> int:
     descriptor = os.memfd_create("secret", os.MFD_ALLOW_SEALING)
+    os.fchmod(descriptor, 0o400)  # in gVisor nothing else keeps other users from opening it
     os.write(descriptor, secret)
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _SEALS)
     return descriptor

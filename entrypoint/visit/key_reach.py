@@ -12,6 +12,7 @@ from entrypoint.linux.ancestors import ancestors, erase_variables
 from entrypoint.linux.mounts import shown_elsewhere
 from entrypoint.process.credentials import Credentials
 from entrypoint.process.stop import StopRequest
+from entrypoint.settings.held_key import HeldValue
 from entrypoint.settings.names import SECRET_VALUES
 from entrypoint.settings.settings import Settings
 from entrypoint.visit.protection import uses_landlock
@@ -29,7 +30,11 @@ def check_key_reach(session: Session, credentials: Credentials) -> bool:
     Raises:
         SettingsError: the train could reach the key, and the station does not allow it.
     """
-    error = _in_environment(session.settings) or _in_file(session, credentials)
+    error = (
+        _in_environment(session.settings)
+        or _in_memory(session, credentials)
+        or _in_file(session, credentials)
+    )
     if error is None:
         return True
     if not session.settings.allow_unprotected_key:
@@ -75,6 +80,39 @@ def _in_environment(settings: Settings) -> SettingsError | None:
         f"the train could read the key in the environment of process {holders[0]}",
         hint="give the key as a file in the station folder, or start the container without --init",
     )
+
+
+def _in_memory(session: Session, credentials: Credentials) -> SettingsError | None:
+    """Try to open the memory in which a key of a variable waits, as the train could.
+
+    Linux forbids that, since the runner is not dumpable; gVisor lets it depend on the mode alone.
+    """
+    variables = session.settings.key_settings.variables.values()
+    held = [value.descriptor for value in variables if isinstance(value, HeldValue)]
+    if not any(held) or uses_landlock(credentials):
+        return None
+    files = [Path(f"/proc/{os.getpid()}/fd/{descriptor}") for descriptor in held if descriptor]
+
+    def question() -> Mapping[str, Any]:
+        return {"open": any(map(_opens, files))}
+
+    if not ask_as(credentials, question, session.stop)["open"]:
+        return None
+    return SettingsError(
+        "key-reachable",
+        f"the train could read the key in the memory of the runner as uid {credentials.uid}, since "
+        "this kernel or engine, such as gVisor, does not protect the open files of a process",
+        hint="give the key as a file in the station folder that only root may read, and start the "
+        "container as root with the options that docs/station.md recommends",
+    )
+
+
+def _opens(path: Path) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _in_file(session: Session, credentials: Credentials) -> SettingsError | None:

@@ -11,9 +11,11 @@ from unittest.mock import patch
 import pytest
 
 from entrypoint.errors import SettingsError
+from entrypoint.linux.secret_memory import store
 from entrypoint.process import landlock
 from entrypoint.process.credentials import Credentials
 from entrypoint.report import Report
+from entrypoint.settings.held_key import HeldValue
 from entrypoint.settings.load import load
 from entrypoint.visit import key_reach
 from entrypoint.visit.key_reach import check_key_reach, check_read_twice
@@ -113,6 +115,53 @@ def test_every_process_above_loses_the_key_before_the_visit_is_refused(root: Pat
     ):
         reachable(session(root, in_container=True))
     assert asked == [1, 7]
+
+
+# --- a key in a variable, which waits in memory ---------------------------------------------------
+
+
+@pytest.fixture
+def held(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """The session of a station whose key waits in a sealed memfd."""
+    shutil.rmtree(root / "run")
+    monkeypatch.setattr("entrypoint.linux.secret_memory._store_hidden", lambda _: None)
+    descriptor = store(b"2d2d")
+    yield session(root, RSA_STATION_PRIVATE_KEY=HeldValue(descriptor))
+    os.close(descriptor)
+
+
+@pytest.fixture
+def _with_the_rights_of_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the train open what the runner has open, as in gVisor: here it may debug the runner."""
+    monkeypatch.setattr(Credentials, "become", lambda _: None)
+
+
+@pytest.mark.usefixtures("_without_landlock", "_with_the_rights_of_the_runner")
+def test_memory_that_the_train_may_open(held: Session) -> None:
+    assert f"the memory of the runner as uid {OWN.uid}" in reachable(held, OWN)
+
+
+@pytest.mark.usefixtures("_with_the_rights_of_the_runner")
+def test_landlock_hides_memory_that_the_train_may_open(
+    held: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landlock, "abi", lambda: 4)
+    assert check_key_reach(held, OWN)
+
+
+@needs_root
+@pytest.mark.usefixtures("_without_landlock")
+def test_memory_is_closed_to_another_user(held: Session) -> None:
+    assert check_key_reach(held, TRAIN)
+
+
+@pytest.mark.usefixtures("_without_landlock")
+def test_a_value_that_could_not_be_held_is_left_to_the_loading_of_the_key(root: Path) -> None:
+    shutil.rmtree(root / "run")
+    assert check_key_reach(session(root, RSA_STATION_PRIVATE_KEY=HeldValue(None)), OWN)
+
+
+# --- exceptions -----------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("_without_landlock")

@@ -70,14 +70,18 @@ def test_with_locked_memory_the_kernel_hides_it() -> None:
     assert told()[1] == HIDDEN
 
 
-def test_a_sealed_memfd_holds_the_secret_and_takes_no_writes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def sealed(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Memory with SECRET where the kernel has no memfd_secret."""
     monkeypatch.setattr("entrypoint.linux.secret_memory._store_hidden", lambda _: None)
-    descriptor = store(SECRET)
-    assert load(descriptor) == SECRET
+    return store(SECRET)
+
+
+def test_a_sealed_memfd_holds_the_secret_and_takes_no_writes(sealed: int) -> None:
+    assert load(sealed) == SECRET
     with pytest.raises(PermissionError):
-        os.pwrite(descriptor, b"x", 0)
-    with pytest.raises(PermissionError):
-        os.ftruncate(descriptor, 1)
-    os.close(descriptor)
+        os.pwrite(sealed, b"x", 0)
+
+
+def test_a_sealed_memfd_is_closed_to_other_users(sealed: int) -> None:
+    assert os.fstat(sealed).st_mode & 0o777 == 0o400
