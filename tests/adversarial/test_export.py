@@ -7,6 +7,7 @@ import pytest
 
 from tests import reference
 from tests.station import assert_explained, export, new_train, pht, settle, snapshot, visit
+from tests.unprotected import UNPROTECTED
 
 
 def test_an_envelope_that_is_a_link_to_the_private_key_is_not_followed(tmp_path: Path) -> None:
@@ -37,7 +38,7 @@ def test_a_link_that_the_train_plants_while_it_runs_is_not_written_through(tmp_p
     precious.write_text("precious")
     new_train(tmp_path, f"import os; os.symlink({str(precious)!r}, {str(output) + '.part'!r})")
     settle(tmp_path, "station_1", PHT_EXPORT=str(output))
-    done = visit(tmp_path)
+    done = visit(tmp_path, under=UNPROTECTED)
     assert (done.status, done.facts["state"]) == (74, "sealed")
     assert precious.read_text() == "precious"
     assert (tmp_path / "train.tar.part").is_symlink()

@@ -52,9 +52,17 @@ def second_stop(root: Path, script: str) -> Path:
     opt = new_train(root, IMPORTS + script)
     (opt / "pht_results" / "old").write_bytes(b"old")
     reference.published_post_run(opt, "station_1", reference.vector_key("station_1", private=True))
-    (root / "data").mkdir()
-    settle(root, "station_2", TRAIN_DATA_PATH=str(root / "data"))
+    runs(root).parent.mkdir()
+    settle(root, "station_2", TRAIN_DATA_PATH=str(runs(root).parent))
     return opt
+
+
+def runs(root: Path) -> Path:
+    """Return the file to which every run of the train adds a letter.
+
+    It lies beside the root folder, in which a train may only write its own files.
+    """
+    return root.with_name(f"{root.name}-data") / "runs"
 
 
 def start_visit(root: Path) -> "subprocess.Popen[bytes]":
@@ -140,7 +148,7 @@ def test_the_chain_is_verified_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("number", STOPS)
 def test_a_stop_while_the_train_runs(number: signal.Signals, tmp_path: Path) -> None:
     second_stop(tmp_path, READY)
-    (tmp_path / "data" / "runs").touch()
+    runs(tmp_path).touch()
     before = snapshot(tmp_path / "opt")
     process = start_visit(tmp_path)
     assert process.stdout is not None
@@ -206,7 +214,7 @@ def test_a_stop_while_sealing_is_finished_by_the_next_start(tmp_path: Path) -> N
 
     assert (finished.status, finished.facts["state"]) == (0, "sealed")
     assert "pht: step 6: the train runs" not in finished.lines
-    assert (tmp_path / "data" / "runs").read_text() == "x"
+    assert runs(tmp_path).read_text() == "x"
     expected = {f"{number:02}": bytes([number]) * 8_000_000 for number in range(16)}
     assert opened(opt) == {"old": b"old", **expected}
     assert not (opt / "pht_results.pht").exists()
@@ -224,7 +232,7 @@ def test_sealing_may_be_stopped_again_and_again(tmp_path: Path) -> None:
         assert finish(process).status == 75
 
     assert pht("post-run", root=tmp_path).status == 0
-    assert (tmp_path / "data" / "runs").read_text() == "x"
+    assert runs(tmp_path).read_text() == "x"
     assert len(opened(opt)) == 17
 
 
@@ -259,4 +267,4 @@ def test_a_visit_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
     assert done.status == 0
     assert "pht: undoing an interrupted visit first" in done.lines
     assert opened(opt) == {"old": b"old"}
-    assert (tmp_path / "data" / "runs").read_text() == "xx"
+    assert runs(tmp_path).read_text() == "xx"
