@@ -3,17 +3,30 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from base64 import urlsafe_b64decode
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests import reference
+from entrypoint.crypto.mac import journal_key
+from tests import reference, reference_route
 from tests.memory import memory_of
-from tests.station import RUNS_TRAIN, Done, assert_explained, finish, new_train, pht, settle, start
+from tests.station import (
+    RUNS_TRAIN,
+    Done,
+    assert_explained,
+    finish,
+    new_route_train,
+    new_train,
+    pht,
+    settle,
+    start,
+)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may read this memory")
 
@@ -89,6 +102,38 @@ def test_the_runner_holds_no_key_while_the_train_runs(given: str, tmp_path: Path
     assert str(tmp_path).encode() in everything
     lines = [line for line in PEM.splitlines() if b"-----" not in line]
     secrets = [*numbers(PEM), *lines, *(line.hex().encode() for line in lines), PASSWORD.encode()]
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+@pytest.mark.parametrize(
+    ("build", "wire"),
+    [(new_train, reference), (new_route_train, reference_route)],
+    ids=["flat", "route"],
+)
+def test_the_runner_holds_no_key_of_the_journal_and_of_the_train(
+    build: Callable[..., Path], wire: ModuleType, tmp_path: Path
+) -> None:
+    """The opener has used both."""
+    opt = build(tmp_path, WAITS)
+    first, second = (reference.vector_key(f"station_{n}", private=True) for n in (1, 2))
+    if wire is reference_route:
+        reference_route.published_pre_run(opt, "station_1", first)
+    (opt / "pht_results" / "old").write_bytes(b"old")
+    wire.published_post_run(opt, "station_1", first)
+    settle(tmp_path, "station_2")
+    symmetric = wire.symmetric_key(opt, second, "station_2")
+    key = serialization.load_pem_private_key(second, None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+
+    with running(tmp_path, {}) as (pid, ended):
+        everything = memory_of(pid)
+
+    assert ended[0].facts["result"] == "visited"
+    assert b"pht_visit" in everything
+    secrets = [journal_key(key), symmetric]
+    if wire is reference:
+        secrets.append(urlsafe_b64decode(symmetric))
+    secrets += [secret.hex().encode() for secret in secrets]
     assert [secret for secret in secrets if secret in everything] == []
 
 

@@ -1,42 +1,102 @@
-"""Which layers of protection a train has, as a line of the log and the status line say."""
+"""Which layers protect the key from a train, as the log and the status line list them."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.station import new_train, settle, visit
+import pytest
+
+from tests.landlocked import need_landlock
+from tests.station import REPOSITORY, Done, new_train, settle, visit
 from tests.unprotected import UNPROTECTED
 
 SCRIPT = """
 import os, pathlib
-results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+root = pathlib.Path(os.environ["PHT_RESULTS_DIR"]).parents[1]
 status = pathlib.Path("/proc/self/status").read_text()
 print(os.getuid(), status.split("CapEff:")[1].split()[0])
+try:
+    print((root / "run/pht/private_key.pem").stat().st_size)
+    print(len((root / "run/pht/private_key.pem").read_bytes()))
+except PermissionError:
+    print("no access")
 """
 NO_CAPABILITIES = "0000000000000000"
+DAC_OVERRIDE = "0000000000000002"
+NOBODY = "65534"
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
 
-def settled(root: Path, script: str) -> Path:
-    """Lay out a train at its first stop and return the station's key file."""
-    new_train(root, SCRIPT + script)
-    settle(root, "station_1")
-    return root / "run" / "pht" / "private_key.pem"
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A train at its first stop, in a folder that every user may enter."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        new_train(Path(folder), SCRIPT)
+        settle(Path(folder), "station_1")
+        yield Path(folder)
 
 
-def test_without_landlock_and_another_user_only_capabilities_are_taken(tmp_path: Path) -> None:
-    key = settled(
-        tmp_path,
-        f"""
-config = results.parent / "train_config.json"
-config.rename(results.parent / "renamed").rename(config)
-print(len(open({str(tmp_path / "run/pht/private_key.pem")!r}, "rb").read()))
-""",
-    )
+def assert_layers(done: Done, *layers: str) -> None:
+    assert done.status == 0, done.stderr
+    assert done.facts["layers"] == ",".join(layers)
+    assert f"pht: layers of protection: {', '.join(layers)}" in done.lines
 
-    done = visit(tmp_path, under=UNPROTECTED)
 
-    assert (done.status, done.facts["layers"]) == (0, "caps,seccomp"), done.stderr
-    assert "pht: layers of protection: caps, seccomp" in done.lines
-    uid, length = os.getuid(), key.stat().st_size
-    assert done.stdout.decode() == f"{uid} {NO_CAPABILITIES}\n{length}\n"
+@needs_root
+def test_a_runner_with_the_rights_of_root_has_every_layer(root: Path) -> None:
+    need_landlock(2)
+
+    done = visit(root)
+
+    assert_layers(done, "uid", "caps", "landlock", "seccomp", "key-absent")
+    size = (root / "run/pht/private_key.pem").stat().st_size
+    assert done.stdout.decode() == f"10001 {NO_CAPABILITIES}\n{size}\nno access\n"
+    assert "warning" not in done.stderr
+
+
+@needs_root
+def test_a_train_that_only_root_can_read_keeps_one_capability(root: Path) -> None:
+    need_landlock()
+    root.chmod(0o700)
+
+    done = visit(root)
+
+    assert_layers(done, "uid", "landlock", "seccomp", "key-absent")
+    assert done.stdout.decode().split()[:2] == ["10001", DAC_OVERRIDE]
+    assert done.stdout.endswith(b"no access\n")
+    warnings = [line for line in done.lines if line.startswith("pht: warning: ")]
+    assert len(warnings) == 1
+    assert "the train keeps the capability DAC_OVERRIDE" in warnings[0]
+
+
+@needs_root
+def test_another_user_for_runner_and_train_has_no_layer_of_its_own(root: Path) -> None:
+    need_landlock()
+    under = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
+    imports = [*under, sys.executable, "-c", "import entrypoint.cli.main"]
+    if subprocess.run(imports, cwd=REPOSITORY, capture_output=True, check=False).returncode:
+        pytest.skip("needs setpriv, and a clone that every user may read")
+    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", root], check=True)
+
+    done = visit(root, under=under)
+
+    assert_layers(done, "caps", "landlock", "seccomp", "key-absent")
+    assert done.stdout.decode().split()[:2] == [NOBODY, NO_CAPABILITIES]
+    assert done.stdout.endswith(b"no access\n")
+
+
+def test_without_landlock_and_another_user_the_key_is_not_absent(root: Path) -> None:
+    key, uid = root / "run/pht/private_key.pem", os.getuid()
+
+    done = visit(root, under=UNPROTECTED)
+
+    assert_layers(done, "caps", "seccomp")
+    size = key.stat().st_size
+    assert done.stdout.decode() == f"{uid} {NO_CAPABILITIES}\n{size}\n{size}\n"
     warning = f"pht: warning: PHT_ALLOW_UNPROTECTED_KEY=1: the train could read {key} as uid {uid}"
     assert any(line.startswith(warning) for line in done.lines)
