@@ -24,11 +24,11 @@ from tests.faults.strace import Call
 from tests.reference import ResultFile
 from tests.station import (
     BUILDER_KEY,
-    PATIENCE_S,
     REPOSITORY,
     USER_KEY,
     Done,
     Snapshot,
+    finish,
     settle,
     snapshot,
 )
@@ -49,6 +49,7 @@ echo '{MARK.decode()}' > added/deep/model.json
 ln added/deep/model.json added/same.json
 ln -s ../counts.csv added/link
 : > added/empty
+[ -z "${{PAUSE-}}" ] || {{ : > "$PAUSE"; exec sleep 60; }}
 echo once >> "$RUNS"
 [ -z "${{FILL-}}" ] || cat /dev/zero > "$FILL" 2> /dev/null || true
 """
@@ -69,6 +70,7 @@ class SecondStop:
         new: the plaintext results after it.
         has_route: whether it is of the route generation.
         fills: whether it fills its disk when it has succeeded.
+        pauses: whether it waits in the end, as a single process, and does not succeed.
     """
 
     folder: Path
@@ -76,6 +78,7 @@ class SecondStop:
     new: Snapshot
     has_route: bool = False
     fills: bool = False
+    pauses: bool = False
 
     @property
     def root(self) -> Path:
@@ -100,8 +103,12 @@ class SecondStop:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of the runner."""
-        fill = {"FILL": str(self.outside / "fill")} if self.fills else {}
-        return {"PATH": os.environ["PATH"], "RUNS": str(self.outside / "runs"), **fill}
+        places = {"RUNS": self.outside / "runs"}
+        if self.fills:
+            places["FILL"] = self.outside / "fill"
+        if self.pauses:
+            places["PAUSE"] = self.outside / "pause"
+        return {"PATH": os.environ["PATH"], **{name: str(path) for name, path in places.items()}}
 
     def with_room(self) -> "SecondStop":
         """Free the space that the train has filled; return a train that fills none."""
@@ -120,6 +127,18 @@ class SecondStop:
         under: Sequence[str] = (),
         parts: Mapping[int, Sequence[str]] | None = None,
     ) -> Done:
+        """Run a command of the runner to its end; see `begin`."""
+        done = finish(self.begin(command, under=under, parts=parts))
+        assert "Traceback" not in done.stderr
+        return done
+
+    def begin(
+        self,
+        command: str,
+        *,
+        under: Sequence[str] = (),
+        parts: Mapping[int, Sequence[str]] | None = None,
+    ) -> "subprocess.Popen[bytes]":
         """Start the runner as a process of its own.
 
         Args:
@@ -129,17 +148,14 @@ class SecondStop:
         """
         module = ["tests.faults.traced_parts", json.dumps(parts)] if parts else ["entrypoint"]
         runner = [sys.executable, "-B", "-m", *module, command, "--root", str(self.root)]
-        done = subprocess.run(
+        return subprocess.Popen(
             [*under, *runner, *(["--", *COMMAND] if command == "run" else [])],
             cwd=REPOSITORY,
             env=self.environment,
-            capture_output=True,
-            timeout=PATIENCE_S,
-            check=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-        stderr = done.stderr.decode()
-        assert "Traceback" not in stderr
-        return Done(done.returncode, done.stdout, stderr)
 
     def run_by_hand(self) -> None:
         """Run the train's command without the runner, as an operator does after pre-run."""

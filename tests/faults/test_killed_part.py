@@ -1,5 +1,10 @@
-"""Opener, closer or train is killed, and the supervisor is left (docs/crash-safety.md)."""
+"""One process of the runner is killed, or its train (docs/crash-safety.md)."""
 
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +13,9 @@ from tests.faults.conftest import Trace
 from tests.faults.injection import CLOSER, OPENER, kill_part
 from tests.faults.second_stop import SecondStop, ends_of_phases
 from tests.faults.strace import Call, Strace, read_calls, spread
+from tests.station import finish, wait_until, with_children
+
+Running = tuple[SecondStop, "subprocess.Popen[bytes]"]
 
 KILLS = {"arrived": 24, "arrived_by_route": 12}
 SECOND_KILLS = 5
@@ -28,6 +36,35 @@ def test_the_old_state_is_restored_or_sealing_goes_on(
     calls = [call for call in trace(arrived, "run") if call.part is not None]
     train = arrived.copy_to(tmp_path / "train")
     train.finish(kill_part(train, spread(calls, KILLS[name])[number], strace))
+
+
+@pytest.fixture
+def running(train_to_kill: SecondStop, tmp_path: Path) -> Iterator[Running]:
+    """A train that has changed its results and waits, and its runner."""
+    train = replace(train_to_kill.copy_to(tmp_path / "train"), pauses=True)
+    process = train.begin("run")
+    wait_until((train.outside / "pause").exists)
+    yield replace(train, pauses=False), process
+    process.kill()
+
+
+def test_a_train_that_is_killed_has_failed(running: Running) -> None:
+    train, process = running
+    os.kill(with_children(process.pid)[1], signal.SIGKILL)
+    done = finish(process)
+    assert (done.status, done.facts["result"]) == (137, "train-failed"), done.stderr
+    assert (done.facts["reason"], done.facts["state"]) == ("signalled", "unchanged")
+    train.require_beginning()
+
+
+def test_a_supervisor_that_is_killed_takes_its_train_with_it(running: Running) -> None:
+    train, process = running
+    pid = with_children(process.pid)[1]
+    process.kill()
+    finish(process)
+    wait_until(lambda: not Path("/proc", str(pid)).exists())
+    assert train.state() == "open"
+    train.finish("open")
 
 
 @pytest.fixture(scope="session", params=["arrived", "arrived_by_route"])
