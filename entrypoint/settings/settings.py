@@ -9,6 +9,9 @@ from entrypoint.model import Paths
 from entrypoint.settings.private_key import KeySettings
 from entrypoint.settings.station_folder import ENV_FILE, is_filled, list_files
 
+_USER_NAME = "pht-train"
+"""Name of the train's user; its account in the master images has it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -72,6 +75,9 @@ class Settings:
     def train_environment(self) -> dict[str, str]:
         """Return the whole environment of the train's command."""
         return {
+            # Libraries ask for the user's name, and fail if there is none for its number.
+            "LOGNAME": _USER_NAME,
+            "USER": _USER_NAME,
             **self.values,
             "PHT_TRAIN_DIR": str(self.paths.train),
             "PHT_RESULTS_DIR": str(self.paths.results),

@@ -35,8 +35,8 @@ class Scratch:
 
         Args:
             paths: of the train.
-            in_container: whether the runner's working folder is that of the image; else it is the
-                operator's, as is the folder of temporary files.
+            in_container: whether `/tmp` is the container's; else the folder of temporary files is
+                that of the operator.
             owner: user and group of the train; None if they are those of the runner.
 
         Raises:
@@ -46,7 +46,7 @@ class Scratch:
         for place in _places(paths, in_container=in_container, owner=owner):
             try:
                 path = _make_in(place, paths)
-                cwd = _fill_or_remove(path, paths, in_container=in_container, owner=owner)
+                cwd = _fill_or_remove(path, paths, owner=owner)
                 return cls(path=path, cwd=cwd)
             except OSError as error:
                 problems.append(f"{place}: {(error.strerror or str(error)).lower()}")
@@ -97,15 +97,13 @@ def _make_in(place: Path, paths: Paths) -> Path:
     return paths.scratch
 
 
-def _fill_or_remove(
-    path: Path, paths: Paths, *, in_container: bool, owner: tuple[int, int] | None
-) -> Path | None:
+def _fill_or_remove(path: Path, paths: Paths, *, owner: tuple[int, int] | None) -> Path | None:
     """Make the folders in it, or remove it if that fails.
 
     Returns:
         The train's working folder; None if it is that of the runner.
     """
-    cwd = path / "work" if in_container and Path.cwd() == paths.root else None
+    cwd = path / "work" if paths.root.samefile(".") else None
     try:
         for folder in (_home(path), _tmp(path), *([cwd] if cwd else ())):
             folder.mkdir(mode=0o700)

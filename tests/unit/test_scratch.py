@@ -119,14 +119,15 @@ def test_any_other_working_folder_stays(
     assert {path.name for path in scratch.path.iterdir()} == {"home", "tmp"}
 
 
-def test_the_working_folder_of_an_operator_stays(
-    paths: Paths, temporary: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "stays"), [("", False), ("opt", True)])
+def test_outside_a_container_the_scratch_folder_lies_among_the_operators_temporary_files(
+    name: str, stays: bool, paths: Paths, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(paths.root)
+    monkeypatch.chdir(paths.root / name)
 
     scratch = Scratch.make(paths, in_container=False, owner=None)
 
-    assert scratch.cwd is None
+    assert (scratch.cwd is None) == stays
     assert scratch.path.parent == temporary
     scratch.remove(Report())
 

@@ -255,6 +255,8 @@ def test_the_train_gets_all_variables_but_those_of_the_key(tmp_path: Path) -> No
     put(tmp_path, "run/pht/station.env", b"A=1\n")
     environment = load(tmp_path, {**SECRETS, "PATH": "/bin", "PHT_LOG": "text"}).train_environment()
     assert environment == {
+        "LOGNAME": "pht-train",
+        "USER": "pht-train",
         "A": "1",
         "PATH": "/bin",
         "PHT_LOG": "text",

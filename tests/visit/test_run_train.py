@@ -27,7 +27,9 @@ def test_the_environment_of_the_train(tmp_path: Path) -> None:
     data.touch()
     settle(tmp_path, "station_1", TRAIN_DATA_PATH=str(data), PHT_TIMEOUT="50")
 
-    done = visit(tmp_path, env={"MODEL": "linear", "EMPTY": "", "PHT_LOG": "text"})
+    done = visit(
+        tmp_path, env={"USER": "analyst", "MODEL": "linear", "EMPTY": "", "PHT_LOG": "text"}
+    )
 
     environment = json.loads(done.stdout)
     places = [Path(environment.pop(name)) for name in ("HOME", "TMPDIR")]
@@ -37,6 +39,8 @@ def test_the_environment_of_the_train(tmp_path: Path) -> None:
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(REPOSITORY),
+        "LOGNAME": "pht-train",
+        "USER": "analyst",
         "MODEL": "linear",
         "EMPTY": "",
         "STATION_ID": "station_1",
@@ -83,10 +87,10 @@ def test_the_train_gets_its_arguments_and_working_directory(tmp_path: Path) -> N
     first_stop(tmp_path, "print(json.dumps([sys.argv, os.getcwd()]))")
     arguments = ["--root", "/", "--", "run", "", "ü", "a b"]
 
-    done = pht("run", "--", *RUNS_TRAIN, *arguments, root=tmp_path, cwd=tmp_path)
+    done = pht("run", "--", *RUNS_TRAIN, *arguments, root=tmp_path, cwd=tmp_path / "opt")
 
     path = str(tmp_path / "opt" / "pht_train" / "train.py")
-    assert json.loads(done.stdout) == [[path, *arguments], str(tmp_path)]
+    assert json.loads(done.stdout) == [[path, *arguments], str(tmp_path / "opt")]
 
 
 def test_the_command_may_name_the_file_as_it_lies_below_the_root(tmp_path: Path) -> None:

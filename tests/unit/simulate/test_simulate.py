@@ -2,6 +2,8 @@
 
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -110,6 +112,24 @@ def test_the_authors_own_environment_does_not_reach_the_train(
     environment = (output / "env").read_text()
     assert "'STATION_ID': 's-1'" in environment
     assert "secret" not in environment
+
+
+@pytest.fixture
+def elsewhere(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A folder of temporary files that is not below `/tmp`, where trains may write anyway."""
+    with tempfile.TemporaryDirectory(dir=Path.home(), prefix=".pht-test-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield folder
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_the_working_folder_is_as_at_a_station(train: Path, data: Path, output: Path) -> None:
+    script = "Path('Rplots.pdf').touch()\nPath('./opt/pht_results/x').write_text('x')\n"
+    plant(train, {"train.py": f"from pathlib import Path\n{script}"})
+    status, said = send(train, data, route=["s-1"], output=output)
+    assert status == 0, said
+    assert (output / "x").read_text() == "x"
 
 
 # Keys and kept folders
