@@ -68,8 +68,15 @@ def access_rules(
         rules += _rules(_real_name(tree), Access.WRITE, closed)
     if not settings.in_container:
         closed = _Hidden([*closed.paths, settings.paths.root] if key_hidden else [])
-    for folder in _writable(settings):
+    for folder in _writable_folders(settings.paths):
         rules += _rules(folder, Access.WRITE, closed)
+    if settings.in_container:
+        # Beside the export of this train lie those of others.
+        exports = [settings.export.absolute().parent] if settings.export else []
+        closed = _Hidden([*closed.paths, *exports])
+        for mount in writable_mounts():
+            if not _is_system(mount, settings.paths):
+                rules += _rules(mount, Access.WRITE, closed)
     return rules
 
 
@@ -90,17 +97,14 @@ def _hidden_paths(settings: Settings, *, key_hidden: bool) -> Iterator[Path]:
     yield from map(temporary_file, (paths.config, paths.user_key))
 
 
-def _writable(settings: Settings) -> list[Path]:
-    """Return the real paths of folders outside the train, and mounts, to which it may write.
+def _writable_folders(paths: Paths) -> list[Path]:
+    """Return the real paths of folders outside the train, except mounts, to which it may write.
 
     An image may have a link in the place of a folder for temporary files, and a volume anywhere:
     neither makes a folder writable from which the system or this program starts.
     """
-    paths = settings.paths
-    named = [_real(path) for path in _TEMPORARY]
-    mounts = writable_mounts() if settings.in_container else []
-    found = [path for path in (*named, *mounts) if not _is_system(path, paths)]
-    return [*_SHARED_MEMORY, *found]
+    temporary = [_real(path) for path in _TEMPORARY]
+    return [*_SHARED_MEMORY, *(path for path in temporary if not _is_system(path, paths))]
 
 
 def _is_system(path: Path, paths: Paths) -> bool:

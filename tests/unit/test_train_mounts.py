@@ -28,8 +28,8 @@ def new(name):
 def mount(name, *arguments):
     subprocess.run(["mount", *(arguments or ("-t", "tmpfs", "tmpfs")), new(name)], check=True)
 
-def ends(attempt, *names, in_container=True):
-    settings = dataclasses.replace(load(root, {}), in_container=in_container)
+def ends(attempt, *names, in_container=True, **variables):
+    settings = dataclasses.replace(load(root, variables), in_container=in_container)
     attempts = {name: partial(attempt, root / name) for name in names}
     return outcomes(attempts, access_rules(settings, scratch=root / "scratch"))
 
@@ -64,6 +64,21 @@ print(ends(make, "data", "opt/train_data", "folder", "read-only"))
 """
     denied = {"folder": "EACCES", "read-only": "EROFS"}
     assert printed(code, tmp_path) == {"data": "done", "opt/train_data": "done", **denied}
+
+
+def test_the_folder_of_exports_is_not_writable(tmp_path: Path) -> None:
+    code = """
+mount("out"), mount("shared")
+new("shared/exports"), new("shared/data")
+(root / "out/other.tar").touch()
+print([*ends(make, "out", PHT_EXPORT=f"{root}/out/train.tar").values()])
+print([*ends(lambda path: path.open("ab"), "out/other.tar", PHT_EXPORT=f"{root}/out/x").values()])
+shared = ("shared", "shared/exports", "shared/data")
+print([*ends(make, *shared, PHT_EXPORT=f"{root}/shared/exports/train.tar").values()])
+print([*ends(make, "out", *shared).values()])
+"""
+    closed, partly = [["EACCES"]] * 2, ["EACCES", "EACCES", "done"]
+    assert printed_lines(code, tmp_path) == [*closed, partly, ["done"] * 4]
 
 
 def test_a_mounted_file_of_the_operator_is_writable(tmp_path: Path) -> None:
