@@ -1,7 +1,7 @@
 """The attempts that succeed, each with the reason.
 
-SECURITY.md has the same table. With the recommended line none of them is about the key, what is
-signed or the next start.
+SECURITY.md has the same table, in words. With the recommended line none of them is about the key,
+what is signed or the next start.
 """
 
 from dataclasses import dataclass
@@ -18,18 +18,20 @@ class Remaining:
     Attributes:
         attempts: their names.
         where: sets of facts; a case that has all facts of one of them is meant (`Case.facts`).
+        effect: what they do, for people who do not know their names.
         reason: why they succeed, and why that changes nothing that is signed.
     """
 
     attempts: tuple[str, ...]
     where: tuple[frozenset[str], ...]
+    effect: str
     reason: str
 
     @property
     def row(self) -> str:
         """Its row in the table of SECURITY.md."""
         where = " or ".join(", ".join(map(_quoted, sorted(facts))) for facts in self.where)
-        return f"| {where or 'any'} | {', '.join(self.attempts)} | {self.reason} |"
+        return f"| {where or 'any'} | {self.effect} | {self.reason} |"
 
 
 def _quoted(fact: str) -> str:
@@ -48,56 +50,70 @@ REMAINING = (
     Remaining(
         ("station-folder-listed",),
         (frozenset(),),
+        "reads the names of the files in the station folder",
         "a train may list every folder that its user may; the files there cannot be read",
     ),
     Remaining(
         ("capabilities-held", "signed-file-written", "signed-file-replaced"),
         (frozenset({PRIVATE_DATA}),),
-        "the train keeps DAC_OVERRIDE to read the data; the signed files are verified again after "
-        "the train",
+        "keeps the capability DAC_OVERRIDE; changes or replaces its signed files",
+        "it needs the capability to read the data; the signed files are verified again after the "
+        "train, so a change makes the visit fail",
     ),
     Remaining(
         ("config-mode", "config-time", "opt-mode"),
         _ONE_USER,
-        "the files belong to the user that runner and train share, and Landlock does not cover "
-        "modes and times; they are restored after the train",
+        "changes the mode and times of `train_config.json` and the mode of `/opt`",
+        "they belong to the user that runner and train share, and Landlock does not cover modes "
+        "and times; the modes are restored after the train",
     ),
     Remaining(
         ("signed-file-written", "signed-file-replaced"),
         _ONE_USER,
-        "the files belong to the user that runner and train share; they are verified again after "
-        "the train",
+        "changes or replaces its signed files",
+        "they belong to the user that runner and train share; they are verified again after the "
+        "train, so a change makes the visit fail",
     ),
     Remaining(
         ("user-is-root", "group-of-root"),
         (frozenset({NO_RIGHTS}),),
+        "runs as root and in root's group, without a right of root",
         "root without capabilities cannot become another user",
     ),
     Remaining(
         ("group-of-root",),
         (frozenset({USER}),),
+        "runs in root's group",
         "the engine gives this user the group of root, which nothing but root can change",
     ),
     Remaining(
         ("priority-of-user", "priority-of-group"),
         _ONE_USER,
+        "lowers the priority of the runner, together with its own",
         "runner and train are one user; a lower priority only makes the visit slower",
     ),
     Remaining(
         _IN_OPT,
         (frozenset({USER, NO_LANDLOCK}),),
+        "changes everything in `/opt`: replaces `train_config.json`, `user_sym_key.key`, folders "
+        "and work files, reads and damages the encrypted backup, adds a configuration for OpenSSL",
         "`/opt` belongs to the user that runner and train share; what is signed is compared with "
-        "what was verified before the train",
+        "what was verified before the train, a damaged backup is noticed, and nothing of `/opt` "
+        "is loaded by the program",
     ),
     Remaining(
         ("memory-killer", "core-dump"),
         (frozenset({NO_RIGHTS, NO_LANDLOCK}),),
-        "files of root below `/proc`; the kernel may then end the runner first when memory runs "
-        "out, and the next start goes on; it writes no core of it in any case",
+        "chooses the runner as the first process to end when memory runs out, and what a core dump "
+        "of it would hold",
+        "both are files of root below `/proc`; after such an end the next start goes on, and the "
+        "kernel writes no core dump of the runner",
     ),
     Remaining(
         tuple(dict.fromkeys((*_IN_OPT, *_NEXT_START))),
         (frozenset({NO_RIGHTS, NO_LANDLOCK}),),
+        "changes everything in `/opt`, as above, and every other file of the container: the "
+        "program itself, its interpreter and the libraries that it loads",
         "the train is root, and only Landlock or `--read-only` protect the files of the "
         "container: do not start it a second time",
     ),
@@ -116,5 +132,5 @@ def allowed(case: Case) -> frozenset[str]:
 
 def table() -> str:
     """Return the table of SECURITY.md."""
-    head = "| container | what succeeds | why |\n|---|---|---|"
+    head = "| container | what the train does | why |\n|---|---|---|"
     return "\n".join([head, *(one.row for one in REMAINING)])

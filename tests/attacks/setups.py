@@ -43,7 +43,7 @@ SETUPS = {
 """Options of `docker create` by name."""
 
 NO_LANDLOCK = "no Landlock"
-PRIVATE_DATA = "data of another user"
+PRIVATE_DATA = "data that only another user may read"
 
 
 class Key(StrEnum):
