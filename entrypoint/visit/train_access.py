@@ -68,7 +68,7 @@ def access_rules(
         rules += _rules(_real_name(tree), Access.WRITE, closed)
     if not settings.in_container:
         closed = _Hidden([*closed.paths, settings.paths.root] if key_hidden else [])
-    for folder in _writable_folders(settings.paths):
+    for folder in _writable_folders(settings):
         rules += _rules(folder, Access.WRITE, closed)
     if settings.in_container:
         # Beside the export of this train lie those of others.
@@ -97,14 +97,17 @@ def _hidden_paths(settings: Settings, *, key_hidden: bool) -> Iterator[Path]:
     yield from map(temporary_file, (paths.config, paths.user_key))
 
 
-def _writable_folders(paths: Paths) -> list[Path]:
+def _writable_folders(settings: Settings) -> list[Path]:
     """Return the real paths of folders outside the train, except mounts, to which it may write.
 
-    An image may have a link in the place of a folder for temporary files, and a volume anywhere:
-    neither makes a folder writable from which the system or this program starts.
+    An image chooses its working folder, and may have a link in the place of a folder for temporary
+    files: that makes no folder writable from which the system or this program starts.
     """
-    temporary = [_real(path) for path in _TEMPORARY]
-    return [*_SHARED_MEMORY, *(path for path in temporary if not _is_system(path, paths))]
+    paths = settings.paths
+    working = [Path.cwd()] if settings.in_container else []
+    working = [path for path in working if not path.is_relative_to(paths.opt)]
+    found = [*working, *(_real(path) for path in _TEMPORARY)]
+    return [*_SHARED_MEMORY, *(path for path in found if not _is_system(path, paths))]
 
 
 def _is_system(path: Path, paths: Paths) -> bool:

@@ -84,13 +84,15 @@ def test_a_train_writes_where_it_works(
 def test_another_working_folder_of_an_image_stays(
     engine: Engine, runner_image: str, station: list[str], tmp_path: Path
 ) -> None:
-    image = build_image(engine, runner_image, name="workdir", more="WORKDIR /work/folder\n")
-    container = Container.create(engine, image, arrived(tmp_path, LISTS), station)
+    more = "WORKDIR /work/folder\nRUN chmod 777 .\n"
+    image = build_image(engine, runner_image, name="workdir", more=more)
+    opt = arrived(tmp_path, LISTS + "pathlib.Path('plot').touch()\nprint(os.listdir())\n")
+    container = Container.create(engine, image, opt, station)
 
     done = container.run()
 
     assert_visited(done)
-    assert done.stdout == b"/work/folder\n"
+    assert done.stdout == b"/work/folder\n['plot']\n"
 
 
 def test_relative_arguments_lead_to_the_same_files(

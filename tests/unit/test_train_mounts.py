@@ -91,6 +91,17 @@ print(ends(lambda path: path.open("ab"), "log", "other"))
     assert printed(code, tmp_path) == {"log": "done", "other": "EACCES"}
 
 
+def test_the_working_folder_of_an_image_is_writable_but_no_system_folder(tmp_path: Path) -> None:
+    code = """
+for folder in (new("app"), "/usr/share", "/etc", "/", new("opt/app"), new("run/pht")):
+    os.chdir(folder)
+    print([*ends(make, folder).values()])
+os.chdir(new("app"))
+print([*ends(make, "app", in_container=False).values()])
+"""
+    assert printed_lines(code, tmp_path) == [["done"], *[["EACCES"]] * 6]
+
+
 def test_mounts_outside_a_container_are_the_machines(tmp_path: Path) -> None:
     code = """
 subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/var/cache"], check=True)
