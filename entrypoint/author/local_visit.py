@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from entrypoint.author.visit_result import VisitResult, read_log
@@ -38,14 +38,20 @@ def make_root(train: Paths, paths: Paths, station: str, key: Path, data: Path) -
     paths.data.symlink_to(data.resolve())
 
 
-def visit(paths: Paths, command: Sequence[str], log: Path) -> VisitResult:
-    """Make a whole visit; the output of the runner and the train goes to `log`.
+def visit(
+    leave_network: Callable[[], None] | None, paths: Paths, command: Sequence[str], log: Path
+) -> VisitResult:
+    """Make a whole visit.
 
-    It has no network, where the kernel allows that: at a station the train has none either. When
-    this is interrupted, the runner is told to end and is gone afterwards.
+    When this is interrupted, the runner is told to end and is gone afterwards.
+
+    Args:
+        leave_network: called in the runner's process before it starts, since at a station a train
+            has no network; None to keep the network.
+        paths: of the root.
+        command: of the train.
+        log: takes the output of the runner and the train.
     """
-    from entrypoint.linux.network import can_leave_network, leave_network
-
     arguments = ["run", "--root", str(paths.root), "--", *command]
     began = time.monotonic()
     # Appended to, since the train may open its output again by the name /dev/stdout.
@@ -58,7 +64,7 @@ def visit(paths: Paths, command: Sequence[str], log: Path) -> VisitResult:
                 stderr=subprocess.STDOUT,
                 env=_environment(paths),
                 cwd=paths.root,
-                preexec_fn=leave_network if can_leave_network() else None,
+                preexec_fn=leave_network,
             )
         )
     return VisitResult(status=status, seconds=time.monotonic() - began, log=read_log(log))

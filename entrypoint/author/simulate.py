@@ -45,6 +45,7 @@ def simulate(
     output: Path | None,
     keep: Path | None,
     image: str | None,
+    leave_network: Callable[[], None] | None,
     generation: str,
     command: Sequence[str],
     report: Report,
@@ -59,13 +60,14 @@ def simulate(
         output: a new or empty folder for the decrypted final results.
         keep: a new or empty folder in which the roots, logs and keys of all stations stay.
         image: the master image of the containers that are the stops; None for processes.
+        leave_network: takes such a process off the network; None if nothing can.
         generation: of the train.
         command: of the train, run at every station.
 
     Raises:
         PhtError: the simulation cannot begin, or the final results do not verify.
     """
-    make_visit = _visitor(image)
+    make_visit = _visitor(image, leave_network)
     stations = find_stations(data, route)
     check_apart(train, (output, keep))
     for folder in (output, keep):
@@ -85,7 +87,7 @@ def simulate(
     return 0
 
 
-def _visitor(image: str | None) -> _Visitor:
+def _visitor(image: str | None, leave_network: Callable[[], None] | None) -> _Visitor:
     """Return the function that makes one visit: in a container, or as a process of this machine."""
     if image is not None:
         check_image(image)
@@ -96,7 +98,7 @@ def _visitor(image: str | None) -> _Visitor:
             "the runner, which makes the visits, works only on Linux",
             hint="name a master image with --image: then every stop is a container of it",
         )
-    return visit
+    return functools.partial(visit, leave_network)
 
 
 def _travel(

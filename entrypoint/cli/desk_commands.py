@@ -1,5 +1,6 @@
 """The commands of a train's author and of a researcher, with their options."""
 
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -126,10 +127,19 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
         output=options.output,
         keep=options.keep,
         image=options.image,
+        leave_network=None if options.image else _way_out_of_network(),
         generation=options.generation,
         command=options.command,
         report=report,
     )
+
+
+def _way_out_of_network() -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    from entrypoint.linux.network import way_out
+
+    return way_out()
 
 
 def add_decrypt_results_options(parser: ArgumentParser) -> None:

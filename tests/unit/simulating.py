@@ -8,6 +8,7 @@ import pytest
 
 from entrypoint.author.simulate import simulate
 from entrypoint.errors import PhtError
+from entrypoint.linux.network import way_out
 from tests.desk import Said
 
 COMMAND = ["python", "/opt/pht_train/train.py"]
@@ -50,6 +51,7 @@ def send(
         output=output,
         keep=keep,
         image=image,
+        leave_network=None if image else way_out(),
         generation=generation,
         command=COMMAND if command is None else command,
         report=said,
