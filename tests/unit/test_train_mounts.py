@@ -95,7 +95,7 @@ def test_the_working_folder_of_an_image_is_writable_but_no_system_folder(tmp_pat
     code = """
 for folder in (new("app"), "/usr/share", "/etc", "/", new("opt/app"), new("run/pht")):
     os.chdir(folder)
-    print([*ends(make, folder).values()])
+    print([*ends(make, str(folder)).values()])
 os.chdir(new("app"))
 print([*ends(make, "app", in_container=False).values()])
 """
