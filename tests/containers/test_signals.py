@@ -40,8 +40,12 @@ while 15 not in got:
 """
 
 
+MAY_LOOK = ("--cap-add", "SYS_PTRACE")
+"""Options of a container in which another process may see the open files of the runner."""
+
+
 def has_open(running: Container, path: str) -> bool:
-    """Return whether a process of a container has a file open."""
+    """Return whether a process of a container, which was made with MAY_LOOK, has a file open."""
     listed = running.engine.call("exec", running.id, "sh", "-c", "ls -l /proc/[0-9]*/fd")
     return f" -> {path}\n".encode() in listed.stdout
 
@@ -78,7 +82,7 @@ def test_a_stop_while_the_train_is_verified_leaves_it_as_it_is(
 ) -> None:
     opt = arrived(tmp_path, COUNTS, {"large": bytes(128 * 1024 * 1024)})
     slow = ["--cpus", "0.1"]
-    visitor = Container.create(engine, train_image, opt, [*ID, *KEY, *slow, *init])
+    visitor = Container.create(engine, train_image, opt, [*ID, *KEY, *slow, *MAY_LOOK, *init])
     visitor.start()
     visitor.wait_until(lambda running: has_open(running, "/opt/pht_train/large"))
 
