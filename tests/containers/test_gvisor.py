@@ -7,6 +7,7 @@ import pytest
 
 from tests.containers.engine import Engine, Unavailable
 from tests.containers.fixtures import on_each_libc, or_skip
+from tests.containers.plain_options import ID, KEY
 from tests.containers.visitor import (
     COUNTS,
     WAITS,
@@ -41,16 +42,34 @@ while not os.path.exists("/opt/pht_results/late"):
 """
 
 
+OPENS_FILES_OF_THE_RUNNER = """
+import os, stat
+for name in os.listdir("/proc/1/fd"):
+    path = "/proc/1/fd/" + name
+    if stat.S_ISREG(os.stat(path).st_mode):
+        try:
+            print(open(path, "rb").read())
+        except PermissionError:
+            print("closed")
+"""
+
+
 @pytest.fixture
-def sandbox(engine: Engine, station: list[str]) -> list[str]:
-    """The options of a container at the second station, in gVisor."""
+def in_gvisor(engine: Engine) -> list[str]:
+    """The options of a container in gVisor."""
 
     def runtime() -> list[str]:
         if not engine.has_runtime("runsc"):
             raise Unavailable("the engine has no runtime called runsc")
         return ["--runtime", "runsc"]
 
-    return [*station, *or_skip(runtime)]
+    return or_skip(runtime)
+
+
+@pytest.fixture
+def sandbox(in_gvisor: list[str], station: list[str]) -> list[str]:
+    """The options of a container at the second station, in gVisor."""
+    return [*station, *in_gvisor]
 
 
 @on_each_libc
@@ -129,6 +148,17 @@ def test_a_station_folder_that_the_image_could_have_filled_is_refused(
     writable = [option.removesuffix(":ro") for option in sandbox]
     visitor = Container.create(engine, train_image, arrived(tmp_path, COUNTS), writable)
     assert_explained(visitor.run(), 78, "station-folder-writable")
+
+
+def test_memory_with_the_key_is_closed_to_the_train(
+    engine: Engine, train_image: str, in_gvisor: list[str], tmp_path: Path
+) -> None:
+    opt = arrived(tmp_path, COUNTS + OPENS_FILES_OF_THE_RUNNER)
+    visitor = Container.create(engine, train_image, opt, [*in_gvisor, *ID, *KEY])
+    done = visitor.run()
+    assert_visited(done)
+    assert b"closed" in done.stdout
+    assert KEY[-1].rpartition("=")[2].encode() not in done.stdout
 
 
 def test_under_an_init_the_missing_list_of_processes_is_told(
