@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.attacks.hostile.attempts import Gain
 from tests.attacks.hostile.train import in_order
-from tests.attacks.setups import NO_LANDLOCK, NO_RIGHTS, PRIVATE_DATA, USER, Case
+from tests.attacks.setups import GVISOR, NO_LANDLOCK, NO_RIGHTS, PRIVATE_DATA, USER, Case
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,21 @@ REMAINING = (
         (frozenset(),),
         "reads the names of the files in the station folder",
         "a train may list every folder that its user may; the files there cannot be read",
+    ),
+    Remaining(
+        ("descriptors-listed", "memory-addresses", "device-made", "priority-of-group"),
+        (frozenset({GVISOR}),),
+        "lists the open files and the addresses of the runner, makes device nodes, and lowers the "
+        "priority of the runner, together with its own",
+        "gVisor forbids none of that; the memory with the key is closed to other users, and device "
+        "nodes lead to no device",
+    ),
+    Remaining(
+        ("signed-file-replaced",),
+        (frozenset({GVISOR}),),
+        "replaces its signed files",
+        "gVisor ignores the sticky bit of folders; the signed files are verified again after the "
+        "train, so a change makes the visit fail",
     ),
     Remaining(
         ("capabilities-held", "signed-file-written", "signed-file-replaced"),

@@ -30,6 +30,7 @@ RECOMMENDED = "recommended line"
 USER = "--user 1000"
 NO_RIGHTS = "--cap-drop ALL"
 INIT = "--init"
+GVISOR = "gVisor"
 
 SETUPS = {
     "default": (),
@@ -39,6 +40,7 @@ SETUPS = {
     "--cap-add SYS_PTRACE": ("--cap-add", "SYS_PTRACE"),
     RECOMMENDED: _without_network(OPTIONS),
     "seccomp=unconfined": ("--security-opt", "seccomp=unconfined"),
+    GVISOR: ("--runtime", "runsc"),
 }
 """Options of `docker create` by name."""
 
@@ -164,6 +166,7 @@ ONE_OF_EACH_KIND = (
     Case("default", base="musl", has_private_data=True),
     Case(RECOMMENDED, Key.VARIABLE, "musl"),
     Case("seccomp=unconfined", Key.VARIABLE),
+    Case(GVISOR, Key.VARIABLE),
 )
 """The cases of every run of the tests."""
 
@@ -171,7 +174,9 @@ _PRODUCT = product(SETUPS, (Key.FILE, Key.VARIABLE), ("bookworm", "musl"), (True
 ALL_OTHERS = tuple(
     case
     for case in (Case(*values) for values in _PRODUCT)
-    # The profile without Landlock takes the place of `unconfined`, and allows as much.
-    if case not in ONE_OF_EACH_KIND and (case.has_landlock or case.setup != "seccomp=unconfined")
+    # The profile without Landlock takes the place of `unconfined`, and allows as much. gVisor has
+    # neither profiles nor Landlock.
+    if case not in ONE_OF_EACH_KIND
+    and (case.has_landlock or case.setup not in ("seccomp=unconfined", GVISOR))
 )
 """The cases that only `make attacks` adds."""

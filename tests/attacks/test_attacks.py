@@ -14,6 +14,7 @@ from tests.attacks.hostile.train import in_order
 from tests.attacks.remaining import REMAINING, allowed, table
 from tests.attacks.setups import (
     ALL_OTHERS,
+    GVISOR,
     NO_RIGHTS,
     ONE_OF_EACH_KIND,
     RECOMMENDED,
@@ -22,7 +23,7 @@ from tests.attacks.setups import (
 )
 from tests.attacks.visits import hostile_train, results_of
 from tests.containers.engine import Engine
-from tests.containers.fixtures import or_skip
+from tests.containers.fixtures import gvisor, or_skip
 from tests.station import REPOSITORY, new_train
 
 CASES = [
@@ -43,6 +44,8 @@ def test_the_train_obtains_and_changes_no_more_than_is_listed(
     case: Case, engine: Engine, make_runner: Callable[[str], str], tmp_path: Path
 ) -> None:
     runner = or_skip(lambda: make_runner(case.base))
+    if case.setup == GVISOR:
+        or_skip(lambda: gvisor(engine))
     ending = case.visit(engine, runner, hostile_train(tmp_path), tmp_path)
     if case.may_be_refused and ending.done.facts.get("code") == "key-reachable":
         return

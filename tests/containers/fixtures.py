@@ -78,6 +78,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield or_skip(lambda: stack.enter_context(running))
 
 
+def gvisor(engine: Engine) -> list[str]:
+    """Return the options of a container in gVisor; may raise Unavailable."""
+    if not engine.has_runtime("runsc"):
+        raise Unavailable("the engine has no runtime called runsc")
+    return ["--runtime", "runsc"]
+
+
 def or_skip(make: Callable[[], Made]) -> Made:
     """Call `make`, and skip the test if this machine cannot make it."""
     try:

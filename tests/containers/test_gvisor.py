@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.engine import Engine, Unavailable
-from tests.containers.fixtures import on_each_libc, or_skip
+from tests.containers.engine import Engine
+from tests.containers.fixtures import gvisor, on_each_libc, or_skip
 from tests.containers.plain_options import ID, KEY
 from tests.containers.visitor import (
     COUNTS,
@@ -57,13 +57,7 @@ for name in os.listdir("/proc/1/fd"):
 @pytest.fixture
 def in_gvisor(engine: Engine) -> list[str]:
     """The options of a container in gVisor."""
-
-    def runtime() -> list[str]:
-        if not engine.has_runtime("runsc"):
-            raise Unavailable("the engine has no runtime called runsc")
-        return ["--runtime", "runsc"]
-
-    return or_skip(runtime)
+    return or_skip(lambda: gvisor(engine))
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.engine import Engine, Unavailable
-from tests.containers.fixtures import or_skip
+from tests.containers.engine import Engine
+from tests.containers.fixtures import gvisor, or_skip
 from tests.containers.plain_options import ID, KEY, RECOMMENDED
 from tests.containers.visitor import SECOND, Container, station_folder
 from tests.station import REPOSITORY, settle
@@ -105,12 +105,7 @@ class Visit:
             profile = self.folder / "profile.json"
             profile.write_text(json.dumps(_WITHOUT_LANDLOCK))
             return ["--security-opt", f"seccomp={profile}"]
-        return or_skip(self._gvisor) if name == GVISOR else []
-
-    def _gvisor(self) -> list[str]:
-        if not self.engine.has_runtime("runsc"):
-            raise Unavailable("the engine has no runtime called runsc")
-        return ["--runtime", "runsc"]
+        return or_skip(lambda: gvisor(self.engine)) if name == GVISOR else []
 
 
 @pytest.fixture

@@ -5,13 +5,20 @@ import stat
 from pathlib import Path
 
 from .attempts import Absent, Gain, attempt
-from .kernel_calls import in_child
+from .kernel_calls import LIBC, in_child
 from .station_key import STATION
+
+_PR_GET_NO_NEW_PRIVS = 39
 
 
 def _status() -> dict[str, str]:
     with open("/proc/self/status") as file:
         return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def _gains_nothing_by_programs() -> bool:
+    """Return the flag no_new_privs, which the status of a process lacks in gVisor."""
+    return bool(LIBC.prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0))
 
 
 @attempt(Gain.SYSTEM, "caps")
@@ -26,7 +33,7 @@ def capabilities_held() -> str:
 def capabilities_to_gain() -> str:
     """Looks for capabilities that a program file could give back."""
     bounding = int(_status()["CapBnd"], 16)
-    if not bounding or _status().get("NoNewPrivs") == "1":
+    if not bounding or _gains_nothing_by_programs():
         raise PermissionError(1, f"bounding {bounding:x}, no_new_privs")
     return f"bounding {bounding:x}"
 
@@ -57,7 +64,7 @@ def user_by_program() -> str:
     ]
     if not programs:
         raise Absent("no such program in this image")
-    if _status().get("NoNewPrivs") == "1":
+    if _gains_nothing_by_programs():
         raise PermissionError(1, "no_new_privs")
     return str(programs[0])
 
