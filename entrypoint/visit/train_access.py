@@ -68,15 +68,14 @@ def access_rules(
         rules += _rules(_real_name(tree), Access.WRITE, closed)
     if not settings.in_container:
         closed = _Hidden([*closed.paths, settings.paths.root] if key_hidden else [])
-    for folder in _writable_folders(settings):
+    for folder in _temporary_folders(settings.paths):
         rules += _rules(folder, Access.WRITE, closed)
     if settings.in_container:
         # Beside the export of this train lie those of others.
         exports = [settings.export.absolute().parent] if settings.export else []
         closed = _Hidden([*closed.paths, *exports])
-        for mount in writable_mounts():
-            if not _is_system(mount, settings.paths):
-                rules += _rules(mount, Access.WRITE, closed)
+        for folder in _folders_of_the_container(settings.paths):
+            rules += _rules(folder, Access.WRITE, closed)
     return rules
 
 
@@ -97,17 +96,25 @@ def _hidden_paths(settings: Settings, *, key_hidden: bool) -> Iterator[Path]:
     yield from map(temporary_file, (paths.config, paths.user_key))
 
 
-def _writable_folders(settings: Settings) -> list[Path]:
-    """Return the real paths of folders outside the train, except mounts, to which it may write.
+def _temporary_folders(paths: Paths) -> list[Path]:
+    """Return the real paths of folders for temporary files and shared memory.
 
-    An image chooses its working folder, and may have a link in the place of a folder for temporary
-    files: that makes no folder writable from which the system or this program starts.
+    An image may have a link in the place of one: that makes no folder writable from which the
+    system or this program starts.
     """
-    paths = settings.paths
-    working = [Path.cwd()] if settings.in_container else []
-    working = [path for path in working if not path.is_relative_to(paths.opt)]
-    found = [*working, *(_real(path) for path in _TEMPORARY)]
-    return [*_SHARED_MEMORY, *(path for path in found if not _is_system(path, paths))]
+    temporary = [_real(path) for path in _TEMPORARY]
+    return [*_SHARED_MEMORY, *(path for path in temporary if not _is_system(path, paths))]
+
+
+def _folders_of_the_container(paths: Paths) -> list[Path]:
+    """Return the mounts of the operator and the working folder of the image, to write there.
+
+    The image chooses its working folder and may have a volume anywhere: neither makes a folder
+    writable from which the system or this program starts.
+    """
+    working = Path.cwd()
+    found = [*writable_mounts(), *([] if working.is_relative_to(paths.opt) else [working])]
+    return [path for path in found if not _is_system(path, paths)]
 
 
 def _is_system(path: Path, paths: Paths) -> bool:
