@@ -25,6 +25,10 @@ _NOT_EXECUTABLE = (
     "name its interpreter in CMD, or make the file executable, with a #! line, and sign it again"
 )
 _TIMED_OUT = "set a larger PHT_TIMEOUT, or have the author make the train faster"
+_ITS_OWN_FAULT = (
+    "tell the train's author; the lines above are the train's last output (if a permission was "
+    'denied: docs/author.md, "Where a train may write")'
+)
 _OFTEN_THE_MACHINE = {
     signal.SIGBUS: "often the shared memory was full, of which Docker gives 64 MB: make a new "
     "container with a larger --shm-size; otherwise tell the train's author",
@@ -136,7 +140,7 @@ def _hint(ended: Ended, command: Sequence[str], out_of_memory: bool | None) -> s
         return f"often this is the memory limit: {_MORE_MEMORY}; otherwise tell the author"
     if ended.status == _NOT_FOUND and any(map(has_windows_line_ends, command)):
         return _UNIX_LINE_ENDS
-    return "tell the train's author; the lines above are the train's last output"
+    return _ITS_OWN_FAULT
 
 
 def _signal_of(ended: Ended) -> int:

@@ -46,7 +46,8 @@ COMPUTED = {
     ("train-failed", "HINT"): "if memory ran out, or after SIGKILL, give a larger --memory, after "
     "SIGBUS a larger --shm-size, after SIGILL a newer machine, after a timeout a larger "
     "PHT_TIMEOUT; if a program or interpreter was not found, take a master image that has it, or "
-    "save the script with the line ends of Unix; else tell the train's author",
+    "save the script with the line ends of Unix; else tell the train's author; if a permission was "
+    'denied, see docs/author.md, "Where a train may write"',
     ("train-still-running", "ADVICE"): "[; when they are gone, start this same container again]",
     ("usage", "PROBLEM"): "a command, option or argument is missing, unknown or malformed",
     ("usage", "HINT"): "pht help lists the commands, pht COMMAND --help the options of one",

@@ -8,7 +8,6 @@ import pytest
 
 from entrypoint.author.simulate import simulate
 from entrypoint.errors import PhtError
-from entrypoint.linux.network import way_out
 from tests.desk import Said
 
 COMMAND = ["python", "/opt/pht_train/train.py"]
@@ -51,7 +50,7 @@ def send(
         output=output,
         keep=keep,
         image=image,
-        leave_network=None if image else way_out(),
+        leave_network=None,
         generation=generation,
         command=COMMAND if command is None else command,
         report=said,

@@ -54,6 +54,16 @@ def test_a_train_that_ends(script: str, status: int, reason: str, tmp_path: Path
     assert_as_before(tmp_path, before)
 
 
+def test_the_author_of_a_train_that_writes_elsewhere_is_told_where_it_may(tmp_path: Path) -> None:
+    second_stop(tmp_path, "(results.parent / 'elsewhere').touch()")
+
+    done = visit(tmp_path)
+
+    assert (done.status, done.facts["by"]) == (1, "author")
+    assert "PermissionError" in done.stderr
+    assert 'docs/author.md, "Where a train may write"' in done.stderr
+
+
 def test_a_train_that_runs_out_of_time(tmp_path: Path) -> None:
     second_stop(tmp_path, "(results / 'new').write_bytes(b'x'); time.sleep(60)")
     settle(tmp_path, "station_2", PHT_TIMEOUT="1")

@@ -8,8 +8,9 @@ import pytest
 
 from entrypoint.linux.network import leave_network, network
 from entrypoint.process.prctl import PR_SET_DUMPABLE, prctl
+from tests.desk import pht_on_terminal
 from tests.other_user import NOBODY, as_user
-from tests.unit.simulating import send
+from tests.unit.simulating import COMMAND
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
 
@@ -38,7 +39,8 @@ def facts_of(log: Path) -> dict[str, object]:
 
 def test_a_train_reaches_itself_only(train: Path, data: Path, keep: Path) -> None:
     (train / "train.py").write_text(TALKS)
-    status, said = send(train, data, route=["s-1"], keep=keep)
+    words: list[str | Path] = ["simulate", train, "--data", data, "--route", "s-1", "--keep", keep]
+    status, said = pht_on_terminal([*words, "--", *COMMAND])
     assert status == 0, said
     facts = facts_of(keep / "01-s-1.log")
     assert facts["network"] == "none"
@@ -46,7 +48,7 @@ def test_a_train_reaches_itself_only(train: Path, data: Path, keep: Path) -> Non
     assert {"landlock", "seccomp", "key-absent"} <= {*layers.split(",")}
     missing = [layer for layer in ("uid", "caps") if layer not in layers]
     more = f"; a station may also have: {','.join(missing)}" if missing else ""
-    assert f"pht: layers of protection: {layers}{more}\n" in said
+    assert f"pht: layers of protection: {layers}{more}\r\n" in said
 
 
 def test_a_user_other_than_root_needs_no_rights_for_that() -> None:
