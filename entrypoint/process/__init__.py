@@ -1,1 +1,1 @@
-"""The process of the train's command: started, watched and ended. No key in here."""
+"""The processes of a visit: confined, started, watched and ended. No key in here."""

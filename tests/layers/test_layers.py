@@ -35,7 +35,7 @@ FLOORS = [
         "recovery": "the state of a visit on disk, its journal and backup, and the way back",
     },
     {
-        "process": "the train's process: started, watched, ended; no key in here",
+        "process": "the processes of a visit: confined, started, watched, ended; no key in here",
         "train_config": "train_config.json <-> model; the two generations behind one interface",
     },
     {
