@@ -1,4 +1,4 @@
-"""Tells whether this process can reach more than itself by the network, and leaves the network."""
+"""The network of this process: whether it reaches more than this machine, and leaving it."""
 
 import fcntl
 import os

@@ -33,7 +33,7 @@ _NO_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 class Access(Flag):
-    """What a rule allows to do with a file, or with everything in a folder.
+    """Kinds of access that a rule allows to a file, or to everything in a folder.
 
     Attributes:
         READ: read and execute files, list folders.

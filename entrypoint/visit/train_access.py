@@ -2,8 +2,8 @@
 
 The train reads everything but hidden paths, and writes to few folders. Landlock can only allow, and
 a rule for a folder holds for all that is in it. So each entry of a folder above a hidden path has a
-rule of its own. Entries that are made later have none. Folders can be listed everywhere, since the
-root can: the names of hidden files are not secret.
+rule of its own. Entries that are made later have none. Folders can be listed everywhere, because
+programs list the root, and a rule for it holds for all: the names of hidden files are not secret.
 """
 
 import os
@@ -33,16 +33,14 @@ _PROGRAM = (Path(__file__).parents[1], Path(sys.prefix), Path(sys.base_prefix))
 
 
 class _Hidden:
-    """Paths that the train may not reach; real ones, even if they do not exist."""
+    """Paths that the train may not reach, without links on the way; they need not exist."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self.paths = {real for path in paths for real in (_real_name(path), _real(path))}
         self.above = {parent for path in self.paths for parent in path.parents}
 
 
-def access_rules(
-    settings: Settings, *, scratch: Path, hidden: Iterable[Path] = (), key_hidden: bool = True
-) -> list[Rule]:
+def access_rules(settings: Settings, *, scratch: Path, key_hidden: bool = True) -> list[Rule]:
     """Return the rules for the train's process.
 
     Only files and folders that exist now get a rule, so `pht_results` and `pht_train` have to.
@@ -50,11 +48,10 @@ def access_rules(
     Args:
         settings: of the visit.
         scratch: the folder of the train's run.
-        hidden: more paths that the train may not reach.
         key_hidden: whether it may not reach the station folder and the files of the key. If it may,
             `/tmp` is writable even if the whole visit, outside a container, lies in there.
     """
-    closed = _Hidden([*_hidden_paths(settings, key_hidden=key_hidden), *hidden])
+    closed = _Hidden(_hidden_paths(settings, key_hidden=key_hidden))
     rules = [
         Rule(path=_ROOT, access=Access.LIST),
         Rule(path=scratch, access=Access.WRITE),

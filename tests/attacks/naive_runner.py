@@ -78,7 +78,8 @@ def _enter(layer: str = "") -> Callable[[], None] | None:
     elif layer == "caps":
         credentials = Credentials(uid=0, gid=0, groups=groups)
     elif layer == "landlock":
-        rules = access_rules(load(None, {}), scratch=Path("/tmp"), hidden=[Path("/keys"), WORK])
+        settings = load(None, {"PRIVATE_KEY_PATH": str(COPIES[0])})
+        rules = access_rules(settings, scratch=Path("/tmp"))
         ruleset = landlock.make_ruleset(rules)
     elif layer == "seccomp":
         filter_ = seccomp.program(os.getpid())

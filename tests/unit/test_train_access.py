@@ -61,12 +61,11 @@ def ends_of(
     names: list[str],
     found: Settings,
     *,
-    hidden: tuple[Path, ...] = (),
     key_hidden: bool = True,
 ) -> set[str]:
     """Return how an attempt at each of these paths ends for a train."""
     root = found.paths.root
-    rules = access_rules(found, scratch=root / "scratch", hidden=hidden, key_hidden=key_hidden)
+    rules = access_rules(found, scratch=root / "scratch", key_hidden=key_hidden)
     return set(outcomes({name: partial(attempt, root / name) for name in names}, rules).values())
 
 
@@ -146,13 +145,6 @@ def test_what_is_made_beside_the_train_later_is_hidden(root: Path) -> None:
     rules = access_rules(settings(root), scratch=root / "scratch")
     (root / "opt/new").write_bytes(b"content")
     assert outcomes({"new": (root / "opt/new").read_bytes}, rules) == {"new": "EACCES"}
-
-
-def test_more_hidden_paths(root: Path) -> None:
-    hidden = (root / "opt/base", root / "opt/train_data")
-    names = ["opt/base", "opt/train_data/table.csv"]
-    assert ends_of(Path.read_bytes, names, settings(root), hidden=hidden) == {"EACCES"}
-    assert ends_of(Path.read_bytes, ["opt/train_config.json"], settings(root)) == {"done"}
 
 
 # Writing
