@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from entrypoint.process import signals
-from entrypoint.process.prctl import PR_SET_PDEATHSIG, prctl
+from entrypoint.process.prctl import die_with
 from entrypoint.process.stop import STOP_SIGNALS, StopRequest
 
 _WAKE_S = 1.0
@@ -50,9 +50,7 @@ def _answer(
     """Run in the forked process: write the answer and exit, with status 0 if it is complete."""
     status = 1
     try:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != caller:  # it died before the death signal was set
-            os.kill(os.getpid(), signal.SIGKILL)
+        die_with(caller)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         text = json.dumps(function())
         with open(answer, "w+", encoding="utf-8", closefd=False) as file:

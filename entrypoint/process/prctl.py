@@ -1,6 +1,8 @@
 """Calls prctl(2), which the standard library does not offer."""
 
 import ctypes
+import os
+import signal
 
 from entrypoint.linux.libc import last_error, libc
 
@@ -20,3 +22,14 @@ def prctl(option: int, value: int, second: int = 0) -> int:
     if result < 0:
         raise last_error()
     return result
+
+
+def die_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent dies; a change of the user undoes that.
+
+    Raises:
+        OSError: see `prctl`.
+    """
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from entrypoint.errors import SystemFailure
-from entrypoint.process.prctl import PR_SET_PDEATHSIG, prctl
+from entrypoint.process.prctl import die_with
 from entrypoint.process.sandbox import Sandbox
 
 _OPEN_FILES = Path("/proc/self/fd")
@@ -126,9 +126,7 @@ def _prepare(runner: int, handled: Collection[int], sandbox: Sandbox) -> None:
     for number in (*handled, *_IGNORED):
         signal.signal(number, signal.SIG_DFL)
     sandbox.enter()
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != runner:  # it died before the death signal was set
-        os.kill(os.getpid(), signal.SIGKILL)
+    die_with(runner)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

@@ -116,9 +116,9 @@ class VisitState:
         if len(journal.encode(self._key)) > CONFIG_BYTES - _GROWTH_BYTES:
             raise MalformedTrain(
                 "config-malformed",
-                "train_config.json, with the folders of pht_train, is too large for a journal",
-                hint="have the train built again: no honest one has such a configuration, or as "
-                "many folders",
+                "train_config.json and the list of the folders in pht_train are too large to be "
+                "recorded in the journal of a visit",
+                hint="have the train built again, with fewer folders",
             )
         self._record(journal)
         for work in self._opened():

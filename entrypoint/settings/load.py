@@ -103,10 +103,10 @@ def _check(outside: Mapping[str, str], folder: Mapping[str, str], *, in_containe
             f"{min(untrusted)} lowers a protection and comes from the environment or the image",
             hint="set it in station.env of the folder that is mounted read-only at /run/pht",
         )
-    if secret := folder.keys() & set(names.SECRET_VALUES):
+    if variables := folder.keys() & set(names.SECRET_VALUES):
         raise SettingsError(
             "key-in-station-env",
-            f"{min(secret)} is set in station.env, which is read by the process that runs the "
+            f"{min(variables)} is set in station.env, which is read by the process that runs the "
             "train",
             hint="put the key into private_key.pem and its password into private_key.password, "
             "beside station.env",

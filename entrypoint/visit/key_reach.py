@@ -75,9 +75,10 @@ def _in_environment(settings: Settings) -> SettingsError | None:
     holders = [pid for pid in ancestors() if not erase_variables(pid, SECRET_VALUES)]
     if not holders:
         return None
+    pid = holders[0]
     return SettingsError(
         "key-reachable",
-        f"the train could read the key in the environment of process {holders[0]}",
+        f"the train could read the key in the environment of process {pid}",
         hint="give the key as a file in the station folder, or start the container without --init",
     )
 
@@ -126,14 +127,17 @@ def _in_file(session: Session, credentials: Credentials) -> SettingsError | None
             )
     if not files or uses_landlock(credentials):
         return None
-    if not (open_to_train := _open_to(credentials, files, session.stop)):
+    readable = _open_to(credentials, files, session.stop)
+    if not readable:
         return None
+    file = readable[0]
     return SettingsError(
         "key-reachable",
-        f"the train could read {open_to_train[0]} as uid {credentials.uid}, since this kernel or "
+        f"the train could read {file} as uid {credentials.uid}, since this kernel or "
         "engine has no Landlock that hides it",
         hint="on the host let only root read this file, and start the container as root with the "
-        "options that docs/station.md recommends; or allow Landlock",
+        "options that docs/station.md recommends; or use Linux 5.13 and Docker 20.10.18 or newer, "
+        "which have Landlock",
     )
 
 

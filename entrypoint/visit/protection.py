@@ -37,7 +37,8 @@ def protected(
     """
     if may_override() and (path := needs_dac_override(session, credentials, command)):
         session.report.warning(
-            f"the train keeps the capability DAC_OVERRIDE, since only root may use {path}"
+            f"the train keeps the capability DAC_OVERRIDE, since uid {credentials.uid} may not use "
+            f"{path}"
         )
         credentials = with_dac_override(credentials) or credentials
     ruleset = _ruleset(session, scratch) if uses_landlock(credentials) else None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tests import reference
@@ -65,10 +66,11 @@ class Result:
 def hostile_train(folder: Path) -> Path:
     """Build the train before its first stop and return `folder/opt`."""
     public = load_pem_public_key(reference.vector_key(STATION))
-    numbers = public.public_numbers()  # type: ignore[union-attr]
+    assert isinstance(public, RSAPublicKey)
+    modulus = public.public_numbers().n
     modules = sorted(HOSTILE.glob("*.py"))
     files = {f"hostile/{path.name}": path.read_bytes() for path in modules}
-    files["modulus"] = str(numbers.n).encode()  # type: ignore[union-attr]
+    files["modulus"] = str(modulus).encode()
     return new_train(folder, _MAIN, files, proposal_id=memory.PROPOSAL)
 
 

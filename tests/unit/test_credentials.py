@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,9 +75,9 @@ def run_as(
     )
 
 
-def status_as(**credentials: object) -> dict[str, list[str]]:
+def status_as(**credentials: Any) -> dict[str, list[str]]:
     """Return the lines of /proc/self/status of `cat`, executed as these credentials."""
-    done = run_as(["/bin/cat", "/proc/self/status"], **credentials)  # type: ignore[arg-type]
+    done = run_as(["/bin/cat", "/proc/self/status"], **credentials)
     assert done.stderr == ""
     return {
         name: rest.split()
@@ -181,9 +182,9 @@ def test_a_set_uid_program_gains_nothing(passable: Path) -> None:
     ],
 )
 def test_other_credentials_than_asked_for_are_an_error(
-    lacks: Capability, changed: dict[str, object]
+    lacks: Capability, changed: dict[str, Any]
 ) -> None:
-    done = run_as(["/bin/echo", "executed"], lacks=[lacks], **changed)  # type: ignore[arg-type]
+    done = run_as(["/bin/echo", "executed"], lacks=[lacks], **changed)
     assert done.stdout == ""
     assert done.stderr.startswith("refused: ")
 

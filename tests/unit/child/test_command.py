@@ -130,11 +130,10 @@ from entrypoint.process import start
 from entrypoint.process.stop import StopRequest
 from tests.supervised import unrestricted
 
-def refuse(option, value):
-    assert option == start.PR_SET_PDEATHSIG
+def refuse(parent):
     raise PermissionError(1, "as a profile of seccomp does")
 
-start.prctl = refuse
+start.die_with = refuse
 with StopRequest() as stop:
     try:
         command = ["touch", {str(tmp_path / "ran")!r}]
