@@ -54,6 +54,8 @@ echo once >> "$RUNS"
 [ -z "${{FILL-}}" ] || cat /dev/zero > "$FILL" 2> /dev/null || true
 """
 FOUR_NAMES = ["pht_results", "pht_train", "train_config.json", "user_sym_key.key"]
+OWNER = (1234, 1235)
+"""User and group of all results, if the tester may give them away."""
 ALREADY_DONE = 76
 """The exit status of half a visit that finds its work done (wrong-half)."""
 ALREADY_VISITED = 79
@@ -160,6 +162,7 @@ class SecondStop:
     def run_by_hand(self) -> None:
         """Run the train's command without the runner, as an operator does after pre-run."""
         _run_train(self.opt / "pht_results", self.environment)
+        _give_away(self.opt / "pht_results")
 
     def state(self) -> str:
         """Return what the disk holds: `old`, `new`, or the phase of an unfinished visit.
@@ -256,8 +259,10 @@ def build(folder: Path, *, has_route: bool = False) -> SecondStop:
     settle(root, SECOND)
     for path in (opt, opt / "pht_train", opt / "pht_train" / "query.json"):
         path.chmod(0o777)  # which no train with a user of its own may use
+    _give_away(opt / "pht_results")
     old = snapshot(opt)
     _run_train(plain, {"PATH": os.environ["PATH"], "RUNS": os.devnull})
+    _give_away(plain)
     train = SecondStop(folder, old, _without_hard_links(snapshot(plain)), has_route)
     train.outside.mkdir()
     train.outside.chmod(0o777)
@@ -296,6 +301,12 @@ def _write_first_results(results: Path) -> None:
 def _run_train(results: Path, environment: Mapping[str, str]) -> None:
     environment = {**environment, "PHT_RESULTS_DIR": str(results)}
     subprocess.run(["sh", "-c", ENTRYPOINT], env=environment, check=True)
+
+
+def _give_away(results: Path) -> None:
+    if os.geteuid() == 0:
+        for path in (results, *results.rglob("*")):
+            os.lchown(path, *OWNER)
 
 
 def _plaintext(tree: Snapshot, *, but: str) -> list[str]:
