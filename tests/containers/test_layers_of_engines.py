@@ -121,7 +121,7 @@ def test_with_the_key_in_a_file(row: Row, visit: Visit) -> None:
     assert visit.result(row, in_file=True) == row.with_file
 
 
-@pytest.mark.parametrize("row", rows(all_options=False), ids=str)
+@pytest.mark.parametrize("row", [*rows(all_options=False)], ids=str)
 def test_with_the_key_in_a_variable(row: Row, visit: Visit) -> None:
     assert visit.result(row, in_file=False) == row.with_variable
 
