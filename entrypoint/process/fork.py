@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from entrypoint.errors import SystemFailure
 from entrypoint.process import signals
 from entrypoint.process.prctl import die_with
 from entrypoint.process.stop import STOP_SIGNALS, StopRequest
@@ -28,13 +29,16 @@ def ask(function: Callable[[], Mapping[str, Any]], stop: StopRequest) -> dict[st
         stop: notes a request that arrives meanwhile.
 
     Raises:
-        OSError: no process or no memory is left for it.
+        SystemFailure: no process can be started.
     """
     caller = os.getpid()
     answer = os.memfd_create("answer")
     try:
         with signals.held({*STOP_SIGNALS, signal.SIGCHLD}) as previous_mask:
-            pid = os.fork()
+            try:
+                pid = os.fork()
+            except OSError as error:
+                raise no_process(error) from error
             if pid == 0:
                 _answer(function, answer, caller, previous_mask)
             status = _wait(pid, stop)
@@ -71,3 +75,13 @@ def _wait(pid: int, stop: StopRequest) -> int:
         if received and received.number != signal.SIGCHLD:
             stop.request(received.number)
             os.kill(pid, received.number)
+
+
+def no_process(error: OSError) -> SystemFailure:
+    """Return the error for a fork that has failed."""
+    return SystemFailure(
+        "no-process",
+        f"no process can be started: {os.strerror(error.errno or 0)}",
+        hint="free memory or raise the limit of processes, then start again",
+        retry=True,
+    )

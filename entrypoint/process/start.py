@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from entrypoint.errors import SystemFailure
+from entrypoint.process.fork import no_process
 from entrypoint.process.prctl import die_with
 from entrypoint.process.sandbox import Sandbox
 
@@ -69,7 +70,7 @@ def start(
         told, tell = os.pipe()
         pid = os.fork()
     except OSError as error:
-        raise _no_process(error) from error
+        raise no_process(error) from error
     if pid == 0:
         _become(path, command, env, handled, sandbox, runner=runner, tell=tell)
     os.close(tell)
@@ -140,13 +141,4 @@ def _failure(number: int) -> Exception:
             "setuid(2); start again",
         )
     error = OSError(number, os.strerror(number))
-    return _no_process(error) if number in _NO_RESOURCES else error
-
-
-def _no_process(error: OSError) -> SystemFailure:
-    return SystemFailure(
-        "no-process",
-        f"the train cannot be started: {os.strerror(error.errno or 0)}",
-        hint="free memory or raise the limit of processes, then start again",
-        retry=True,
-    )
+    return no_process(error) if number in _NO_RESOURCES else error

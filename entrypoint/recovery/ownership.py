@@ -10,8 +10,15 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from entrypoint.files.attributes import PERMISSIONS, Attributes, Owner, give, restore_attributes
-from entrypoint.files.tree import Kind, walk
+from entrypoint.files.attributes import (
+    PERMISSIONS,
+    Attributes,
+    Owner,
+    give,
+    if_allowed,
+    restore_attributes,
+)
+from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.linux.remove import is_folder
 from entrypoint.model import Paths
 from entrypoint.recovery.work_folder import WorkFolder
@@ -99,9 +106,23 @@ def hand_over(paths: Paths, places: Places, results: WorkFolder, train: Owner) -
     if results.leave_out:  # a mount: the work folder lies in it, and must not be renamed
         _set(paths.results, _shared(places[results.name], train))
     else:
-        give(paths.results, paths.results.stat(), train)
+        _give_result(paths.results, results.folder(), train)
     for entry in walk(paths.results, leave_out=results.leave_out):
-        give(f"{paths.results}/{entry.path}", entry.stat, train)
+        _give_result(f"{paths.results}/{entry.path}", entry, train)
+
+
+def _give_result(path: Path | str, entry: Entry, train: Owner) -> None:
+    """Give a result to the train, which may change it as root could, whatever its mode was.
+
+    Without that its mode, chosen by whoever wrote it, would cost the protection by permissions:
+    the train would get DAC_OVERRIDE.
+    """
+    give(path, entry.stat, train)
+    needed = 0o700 if entry.kind is Kind.DIRECTORY else 0o600
+    mode = entry.stat.st_mode & PERMISSIONS
+    if entry.kind is not Kind.SYMLINK and mode & needed != needed:
+        with if_allowed():
+            os.chmod(path, mode | needed)
 
 
 def results_owner(places: Places) -> Owner:

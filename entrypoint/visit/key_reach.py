@@ -15,6 +15,7 @@ from entrypoint.process.stop import StopRequest
 from entrypoint.settings.held_key import HeldValue
 from entrypoint.settings.names import SECRET_VALUES
 from entrypoint.settings.settings import Settings
+from entrypoint.settings.station_folder import is_filled
 from entrypoint.visit.protection import uses_landlock
 from entrypoint.visit.session import Session
 from entrypoint.visit.train_reach import ask_as
@@ -118,7 +119,8 @@ def _opens(path: Path) -> bool:
 
 def _in_file(session: Session, credentials: Credentials) -> SettingsError | None:
     files = _existing(session.settings)
-    for path in files:
+    folder = session.settings.paths.station  # its station.env decides about the next start
+    for path in [*files, *([folder] if is_filled(folder) else [])]:
         if mount := shown_elsewhere(path):
             return SettingsError(
                 "key-reachable",

@@ -100,8 +100,12 @@ def run_train(
             env = {**settings.train_environment(), **scratch.variables()}
             close_imports()
             _run(session, argv, env, sandbox)
-    finally:
+    except child.TrainStillRunning:
+        raise  # a process of the train could move what would be removed
+    except BaseException:
         scratch.remove(session.report)
+        raise
+    scratch.remove(session.report)
 
 
 def _run(session: Session, argv: Sequence[str], env: Mapping[str, str], sandbox: Sandbox) -> None:

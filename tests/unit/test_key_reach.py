@@ -93,8 +93,14 @@ def test_without_landlock_the_runners_own_user_reaches_the_key(root: Path) -> No
     assert f"as uid {OWN.uid}" in reachable(session(root), OWN)
 
 
-def test_a_file_that_another_mount_shows(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_reach, "shown_elsewhere", lambda _: Path("/data"))
+@pytest.mark.parametrize("shown", ["private_key.pem", "pht"], ids=["the key", "its folder"])
+def test_a_file_that_another_mount_shows(
+    shown: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown_elsewhere(path: Path) -> Path | None:
+        return Path("/data") if path.name == shown else None
+
+    monkeypatch.setattr(key_reach, "shown_elsewhere", shown_elsewhere)
     assert f"{root}/run/pht/private_key.pem below /data" in reachable(session(root))
 
 

@@ -151,6 +151,23 @@ def test_everything_in_the_results_is_the_trains(paths: Paths) -> None:
     assert {(path.lstat().st_uid, path.lstat().st_gid) for path in found} == {TRAIN}
 
 
+@as_root
+@pytest.mark.parametrize("name", ["", "folder", "folder/new"])
+def test_the_mode_of_a_result_keeps_the_train_from_nothing(name: str, paths: Paths) -> None:
+    (paths.results / "folder" / "new").touch()
+    (paths.results / name).chmod(0)
+    begin(paths, train=TRAIN)
+    assert as_user(USER, lambda: read_and_change(paths.results / name)) == 0
+
+
+def read_and_change(path: Path) -> None:
+    if path.is_dir():
+        os.listdir(path)
+        touch(path / "more")
+    else:
+        path.write_bytes(path.read_bytes())
+
+
 # After it
 
 Outcome = Callable[[VisitState], object]

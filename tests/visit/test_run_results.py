@@ -73,6 +73,15 @@ def test_results_of_any_shape(script: str, tmp_path: Path) -> None:
         assert list(sealed) == list(expected)
         for path, node in sealed.items():
             assert (node.kind, node.mode, node.owner) == expected[path][:3]
+        if os.geteuid() == 0:  # the next train, another user, is to read and write all results
+            make_usable(plain)
+
+
+def make_usable(folder: Path) -> None:
+    """Give the owner of files and folders the permissions that it may lack."""
+    for path in folder.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o700 if path.is_dir() else 0o600))
 
 
 def test_a_thousand_files_and_more_fill_several_batches(tmp_path: Path) -> None:
