@@ -4,6 +4,7 @@ import errno
 import os
 from dataclasses import dataclass
 
+from entrypoint.files.attributes import Owner
 from entrypoint.process import capabilities
 from entrypoint.process.capabilities import Capability
 
@@ -24,7 +25,7 @@ class Credentials:
     groups: tuple[int, ...]
     keeps: frozenset[Capability] = frozenset()
 
-    def owner(self) -> tuple[int, int] | None:
+    def owner(self) -> Owner | None:
         """Return user and group, None if the user is that of this process."""
         return None if self.uid == os.getuid() else (self.uid, self.gid)
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
+from entrypoint.files.attributes import Owner
 from entrypoint.files.links import refuse_links
 from entrypoint.model import Paths
 from entrypoint.settings import names, station_env, station_folder
@@ -166,7 +167,7 @@ def _seconds(values: Mapping[str, str], name: str) -> float | None:
     return None if text is None else float(text)
 
 
-def _user(values: Mapping[str, str], name: str) -> tuple[int, int] | None:
+def _user(values: Mapping[str, str], name: str) -> Owner | None:
     """Return a user and a group; the group has the same number if it is left out."""
     text = values.get(name)
     if text is None:

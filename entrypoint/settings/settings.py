@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
+from entrypoint.files.attributes import Owner
 from entrypoint.model import Paths
 from entrypoint.settings.private_key import KeySettings
 from entrypoint.settings.station_folder import ENV_FILE, is_filled, list_files
@@ -40,7 +41,7 @@ class Settings:
     any_command: bool
     allow_unprotected_key: bool
     host_protocol: bool | None
-    train_user: tuple[int, int] | None
+    train_user: Owner | None
     values: Mapping[str, str] = field(repr=False)
     key_settings: KeySettings = field(repr=False)
 

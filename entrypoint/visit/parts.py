@@ -61,9 +61,10 @@ def run_part(session: Session, part: Callable[[], Opened | Outcome]) -> Opened |
 
 def run_closer(session: Session, closer: Callable[[], Outcome]) -> Outcome:
     """Run the closer as `run_part` does."""
-    outcome = run_part(session, closer)
-    assert isinstance(outcome, Outcome)
-    return outcome
+    answer = run_part(session, closer)
+    if isinstance(answer, Opened):
+        raise ValueError("the closer answers as the opener does")
+    return answer
 
 
 def _answer(session: Session, part: Callable[[], Opened | Outcome]) -> Mapping[str, Any]:
@@ -76,7 +77,7 @@ def _answer(session: Session, part: Callable[[], Opened | Outcome]) -> Mapping[s
 def _encode(answer: Opened | Outcome) -> Mapping[str, Any]:
     if isinstance(answer, Outcome):
         return {_OUTCOME: asdict(answer)}
-    train = answer.credentials
+    train = answer.credentials  # it keeps no capability before `protected` says so
     facts = {
         "command": answer.command,
         "record": answer.record.decode("ascii"),

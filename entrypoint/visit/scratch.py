@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from entrypoint.errors import StorageError
+from entrypoint.files.attributes import Owner
 from entrypoint.linux.mounts import mount_of
 from entrypoint.linux.remove import is_folder, remove
 from entrypoint.model import Paths
@@ -30,7 +31,7 @@ class Scratch:
     cwd: Path | None
 
     @classmethod
-    def make(cls, paths: Paths, *, in_container: bool, owner: tuple[int, int] | None) -> Self:
+    def make(cls, paths: Paths, *, in_container: bool, owner: Owner | None) -> Self:
         """Make the folder, below `/tmp` if programs there may be executed, else below `/opt`.
 
         Args:
@@ -71,7 +72,7 @@ class Scratch:
             report.warning(f"the train's scratch folder {self.path} cannot be removed: {why}")
 
 
-def _places(paths: Paths, *, in_container: bool, owner: tuple[int, int] | None) -> list[Path]:
+def _places(paths: Paths, *, in_container: bool, owner: Owner | None) -> list[Path]:
     """Return the folders in which the scratch folder may lie, the most suitable one first."""
     if not in_container:
         return [Path(tempfile.gettempdir())]
@@ -97,7 +98,7 @@ def _make_in(place: Path, paths: Paths) -> Path:
     return paths.scratch
 
 
-def _fill_or_remove(path: Path, paths: Paths, *, owner: tuple[int, int] | None) -> Path | None:
+def _fill_or_remove(path: Path, paths: Paths, *, owner: Owner | None) -> Path | None:
     """Make the folders in it, or remove it if that fails.
 
     Returns:

@@ -98,10 +98,10 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
             return failure
         raise _already_visited()
     argv = signed_command(session, command, train)
-    credentials = usable_credentials(
-        session, train_credentials(session.settings), may_override=may_override()
-    )
-    check_data(session, credentials, may_override=may_override())
+    overrides = may_override()
+    credentials = train_credentials(session.settings)
+    credentials = usable_credentials(session, credentials, may_override=overrides)
+    check_data(session, credentials, may_override=overrides)
     key_absent = check_key_reach(session, credentials)
     export.check()
     with restorer.restored_on_error():
