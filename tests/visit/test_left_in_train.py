@@ -18,6 +18,7 @@ from tests.station import (
     snapshot,
     visit,
 )
+from tests.unprotected import UNPROTECTED
 
 SCRIPT = """
 import os, pathlib, sys
@@ -106,7 +107,7 @@ def test_a_train_that_changes_its_own_signed_files_is_not_sealed(
     settle(tmp_path, "station_1")
     before = snapshot(opt)
 
-    done = visit(tmp_path)
+    done = visit(tmp_path, under=UNPROTECTED)
 
     assert_explained(done, 65, "train-changed-itself")
     assert done.facts["by"] == "author"
