@@ -138,7 +138,7 @@ def _in_file(session: Session, credentials: Credentials) -> SettingsError | None
         f"the train could read {file} as uid {credentials.uid}, since this kernel or "
         "engine has no Landlock that hides it",
         hint="on the host let only root read this file, and start the container as root with the "
-        "options that docs/station.md recommends; or use Linux 5.13 and Docker 20.10.18 or newer, "
+        "options that docs/station.md recommends; or use Linux 5.19 and Docker 20.10.18 or newer, "
         "which have Landlock",
     )
 

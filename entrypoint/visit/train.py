@@ -179,7 +179,7 @@ def check_signed_files(
         raise MalformedTrain(
             "train-changed-itself",
             "the train has changed the files that the user signed",
-            hint="a train writes into pht_results only; change it and start from the image",
+            hint="have the author write into PHT_RESULTS_DIR instead, and start from the image",
             problems=_changed_files(session, config, leave_out, since),
         )
 
@@ -198,7 +198,7 @@ def check_config_unchanged(paths: Paths, before: bytes) -> None:
         raise MalformedTrain(
             "train-changed-itself",
             "the train has changed its train_config.json",
-            hint="a train writes into pht_results only; change it and start from the image",
+            hint="have the author write into PHT_RESULTS_DIR instead, and start from the image",
         )
 
 
