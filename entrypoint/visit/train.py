@@ -93,6 +93,7 @@ def run_train(
     scratch = Scratch.make(
         session.paths, in_container=settings.in_container, owner=credentials.owner()
     )
+    is_over = True
     try:
         with protected(session, credentials, argv, scratch) as sandbox:
             session.layers = (*sandbox.layers(), *(["key-absent"] if key_absent else []))
@@ -101,11 +102,11 @@ def run_train(
             close_imports()
             _run(session, argv, env, sandbox)
     except child.TrainStillRunning:
-        raise  # a process of the train could move what would be removed
-    except BaseException:
-        scratch.remove(session.report)
+        is_over = False
         raise
-    scratch.remove(session.report)
+    finally:
+        if is_over:  # else a process of the train could move what is removed
+            scratch.remove(session.report)
 
 
 def _run(session: Session, argv: Sequence[str], env: Mapping[str, str], sandbox: Sandbox) -> None:
