@@ -44,6 +44,20 @@ def carried(left: Listing, *kinds: str) -> Listing:
     }
 
 
+def found_at(left: Listing, kind: str) -> Listing:
+    """Return the results of a train as it finds them at a stop of this kind.
+
+    At ours it may read and write all of them, whatever their modes.
+    """
+    if kind != OURS:
+        return left
+    needed = {"file": 0o600, "folder": 0o700}
+    return {
+        path: [what, oct(int(mode, 8) | needed[what]) if mode else "", content]
+        for path, (what, mode, content) in carried(left, kind).items()
+    }
+
+
 class VisitFailed(Exception):
     """A station could not make its visit; the message is what it said."""
 

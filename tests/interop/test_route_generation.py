@@ -12,7 +12,7 @@ import pytest
 from tests import reference_route
 from tests.interop.authors import USER, Author, by_pht_create_route, by_published_route_builder
 from tests.interop.conftest import Depart
-from tests.interop.journey import FILES, ROUTE_STATIONS, carried
+from tests.interop.journey import FILES, ROUTE_STATIONS, carried, found_at
 from tests.interop.readers import assert_user_reads, contents
 from tests.interop.train.listing import Listing, listing
 from tests.reference import load_config
@@ -42,7 +42,7 @@ def test_every_stop_finds_what_the_one_before_left(
     left: Listing = {}
     for kind, station, shape in zip(order, ROUTE_STATIONS, LEFT, strict=True):
         found = train.visit(kind, station, shapes[shape])
-        assert found.results == carried(left, kind)
+        assert found.results == found_at(left, kind)
         assert contents(found.train) == {name: digest(file) for name, file in FILES.items()}
         left = carried(listing(shapes[shape]), kind)
     opt = train.take(tmp_path / "arrived")

@@ -12,7 +12,7 @@ import pytest
 from tests import reference
 from tests.interop.authors import USER, Author, by_pht_create, by_train_builder
 from tests.interop.conftest import Depart
-from tests.interop.journey import STATIONS, THEIRS, carried
+from tests.interop.journey import STATIONS, THEIRS, carried, found_at
 from tests.interop.readers import assert_user_reads
 from tests.interop.train.listing import Listing, listing
 
@@ -41,7 +41,7 @@ def test_every_stop_finds_what_the_one_before_left(
     train = depart(author)
     left: Listing = {}
     for kind, station, shape in zip(order, STATIONS, LEFT, strict=False):
-        assert train.visit(kind, station, shapes[shape]).results == carried(left, kind)
+        assert train.visit(kind, station, shapes[shape]).results == found_at(left, kind)
         left = carried(listing(shapes[shape]), kind)
     opt = train.take(tmp_path / "arrived")
     config = reference.load_config(opt)
