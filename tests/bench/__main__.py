@@ -12,6 +12,7 @@ from tests.bench.generations import GENERATIONS
 from tests.bench.machine import describe, revision
 from tests.bench.page import comparison, page
 from tests.bench.plan import AGAINST, FULL, OTHER, OURS, USUAL, Bench, Plan
+from tests.bench.sandbox import add_sandbox
 from tests.bench.trains import Runner
 from tests.containers.daemon import working_engine
 from tests.containers.engine import Engine, Unavailable
@@ -88,6 +89,9 @@ def on_this_disk(bench: Bench) -> None:
                 on_disk.add_halves(bench, generation, workload, alone=alone)
             except Unavailable as reason:
                 bench.left_out.append(f"{workload.name}: {reason}")
+    if bench.plan.opened:
+        _say("the sandbox")
+        add_sandbox(bench)
 
 
 def in_containers(bench: Bench, engine: Engine) -> None:

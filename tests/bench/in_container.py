@@ -17,10 +17,11 @@ from pathlib import Path
 
 from tests.bench.generations import FLAT, Generation
 from tests.bench.measure import HALVES, Figure, Run, least_in_turn
-from tests.bench.on_disk import PEERS, published_python
+from tests.bench.on_disk import published_python
 from tests.bench.plan import LOOP, OURS, PUBLISHED, Bench, Row
 from tests.bench.trains import (
     EMPTY,
+    PEERS,
     Route,
     Workload,
     at_last_stop,

@@ -10,11 +10,9 @@ from tests.bench import tools
 from tests.bench.generations import Generation
 from tests.bench.measure import Program, figures
 from tests.bench.plan import LOOP, PUBLISHED, Bench, Row
-from tests.bench.trains import Route, Workload, at_last_stop, sealed_route
+from tests.bench.trains import PEERS, Route, Workload, at_last_stop, sealed_route
 from tests.containers.engine import Unavailable
 from tests.interop import environments
-
-PEERS = Path(__file__).with_name("peers")
 
 ROOM = 12
 """Free disk space that a workload needs, in multiples of its size, with the files of the tools."""

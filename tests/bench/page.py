@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tests.bench.generations import GENERATIONS
 from tests.bench.in_container import TRUE
 from tests.bench.measure import Figure
-from tests.bench.plan import LOOP, OTHER, OURS, PUBLISHED, Bench, Plan, Row
+from tests.bench.plan import INSIDE, LOOP, OTHER, OURS, OUTSIDE, PUBLISHED, Bench, Plan, Row
 from tests.bench.tools import TOOLS
 from tests.bench.trains import KEY_BITS
 
@@ -67,6 +67,15 @@ train. The bases are stand-ins that the tests build: Debian trixie (Python 3.13)
 and one like Alpine (3.13 on musl).
 """
 
+SANDBOX = """\
+## The sandbox
+
+What it costs a train to run in the sandbox of a visit (`run --root`), in turn with the same outside
+of it. Opened files are measured in processor time; aimed at: at most 10 % more. The empty command
+is timed from the choice of the layers to the removal of its scratch folder; the difference is the
+share of the sandbox in an empty visit.
+"""
+
 PLAIN_START = """\
 ## The price of a plain start
 
@@ -106,6 +115,8 @@ def page(bench: Bench, machine: Mapping[str, str]) -> str:
         parts += [SCALE, _seconds_table(scaled, (OURS, *TOOLS))]
     if bench.starts:
         parts += [STARTS, _starts(bench.starts, (PUBLISHED,))]
+    if bench.sandbox:
+        parts += [SANDBOX, _sandbox(bench.sandbox)]
     parts += [PLAIN_START, PRIMITIVES, _table(("primitive", "MB/s"), _primitives(bench))]
     return "\n".join([*parts, *_end(bench, machine)])
 
@@ -181,6 +192,22 @@ def _start_cells(row: Row, others: Sequence[str]) -> list[str]:
         figure = row.figures.get(other)
         cells += [_seconds(figure), _times(figure, ours)] if figure else ["", ""]
     return cells
+
+
+def _sandbox(rows: Sequence[Row]) -> str:
+    """Return the table of tasks outside the sandbox and inside."""
+    return _table(
+        ("task", "outside ms", "inside ms", "× outside", "difference ms"), map(_sandbox_cells, rows)
+    )
+
+
+def _sandbox_cells(row: Row) -> list[str]:
+    outside, inside = row.figures[OUTSIDE], row.figures[INSIDE]
+    assert outside
+    assert inside
+    seconds = (outside.seconds, inside.seconds, inside.seconds - outside.seconds)
+    before, after, more = (f"{1000 * one:,.1f}" for one in seconds)
+    return [row.task, before, after, _times(inside, outside), more]
 
 
 def _times(figure: Figure, than: Figure) -> str:

@@ -12,6 +12,9 @@ from tests.bench.trains import MIB, Runner, Workload
 OURS, OTHER, PUBLISHED, LOOP = ("this program", "other", "published", "loop")
 """Names of programs. OTHER is this program in another checkout."""
 
+OUTSIDE, INSIDE = ("outside", "inside")
+"""Where a program runs: outside the sandbox of a train, or inside."""
+
 GIB_1 = Workload("1 GiB", 1, 1024 * MIB)
 MANY = Workload("20,000 × 1 KiB", 20_000, 1024)
 
@@ -28,6 +31,7 @@ class Plan:
         rounds: runs of each half of a visit.
         visits: runs of each whole visit on the disk.
         starts: runs of each container that makes an empty visit.
+        opened: number of files opened inside the sandbox and outside; 0 to leave the sandbox out.
         primitive_bytes: how many bytes each primitive is measured on.
     """
 
@@ -38,6 +42,7 @@ class Plan:
     rounds: int
     visits: int
     starts: int
+    opened: int
     primitive_bytes: int
 
 
@@ -49,11 +54,12 @@ USUAL = Plan(
     rounds=3,
     visits=9,
     starts=9,
+    opened=100_000,
     primitive_bytes=64 * MIB,
 )
 FULL = replace(USUAL, alone=(Workload("4 GiB", 1, 4096 * MIB),))
 AGAINST = replace(
-    USUAL, beside=(), alone=(GIB_1, MANY), contained=(), rounds=7, visits=21, starts=21
+    USUAL, beside=(), alone=(GIB_1, MANY), contained=(), rounds=7, visits=21, starts=21, opened=0
 )
 """For two versions of this program, whose figures may differ by little."""
 
@@ -89,6 +95,7 @@ class Bench:
         primitives: the least seconds that each has taken for one byte.
         rows: of the table of halves and visits.
         starts: of the table of empty visits in containers.
+        sandbox: of the table of the sandbox.
         left_out: what could not be measured, and why.
     """
 
@@ -98,6 +105,7 @@ class Bench:
     primitives: dict[Primitive, float] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
     starts: list[Row] = field(default_factory=list)
+    sandbox: list[Row] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     @property

@@ -21,7 +21,7 @@ from tests.bench.measure import HALVES, Figure, Program, figures, least_in_turn,
 from tests.bench.on_disk import published_python
 from tests.bench.page import comparison, page
 from tests.bench.peers import plain_loop
-from tests.bench.plan import LOOP, OTHER, OURS, PUBLISHED, Bench, Plan, Row
+from tests.bench.plan import INSIDE, LOOP, OTHER, OURS, OUTSIDE, PUBLISHED, Bench, Plan, Row
 from tests.bench.primitives import HMAC_SHA_256, SHA_512, limit
 from tests.bench.trains import MIB, Runner, Workload
 from tests.containers.engine import Engine, Unavailable
@@ -39,6 +39,7 @@ PLAN = Plan(
     rounds=1,
     visits=1,
     starts=1,
+    opened=3,
     primitive_bytes=1,
 )
 
@@ -72,6 +73,10 @@ def test_every_task_is_measured_beside_the_other_programs(bench: Bench, publishe
         assert set(measured) == {OURS, PUBLISHED, LOOP, *beside}
         assert all(figure.seconds > 0 for figure in measured.values())
         assert all(measured[name].memory for name in (OURS, PUBLISHED, LOOP))
+    assert [set(row.figures) for row in bench.sandbox] == [{OUTSIDE, INSIDE}] * 2
+    assert all(
+        figure and figure.seconds > 0 for row in bench.sandbox for figure in row.figures.values()
+    )
     assert not bench.left_out
 
 
@@ -91,7 +96,7 @@ def test_two_versions_of_this_program_are_measured_in_turn(bench: Bench, tmp_pat
     home = tmp_path / "other"
     home.mkdir()
     bench.runners = {**bench.runners, OTHER: Runner(home)}
-    bench.plan = replace(PLAN, beside=(), alone=(MANY,), rounds=2)
+    bench.plan = replace(PLAN, beside=(), alone=(MANY,), rounds=2, opened=0)
     on_this_disk(bench)
     for row in bench.rows:
         assert set(row.figures) == {OURS, OTHER}
@@ -138,10 +143,12 @@ def test_the_table_shows_how_many_times_as_long_another_program_takes(bench: Ben
     bench.starts.append(
         Row("flat", "", "an image", {in_container.TRUE: Figure(0.2), OURS: Figure(0.3)})
     )
+    bench.sandbox.append(Row("flat", "opens", "", {OUTSIDE: Figure(1.0), INSIDE: Figure(1.0625)}))
     lines = page(bench, {}).splitlines()
     ours, others = "2.00 | 4 | 50% | 1", "9.00 | **4.50** | 3 | 3.00 | **1.50** | 1"
     assert f"| flat | pre-run, one | here | {ours} | {others} |" in lines
     assert "| an image | 0.200 | 0.300 | **1.50** |  |  |" in lines
+    assert "| opens | 1,000.0 | 1,062.5 | **1.06** | 62.5 |" in lines
     assert "## For scale" not in lines
     assert "Runs of every program: 1 of each half, 1 of each whole visit, 1 of each" in lines
 

@@ -4,6 +4,7 @@ import compileall
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,14 +20,23 @@ from tests.station import REPOSITORY, USER_KEY, settle
 
 MIB = 1024 * 1024
 
+PEERS = Path(__file__).with_name("peers")
+
 KEY_BITS = 3072
 """Size of the stations' keys."""
 
 EMPTY = "train.sh"
 """The script of an empty visit."""
 
-TRAIN = {EMPTY: b"", "train.py": b"import os; os.sync(); print('end', flush=True)\n"}
-"""Two scripts that do nothing; the second flushes the disk before the post-run is timed."""
+OPENS = "opens.py"
+"""The script that opens many files."""
+
+TRAIN = {
+    EMPTY: b"",
+    OPENS: (PEERS / OPENS).read_bytes(),
+    "train.py": b"import os; os.sync(); print('end', flush=True)\n",
+}
+"""The others do nothing; `train.py` flushes the disk before the post-run is timed."""
 
 
 @dataclass(frozen=True)
@@ -140,15 +150,33 @@ class Runner:
             lambda half: self.command(half, route.root), prepare=arrive, data=route.results
         )
 
-    def visits(self, route: Route, copy: Path) -> Program:
-        """Return a program that makes a whole visit on a fresh copy of a train."""
+    def visits(
+        self,
+        route: Route,
+        copy: Path,
+        command: Sequence[str] = ("sh", f"/opt/pht_train/{EMPTY}"),
+        prints: str | None = None,
+    ) -> Program:
+        """Return a program that makes a whole visit on a fresh copy of a train.
+
+        Args:
+            route: of the train.
+            copy: the folder for the copy.
+            command: of the train.
+            prints: the only task of which it prints seconds, if it does that.
+        """
 
         def renew(task: str) -> None:
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(route.root, copy)
 
-        command = self.command("run", copy, "--", "sh", f"/opt/pht_train/{EMPTY}")
-        return Program(lambda task: command, tasks=("visit",), prepare=renew)
+        visit = self.command("run", copy, "--", *command)
+        return Program(
+            lambda task: visit,
+            tasks=(prints or "visit",),
+            prepare=renew,
+            times_itself=prints is not None,
+        )
 
 
 def sealed_route(
