@@ -37,12 +37,15 @@ class Access(Flag):
 
     Attributes:
         READ: read and execute files, list folders.
+        READ_FIXED: READ, on file systems that take no writes. The kernel asks at every open whether
+            the file may be truncated too, and looks for that up to the root unless a rule says so.
         LIST: list folders.
         WRITE: READ, and write, make, rename and remove everything but device nodes.
         DEVICE: READ, and write files and control devices.
     """
 
     READ = auto()
+    READ_FIXED = auto()
     LIST = auto()
     WRITE = auto()
     DEVICE = auto()
@@ -74,7 +77,7 @@ class _Right(NamedTuple):
 
 
 _NEVER = Access(0)
-_READ = Access.READ | Access.WRITE | Access.DEVICE
+_READ = Access.READ | Access.READ_FIXED | Access.WRITE | Access.DEVICE
 
 _RIGHTS = (
     _Right("EXECUTE", 0, 1, True, _READ),
@@ -91,7 +94,7 @@ _RIGHTS = (
     _Right("MAKE_BLOCK", 11, 1, False, _NEVER),
     _Right("MAKE_SYM", 12, 1, False, Access.WRITE),
     _Right("REFER", 13, 2, False, Access.WRITE),  # without it nothing moves to another folder
-    _Right("TRUNCATE", 14, 3, True, Access.WRITE),
+    _Right("TRUNCATE", 14, 3, True, Access.WRITE | Access.READ_FIXED),
     _Right("IOCTL_DEV", 15, 5, True, Access.DEVICE),
 )
 

@@ -58,9 +58,7 @@ def access_rules(settings: Settings, *, scratch: Path, key_hidden: bool = True) 
         *_devices(_DEV),
         *_standard_streams(closed),
     ]
-    for entry in _entries(_ROOT):
-        if entry != _DEV:
-            rules += _rules(entry, Access.READ, closed)
+    rules += _reading(closed)
     for tree in (settings.paths.results, settings.paths.train):
         rules += _rules(_real_name(tree), Access.WRITE, closed)
     if not settings.in_container:
@@ -74,6 +72,24 @@ def access_rules(settings: Settings, *, scratch: Path, key_hidden: bool = True) 
         for folder in _folders_of_the_container(settings.paths):
             rules += _rules(folder, Access.WRITE, closed)
     return rules
+
+
+def _reading(closed: _Hidden) -> Iterator[Rule]:
+    """Yield the rules for reading everything but hidden paths and devices."""
+    mounts = writable_mounts()
+    take_writes = {above for mount in mounts for above in (mount, *mount.parents)}
+    for entry in _entries(_ROOT):
+        for rule in _rules(entry, Access.READ, closed) if entry != _DEV else ():
+            fixed = rule.path not in take_writes and _is_on_read_only(rule.path)
+            yield Rule(path=rule.path, access=Access.READ_FIXED) if fixed else rule
+
+
+def _is_on_read_only(path: Path) -> bool:
+    """Return whether a path lies on a mount that takes no writes."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:  # of a file system that has gone away
+        return False
 
 
 def _hidden_paths(settings: Settings, *, key_hidden: bool) -> Iterator[Path]:

@@ -153,6 +153,7 @@ def test_a_file_may_have_each_rule(version: int, place: Path) -> None:
     found = {file.name.split()[1]: outcomes(attempts(file), given) for file in files}
     assert found == {
         "READ": {"read": "done", "write": "EACCES"},
+        "READ_FIXED": {"read": "done", "write": "EACCES"},
         "LIST": {"read": "EACCES", "write": "EACCES"},
         "WRITE": {"read": "done", "write": "done"},
         "DEVICE": {"read": "done", "write": "done"},

@@ -66,6 +66,19 @@ print(ends(make, "data", "opt/train_data", "folder", "read-only"))
     assert printed(code, tmp_path) == {"data": "done", "opt/train_data": "done", **denied}
 
 
+def test_only_a_mount_that_takes_no_writes_counts_as_fixed(tmp_path: Path) -> None:
+    code = """
+mount("fixed"), mount("partly"), mount("partly/writable"), new("folder")
+for name in ("fixed", "partly"):
+    subprocess.run(["mount", "-o", "remount,ro", root / name], check=True)
+settings = dataclasses.replace(load(root, {}), in_container=True)
+rules = access_rules(settings, scratch=root / "scratch")
+kinds = {rule.path.name: rule.access.name for rule in rules if rule.path.parent == root}
+print([kinds[name] for name in ("fixed", "partly", "folder")])
+"""
+    assert printed(code, tmp_path) == ["READ_FIXED", "READ", "READ"]
+
+
 def test_the_folder_of_exports_is_not_writable(tmp_path: Path) -> None:
     code = """
 mount("out"), mount("shared")
