@@ -12,7 +12,7 @@ from tests.bench.generations import GENERATIONS
 from tests.bench.machine import describe, revision
 from tests.bench.page import comparison, page
 from tests.bench.plan import AGAINST, FULL, OTHER, OURS, USUAL, Bench, Plan
-from tests.bench.sandbox import add_sandbox
+from tests.bench.sandbox import add_empty_command, add_opens
 from tests.bench.trains import Runner
 from tests.containers.daemon import working_engine
 from tests.containers.engine import Engine, Unavailable
@@ -91,7 +91,7 @@ def on_this_disk(bench: Bench) -> None:
                 bench.left_out.append(f"{workload.name}: {reason}")
     if bench.plan.opened:
         _say("the sandbox")
-        add_sandbox(bench)
+        add_empty_command(bench)
 
 
 def in_containers(bench: Bench, engine: Engine) -> None:
@@ -109,6 +109,9 @@ def in_containers(bench: Bench, engine: Engine) -> None:
             images[base] = built[OURS]
         # The packages of the published program are for Python 3.11.
         image = images["bookworm"]
+        if bench.plan.opened:
+            _say("opened files in a container")
+            add_opens(bench, engine, image)
         for generation in GENERATIONS:
             for workload in bench.plan.contained:
                 _say(f"{generation.name}: {workload.name} in a container")

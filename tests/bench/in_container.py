@@ -65,7 +65,7 @@ def make_other_master(engine: Engine, checkout: Path, master: str, base: str) ->
 def describe(engine: Engine) -> str:
     """Return the version and the storage driver of the engine."""
     version = engine.must("version", "--format", "{{.Server.Version}}").decode().strip()
-    return f"Docker {version}, {_driver(engine)}"
+    return f"Docker {version}, {driver(engine)}"
 
 
 def add_halves(
@@ -75,7 +75,7 @@ def add_halves(
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         route = sealed_route(bench.runner, Path(folder), 2, generation, workload)
         settle_at(route.root, 1)
-        train = _commit(engine, image, route.opt)
+        train = in_layers(engine, image, route.opt)
         key = route.symmetric_key()
         runs: dict[str, Run] = {OURS: partial(_visit, engine, train, station_folder(route.root))}
         try:
@@ -87,7 +87,7 @@ def add_halves(
             )
         runs[LOOP] = partial(_peer, engine, train, generation.loop, key)
         least = least_in_turn(runs, bench.plan.rounds)
-        place = f"{_driver(engine)}, in a container"
+        place = f"{driver(engine)}, in a container"
         found = {name: {half: Figure(least[name][half]) for half in HALVES} for name in runs}
         bench.add_halves(generation, workload, place, found)
 
@@ -106,7 +106,7 @@ def add_start(
     """
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         route = at_last_stop(Path(folder), 1, FLAT)
-        trains = {name: _commit(engine, image, route.opt) for name, image in images.items()}
+        trains = {name: in_layers(engine, image, route.opt) for name, image in images.items()}
         options = station_folder(route.root)
         start = [engine.client, "run", "--rm", "--network", "none", "--label", engine.label]
         start += options
@@ -153,7 +153,7 @@ def _seconds(command: Sequence[str], **variables: str) -> Seconds:
     return {"visit": seconds}
 
 
-def _commit(engine: Engine, image: str, opt: Path) -> str:
+def in_layers(engine: Engine, image: str, opt: Path) -> str:
     """Return an image with a train in its layers."""
     container = Container(engine, engine.create(image))
     container.put(opt)
@@ -204,5 +204,5 @@ def _packages_of(python: Path) -> Path:
     return packages
 
 
-def _driver(engine: Engine) -> str:
+def driver(engine: Engine) -> str:
     return engine.must("info", "--format", "{{.Driver}}").decode().strip()

@@ -70,10 +70,11 @@ and one like Alpine (3.13 on musl).
 SANDBOX = """\
 ## The sandbox
 
-What it costs a train to run in the sandbox of a visit (`run --root`), in turn with the same outside
-of it. Opened files are measured in processor time; aimed at: at most 10 % more. The empty command
-is timed from the choice of the layers to the removal of its scratch folder; the difference is the
-share of the sandbox in an empty visit.
+What it costs a train to run in the sandbox of a visit, in turn with the same outside of it. Opened
+files are data of a station, read in a container with the options of a visit, and measured in
+processor time; aimed at: at most 10 % more. The empty command is timed, without a container, from
+the choice of the layers to the removal of its scratch folder; the difference is the share of the
+sandbox in an empty visit.
 """
 
 PLAIN_START = """\

@@ -4,7 +4,6 @@ import compileall
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -150,33 +149,20 @@ class Runner:
             lambda half: self.command(half, route.root), prepare=arrive, data=route.results
         )
 
-    def visits(
-        self,
-        route: Route,
-        copy: Path,
-        command: Sequence[str] = ("sh", f"/opt/pht_train/{EMPTY}"),
-        prints: str | None = None,
-    ) -> Program:
+    def visits(self, route: Route, copy: Path) -> Program:
         """Return a program that makes a whole visit on a fresh copy of a train.
 
         Args:
             route: of the train.
             copy: the folder for the copy.
-            command: of the train.
-            prints: the only task of which it prints seconds, if it does that.
         """
 
         def renew(task: str) -> None:
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(route.root, copy)
 
-        visit = self.command("run", copy, "--", *command)
-        return Program(
-            lambda task: visit,
-            tasks=(prints or "visit",),
-            prepare=renew,
-            times_itself=prints is not None,
-        )
+        visit = self.command("run", copy, "--", "sh", f"/opt/pht_train/{EMPTY}")
+        return Program(lambda task: visit, tasks=("visit",), prepare=renew)
 
 
 def sealed_route(
