@@ -23,7 +23,10 @@ REPOSITORY = Path(__file__).parents[1]
 PATIENCE_S = 60
 """Seconds after which a command that should have ended counts as hanging."""
 
-RUNS_TRAIN = (sys.executable, "/opt/pht_train/train.py")
+PYTHON = os.path.realpath(sys.executable)
+"""The interpreter outside of this clone, where a train's user may have no access."""
+
+RUNS_TRAIN = (PYTHON, "/opt/pht_train/train.py")
 """The command of trains that `new_train` makes."""
 
 USER_KEY = reference.vector_key("user", private=True)

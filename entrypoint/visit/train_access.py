@@ -62,7 +62,8 @@ def access_rules(settings: Settings, *, scratch: Path, key_hidden: bool = True) 
     for tree in (settings.paths.results, settings.paths.train):
         rules += _rules(_real_name(tree), Access.WRITE, closed)
     if not settings.in_container:
-        closed = _Hidden([*closed.paths, settings.paths.root] if key_hidden else [])
+        outside = [*closed.paths, settings.paths.root, *_PROGRAM]
+        closed = _Hidden(outside if key_hidden else [])
     for folder in _temporary_folders(settings.paths):
         rules += _rules(folder, Access.WRITE, closed)
     if settings.in_container:
@@ -115,8 +116,11 @@ def _temporary_folders(paths: Paths) -> list[Path]:
     An image may have a link in the place of one: that makes no folder writable from which the
     system or this program starts.
     """
-    temporary = [_real(path) for path in _TEMPORARY]
-    return [*_SHARED_MEMORY, *(path for path in temporary if not _is_system(path, paths))]
+    found = {path: _real(path) for path in _TEMPORARY}
+    temporary = [
+        real for path, real in found.items() if real == path or not _is_system(real, paths)
+    ]
+    return [*_SHARED_MEMORY, *temporary]
 
 
 def _folders_of_the_container(paths: Paths) -> list[Path]:

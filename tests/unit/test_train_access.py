@@ -209,6 +209,19 @@ def test_temporary_folders_above_a_key_that_need_not_be_hidden(
         assert outcomes(made, rules) == {"made here": outcome}
 
 
+def test_temporary_folders_are_writable_around_the_program(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path_factory.mktemp("temporary")
+    for name in ("clone/entrypoint", "clone/others", "other"):
+        (temporary / name).mkdir(parents=True)
+    monkeypatch.setattr(train_access, "_TEMPORARY", (temporary,))
+    monkeypatch.setattr(train_access, "_PROGRAM", (temporary / "clone/entrypoint",))
+    folders = [str(temporary / name) for name in ("other", "clone/others", "clone/entrypoint")]
+    found = [ends_of(make_and_remove, [folder], settings(root)) for folder in folders]
+    assert found == [{"done"}, {"done"}, {"EACCES"}]
+
+
 def test_a_link_of_the_image_that_leads_to_itself(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
