@@ -1,8 +1,6 @@
 """Which layers protect the key from a train, as the log and the status line list them."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.landlocked import need_landlock
-from tests.station import REPOSITORY, Done, new_train, settle, visit
+from tests.station import Done, new_train, settle, visit
 from tests.unprotected import UNPROTECTED
 
 SCRIPT = """
@@ -26,7 +24,6 @@ except PermissionError:
 """
 NO_CAPABILITIES = "0000000000000000"
 DAC_OVERRIDE = "0000000000000002"
-NOBODY = "65534"
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
@@ -72,22 +69,6 @@ def test_a_train_that_only_root_can_read_keeps_one_capability(root: Path) -> Non
     warnings = [line for line in done.lines if line.startswith("pht: warning: ")]
     assert len(warnings) == 1
     assert "the train keeps the capability DAC_OVERRIDE" in warnings[0]
-
-
-@needs_root
-def test_another_user_for_runner_and_train_has_no_layer_of_its_own(root: Path) -> None:
-    need_landlock()
-    under = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]
-    imports = [*under, sys.executable, "-c", "import entrypoint.cli.main"]
-    if subprocess.run(imports, cwd=REPOSITORY, capture_output=True, check=False).returncode:
-        pytest.skip("needs setpriv, and a clone that every user may read")
-    subprocess.run(["chown", "-R", f"{NOBODY}:{NOBODY}", root], check=True)
-
-    done = visit(root, under=under)
-
-    assert_layers(done, "caps", "landlock", "seccomp", "key-absent")
-    assert done.stdout.decode().split()[:2] == [NOBODY, NO_CAPABILITIES]
-    assert done.stdout.endswith(b"no access\n")
 
 
 def test_without_landlock_and_another_user_the_key_is_not_absent(root: Path) -> None:
