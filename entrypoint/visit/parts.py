@@ -6,6 +6,7 @@ opener has answered.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from entrypoint.errors import StoppedWhileSealing, SystemFailure
@@ -41,30 +42,31 @@ class Opened:
     key_absent: bool
 
 
-def run_part(session: Session, part: Callable[[], Opened | Outcome]) -> Opened | Outcome:
-    """Run the opener or the closer in a process of its own.
+def run_opener(session: Session, opener: Callable[[], Opened | Outcome]) -> Opened | Outcome:
+    """Run the opener in a process of its own.
 
     If that is killed, another one restores the old state, unless sealing has begun.
 
     Args:
         session: of the command.
-        part: reports its errors by raising them.
+        opener: reports its errors by raising them.
     """
-    answer = ask(lambda: _answer(session, part), session.stop)
-    if answer is None:
-        answer = ask(lambda: _answer(session, lambda: _recover(session)), session.stop)
-    if answer is None:
-        session.state = State.UNFINISHED
-        raise _killed()
-    return _decode(answer)
+    answer = _ask(session, opener)
+    return _opened(answer[_OPENED]) if _OPENED in answer else Outcome(**answer[_OUTCOME])
 
 
 def run_closer(session: Session, closer: Callable[[], Outcome]) -> Outcome:
-    """Run the closer as `run_part` does."""
-    answer = run_part(session, closer)
-    if isinstance(answer, Opened):
-        raise ValueError("the closer answers as the opener does")
-    return answer
+    """Run the closer as `run_opener` runs the opener."""
+    return Outcome(**_ask(session, closer)[_OUTCOME])
+
+
+def _ask(session: Session, part: Callable[[], Opened | Outcome]) -> Mapping[str, Any]:
+    for work in (part, lambda: _recover(session)):
+        answer = ask(partial(_answer, session, work), session.stop)
+        if answer is not None:
+            return answer
+    session.state = State.UNFINISHED
+    raise _killed()
 
 
 def _answer(session: Session, part: Callable[[], Opened | Outcome]) -> Mapping[str, Any]:
@@ -88,10 +90,7 @@ def _encode(answer: Opened | Outcome) -> Mapping[str, Any]:
     return {_OPENED: facts}
 
 
-def _decode(answer: Mapping[str, Any]) -> Opened | Outcome:
-    if _OUTCOME in answer:
-        return Outcome(**answer[_OUTCOME])
-    facts = answer[_OPENED]
+def _opened(facts: Mapping[str, Any]) -> Opened:
     train = facts["train"]
     return Opened(
         command=tuple(facts["command"]),
@@ -119,7 +118,7 @@ def _recover(session: Session) -> Outcome:
             )
         case Journal(phase=Phase.OPENING | Phase.OPEN) as journal:
             restorer.check_own(journal)
-            with restorer.restored_on_error():
+            with restorer.restored_on_error():  # which reports it first if restoring fails
                 raise _killed()
     raise _killed()
 

@@ -42,7 +42,7 @@ from entrypoint.visit.data import check_data
 from entrypoint.visit.export import Export
 from entrypoint.visit.key_reach import check_key_reach, check_read_twice
 from entrypoint.visit.opener import Opener
-from entrypoint.visit.parts import Opened, run_closer, run_part
+from entrypoint.visit.parts import Opened, run_closer, run_opener
 from entrypoint.visit.place import check_replaceable
 from entrypoint.visit.protection import may_override
 from entrypoint.visit.restorer import Restorer, wrong_phase
@@ -72,7 +72,7 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
 
     def visit(session: Session) -> Outcome:
         check_read_twice(session.settings)
-        opened = run_part(session, lambda: _open(session, command, export))
+        opened = run_opener(session, lambda: _open(session, command, export))
         if isinstance(opened, Outcome):
             return opened
         session.state = State.UNFINISHED
