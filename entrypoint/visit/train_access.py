@@ -51,33 +51,41 @@ def access_rules(settings: Settings, *, scratch: Path, key_hidden: bool = True) 
         key_hidden: whether it may not reach the station folder and the files of the key. If it may,
             `/tmp` is writable even if the whole visit, outside a container, lies in there.
     """
+    paths, mounts = settings.paths, writable_mounts()
     closed = _Hidden(_hidden_paths(settings, key_hidden=key_hidden))
     rules = [
         Rule(path=_ROOT, access=Access.LIST),
         Rule(path=scratch, access=Access.WRITE),
         *_devices(_DEV),
         *_standard_streams(closed),
+        *_reading(closed, mounts),
+        *_writing([_real_name(paths.results), _real_name(paths.train)], closed),
     ]
-    rules += _reading(closed)
-    for tree in (settings.paths.results, settings.paths.train):
-        rules += _rules(_real_name(tree), Access.WRITE, closed)
-    if not settings.in_container:
-        outside = [*closed.paths, settings.paths.root, *_PROGRAM]
-        closed = _Hidden(outside if key_hidden else [])
-    for folder in _temporary_folders(settings.paths):
-        rules += _rules(folder, Access.WRITE, closed)
     if settings.in_container:
         # Beside the export of this train lie those of others.
         exports = [settings.export.absolute().parent] if settings.export else []
-        closed = _Hidden([*closed.paths, *exports])
-        for folder in _folders_of_the_container(settings.paths):
-            rules += _rules(folder, Access.WRITE, closed)
+        given = _folders_of_the_container(paths, mounts)
+        rules += _writing(_temporary_folders(paths), closed)
+        rules += _writing(given, _Hidden([*closed.paths, *exports]))
+    else:
+        outside = [*closed.paths, paths.root, *_PROGRAM] if key_hidden else []
+        rules += _writing(_temporary_folders(paths), _Hidden(outside))
     return rules
 
 
-def _reading(closed: _Hidden) -> Iterator[Rule]:
-    """Yield the rules for reading everything but hidden paths and devices."""
-    mounts = writable_mounts()
+def _writing(folders: Iterable[Path], closed: _Hidden) -> Iterator[Rule]:
+    """Yield the rules for writing to real paths, but for hidden ones in them."""
+    for folder in folders:
+        yield from _rules(folder, Access.WRITE, closed)
+
+
+def _reading(closed: _Hidden, mounts: Iterable[Path]) -> Iterator[Rule]:
+    """Yield the rules for reading everything but hidden paths and devices.
+
+    Args:
+        closed: the hidden paths.
+        mounts: those that take writes.
+    """
     take_writes = {above for mount in mounts for above in (mount, *mount.parents)}
     for entry in _entries(_ROOT):
         for rule in _rules(entry, Access.READ, closed) if entry != _DEV else ():
@@ -123,14 +131,14 @@ def _temporary_folders(paths: Paths) -> list[Path]:
     return [*_SHARED_MEMORY, *temporary]
 
 
-def _folders_of_the_container(paths: Paths) -> list[Path]:
+def _folders_of_the_container(paths: Paths, mounts: Iterable[Path]) -> list[Path]:
     """Return the mounts of the operator and the working folder of the image, to write there.
 
     The image chooses its working folder and may have a volume anywhere: neither makes a folder
     writable from which the system or this program starts.
     """
     working = Path.cwd()
-    found = [*writable_mounts(), *([] if working.is_relative_to(paths.opt) else [working])]
+    found = [*mounts, *([] if working.is_relative_to(paths.opt) else [working])]
     return [path for path in found if not _is_system(path, paths)]
 
 
