@@ -1,6 +1,7 @@
 """Step 6: running the train's command, and checking its signed files afterwards. No key in here."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,20 +94,18 @@ def run_train(
     scratch = Scratch.make(
         session.paths, in_container=settings.in_container, owner=credentials.owner()
     )
-    is_over = True
-    try:
+    with ExitStack() as cleanup:
+        cleanup.callback(scratch.remove, session.report)
         with protected(session, credentials, argv, scratch) as sandbox:
             session.layers = (*sandbox.layers(), *(["key-absent"] if key_absent else []))
             report_protection(session)
             env = {**settings.train_environment(), **scratch.variables()}
             close_imports()
-            _run(session, argv, env, sandbox)
-    except child.TrainStillRunning:
-        is_over = False
-        raise
-    finally:
-        if is_over:  # else a process of the train could move what is removed
-            scratch.remove(session.report)
+            try:
+                _run(session, argv, env, sandbox)
+            except child.TrainStillRunning:
+                cleanup.pop_all()  # a process of the train could move what would be removed
+                raise
 
 
 def _run(session: Session, argv: Sequence[str], env: Mapping[str, str], sandbox: Sandbox) -> None:
