@@ -33,7 +33,7 @@ class VisitResult:
 
     @property
     def visited(self) -> bool:
-        """Whether the results were sealed; another program can end with status 0 too."""
+        """True if the results were sealed; another program can end with status 0 too."""
         return self.status == 0 and self.log.facts.get("result") == "visited"
 
     @property

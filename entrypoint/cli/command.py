@@ -10,7 +10,7 @@ from entrypoint.report import Report
 
 
 class InContainer(Enum):
-    """Where a command may run; in a container the image chooses the command."""
+    """Rules for a command in a container, where the image chooses the command."""
 
     ALLOWED = auto()
     WITHOUT_STATION = auto()

@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
     @property
     def has_contents(self) -> bool:
-        """Whether this is a file or a hard link, which travels as a file of its own."""
+        """True for a file, and for a hard link, which travels as a file of its own."""
         return self.kind in (Kind.FILE, Kind.HARD_LINK)
 
 

@@ -1,4 +1,4 @@
-"""Takes the key and its password out of the environment, where every process of the train reads it.
+"""Takes the key and its password out of the environment, where the train could read it.
 
 The first environment of a process, and copies of it in its memory, last until execve(2). So the
 program starts itself once more without them; they wait in secret memory (`linux.secret_memory`),
@@ -62,7 +62,7 @@ def _start_again(secret: Mapping[str, str], rest: Mapping[str, str]) -> None:
 def _adopt(word: str) -> dict[str, HeldValue]:
     """Return the held values that the first start has handed on, and protect them."""
     from entrypoint.linux.initial_environment import initial_environment
-    from entrypoint.process.prctl import PR_SET_DUMPABLE, prctl
+    from entrypoint.linux.prctl import PR_SET_DUMPABLE, prctl
 
     held = {}
     for part in word.removeprefix(_HELD_KEY).split(","):

@@ -52,7 +52,7 @@ COMPUTED = {
     ("usage", "PROBLEM"): "a command, option or argument is missing, unknown or malformed",
     ("usage", "HINT"): "pht help lists the commands, pht COMMAND --help the options of one",
 }
-"""Words for what the program computes: the code, the placeholder, and what replaces it."""
+"""Words for what the program computes: the code, the word in capitals, and what replaces it."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,10 @@ def _given(factory: ast.FunctionDef, call: ast.Call, module: str) -> dict[str, s
 def _read(kind: str, making: ast.Call, module: str, given: dict[str, str]) -> Raised:
     arguments = _arguments(making, ["code", "message"])
     texts = {name: _text(value, module, given) for name, value in arguments.items()}
-    for (code, placeholder), words in COMPUTED.items():
+    for (code, word), words in COMPUTED.items():
         if code == texts["code"]:
             for name in ("message", "hint"):
-                texts[name] = texts[name].replace(placeholder, words)
+                texts[name] = texts[name].replace(word, words)
     error: type[errors.PhtError] = getattr(errors, kind)
     by, retry = texts.get("by", error.default_by), texts.get("retry") == "True"
     return Raised(texts["code"], error, texts["message"], texts["hint"], by, retry)
