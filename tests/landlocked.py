@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from entrypoint.linux.prctl import prctl
 from entrypoint.process import landlock
 from entrypoint.process.landlock import Rule
-from entrypoint.process.prctl import prctl
 
 PR_SET_NO_NEW_PRIVS = 38
 

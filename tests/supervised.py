@@ -14,8 +14,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from entrypoint.errors import SystemFailure
+from entrypoint.linux.capabilities import held
 from entrypoint.process import child
-from entrypoint.process.capabilities import held
 from entrypoint.process.credentials import Credentials
 from entrypoint.process.sandbox import Sandbox
 from entrypoint.process.stop import STOP_SIGNALS, Stopped, StopRequest

@@ -8,8 +8,8 @@ import os
 import struct
 import sys
 
+from entrypoint.linux.prctl import PR_SET_NO_NEW_PRIVS, prctl
 from entrypoint.process import seccomp
-from entrypoint.process.prctl import PR_SET_NO_NEW_PRIVS, prctl
 from tests.system_calls import CONDITIONAL
 
 UNABLE_TO_KILL = (sys.executable, "-m", "tests.unable_to_kill")

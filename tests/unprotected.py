@@ -10,9 +10,10 @@ import os
 import struct
 import sys
 
-from entrypoint.process import capabilities, seccomp
-from entrypoint.process.capabilities import Capability
-from entrypoint.process.prctl import PR_SET_NO_NEW_PRIVS, prctl
+from entrypoint.linux import capabilities
+from entrypoint.linux.capabilities import Capability
+from entrypoint.linux.prctl import PR_SET_NO_NEW_PRIVS, prctl
+from entrypoint.process import seccomp
 
 UNPROTECTED = (sys.executable, "-m", "tests.unprotected")
 

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from entrypoint.files.tree import Entry, Kind, is_small, walk
+from entrypoint.linux.capabilities import Capability, held
 from entrypoint.linux.libc import last_error, libc
 
-_STATUS = Path("/proc/self/status")
-_CAP_FOWNER = 1 << 3
 _FOLDER = os.R_OK | os.W_OK | os.X_OK
 _NO_OWNER = 65534  # the owner in stat(2) if the real one has no number here
 
@@ -115,13 +114,7 @@ def first_unsettable_owner(
 def _is_guarded(folder: os.stat_result) -> bool:
     """Return whether the sticky bit of a folder keeps this user from replacing others' files."""
     is_sticky = bool(folder.st_mode & stat.S_ISVTX)
-    return is_sticky and folder.st_uid != os.geteuid() and not _overrides_owners()
-
-
-def _overrides_owners() -> bool:
-    """Return whether this process has CAP_FOWNER, which even root may lack."""
-    facts = dict(line.split(":\t") for line in _STATUS.read_text().splitlines())
-    return bool(int(facts["CapEff"], 16) & _CAP_FOWNER)
+    return is_sticky and folder.st_uid != os.geteuid() and Capability.FOWNER not in held()
 
 
 def _needed(entry: Entry) -> int:

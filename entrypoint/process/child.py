@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
+from entrypoint.linux.prctl import PR_SET_CHILD_SUBREAPER, prctl
 from entrypoint.process import signals
-from entrypoint.process.prctl import PR_SET_CHILD_SUBREAPER, prctl
 from entrypoint.process.sandbox import Sandbox
 from entrypoint.process.start import start
 from entrypoint.process.stop import STOP_SIGNALS, StopRequest

@@ -5,8 +5,8 @@ import os
 from dataclasses import dataclass
 
 from entrypoint.files.attributes import Owner
-from entrypoint.process import capabilities
-from entrypoint.process.capabilities import Capability
+from entrypoint.linux import capabilities
+from entrypoint.linux.capabilities import Capability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Keeps other processes from reading the memory of this one."""
 
 from entrypoint.errors import SystemFailure
-from entrypoint.process.prctl import PR_SET_DUMPABLE, prctl
+from entrypoint.linux.prctl import PR_SET_DUMPABLE, prctl
 
 
 def protect_memory() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from entrypoint.errors import SystemFailure
+from entrypoint.linux.prctl import die_with
 from entrypoint.process import signals
-from entrypoint.process.prctl import die_with
 from entrypoint.process.stop import STOP_SIGNALS, StopRequest
 
 _WAKE_S = 1.0

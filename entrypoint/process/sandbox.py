@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from entrypoint.files.attributes import if_allowed
+from entrypoint.linux.prctl import PR_SET_NO_NEW_PRIVS, prctl
 from entrypoint.process import landlock, seccomp
 from entrypoint.process.credentials import Credentials
-from entrypoint.process.prctl import PR_SET_NO_NEW_PRIVS, prctl
 
 _UMASK = 0o022
 _STREAMS = (0, 1, 2)

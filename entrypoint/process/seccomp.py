@@ -17,7 +17,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from entrypoint.linux.libc import libc
-from entrypoint.process.prctl import prctl
+from entrypoint.linux.prctl import prctl
 
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
@@ -196,22 +196,32 @@ def _forbidden_arguments(runner: int) -> dict[str, list[_Arguments]]:
 
 
 def is_available() -> bool:
-    """Return whether this kernel lets a process install a filter."""
-    # It always fails without a filter: EFAULT where the kernel would have read one.
-    libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), None, 0, 0)
-    return ctypes.get_errno() == errno.EFAULT
+    """Return whether this machine has a filter, and its kernel lets a process install one."""
+    if _machine() is None:
+        return False
+    # Without a program: EFAULT where the kernel would have read it, EINVAL where it has no seccomp.
+    mode = ctypes.c_ulong(_SECCOMP_MODE_FILTER)
+    return bool(libc.prctl(_PR_SET_SECCOMP, mode, None, 0, 0)) and (
+        ctypes.get_errno() == errno.EFAULT
+    )
 
 
-def program(runner: int) -> bytes | None:
-    """Return the filter for this machine, or None if there is none for it.
+def program(runner: int) -> bytes:
+    """Return the filter for this machine, which must have one.
 
     Args:
         runner: process id that the train must not signal or slow down.
     """
+    machine = _machine()
+    if machine is None:
+        raise ValueError("there is no filter for this machine")
+    return program_for(machine, runner)
+
+
+def _machine() -> Machine | None:
     # A 32-bit program on a 64-bit kernel makes system calls of another architecture.
-    machine = os.uname().machine if struct.calcsize("P") == 8 else ""
-    known = {"x86_64": Machine.X86_64, "aarch64": Machine.AARCH64}
-    return program_for(known[machine], runner) if machine in known else None
+    name = os.uname().machine if struct.calcsize("P") == 8 else ""
+    return {"x86_64": Machine.X86_64, "aarch64": Machine.AARCH64}.get(name)
 
 
 class _SockFprog(ctypes.Structure):

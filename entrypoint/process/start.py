@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from entrypoint.errors import SystemFailure
+from entrypoint.linux.prctl import die_with
 from entrypoint.process.fork import no_process
-from entrypoint.process.prctl import die_with
 from entrypoint.process.sandbox import Sandbox
 
 _OPEN_FILES = Path("/proc/self/fd")

@@ -17,7 +17,7 @@ from entrypoint.visit.train_reach import needs_dac_override, with_dac_override
 
 def may_override() -> bool:
     """Return whether a train may keep DAC_OVERRIDE: only Landlock and seccomp hold it back."""
-    return landlock.abi() > 0 and _filter() is not None
+    return landlock.abi() > 0 and seccomp.is_available()
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def protected(
         yield Sandbox(
             credentials=credentials,
             ruleset=ruleset,
-            filter=_filter(),
+            filter=seccomp.program(os.getpid()) if seccomp.is_available() else None,
             folder=scratch.cwd,
             gets_streams=session.settings.in_container,
         )
@@ -92,7 +92,3 @@ def _ruleset(session: Session, scratch: Scratch) -> int:
             hint="free memory, or raise the limit of open files, then start again",
             retry=True,
         ) from None
-
-
-def _filter() -> bytes | None:
-    return seccomp.program(os.getpid()) if seccomp.is_available() else None

@@ -15,8 +15,8 @@ from typing import Any
 from entrypoint.errors import SystemFailure
 from entrypoint.limits import DATA_ENTRIES
 from entrypoint.linux.access import may_read, may_write
+from entrypoint.linux.capabilities import Capability, has_ambient_set, held
 from entrypoint.linux.mounts import mounts_below
-from entrypoint.process.capabilities import Capability, has_ambient_set, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.process.fork import ask
 from entrypoint.process.start import find_program
@@ -149,9 +149,7 @@ def _closed(session: Session, program: str | None) -> Iterator[Path]:
     results = session.paths.results
     for path in (results, *_entries(results)):
         with suppress(OSError):
-            # Of its own file the train can change the mode, which travels: a train must not get a
-            # capability by taking permissions away.
-            if path.lstat().st_uid != os.getuid() and not (path.is_symlink() or may_write(path)):
+            if not path.is_symlink() and not may_write(path):
                 yield path
     if program and not os.access(program, os.X_OK):
         yield Path(program)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
+from entrypoint.linux.capabilities import Capability, held
 from entrypoint.linux.user import (
     groups_of_root,
     has_group,
@@ -12,7 +13,6 @@ from entrypoint.linux.user import (
     may_give_files,
     may_set_groups,
 )
-from entrypoint.process.capabilities import Capability, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.settings.settings import Settings
 from entrypoint.settings.station_folder import list_files

@@ -63,7 +63,8 @@ def _enter(layer: str = "") -> Callable[[], None] | None:
     """Return a function that gives a process one layer of the sandbox; None without a layer."""
     if not layer:
         return None
-    from entrypoint.process import capabilities, landlock, seccomp
+    from entrypoint.linux import capabilities
+    from entrypoint.process import landlock, seccomp
     from entrypoint.process.credentials import Credentials
     from entrypoint.process.sandbox import Sandbox
     from entrypoint.settings.load import load

@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
+from entrypoint.linux.prctl import PR_SET_DUMPABLE, prctl
 from entrypoint.process import fork
-from entrypoint.process.prctl import PR_SET_DUMPABLE, prctl
 from entrypoint.process.stop import StopRequest
 
 _PR_SET_PTRACER = 0x59616D61

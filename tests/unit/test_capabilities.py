@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.process import capabilities
-from entrypoint.process.capabilities import Capability, mask
+from entrypoint.linux import capabilities
+from entrypoint.linux.capabilities import Capability, mask
 
 
 def shown(name: str) -> int:
@@ -30,8 +30,8 @@ def test_a_mask_has_a_bit_for_each() -> None:
 
 def test_capabilities_beyond_the_first_word_are_dropped_too() -> None:
     """In a child, since nothing brings them back."""
-    if not capabilities.read_sets().permitted >> 32:
-        pytest.skip("needs a capability with a number above 31, such as root has on a host")
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to have capabilities")
     pid = os.fork()
     if pid == 0:
         capabilities.set_all(mask([Capability.KILL]))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from entrypoint.process.capabilities import Capability, mask
+from entrypoint.linux.capabilities import Capability, mask
 from tests.station import REPOSITORY
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be ano
 # Drops capabilities from all sets of the runner, then becomes the credentials and executes.
 CHILD = """
 import json, os, sys
-from entrypoint.process import capabilities
-from entrypoint.process.capabilities import Capability
+from entrypoint.linux import capabilities
+from entrypoint.linux.capabilities import Capability
 from entrypoint.process.credentials import Credentials
-from entrypoint.process.prctl import prctl
+from entrypoint.linux.prctl import prctl
 
 request = json.loads(sys.argv[1])
 sets = capabilities.read_sets().permitted & ~request["lacks"]

@@ -16,7 +16,7 @@ import os
 from entrypoint.linux.initial_environment import initial_environment
 from entrypoint.linux.mounts import mounts_below
 from entrypoint.process.dumpable import protect_memory
-from entrypoint.process.prctl import PR_SET_DUMPABLE, prctl
+from entrypoint.linux.prctl import PR_SET_DUMPABLE, prctl
 from pathlib import Path
 if not os.geteuid(): os.setuid({NOBODY})
 prctl(PR_SET_DUMPABLE, 1)  # setuid(2) has cleared it

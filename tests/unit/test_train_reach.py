@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from entrypoint.errors import MissingInput, SystemFailure
+from entrypoint.linux import capabilities
+from entrypoint.linux.capabilities import Capability, held
 from entrypoint.model import Paths
-from entrypoint.process import capabilities
-from entrypoint.process.capabilities import Capability, held
 from entrypoint.process.credentials import Credentials
 from entrypoint.report import Report
 from entrypoint.settings.load import load
@@ -232,12 +232,6 @@ def test_files_of_the_train_that_it_cannot_use_need_dac_override(
     found = needs_dac_override(session(paths), TRAIN, ["sh"])
     assert found is not None
     assert found == closed or closed in found.parents
-
-
-@pytest.mark.parametrize("mode", [0o000, 0o444])
-def test_a_train_gets_no_capability_by_closing_its_own_results(mode: int, paths: Paths) -> None:
-    close(paths.results / "rows.csv", mode, TRAIN.uid, TRAIN.gid)
-    assert needs_dac_override(session(paths), TRAIN, ["true"]) is None
 
 
 def test_without_dac_override_root_runs_a_train_in_a_closed_folder(paths: Paths) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from entrypoint.linux import user
-from entrypoint.process.capabilities import Capability
+from entrypoint.linux.capabilities import Capability
 from entrypoint.process.credentials import Credentials
 from entrypoint.settings.load import load
 from entrypoint.settings.settings import Settings

@@ -71,6 +71,19 @@ def test_a_train_that_only_root_can_read_keeps_one_capability(root: Path) -> Non
     assert "the train keeps the capability DAC_OVERRIDE" in warnings[0]
 
 
+@needs_root
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_train_gets_no_capability_by_closing_its_own_results(mode: int, root: Path) -> None:
+    need_landlock(2)
+    closes = "import os, pathlib\nfound = pathlib.Path(os.environ['PHT_RESULTS_DIR']) / 'closed'\n"
+    closes += f"found.write_text('1')\nfound.chmod({mode})\n"
+    new_train(root / "closing", closes + SCRIPT)
+    for station in ("station_1", "station_2"):
+        settle(root / "closing", station)
+        done = visit(root / "closing")
+        assert_layers(done, "uid", "caps", "landlock", "seccomp", "key-absent")
+
+
 def test_without_landlock_and_another_user_the_key_is_not_absent(root: Path) -> None:
     key, uid = root / "run/pht/private_key.pem", os.getuid()
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from entrypoint.linux.libc import last_error, libc
-from entrypoint.process.prctl import prctl
+from entrypoint.linux.prctl import prctl
 
 PR_SET_KEEPCAPS = 8
 PR_CAPBSET_READ = 23
