@@ -10,6 +10,8 @@ from entrypoint.train_config import read
 from tests import reference, reference_route
 from tests.mount_namespace import run_python
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = {
     "flat": reference.VECTORS / reference.STAGES[1] / "train_config.json",
     "route": reference_route.VECTORS / reference.STAGES[1] / "train_config.json",

@@ -9,6 +9,8 @@ import pytest
 
 from tests.conftest import REQUIRE_ALL
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 WAYS_TO_SKIP = {
     "in_the_test": 'def test_it():\n    pytest.skip("no engine")\n',

@@ -9,6 +9,8 @@ import pytest
 from tests.landlocked import need_landlock
 from tests.mount_namespace import run_python
 
+pytestmark = pytest.mark.slow
+
 PREPARE = """
 import dataclasses, os, stat, subprocess, sys
 from functools import partial

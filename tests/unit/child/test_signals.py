@@ -12,6 +12,8 @@ from tests.faults.strace import Call, Strace, Unavailable
 from tests.supervised import Report
 from tests.unit.child.starter import Starter, counted, counting, without_right_to_kill
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ["SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGALRM", "SIGRTMAX"])
 def test_a_signal_is_passed_on_once(starter: Starter, tmp_path: Path, name: str) -> None:

@@ -10,6 +10,8 @@ from tests import reference, reference_route
 from tests.desk import plant
 from tests.station import Done, assert_explained, pht
 
+pytestmark = pytest.mark.slow
+
 KEYS = reference.VECTORS / "keys"
 BUILDER_KEY = reference_route.VECTORS / "keys" / f"{reference_route.BUILDER}.sk.pem"
 WARNING = "pht: warning: no --master-image: "
