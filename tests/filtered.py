@@ -3,10 +3,8 @@
 import os
 import sys
 
-from entrypoint.linux.prctl import prctl
+from entrypoint.linux.prctl import PR_SET_NO_NEW_PRIVS, prctl
 from entrypoint.process import seccomp
-
-PR_SET_NO_NEW_PRIVS = 38
 
 if __name__ == "__main__":
     program = seccomp.program(int(sys.argv[1]))

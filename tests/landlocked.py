@@ -1,18 +1,17 @@
 """Runs part of a test in a process that Landlock restricts."""
 
 import errno
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
 
-from entrypoint.linux.prctl import prctl
+from entrypoint.linux.prctl import PR_SET_NO_NEW_PRIVS, prctl
 from entrypoint.process import landlock
+from entrypoint.process.fork import ask
 from entrypoint.process.landlock import Rule
-
-PR_SET_NO_NEW_PRIVS = 38
+from entrypoint.process.stop import StopRequest
 
 
 def need_landlock(version: int = 1) -> None:
@@ -38,23 +37,18 @@ def outcomes(
 def in_child(function: Callable[[], object], rules: Iterable[Rule] | None) -> Any:
     """Return what a function returns, through JSON, in a process that these rules restrict."""
     ruleset = None if rules is None else landlock.make_ruleset(rules)
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            if ruleset is not None:
-                prctl(PR_SET_NO_NEW_PRIVS, 1)
-                landlock.restrict_self(ruleset)
-            os.write(writer, json.dumps(function()).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
+
+    def restricted() -> dict[str, object]:
+        if ruleset is not None:
+            prctl(PR_SET_NO_NEW_PRIVS, 1)
+            landlock.restrict_self(ruleset)
+        return {"returned": function()}
+
+    answer = ask(restricted, StopRequest())
     if ruleset is not None:
         os.close(ruleset)
-    with open(reader, "rb") as pipe:
-        answer = pipe.read()
-    os.waitpid(pid, 0)
-    return json.loads(answer)
+    assert answer is not None
+    return answer["returned"]
 
 
 def _outcome(call: Callable[[], object]) -> str:
