@@ -99,7 +99,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
         raise _already_visited()
     argv = signed_command(session, command, train)
     overrides = may_override()
-    credentials = train_credentials(session.settings)
+    credentials = train_credentials(session.settings, session.report)
     credentials = usable_credentials(session, credentials, may_override=overrides)
     check_data(session, credentials, may_override=overrides)
     key_absent = check_key_reach(session, credentials)

@@ -14,6 +14,7 @@ from entrypoint.linux.user import (
     may_set_groups,
 )
 from entrypoint.process.credentials import Credentials
+from entrypoint.report import Report
 from entrypoint.settings.settings import Settings
 from entrypoint.settings.station_folder import list_files
 
@@ -25,8 +26,12 @@ _NEEDED = _ON_FILES | {Capability.KILL, Capability.SETGID, Capability.SETUID}
 """Needed to run the train as another user, to end it, and to prepare and restore its files."""
 
 
-def train_credentials(settings: Settings) -> Credentials:
+def train_credentials(settings: Settings, report: Report) -> Credentials:
     """Return the credentials of a train: another user's if possible, and no capabilities.
+
+    Args:
+        settings: of the station.
+        report: takes the reason why there can be no other user.
 
     Raises:
         SettingsError: the station asks for a user that the runner cannot become.
@@ -41,6 +46,8 @@ def train_credentials(settings: Settings) -> Credentials:
             hint="start the container as root with the options that docs/station.md recommends, "
             "or remove PHT_TRAIN_USER",
         )
+    if obstacle:
+        report.info(f"the train has no user of its own: {obstacle}")
     uid, gid = own if obstacle else wanted
     return Credentials(uid=uid, gid=gid, groups=_groups(settings))
 

@@ -30,7 +30,8 @@ def main() -> None:
     with session.stop:
         began = time.perf_counter()
         if place == "inside":
-            run_train(session, COMMAND, train_credentials(session.settings), key_absent=True)
+            credentials = train_credentials(session.settings, session.report)
+            run_train(session, COMMAND, credentials, key_absent=True)
         else:
             own = Credentials(uid=os.getuid(), gid=os.getgid(), groups=tuple(os.getgroups()))
             sandbox = Sandbox(credentials=own)

@@ -1,5 +1,6 @@
 """Which credentials a train gets from runners with different rights."""
 
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from entrypoint.linux import user
 from entrypoint.linux.capabilities import Capability
 from entrypoint.process.credentials import Credentials
+from entrypoint.report import Report
 from entrypoint.settings.load import load
 from entrypoint.settings.settings import Settings
 from entrypoint.visit import train_user
@@ -71,6 +73,10 @@ def settings(root: Path, **variables: str) -> Settings:
     return load(root / "station", variables)
 
 
+def credentials_of(found: Settings, told: io.StringIO | None = None) -> Credentials:
+    return train_credentials(found, Report(stream=told or io.StringIO()))
+
+
 def ids(credentials: Credentials) -> tuple[int, int]:
     assert credentials.keeps == frozenset()
     return credentials.uid, credentials.gid
@@ -81,7 +87,9 @@ def ids(credentials: Credentials) -> tuple[int, int]:
 
 def test_root_runs_a_train_as_another_user(runner: Runner, tmp_path: Path) -> None:
     runner.has(NEEDED)
-    assert ids(train_credentials(settings(tmp_path))) == (10001, 10001)
+    told = io.StringIO()
+    assert ids(credentials_of(settings(tmp_path), told)) == (10001, 10001)
+    assert told.getvalue() == ""
 
 
 @pytest.mark.parametrize("missing", sorted(NEEDED), ids=lambda capability: capability.name)
@@ -89,10 +97,13 @@ def test_without_one_of_the_rights_the_user_stays(
     missing: Capability, runner: Runner, tmp_path: Path
 ) -> None:
     runner.has(NEEDED - {missing})
-    assert ids(train_credentials(settings(tmp_path))) == (0, 0)
+    told = io.StringIO()
+    assert ids(credentials_of(settings(tmp_path), told)) == (0, 0)
+    reason = f"the train has no user of its own: the runner lacks {missing.name}"
+    assert told.getvalue() == f"pht: {reason}\n"
     error = settings_error(
         "train-user-impossible",
-        lambda: train_credentials(settings(tmp_path, PHT_TRAIN_USER="1000")),
+        lambda: credentials_of(settings(tmp_path, PHT_TRAIN_USER="1000")),
     )
     assert missing.name in error.message
 
@@ -110,10 +121,10 @@ def test_in_a_user_namespace_without_that_user_the_user_stays(
     uids: str, gids: str | None, setgroups: str, runner: Runner, tmp_path: Path
 ) -> None:
     runner.maps(uids, gids, setgroups)
-    assert ids(train_credentials(settings(tmp_path))) == (0, 0)
+    assert ids(credentials_of(settings(tmp_path))) == (0, 0)
     settings_error(
         "train-user-impossible",
-        lambda: train_credentials(settings(tmp_path, PHT_TRAIN_USER="10001")),
+        lambda: credentials_of(settings(tmp_path, PHT_TRAIN_USER="10001")),
     )
 
 
@@ -121,28 +132,28 @@ def test_where_seccomp_forbids_to_give_files_away_the_user_stays(
     runner: Runner, tmp_path: Path
 ) -> None:
     runner.may_give_files(False)
-    assert ids(train_credentials(settings(tmp_path))) == (0, 0)
+    assert ids(credentials_of(settings(tmp_path))) == (0, 0)
     error = settings_error(
         "train-user-impossible",
-        lambda: train_credentials(settings(tmp_path, PHT_TRAIN_USER="1000")),
+        lambda: credentials_of(settings(tmp_path, PHT_TRAIN_USER="1000")),
     )
     assert "seccomp" in error.message
 
 
 def test_a_user_namespace_of_two_ranges_has_that_user(runner: Runner, tmp_path: Path) -> None:
     runner.maps("0 1000 1\n1 100000 65536")
-    assert ids(train_credentials(settings(tmp_path))) == (10001, 10001)
+    assert ids(credentials_of(settings(tmp_path))) == (10001, 10001)
 
 
 def test_another_user_than_root_runs_a_train_as_itself(runner: Runner, tmp_path: Path) -> None:
     runner.is_user(1000, 100)
     runner.has(())
-    assert ids(train_credentials(settings(tmp_path))) == (1000, 100)
+    assert ids(credentials_of(settings(tmp_path))) == (1000, 100)
     same = settings(tmp_path, PHT_TRAIN_USER="1000:100")
-    assert ids(train_credentials(same)) == (1000, 100)
+    assert ids(credentials_of(same)) == (1000, 100)
     error = settings_error(
         "train-user-impossible",
-        lambda: train_credentials(settings(tmp_path, PHT_TRAIN_USER="10001")),
+        lambda: credentials_of(settings(tmp_path, PHT_TRAIN_USER="10001")),
     )
     assert "not root" in error.message
 
@@ -154,7 +165,7 @@ def test_the_station_chooses_the_user(
     text: str, user: tuple[int, int], runner: Runner, tmp_path: Path
 ) -> None:
     runner.has(NEEDED)
-    assert ids(train_credentials(settings(tmp_path, PHT_TRAIN_USER=text))) == user
+    assert ids(credentials_of(settings(tmp_path, PHT_TRAIN_USER=text))) == user
 
 
 def test_a_host_driven_visit_keeps_the_user_and_its_rights_over_files(
@@ -174,7 +185,7 @@ def test_a_host_driven_visit_keeps_the_user_and_its_rights_over_files(
 
 def test_groups_of_the_operator_stay_but_not_roots(runner: Runner, tmp_path: Path) -> None:
     runner.has_groups(0, 44, 2000)
-    assert train_credentials(settings(tmp_path)).groups == (44, 2000)
+    assert credentials_of(settings(tmp_path)).groups == (44, 2000)
 
 
 def test_groups_that_the_image_gives_to_root_do_not_stay(runner: Runner, tmp_path: Path) -> None:
@@ -188,7 +199,7 @@ def test_groups_that_the_image_gives_to_root_do_not_stay(runner: Runner, tmp_pat
         "ü:x:7:root",
     )
     runner.has_groups(6, 7, 10, 44)
-    assert train_credentials(settings(tmp_path)).groups == (44,)
+    assert credentials_of(settings(tmp_path)).groups == (44,)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files to a group")
@@ -209,18 +220,18 @@ def test_a_group_that_opens_the_station_folder_does_not_stay(
     runner.has_groups(44, 2000)
 
     key = str(station / "keys" / "k")
-    chosen = train_credentials(settings(tmp_path, RSA_STATION_PRIVATE_KEY_FILE=key))
+    found = credentials_of(settings(tmp_path, RSA_STATION_PRIVATE_KEY_FILE=key))
 
-    assert chosen.groups == ((44,) if opens else (44, 2000))
+    assert found.groups == ((44,) if opens else (44, 2000))
 
 
 def test_groups_stay_where_they_cannot_be_changed(runner: Runner, tmp_path: Path) -> None:
     runner.has_groups(0, 2000)
     runner.has(NEEDED - {Capability.SETGID})
-    assert train_credentials(settings(tmp_path)).groups == (0, 2000)
+    assert credentials_of(settings(tmp_path)).groups == (0, 2000)
     runner.has(NEEDED)
     runner.maps("0 0 65536", setgroups="deny")
-    assert train_credentials(settings(tmp_path)).groups == (0, 2000)
+    assert credentials_of(settings(tmp_path)).groups == (0, 2000)
 
 
 def test_a_group_that_the_user_namespace_does_not_map_is_not_set_again(
@@ -228,6 +239,6 @@ def test_a_group_that_the_user_namespace_does_not_map_is_not_set_again(
 ) -> None:
     runner.maps("0 100000 65534")
     runner.has_groups(65534)
-    assert train_credentials(settings(tmp_path)).groups == (65534,)
+    assert credentials_of(settings(tmp_path)).groups == (65534,)
     runner.has_groups(0, 44, 65534)
-    assert train_credentials(settings(tmp_path)).groups == (44,)
+    assert credentials_of(settings(tmp_path)).groups == (44,)

@@ -44,7 +44,7 @@ os.setresuid(5, 5, 5)
 def look_at_data():
     settings = load(Path("/nowhere"), {"TRAIN_DATA_PATH": str(root / "data")})
     session = Session(settings, Report())
-    check_data(session, train_credentials(settings), may_override=True)
+    check_data(session, train_credentials(settings, session.report), may_override=True)
 
 said = []
 for look in (lambda: load(root, {}), look_at_data):
