@@ -57,6 +57,22 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What protects the station, for the status line.
+
+    Attributes:
+        trust: how many of the train's keys the station knows: `none`, `partial` or `full`.
+        replay: whether the ledger says that the train is no older one: `checked`, `unchecked` or
+            `allowed`.
+        layers: the layers of protection around the train; none before it runs.
+    """
+
+    trust: str = "none"
+    replay: str = "unchecked"
+    layers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a command ended: the facts of its status line, in their order; None is left out.
 
@@ -72,7 +88,7 @@ class Outcome:
         files: number of results.
         bytes: size of the results.
         changed: the files and folders of the train that have changed.
-        layers: the layers of protection around the train; shown among other facts.
+        surroundings: what protects the station; shown behind the other facts.
     """
 
     result: str
@@ -86,7 +102,7 @@ class Outcome:
     files: int | None = None
     bytes: int | None = None
     changed: Sequence[str] | None = None
-    layers: Sequence[str] = ()
+    surroundings: Surroundings = Surroundings()
 
     @classmethod
     def refused(
@@ -96,7 +112,7 @@ class Outcome:
         operator: str = "station",
         stage: Stage = Stage.START,
         state: State = State.UNCHANGED,
-        layers: Sequence[str] = (),
+        surroundings: Surroundings = Surroundings(),
     ) -> Self:
         """Return the outcome of a command, given by `operator`, that ended with an error."""
         return cls(
@@ -107,12 +123,12 @@ class Outcome:
             by=operator if error.by == OPERATOR else error.by,
             retry=error.retry,
             state=state,
-            layers=layers,
+            surroundings=surroundings,
         )
 
     def facts(self) -> dict[str, Fact]:
         """Return the names and values that begin the status line, in its order."""
-        names = [field.name for field in fields(self) if field.name != "layers"]
+        names = [field.name for field in fields(self) if field.name != "surroundings"]
         values = {name: getattr(self, name) for name in names}
         return {name: _fact(value) for name, value in values.items() if value is not None}
 

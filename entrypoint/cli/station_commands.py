@@ -129,5 +129,5 @@ def _load(options: Namespace, environment: Mapping[str, str], report: Report) ->
 
 def _conclude(outcome: Outcome, report: Report) -> int:
     """Write the status line and return the exit status."""
-    report.status(outcome, surroundings(outcome.layers))
+    report.status(outcome, surroundings(outcome.surroundings))
     return outcome.status

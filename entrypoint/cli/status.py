@@ -3,24 +3,25 @@
 Planned protections are never claimed.
 """
 
-from collections.abc import Sequence
-
 from entrypoint import __version__
-from entrypoint.report import Fact
+from entrypoint.report import Fact, Surroundings
+
+_NOTHING_YET = Surroundings()
 
 
-def surroundings(layers: Sequence[str] = ()) -> dict[str, Fact]:
+def surroundings(known: Surroundings = _NOTHING_YET) -> dict[str, Fact]:
     """Return the facts about network, trust and protection, and the version.
 
     Args:
-        layers: the layers of protection around a train that has run.
+        known: what a visit has found out about trust and protection.
     """
     from entrypoint.linux.network import network
 
     return {
         "network": network(),
-        "trust": "none",
-        "layers": ",".join(layers) or "none",
+        "trust": known.trust,
+        "replay": known.replay,
+        "layers": ",".join(known.layers) or "none",
         **version(),
     }
 

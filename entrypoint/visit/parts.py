@@ -14,7 +14,7 @@ from entrypoint.process.credentials import Credentials
 from entrypoint.process.fork import ask
 from entrypoint.protocol.verify import has_visited
 from entrypoint.recovery.journal import Journal, Phase
-from entrypoint.report import Outcome, State
+from entrypoint.report import Outcome, State, Surroundings
 from entrypoint.train_config import read
 from entrypoint.visit.restorer import Restorer
 from entrypoint.visit.session import Session
@@ -33,6 +33,7 @@ class Opened:
         key: the fingerprint of the station's key.
         credentials: of the train.
         key_absent: whether the station's key is out of its reach.
+        trust, replay: see `Surroundings`.
     """
 
     command: tuple[str, ...]
@@ -40,6 +41,8 @@ class Opened:
     key: str
     credentials: Credentials
     key_absent: bool
+    trust: str
+    replay: str
 
 
 def run_opener(session: Session, opener: Callable[[], Opened | Outcome]) -> Opened | Outcome:
@@ -52,12 +55,12 @@ def run_opener(session: Session, opener: Callable[[], Opened | Outcome]) -> Open
         opener: reports its errors by raising them.
     """
     answer = _ask(session, opener)
-    return _opened(answer[_OPENED]) if _OPENED in answer else Outcome(**answer[_OUTCOME])
+    return _opened(answer[_OPENED]) if _OPENED in answer else _outcome(answer[_OUTCOME])
 
 
 def run_closer(session: Session, closer: Callable[[], Outcome]) -> Outcome:
     """Run the closer as `run_opener` runs the opener."""
-    return Outcome(**_ask(session, closer)[_OUTCOME])
+    return _outcome(_ask(session, closer)[_OUTCOME])
 
 
 def _ask(session: Session, part: Callable[[], Opened | Outcome]) -> Mapping[str, Any]:
@@ -86,8 +89,14 @@ def _encode(answer: Opened | Outcome) -> Mapping[str, Any]:
         "key": answer.key,
         "train": {"uid": train.uid, "gid": train.gid, "groups": train.groups},
         "key_absent": answer.key_absent,
+        "trust": answer.trust,
+        "replay": answer.replay,
     }
     return {_OPENED: facts}
+
+
+def _outcome(facts: Mapping[str, Any]) -> Outcome:
+    return Outcome(**{**facts, "surroundings": Surroundings(**facts["surroundings"])})
 
 
 def _opened(facts: Mapping[str, Any]) -> Opened:
@@ -98,6 +107,8 @@ def _opened(facts: Mapping[str, Any]) -> Opened:
         key=facts["key"],
         credentials=Credentials(uid=train["uid"], gid=train["gid"], groups=tuple(train["groups"])),
         key_absent=facts["key_absent"],
+        trust=facts["trust"],
+        replay=facts["replay"],
     )
 
 

@@ -7,7 +7,7 @@ from entrypoint.process.child import Reason
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.stop import Stopped, StopRequest
 from entrypoint.recovery.state import lock
-from entrypoint.report import Outcome, Report, Stage, State
+from entrypoint.report import Outcome, Report, Stage, State, Surroundings
 from entrypoint.settings.settings import Settings
 from entrypoint.visit.hidden_mounts import explain_mounts
 
@@ -22,7 +22,7 @@ class Session:
         stop: the request to stop.
         stage: the stage of the visit, for the status line.
         state: the state of the train on disk, for the status line.
-        layers: the layers of protection around the train, for the status line; none before it runs.
+        trust, replay, layers: see `Surroundings`.
     """
 
     def __init__(self, settings: Settings, report: Report) -> None:
@@ -32,6 +32,8 @@ class Session:
         self.stop = StopRequest()
         self.stage = Stage.START
         self.state = State.UNCHANGED
+        self.trust = "none"
+        self.replay = "unchecked"
         self.layers: tuple[str, ...] = ()
 
     def succeeded(
@@ -60,7 +62,7 @@ class Session:
             files=files,
             bytes=size,
             changed=changed,
-            layers=self.layers,
+            surroundings=self._surroundings(),
         )
 
     def failed(self, error: Exception) -> Outcome:
@@ -78,9 +80,14 @@ class Session:
                 return self._refused(storage_error(error))
         return self._refused(unexpected(error))
 
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(trust=self.trust, replay=self.replay, layers=self.layers)
+
     def _refused(self, error: PhtError) -> Outcome:
         self.report.error(error)
-        return Outcome.refused(error, stage=self.stage, state=self.state, layers=self.layers)
+        return Outcome.refused(
+            error, stage=self.stage, state=self.state, surroundings=self._surroundings()
+        )
 
     def _train_failed(self, failure: TrainFailed) -> Outcome:
         self.report.error(failure.error)
@@ -92,7 +99,7 @@ class Session:
             by=failure.error.by,
             retry=False,
             state=self.state,
-            layers=self.layers,
+            surroundings=self._surroundings(),
         )
 
     def _stopped(self, status: int) -> Outcome:
@@ -103,7 +110,7 @@ class Session:
             by="station",
             retry=True,
             state=self.state,
-            layers=self.layers,
+            surroundings=self._surroundings(),
         )
 
 

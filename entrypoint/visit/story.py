@@ -76,6 +76,7 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
         if isinstance(opened, Outcome):
             return opened
         session.state = State.UNFINISHED
+        session.trust, session.replay = opened.trust, opened.replay
         ended = _run_train(session, opened)
         if ended.failure and ended.still_running:  # it could change what is restored
             return ended.failure
@@ -112,6 +113,8 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
         key=fingerprint(key.public()),
         credentials=credentials,
         key_absent=key_absent,
+        trust=session.trust,
+        replay=session.replay,
     )
 
 

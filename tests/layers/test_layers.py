@@ -25,6 +25,7 @@ FLOORS = [
         "station": "check, query, inspect, export: what a station asks beside a visit",
     },
     {
+        "images": "archives of images: their layers, and how a train's differs from its master's",
         "visit": "a visit, told in the order of its twelve steps, and what each step does",
     },
     {
@@ -33,6 +34,7 @@ FLOORS = [
     },
     {
         "recovery": "the state of a visit on disk, its journal and backup, and the way back",
+        "trust": "what the station knows by itself: pinned keys, the ledger of trains it has seen",
     },
     {
         "process": "the processes of a visit: confined, started, watched, ended; no key in here",

@@ -198,7 +198,7 @@ def test_the_order_of_the_status_line(root: Path) -> None:
     names = [word.split("=")[0] for word in line.removeprefix("pht: ").split()]
     assert names == [
         *("result", "status", "code", "stage", "by", "retry", "state"),
-        *("network", "trust", "layers", "runner"),
+        *("network", "trust", "replay", "layers", "runner"),
     ]
 
 

@@ -83,6 +83,7 @@ def test_what_is_said_about_a_visit(tmp_path: Path) -> None:
         "bytes": "5",
         "changed": "pht_results,train_config.json,user_sym_key.key",
         "trust": "none",
+        "replay": "unchecked",
     }
 
 
