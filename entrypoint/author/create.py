@@ -28,6 +28,7 @@ from entrypoint.train_config import (
     new_train,
     read,
 )
+from entrypoint.trust.anchors import NO_ANCHORS
 
 LEFT_OUT = frozenset(
     {".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
@@ -144,7 +145,7 @@ def build(definition: Definition, signers: Signers, paths: Paths, report: Report
         _copy(definition.folder / file, target, config.cipher, key)
     paths.results.mkdir()
     paths.config.write_bytes(data)
-    return verify(config, paths.train, key).config
+    return verify(config, paths.train, key, anchors=NO_ANCHORS).config
 
 
 def _draft(definition: Definition, files: Sequence[str]) -> Draft:

@@ -20,6 +20,7 @@ from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import ResultsUnverified, TrainConfig, not_on_route, read
 from entrypoint.train_config.file import read_config_allowing_links
+from entrypoint.trust.anchors import NO_ANCHORS
 
 
 class _Exported(Paths):
@@ -168,13 +169,13 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
 def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> VerifiedTrain:
     """Verify the definition and the chain, and the immutable files if they are there."""
     if paths.train.is_dir():
-        train = verify(config, paths.train, key)
+        train = verify(config, paths.train, key, anchors=NO_ANCHORS)
         report.info(
             f"verified: {counted(len(config.files), 'immutable file')}, as signed by the user"
         )
     else:
         verify_signatures(config)
-        train = VerifiedTrain(config=config, key=key)
+        train = VerifiedTrain(config=config, key=key, trust=NO_ANCHORS.judge(config))
         report.warning("there is no pht_train in the source: the immutable files are not checked")
     report.info(f"verified: {counted(len(config.visits), 'signature')} of stations")
     return train

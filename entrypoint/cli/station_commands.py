@@ -81,14 +81,18 @@ def query(options: Namespace, environment: Mapping[str, str], report: Report) ->
 
 def add_inspect_options(parser: ArgumentParser) -> None:
     """Add the options of `inspect`."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    text = "print the lines that pin the train's keys in the station's file `trust`"
+    form.add_argument("--trust-lines", action="store_true", help=text)
 
 
 def inspect(options: Namespace, _environment: Mapping[str, str], _report: Report) -> int:
     """Show the route and each stop."""
-    from entrypoint.station.inspect import inspect
+    from entrypoint.station.inspect import inspect, trust_lines
 
-    show(inspect(Paths(options.root or Path("/")), as_json=options.json))
+    paths = Paths(options.root or Path("/"))
+    show(trust_lines(paths) if options.trust_lines else inspect(paths, as_json=options.json))
     return 0
 
 

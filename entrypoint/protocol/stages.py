@@ -7,6 +7,7 @@ verify → VerifiedTrain → decrypt → OpenedTrain → (the train) → seal �
 from dataclasses import dataclass, field
 
 from entrypoint.train_config import TrainConfig
+from entrypoint.trust.anchors import Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +17,12 @@ class VerifiedTrain:
     Attributes:
         config: the configuration.
         key: the symmetric key from this station's envelope, None if there is no envelope yet.
+        trust: what the station's anchors say about the train's public keys.
     """
 
     config: TrainConfig
     key: bytes | None = field(repr=False)
+    trust: Trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

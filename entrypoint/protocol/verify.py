@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.file_cipher import InvalidCiphertext, transform
 from entrypoint.crypto.keys import PublicKey, same_key
-from entrypoint.errors import IntegrityError, MalformedTrain, PhtError, RouteError, SettingsError
+from entrypoint.errors import (
+    OPERATOR,
+    IntegrityError,
+    MalformedTrain,
+    PhtError,
+    RouteError,
+    SettingsError,
+)
 from entrypoint.files.tree import Kind, walk
 from entrypoint.limits import CONFIG_BYTES, LISTED_PROBLEMS
 from entrypoint.model import QUERY
@@ -25,6 +32,7 @@ from entrypoint.train_config import (
     immutable_files,
     not_on_route,
 )
+from entrypoint.trust.anchors import Anchors, Keys, Trust, lines
 
 _LINK_BYTES = 400
 """Maximum growth of the configuration by a stop, beside its envelope and its signature."""
@@ -37,26 +45,32 @@ def verify(
     train: Path,
     key: bytes | None,
     *,
+    anchors: Anchors,
     leave_out: str = "",
     proceed: CheckStop = never_cancels,
 ) -> VerifiedTrain:
     """Verify the immutable files in the folder `train`, all signatures of them, and the chain.
 
+    The public keys are compared with those that are pinned before anything is read.
+
     Args:
         config: the configuration.
         train: the folder, as it travels.
         key: the symmetric key, not yet verified; None if there is none.
+        anchors: the keys that the station has pinned.
         leave_out: a name in `train` that is not part of it.
         proceed: called between two chunks; raises to cancel.
 
     Raises:
+        IntegrityError: a public key is not the pinned one, or not pinned where it has to be.
         MalformedTrain, IntegrityError: see `check_definition`.
         IntegrityError: the definition hash is not signed by all who have to.
         RouteError: the chain of station signatures is not valid.
     """
+    trust = _check_keys(config, anchors)
     check_definition(config, train, key, leave_out=leave_out, proceed=proceed)
     verify_signatures(config)
-    return VerifiedTrain(config=config, key=key)
+    return VerifiedTrain(config=config, key=key, trust=trust)
 
 
 def check_definition(
@@ -83,17 +97,46 @@ def check_definition(
 
 
 def verify_open(
-    config: TrainConfig, train: Path, proceed: CheckStop = never_cancels
+    config: TrainConfig, train: Path, *, anchors: Anchors, proceed: CheckStop = never_cancels
 ) -> VerifiedTrain:
     """Like `verify`, but for files that lie in `train` in plaintext, as during a run.
 
     Raises:
         MalformedTrain, IntegrityError, RouteError: see `verify`.
     """
+    trust = _check_keys(config, anchors)
     _check_entries(config, train, "")
     _check_plain(config, train, proceed)
     verify_signatures(config)
-    return VerifiedTrain(config=config, key=None)
+    return VerifiedTrain(config=config, key=None, trust=trust)
+
+
+def _check_keys(config: TrainConfig, anchors: Anchors) -> Trust:
+    """Return what the anchors say about the train's keys, unless they have to be refused."""
+    trust = anchors.judge(config)
+    if trust.wrong:
+        raise IntegrityError(
+            "key-not-as-pinned",
+            "keys of this train are not those that this station has pinned for their holders",
+            hint="do not run this train; only if a holder confirms, by another way than the train "
+            "came, that the key is theirs, add its line to the station's file trust",
+            problems=_listed(trust.wrong),
+            by=OPERATOR,
+        )
+    if anchors.required and trust.unpinned:
+        raise IntegrityError(
+            "key-not-pinned",
+            "this station has pinned no key for some holders of keys of this train",
+            hint="compare each key with its holder, by another way than the train came, and add "
+            "its line to the station's file trust; pht inspect --trust-lines prints all lines",
+            problems=_listed(trust.unpinned),
+            by=OPERATOR,
+        )
+    return trust
+
+
+def _listed(keys: Keys) -> list[str]:
+    return lines(keys)[:LISTED_PROBLEMS]
 
 
 def verify_signatures(config: TrainConfig) -> None:

@@ -1,8 +1,8 @@
 """Builds `Settings` from the environment and the station folder.
 
-A derived image can carry any ENV and any file, so settings that lower a protection count only from
-the station folder, mounted read-only at /run/pht. With `--root`, outside a container, the
-operator's own environment counts. Contradictions are errors, never guesses.
+A derived image can carry any ENV and any file, so settings that decide how the station is
+protected count only from the station folder, mounted read-only at /run/pht. With `--root`, outside
+a container, the operator's own environment counts. Contradictions are errors, never guesses.
 """
 
 import re
@@ -18,6 +18,7 @@ from entrypoint.settings.private_key import KeySettings, secret_file
 from entrypoint.settings.problems import not_built, set_twice
 from entrypoint.settings.redaction import looks_like_address
 from entrypoint.settings.settings import Settings
+from entrypoint.trust.anchors import Anchors
 
 _MAX_ID = 2**31 - 1
 _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
@@ -38,8 +39,9 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
     paths = Paths(root.absolute() if root else Path("/"))  # the train may change its directory
     if root is None:
         _refuse_links(paths)
+        station_folder.check_mount(paths.station)
     outside = _without_empty(environment)
-    folder = _without_empty(station_folder.read_variables(paths.station, in_container=root is None))
+    folder = _without_empty(station_folder.read_variables(paths.station))
     _check(outside, folder, in_container=root is None)
     values = {**outside, **folder}
     secret = {name: value for name, value in values.items() if name in names.SECRET}
@@ -53,6 +55,11 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
         allow_unprotected_key=_choice(values, "PHT_ALLOW_UNPROTECTED_KEY", ("0", "1")) == "1",
         host_protocol=_HOST_PROTOCOL[_choice(values, "PHT_HOST_PROTOCOL", (*_HOST_PROTOCOL,))],
         train_user=_user(values, "PHT_TRAIN_USER"),
+        anchors=Anchors(
+            pins=station_folder.read_pins(paths.station),
+            own=values.get("STATION_ID"),
+            required=_choice(values, "PHT_TRUST", ("report", "require")) == "require",
+        ),
         values={name: value for name, value in values.items() if name not in secret},
         key_settings=KeySettings(paths=paths, variables=secret),
     )
@@ -98,10 +105,11 @@ def _check(outside: Mapping[str, str], folder: Mapping[str, str], *, in_containe
         in_container: whether an image may have set those of the environment.
     """
     _check_names({*outside, *folder})
-    if in_container and (untrusted := names.LOWERS_PROTECTION & outside.keys()):
+    if in_container and (untrusted := names.FROM_STATION_FOLDER & outside.keys()):
         raise SettingsError(
             "setting-not-trusted",
-            f"{min(untrusted)} lowers a protection and comes from the environment or the image",
+            f"{min(untrusted)} decides how the station is protected, and comes from the "
+            "environment or the image",
             hint="set it in station.env of the folder that is mounted read-only at /run/pht",
         )
     if variables := folder.keys() & set(names.SECRET_VALUES):

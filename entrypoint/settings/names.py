@@ -13,10 +13,12 @@ SECRET_VALUES = (*KEY_VALUES, PASSWORD)
 SECRET = frozenset({*KEY_VALUES, *KEY_FILES, PASSWORD, *PASSWORD_FILES})
 """The key and its password: never passed on to the train and never shown."""
 
-LOWERS_PROTECTION = frozenset({"PHT_COMMAND", "PHT_TRAIN_USER", "PHT_ALLOW_UNPROTECTED_KEY"})
-"""In a container these count only from the station folder."""
+FROM_STATION_FOLDER = frozenset(
+    {"PHT_COMMAND", "PHT_TRAIN_USER", "PHT_ALLOW_UNPROTECTED_KEY", "PHT_TRUST"}
+)
+"""Decide how the station is protected, so in a container they count only from its folder."""
 
-KNOWN = LOWERS_PROTECTION | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
+KNOWN = FROM_STATION_FOLDER | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
 """All `PHT_` settings; any other name with this prefix is an error."""
 
 NOT_BUILT = frozenset({"PHT_NETWORK", "PHT_REPLAY"})

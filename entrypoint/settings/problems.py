@@ -15,7 +15,7 @@ def set_twice(sources: Sequence[str]) -> SettingsError:
 
 
 def not_built(name: str) -> SettingsError:
-    """Return the error for a planned setting or file."""
+    """Return the error for a planned setting."""
     return SettingsError(
         "setting-not-built",
         f"{name} is planned but does nothing in this version, so it is refused",

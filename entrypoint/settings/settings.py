@@ -8,7 +8,8 @@ from entrypoint.errors import SettingsError
 from entrypoint.files.attributes import Owner
 from entrypoint.model import Paths
 from entrypoint.settings.private_key import KeySettings
-from entrypoint.settings.station_folder import ENV_FILE, is_filled, list_files
+from entrypoint.settings.station_folder import ENV_FILE, NO_IDENTITY, is_filled, list_files
+from entrypoint.trust.anchors import Anchors
 
 _USER_NAME = "pht-train"
 """Name of the train's user; its account in the master images has it."""
@@ -29,6 +30,7 @@ class Settings:
         host_protocol: whether PHT_HOST_PROTOCOL says that the host does the protocol; None if it
             leaves that open.
         train_user: user and group that the train is to run as, or None.
+        anchors: the keys that the station has pinned.
         values: the variables that the train inherits, without those of the key.
         key_settings: where the station's private key is set; `load_station_key` loads it.
     """
@@ -42,6 +44,7 @@ class Settings:
     allow_unprotected_key: bool
     host_protocol: bool | None
     train_user: Owner | None
+    anchors: Anchors
     values: Mapping[str, str] = field(repr=False)
     key_settings: KeySettings = field(repr=False)
 
@@ -67,10 +70,12 @@ class Settings:
     def identity(self) -> list[str]:
         """Return the names of all settings and files that identify the station: its id and key.
 
-        Any file in the station folder but `station.env` counts: a key may have any name.
+        Any file in the station folder counts that is none of `NO_IDENTITY`: a key may have any
+        name.
         """
         station_id = ["STATION_ID"] if "STATION_ID" in self.values else []
-        files = [str(path) for path in list_files(self.paths.station) if path.name != ENV_FILE]
+        found = list_files(self.paths.station)
+        files = [str(path) for path in found if path.name not in NO_IDENTITY]
         return [*station_id, *dict.fromkeys([*self.key_settings.sources(), *files])]
 
     def train_environment(self) -> dict[str, str]:

@@ -10,32 +10,48 @@ from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of
 from entrypoint.linux.selinux import selinux_hint
 from entrypoint.linux.user import host_uid, this_user
 from entrypoint.settings import station_env
-from entrypoint.settings.problems import not_built
+from entrypoint.trust import anchors
 
 ENV_FILE = "station.env"
-FILES_NOT_BUILT = ("trust", "masters.json")
+_TRUST_FILE = "trust"
+
+NO_IDENTITY = (ENV_FILE, _TRUST_FILE, "masters.json")
+"""The files that tell nobody which station this is."""
 
 
-def read_variables(folder: Path, *, in_container: bool) -> dict[str, str]:
+def read_variables(folder: Path) -> dict[str, str]:
     """Return the variables of `station.env`; none if the folder or the file is missing.
 
     Raises:
-        SettingsError: in a container, the folder is not a read-only mount or hides another one; or
-            a file in it cannot be read, is malformed or is not supported yet.
+        SettingsError: the file cannot be read or is malformed.
+    """
+    path = folder / ENV_FILE
+    return station_env.parse(path, _contents(path))
+
+
+def read_pins(folder: Path) -> anchors.Pins:
+    """Return the keys that the file `trust` pins; none if the folder or the file is missing.
+
+    Raises:
+        SettingsError: the file cannot be read or is malformed.
+    """
+    path = folder / _TRUST_FILE
+    return anchors.parse(path, _contents(path))
+
+
+def _contents(path: Path) -> bytes:
+    """Return the contents of a file of the station folder; nothing if it is not there."""
+    return read_file(path, str(path)) if path in list_files(path.parent) else b""
+
+
+def check_mount(folder: Path) -> None:
+    """Check that no image can have filled or hidden the station folder of a container.
+
+    Raises:
+        SettingsError: it has files and is not a read-only mount, or hides another one.
     """
     if not is_filled(folder):
-        return {}
-    if in_container:
-        _check_mount(folder)
-    for name in FILES_NOT_BUILT:
-        if (folder / name).exists():
-            raise not_built(f"{folder / name}")
-    path = folder / ENV_FILE
-    return station_env.parse(path, read_file(path, str(path))) if exists(path) else {}
-
-
-def _check_mount(folder: Path) -> None:
-    """Refuse a station folder that an image could have filled or hidden."""
+        return
     if not (is_mount_point(folder) and mount_of(folder).read_only):
         raise SettingsError(
             "station-folder-writable",

@@ -10,6 +10,9 @@ from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import table
 from entrypoint.train_config import TrainConfig, immutable_files, read
 from entrypoint.train_config.file import read_config
+from entrypoint.trust.anchors import NO_ANCHORS, keys_of, lines
+
+_COMPARE = "# compare each key with its holder, by another way than the train came"
 
 
 def inspect(paths: Paths, *, as_json: bool) -> str:
@@ -27,12 +30,22 @@ def inspect(paths: Paths, *, as_json: bool) -> str:
     return json.dumps(facts, indent=2) if as_json else _text(facts)
 
 
+def trust_lines(paths: Paths) -> str:
+    """Return the lines that pin the keys of the train in the station's file `trust`.
+
+    Raises:
+        MissingInput: there is no train.
+        MalformedTrain: its configuration is not well formed.
+    """
+    return "\n".join([_COMPARE, *lines(keys_of(read(read_config(paths))))])
+
+
 def _verdict(config: TrainConfig, paths: Paths) -> str:
     try:
         if config.encrypts_definition:
             verify_signatures(config)
         else:
-            verify(config, paths.train, None)
+            verify(config, paths.train, None, anchors=NO_ANCHORS)
         config.verify_result_signature()
     except PhtError as error:
         return f"{error.code}: {error.message}"

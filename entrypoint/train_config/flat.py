@@ -63,6 +63,7 @@ class FlatConfig:
     generation = "flat"
     cipher = _CIPHER
     encrypts_definition = False
+    builder_key = None
 
     def envelope(self, station: str) -> bytes | None:
         """Return the symmetric key wrapped for a station, or None before the first stop."""

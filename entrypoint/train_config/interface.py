@@ -105,6 +105,10 @@ class TrainConfig(Protocol):
         """The user's public key."""
 
     @property
+    def builder_key(self) -> PublicKey | None:
+        """The public key of the builder, None in a generation that has no builder."""
+
+    @property
     def session_id(self) -> bytes:
         """64 bytes chosen by the author; random if the author is honest."""
 

@@ -100,8 +100,13 @@ def _verified(session: Session, settings: Settings) -> VerifiedTrain:
         config = read(read_config(settings.paths))
         session.stage = Stage.VERIFY
         with explain_mounts(settings.paths, settings.paths.train):
-            train = verify_open(config, settings.paths.train, session.stop.check)
-        report_verified(session.report, train)
+            train = verify_open(
+                config,
+                settings.paths.train,
+                anchors=settings.anchors,
+                proceed=session.stop.check,
+            )
+        report_verified(session, train)
         opened = _is_open(config, settings)
     except (PhtError, OSError):
         if settings.host_protocol:

@@ -50,10 +50,11 @@ class Opener:
                 config,
                 self._paths.train,
                 symmetric_key,
+                anchors=self._session.settings.anchors,
                 leave_out=leave_out_of(self._disk, config),
                 proceed=self._proceed,
             )
-        report_verified(self._report, train)
+        report_verified(self._session, train)
         return train
 
     def decrypt(self, train: VerifiedTrain, target: Target | None) -> OpenedTrain:

@@ -52,6 +52,7 @@ from entrypoint.visit.train import (
     TrainRun,
     check_config_unchanged,
     newest_change,
+    report_trust,
     run_train,
     signed_command,
     still_running,
@@ -245,9 +246,13 @@ def _find(restorer: Restorer, session: Session) -> bytes | Journal:
 
 
 def _finish(closer: Closer, session: Session, journal: Journal, export: Export) -> Outcome:
-    """Seal a train that an earlier start, or the operator, has run."""
+    """Seal a train that an earlier start, or the operator, has run.
+
+    Nothing is refused for its keys any more: the results are there.
+    """
+    config = read(journal.config)
+    report_trust(session, session.settings.anchors.judge(config))
     if journal.phase is not Phase.SEALING:
-        config = read(journal.config)
         closer.check_after_run(config, since=None)
         closer.start_sealing(config)
     return _seal(closer, session, export)

@@ -18,9 +18,10 @@ from entrypoint.process.oom import oom_kills
 from entrypoint.process.sandbox import Sandbox
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.protocol.verify import changes, is_as_signed, unlisted
-from entrypoint.report import Outcome, Report, Stage, counted
+from entrypoint.report import Outcome, Stage, counted
 from entrypoint.train_config import TrainConfig
 from entrypoint.train_config.file import read_config
+from entrypoint.trust.anchors import Trust
 from entrypoint.visit.command import resolve_command
 from entrypoint.visit.protection import protected, report_protection
 from entrypoint.visit.scratch import Scratch
@@ -46,12 +47,22 @@ class TrainRun:
     still_running: bool = False
 
 
-def report_verified(report: Report, train: VerifiedTrain) -> None:
-    """Log that steps 1 and 2 have succeeded."""
+def report_verified(session: Session, train: VerifiedTrain) -> None:
+    """Log that steps 1 and 2 have succeeded, and whose keys are pinned."""
+    report = session.report
     files = counted(len(train.config.files), "immutable file")
     signatures = counted(len(train.config.visits), "station signature")
     report.info(f"step 1: verified {files}, as signed by the user")
     report.info(f"step 2: verified the chain of {signatures}")
+    report_trust(session, train.trust)
+
+
+def report_trust(session: Session, trust: Trust) -> None:
+    """Log whose keys are not pinned, and remember the verdict for the status line."""
+    session.trust = trust.level
+    if unknown := [*trust.wrong, *trust.unpinned]:
+        names = ", ".join(map(str, unknown))
+        session.report.info(f"keys not pinned: {names}")
 
 
 def signed_command(session: Session, command: Sequence[str], train: VerifiedTrain) -> list[str]:

@@ -17,7 +17,8 @@ DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("exam
 def blocks(*kinds: str, pages: tuple[Path, ...] = WAYS) -> list[str]:
     """Return the blocks of these pages, in their order, that are marked with these kinds of test.
 
-    `desk` needs the program only, `docker` an engine, `clone` the project's own folder.
+    `desk` needs the program only, `docker` an engine, `clone` the project's own folder; `trust` is
+    no command but a file.
     """
     marked = rf"<!-- test: (?:{'|'.join(kinds)}) -->\n```\w*\n(.*?)```"
     return [block for page in pages for block in re.findall(marked, page.read_text(), re.DOTALL)]

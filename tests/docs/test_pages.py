@@ -13,7 +13,7 @@ from entrypoint.cli.commands import COMMANDS
 from entrypoint.cli.options import help_text
 from entrypoint.report import Stage, State
 from entrypoint.settings import names
-from entrypoint.settings.station_folder import FILES_NOT_BUILT
+from entrypoint.trust.anchors import parse
 from tests.docs.pages import DOCUMENTS, README, ROOT, STATION, WAYS, blocks, rows
 
 
@@ -38,7 +38,7 @@ def _run(desk: Path, shown: list[str]) -> None:
 
 def test_the_ways_work_as_written_where_they_need_no_engine(desk: Path) -> None:
     shown = blocks("desk")
-    assert len(shown) == 7
+    assert len(shown) == 8
     _run(desk, shown)
     assert (desk / "desk" / "results" / "patients.txt").read_text() == "3"
     assert (desk / "desk" / "opened" / "patients.txt").read_text() == "2"
@@ -82,7 +82,13 @@ def test_the_table_of_settings_is_complete() -> None:
 def test_settings_that_are_not_built_are_named() -> None:
     paragraph = STATION.read_text().split("planned but not built\n(", 1)[1].split(")", 1)[0]
     assert set(re.findall(r"`(PHT_\w+)`", paragraph)) == names.NOT_BUILT
-    assert all(f"`{name}`" in paragraph for name in FILES_NOT_BUILT)
+
+
+def test_the_lines_of_the_file_of_pinned_keys_are_read() -> None:
+    [shown] = blocks("trust")
+    assert [str(holder) for holder in parse(STATION, shown.encode())] == [
+        *("user 4711", "station ward-b", 'station "Ward B, 2nd floor"', "builder")
+    ]
 
 
 def test_every_stage_and_state_of_the_status_line_is_named() -> None:

@@ -147,7 +147,9 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     engine: Engine, reader: Reader
 ) -> None:
     page = blocks("clone", "desk", "docker")
-    install, write, simulate, create, master, in_containers, build, settle, script, *page = page
+    install, write, simulate, create, master, in_containers, build, settle, pin, script, *page = (
+        page
+    )
     fetch, start, query, visit, copy, compare, push, remove, on_a_folder, *page = page
     open_results, open_image, look = page
     repository = reader.environment["REPOSITORY"]
@@ -161,7 +163,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     reader.run(build)
     remove_images(engine, repository)  # the station is another machine
 
-    reader.run(settle)
+    reader.run(settle + pin)
     look_first, leave = script.splitlines()
     reader.run(look_first)
     name = f"name=^/pht-{repository.translate(str.maketrans('/:', '--'))}-"
@@ -178,6 +180,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     assert reader.read("query.json") == reader.read("train/query.json")
     *_, line, status = reader.run(start + visit).splitlines()
     assert line.startswith("pht: result=visited status=0 ")
+    assert " trust=full " in line
     assert status == "0"
     assert options_of(engine, VISIT) == by_script
     reader.run(copy)

@@ -11,6 +11,7 @@ from entrypoint.errors import IntegrityError
 from entrypoint.model import Paths
 from entrypoint.protocol.stages import VerifiedTrain
 from entrypoint.train_config import read
+from entrypoint.trust.anchors import NO_ANCHORS
 from entrypoint.visit.command import resolve_command
 from tests import reference
 
@@ -33,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[VerifiedTrain, Path
     (root / "elsewhere" / "link.py").symlink_to(opt / "pht_train" / "train.py")
     (root / "elsewhere" / "train.py").touch()
     config = read((opt / "train_config.json").read_bytes())
-    return VerifiedTrain(config=config, key=None), Paths(root)
+    return VerifiedTrain(config=config, key=None, trust=NO_ANCHORS.judge(config)), Paths(root)
 
 
 @pytest.fixture(autouse=True)

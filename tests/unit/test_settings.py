@@ -8,6 +8,7 @@ import pytest
 from entrypoint.errors import SettingsError
 from entrypoint.settings import load as module
 from entrypoint.settings.settings import Settings
+from entrypoint.trust.anchors import NO_ANCHORS, Holder
 from tests import reference
 from tests.unit.settings_errors import settings_error
 
@@ -33,6 +34,7 @@ def test_the_defaults(tmp_path: Path) -> None:
     assert (loaded.timeout, loaded.export) == (None, None)
     assert (loaded.log_json, loaded.any_command, loaded.in_container) == (False, False, False)
     assert not loaded.allow_unprotected_key
+    assert loaded.anchors == NO_ANCHORS
     assert loaded.paths.config == tmp_path / "opt" / "train_config.json"
     settings_error("station-id-missing", loaded.station)
 
@@ -63,6 +65,7 @@ def test_every_setting(where: str, tmp_path: Path) -> None:
         "PHT_EXPORT": "/out/train.tar",
         "PHT_COMMAND": "any",
         "PHT_ALLOW_UNPROTECTED_KEY": "1",
+        "PHT_TRUST": "require",
     }
     text = "".join(f"{name}={value}\n" for name, value in lines.items())
     put(tmp_path, "run/pht/station.env", text.encode() if where == "station.env" else b"")
@@ -73,6 +76,7 @@ def test_every_setting(where: str, tmp_path: Path) -> None:
     assert (loaded.timeout, loaded.log_json, loaded.any_command) == (3600.0, True, True)
     assert loaded.export == Path("/out/train.tar")
     assert loaded.allow_unprotected_key
+    assert (loaded.anchors.own, loaded.anchors.required) == ("ward 7 = ü", True)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,7 @@ def test_an_empty_setting_is_not_set(name: str, tmp_path: Path) -> None:
         ("PHT_TRAIN_USER", "2147483648"),
         ("PHT_TRAIN_USER", "1:2147483648"),
         ("PHT_ALLOW_UNPROTECTED_KEY", "yes"),
+        ("PHT_TRUST", "full"),
     ],
 )
 def test_a_malformed_value(name: str, value: str, tmp_path: Path) -> None:
@@ -106,8 +111,8 @@ def test_a_malformed_value(name: str, value: str, tmp_path: Path) -> None:
     assert message.startswith(f"{name} is ")
 
 
-@pytest.mark.parametrize("name", ["PHT_COMMAND", "PHT_TRAIN_USER"])
-def test_an_image_cannot_lower_a_protection(name: str) -> None:
+@pytest.mark.parametrize("name", ["PHT_COMMAND", "PHT_TRAIN_USER", "PHT_TRUST"])
+def test_an_image_cannot_choose_the_protection(name: str) -> None:
     error = settings_error("setting-not-trusted", lambda: module.load(None, {name: "0"}))
     assert error.message.startswith(name)
 
@@ -138,12 +143,6 @@ NOT_BUILT = ["PHT_NETWORK", "PHT_REPLAY"]
 @pytest.mark.parametrize("name", NOT_BUILT)
 def test_a_setting_that_is_not_built_yet(name: str, tmp_path: Path) -> None:
     assert name in settings_error("setting-not-built", lambda: load(tmp_path, {name: "1"})).message
-
-
-@pytest.mark.parametrize("name", ["trust", "masters.json"])
-def test_a_file_that_is_not_built_yet(name: str, tmp_path: Path) -> None:
-    file = put(tmp_path, f"run/pht/{name}", b"")
-    assert str(file) in settings_error("setting-not-built", lambda: load(tmp_path)).message
 
 
 @pytest.mark.parametrize(
@@ -213,8 +212,9 @@ def test_a_malformed_line(line: str, tmp_path: Path) -> None:
     assert "secret" not in message
 
 
-def test_a_station_env_that_cannot_be_read(tmp_path: Path) -> None:
-    path = tmp_path / "run" / "pht" / "station.env"
+@pytest.mark.parametrize("name", ["station.env", "trust"])
+def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "run" / "pht" / name
     path.mkdir(parents=True)
     message = settings_error("setting-unreadable", lambda: load(tmp_path)).message
     assert message == f"cannot read {path}: is a directory"
@@ -237,6 +237,20 @@ def test_a_secret_in_station_env_is_refused(name: str, tmp_path: Path) -> None:
     message = settings_error("key-in-station-env", lambda: load(tmp_path)).message
     assert message.startswith(f"{name} is set in station.env")
     assert "secret" not in message
+
+
+# --- other files of the station folder ------------------------------------------------------------
+
+
+def test_keys_are_pinned_in_the_station_folder(tmp_path: Path) -> None:
+    put(tmp_path, "run/pht/trust", f"user 4711 SHA256:{'a1' * 32}\n".encode())
+    assert load(tmp_path).anchors.pins == {Holder("user", "4711"): {"a1" * 32}}
+
+
+def test_what_a_station_knows_of_others_is_not_its_identity(tmp_path: Path) -> None:
+    for name in ("station.env", "trust", "masters.json"):
+        put(tmp_path, f"run/pht/{name}", b"")
+    assert load(tmp_path).identity() == []
 
 
 # --- what the train gets -------------------------------------------------------------------------

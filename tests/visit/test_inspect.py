@@ -1,14 +1,13 @@
 """`inspect`: the route and what each stop did, for everybody, without any key."""
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from tests import reference
+from tests.pinned import fingerprint
 from tests.reference import STAGES, STATIONS
 from tests.station import assert_explained, edit, pht, snapshot
 
@@ -18,15 +17,6 @@ def facts(root: Path) -> dict[str, Any]:
     assert (done.status, done.stderr) == (0, "")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def fingerprint(name: str) -> str:
-    """Return the SHA-256 of a public key of the vectors in DER, as `openssl` shows it."""
-    key = serialization.load_pem_public_key(reference.vector_key(name))
-    der = key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return hashlib.sha256(der).hexdigest()
 
 
 @pytest.mark.parametrize("stage", range(len(STAGES)), ids=STAGES)
@@ -39,7 +29,7 @@ def test_what_machines_read(stage: int, tmp_path: Path) -> None:
         "generation": "flat",
         "train_id": config["train_id"],
         "user_id": config["user_id"],
-        "user_key": fingerprint("user"),
+        "user_key": fingerprint(reference.vector_key("user")),
         "session_id": config["session_id"],
         "signatures": "valid",
         "result_hash": config["e_d"],
@@ -49,7 +39,7 @@ def test_what_machines_read(stage: int, tmp_path: Path) -> None:
             {
                 "station": station,
                 "stops": [number] if number <= stage else [],
-                "key": fingerprint(station),
+                "key": fingerprint(reference.vector_key(station)),
             }
             for number, station in enumerate(STATIONS, start=1)
         ],
@@ -67,7 +57,7 @@ def test_what_people_read(tmp_path: Path) -> None:
     assert done.status == 0
     assert rows == [["station_1", "1"], ["station_2", "2"], ["station_3", "not"]]
     assert "signatures   valid\n" in text
-    assert fingerprint("station_1")[:16] in text
+    assert fingerprint(reference.vector_key("station_1"))[:16] in text
 
 
 @pytest.mark.parametrize(
