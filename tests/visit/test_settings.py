@@ -126,7 +126,7 @@ def test_every_line_is_a_json_object(where: str, root: Path) -> None:
     done = visit(root, env={"PHT_LOG": "json"} if where == "environment" else {})
 
     said = lines(done)
-    assert [line["level"] for line in said] == ["info"] * 7 + ["status"]
+    assert [line["level"] for line in said] == ["info"] * 8 + ["status"]
     status = said[-1]
     assert (status["result"], status["status"], status["files"]) == ("visited", 0, 0)
     assert done.stdout == b"by the train"
