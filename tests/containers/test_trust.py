@@ -32,7 +32,7 @@ def arrive(
 ) -> Container:
     """Make the container of a train at a station that has pinned keys."""
     opt = arrived_by_route(root, COUNTS)
-    settle(root, SECOND, **settings)
+    settle(root, SECOND, None, **settings)
     pin(root, *lines)
     return Container.create(engine, image, opt, [*station_folder(root), *options])
 
