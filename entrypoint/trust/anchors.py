@@ -80,15 +80,17 @@ class Anchors:
         """Return the verdict on the keys of a train; the caller decides what to refuse."""
         keys, pins = keys_of(config), self.pins
         own = {Holder("station", self.own)} if self.own is not None else set()
-        unpinned = {holder: keys[holder] for holder in keys if holder not in {*pins, *own}}
+        unpinned = {
+            holder: key for holder, key in keys.items() if holder not in pins and holder not in own
+        }
         wrong = {
             holder: key
             for holder, key in keys.items()
             if holder in pins and fingerprint(key) not in pins[holder]
         }
         unknown = unpinned.keys() | wrong.keys()
-        some = "none" if keys.keys() - own <= unknown else "partial"
-        return Trust(level=some if unknown else "full", unpinned=unpinned, wrong=wrong)
+        level = "none" if keys.keys() - own <= unknown else "partial"
+        return Trust(level=level if unknown else "full", unpinned=unpinned, wrong=wrong)
 
 
 NO_ANCHORS = Anchors(pins={}, own=None, required=False)

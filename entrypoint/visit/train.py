@@ -62,7 +62,7 @@ def report_trust(session: Session, trust: Trust) -> None:
     session.trust = trust.level
     if unknown := [*trust.wrong, *trust.unpinned]:
         names = ", ".join(map(str, unknown))
-        session.report.info(f"keys not pinned: {names}")
+        session.report.info(f"{counted(len(unknown), 'key')} not pinned: {names}")
 
 
 def signed_command(session: Session, command: Sequence[str], train: VerifiedTrain) -> list[str]:

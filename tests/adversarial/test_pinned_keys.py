@@ -127,8 +127,8 @@ def test_without_the_line_it_is_named(wire: str, forged: set[str], tmp_path: Pat
     done = check(tmp_path)
 
     assert (done.status, done.facts["trust"]) == (0, "partial" if others else "none")
-    [named] = [line for line in done.lines if "keys not pinned: " in line]
-    assert set(named.partition(": ")[2].partition(": ")[2].split(", ")) == forged
+    [named] = [line for line in done.lines if " not pinned: " in line]
+    assert set(named.split(": ", 2)[2].split(", ")) == forged
 
 
 @pytest.mark.parametrize(("wire", "forged"), CASES)
@@ -152,7 +152,7 @@ def test_a_train_of_pinned_keys_visits(wire: str, tmp_path: Path) -> None:
     done = visit(tmp_path)
 
     assert (done.status, done.facts["trust"]) == (0, "full"), done.stderr
-    assert "keys not pinned: " not in done.stderr
+    assert " not pinned: " not in done.stderr
 
 
 @pytest.mark.parametrize("wire", HOLDERS)

@@ -66,7 +66,7 @@ def test_what_is_said_about_a_visit(tmp_path: Path) -> None:
     assert lines == [
         "pht: step 1: verified 1 immutable file, as signed by the user",
         "pht: step 2: verified the chain of 0 station signatures",
-        "pht: keys not pinned: user user-1, station station_2, station station_3",
+        "pht: 3 keys not pinned: user user-1, station station_2, station station_3",
         "pht: steps 3 to 5: no results to decrypt, this is the first stop",
         f"pht: layers of protection: {layers.replace(',', ', ')}",
         "pht: step 6: the train runs",

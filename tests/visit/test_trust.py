@@ -1,5 +1,6 @@
 """What a station's pinned keys do to each of its commands."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,12 @@ STATION_1, STATION_2, STATION_3 = (
 
 def not_pinned(lines: list[str]) -> list[str]:
     """Return the names in the line of the log that says who is not pinned."""
-    return [
-        name
-        for line in lines
-        if line.startswith("pht: keys not pinned: ")
-        for name in line.split(": ", 2)[2].split(", ")
-    ]
+    for said in lines:
+        if found := re.fullmatch(r"pht: (\d+) keys? not pinned: (.*)", said):
+            names = found[2].split(", ")
+            assert int(found[1]) == len(names)
+            return names
+    return []
 
 
 # --- ids -----------------------------------------------------------------------------------------
