@@ -20,8 +20,10 @@ from tests.station import (
     snapshot,
     visit,
 )
+from tests.visit.conftest import Mount
 from tests.visit.flat_train import first_stop
 
+MIB = 2**20
 USER = line("user user-1", reference.vector_key("user"))
 OTHER_USER = line("user user-1", reference.vector_key("station_3"))
 STATION_1, STATION_2, STATION_3 = (
@@ -182,6 +184,23 @@ def test_results_are_sealed_whatever_is_pinned_by_then(
     assert (done.status, done.facts["trust"]) == (0, trust), done.stderr
     assert not_pinned(done.lines) == named
     assert opened(opt) == {"result": b"precious"}
+
+
+def test_a_second_start_seals_what_waited_for_space(tmp_path: Path, mount: Mount) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    mount(root, "-t", "tmpfs", "-o", "size=16m", "tmpfs")
+    (root / "others").write_bytes(bytes(10 * MIB))
+    opt = first_stop(root, f"(results / 'result').write_bytes(bytes({3 * MIB}))")
+    assert_explained(visit(root), 74, "disk-full")
+    settle(root, "station_1", PHT_TRUST="require")
+    pin(root, OTHER_USER)
+    (root / "others").unlink()
+
+    done = visit(root)
+
+    assert (done.status, done.facts["trust"]) == (0, "none"), done.stderr
+    assert opened(opt) == {"result": bytes(3 * MIB)}
 
 
 # --- host-driven visits --------------------------------------------------------------------------
