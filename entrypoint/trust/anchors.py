@@ -17,8 +17,9 @@ from entrypoint.errors import SettingsError
 from entrypoint.limits import LISTED_PROBLEMS
 from entrypoint.train_config import TrainConfig
 
-_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|#.*|[^ \t"#]+|"')
-"""A JSON string, a comment, or what lies between blanks; a quote that nothing closes is a word."""
+# Possessive quantifiers, and the closing quote is optional: linear time on any line.
+_WORD = re.compile(r'"(?:[^"\\]++|\\.)*+"?|#.*|[^ \t"#]+')
+"""A string in JSON, a comment, or what lies between blanks."""
 
 _KEY = re.compile("SHA256:([0-9A-Fa-f]{64})")
 
@@ -52,7 +53,7 @@ class Trust:
     """What the anchors say about the keys of a train.
 
     Attributes:
-        level: whether `none`, some (`partial`) or all (`full`) of them are pinned.
+        level: whether `none`, some (`partial`) or all (`full`) keys of others are pinned.
         unpinned: the keys of holders for whom no key is pinned.
         wrong: the keys of holders for whom only other keys are pinned.
     """
