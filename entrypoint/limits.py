@@ -18,6 +18,9 @@ ROUTE_STOPS = 10_000
 SETTINGS_BYTES = 1024 * 1024
 """Maximum size of a file of the station folder, and of any key file, in bytes."""
 
+LEDGER_ENTRY_BYTES = 16 * 1024
+"""Maximum size of an entry of the ledger, in bytes; the longest that is written has 3 KiB."""
+
 DATA_ENTRIES = 1000
 """Maximum number of entries of a data folder checked for being readable."""
 

@@ -76,7 +76,7 @@ class Paths(NamedTuple):
 
     @property
     def ledger(self) -> Path:
-        """The folder that is reserved for the station's record of the trains it has seen."""
+        """The folder of the station's ledger, its record of the trains that have boarded."""
         return self.root / "var" / "lib" / "pht"
 
 

@@ -79,6 +79,14 @@ _TABLE = [
         in_container=InContainer.ALLOWED,
     ),
     Command(
+        name="ledger",
+        summary="list the trains that have boarded at this station, or forget some",
+        audience="station",
+        function=station.ledger,
+        add_options=station.add_ledger_options,
+        in_container=InContainer.WITHOUT_STATION,
+    ),
+    Command(
         name="keygen",
         summary="make a pair of keys",
         audience="author",

@@ -117,6 +117,25 @@ def export(options: Namespace, _environment: Mapping[str, str], report: Report) 
     return 0
 
 
+def add_ledger_options(parser: ArgumentParser) -> None:
+    """Add the options of `ledger`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    text = "a session id, or 16 or more of its first digits; may be repeated"
+    parser.add_argument("--forget", action="append", default=[], metavar="SESSION", help=text)
+
+
+def ledger(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """List the entries of the ledger, or forget some."""
+    from entrypoint.station.ledger import forget, list_entries, open_ledger
+
+    found = open_ledger(Paths(options.root or Path("/")), in_container=options.root is None)
+    if options.forget:
+        forget(found, options.forget, report)
+    else:
+        list_entries(found, show, as_json=options.json)
+    return 0
+
+
 def _load(options: Namespace, environment: Mapping[str, str], report: Report) -> "Settings":
     """Return the station's settings, and write the log in the form that they choose.
 

@@ -14,6 +14,7 @@ from entrypoint.files.attributes import Owner
 from entrypoint.files.links import refuse_links
 from entrypoint.model import Paths
 from entrypoint.settings import names, station_env, station_folder
+from entrypoint.settings.ledger_folder import find_ledger
 from entrypoint.settings.private_key import KeySettings, secret_file
 from entrypoint.settings.problems import not_built, set_twice
 from entrypoint.settings.redaction import looks_like_address
@@ -33,7 +34,7 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
 
     Raises:
         SettingsError: a setting is unknown, not supported yet, set twice, not trusted here or
-            malformed; or the station folder is not mounted read-only.
+            malformed; the station folder is not mounted read-only; or the ledger is unusable.
         IntegrityError: the image has a link in the place of a folder of the station.
     """
     paths = Paths(root.absolute() if root else Path("/"))  # the train may change its directory
@@ -60,6 +61,8 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
             own=values.get("STATION_ID"),
             required=_choice(values, "PHT_TRUST", ("report", "require")) == "require",
         ),
+        ledger=find_ledger(paths.ledger, in_container=root is None),
+        replay_allowed=_choice(values, "PHT_REPLAY", ("refuse", "allow")) == "allow",
         values={name: value for name, value in values.items() if name not in secret},
         key_settings=KeySettings(paths=paths, variables=secret),
     )
@@ -91,9 +94,9 @@ def _without_empty(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _refuse_links(paths: Paths) -> None:
     """Refuse an image with links that lead the station's mounts to another place."""
-    for place in (paths.station, paths.secrets, paths.data):
+    for place in (paths.station, paths.secrets, paths.data, paths.ledger):
         if station_folder.exists(place):
-            refuse_links(place.parent, place)
+            refuse_links(*reversed(place.parents), place)
 
 
 def _check(outside: Mapping[str, str], folder: Mapping[str, str], *, in_container: bool) -> None:

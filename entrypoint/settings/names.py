@@ -14,14 +14,14 @@ SECRET = frozenset({*KEY_VALUES, *KEY_FILES, PASSWORD, *PASSWORD_FILES})
 """The key and its password: never passed on to the train and never shown."""
 
 FROM_STATION_FOLDER = frozenset(
-    {"PHT_COMMAND", "PHT_TRAIN_USER", "PHT_ALLOW_UNPROTECTED_KEY", "PHT_TRUST"}
+    {"PHT_COMMAND", "PHT_TRAIN_USER", "PHT_ALLOW_UNPROTECTED_KEY", "PHT_TRUST", "PHT_REPLAY"}
 )
 """Decide how the station is protected, so in a container they count only from its folder."""
 
 KNOWN = FROM_STATION_FOLDER | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
 """All `PHT_` settings; any other name with this prefix is an error."""
 
-NOT_BUILT = frozenset({"PHT_NETWORK", "PHT_REPLAY"})
+NOT_BUILT = frozenset({"PHT_NETWORK"})
 """Planned settings, refused so that nobody relies on them."""
 
 FREE_TEXT = frozenset({"STATION_ID", "TRAIN_DATA_PATH"})

@@ -31,6 +31,8 @@ class Settings:
             leaves that open.
         train_user: user and group that the train is to run as, or None.
         anchors: the keys that the station has pinned.
+        ledger: the folder of the station's ledger, or None.
+        replay_allowed: whether the station lets a train board that its ledger says is a replay.
         values: the variables that the train inherits, without those of the key.
         key_settings: where the station's private key is set; `load_station_key` loads it.
     """
@@ -45,6 +47,8 @@ class Settings:
     host_protocol: bool | None
     train_user: Owner | None
     anchors: Anchors
+    ledger: Path | None
+    replay_allowed: bool
     values: Mapping[str, str] = field(repr=False)
     key_settings: KeySettings = field(repr=False)
 

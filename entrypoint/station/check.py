@@ -3,6 +3,7 @@
 from entrypoint.protocol.verify import has_visited
 from entrypoint.report import Outcome, Report
 from entrypoint.settings.settings import Settings
+from entrypoint.visit.boarding import refuse_replay
 from entrypoint.visit.opener import Opener
 from entrypoint.visit.restorer import Restorer
 from entrypoint.visit.session import Session, run_locked
@@ -17,8 +18,11 @@ def check(settings: Settings, report: Report) -> Outcome:
         disk = key.visit_state(session.paths)
         opener = Opener(session, disk)
         train = opener.verify(Restorer(session, disk).load_complete(), key)
+        visited = has_visited(train.config, key.station)
+        if not visited:
+            refuse_replay(session, train.config)
         opened = opener.decrypt(train, None)
-        code = "already-visited" if has_visited(train.config, key.station) else "ready"
+        code = "already-visited" if visited else "ready"
         return session.succeeded("verified", code=code, files=opened.contents.files)
 
     return run_locked(settings, report, verify)

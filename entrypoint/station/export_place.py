@@ -10,9 +10,6 @@ from entrypoint.linux.user import this_user
 from entrypoint.model import Paths
 from entrypoint.station.part_file import locked_part, part_of, refuse_existing
 
-_ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
-"""The place of an anonymous volume of Docker or Podman, such as an image's VOLUME."""
-
 _SYSTEM_FOLDER = re.compile(r"/(etc|usr|bin|sbin|lib[^/]*|run|dev|proc|sys)/")
 """Folders in which an image's VOLUME could do harm; gVisor does not report the root of a mount."""
 
@@ -72,7 +69,7 @@ def _check_mount(paths: Paths, output: Path) -> None:
             hint="name a file in a folder that is mounted from the host",
         )
     own = mount.id in {mount_of(paths.root).id, mount_of(paths.opt).id}
-    if own or _ANONYMOUS_VOLUME.search(mount.root):
+    if own or mount.is_anonymous_volume:
         raise _not_for_exports(output, "is part of the container and would go with it")
     if _SYSTEM_FOLDER.match(f"{output.parent.resolve()}/"):
         raise _not_for_exports(output, "belongs to the system, whose programs read files there")

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 
 from entrypoint.errors import NoQuery
 from entrypoint.model import QUERY
-from entrypoint.protocol.verify import contents
+from entrypoint.protocol.verify import contents, has_visited
 from entrypoint.report import Outcome, Report
 from entrypoint.settings.settings import Settings
+from entrypoint.visit.boarding import refuse_replay
 from entrypoint.visit.opener import Opener
 from entrypoint.visit.restorer import Restorer
 from entrypoint.visit.session import Session, run_locked
@@ -20,6 +21,8 @@ def query(settings: Settings, report: Report, write: Callable[[Iterable[bytes]],
         key = StationKey(settings)
         disk = key.visit_state(session.paths)
         train = Opener(session, disk).verify(Restorer(session, disk).load_complete(), key)
+        if not has_visited(train.config, key.station):
+            refuse_replay(session, train.config)
         folder = session.paths.train
         if not train.config.has_query(folder):
             raise NoQuery(

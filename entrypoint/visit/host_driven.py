@@ -85,6 +85,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
 
 def _refuse_contradictions(settings: Settings) -> None:
     needless = [*settings.identity(), *(["PHT_EXPORT"] if settings.export else [])]
+    needless += [f"a ledger in {settings.ledger}"] if settings.ledger else []
     if needless:
         raise SettingsError(
             "host-driven-contradicted",

@@ -37,10 +37,12 @@ from entrypoint.recovery.journal import Journal, Phase
 from entrypoint.report import Outcome, Report, Stage, State
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import read
+from entrypoint.visit.boarding import board, note_boarded, refuse_replay
 from entrypoint.visit.closer import Closer
 from entrypoint.visit.data import check_data
 from entrypoint.visit.export import Export
 from entrypoint.visit.key_reach import check_key_reach, check_read_twice
+from entrypoint.visit.ledger_reach import check_ledger_reach
 from entrypoint.visit.opener import Opener
 from entrypoint.visit.parts import Opened, run_closer, run_opener
 from entrypoint.visit.place import check_replaceable
@@ -99,15 +101,18 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
         if failure := _write_missing_export(session, export):
             return failure
         raise _already_visited()
+    refuse_replay(session, train.config)
     argv = signed_command(session, command, train)
     overrides = may_override()
     credentials = train_credentials(session.settings, session.report)
     credentials = usable_credentials(session, credentials, may_override=overrides)
     check_data(session, credentials, may_override=overrides)
     key_absent = check_key_reach(session, credentials)
+    check_ledger_reach(session, credentials)
     export.check()
     with restorer.restored_on_error():
         opener.open(train, found, owner=credentials.owner())  # 3, 4, 5
+        board(session, train.config)
     return Opened(
         command=tuple(argv),
         record=disk.record(),
@@ -165,9 +170,11 @@ def pre_run(settings: Settings, report: Report, *, export: Export) -> Outcome:
         train = opener.verify(found, key)
         if has_visited(train.config, key.station):
             raise _already_visited()
+        refuse_replay(session, train.config)
         export.check()
         with restorer.restored_on_error():
             opener.open(train, found)
+            board(session, train.config)
             disk.wait()
         session.state = State.WAITING
         return session.succeeded("opened")
@@ -252,6 +259,7 @@ def _finish(closer: Closer, session: Session, journal: Journal, export: Export) 
     """
     config = read(journal.config)
     report_trust(session, session.settings.anchors.judge(config))
+    note_boarded(session, config)
     if journal.phase is not Phase.SEALING:
         closer.check_after_run(config, since=None)
         closer.start_sealing(config)

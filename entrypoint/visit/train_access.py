@@ -68,7 +68,8 @@ def access_rules(settings: Settings, *, scratch: Path, key_hidden: bool = True) 
         rules += _writing(_temporary_folders(paths), closed)
         rules += _writing(given, _Hidden([*closed.paths, *exports]))
     else:
-        outside = [*closed.paths, paths.root, *_PROGRAM] if key_hidden else []
+        ledger = [settings.ledger] if settings.ledger else []
+        outside = [*closed.paths, paths.root, *_PROGRAM] if key_hidden else ledger
         rules += _writing(_temporary_folders(paths), _Hidden(outside))
     return rules
 

@@ -86,7 +86,7 @@ def _obstacle(uid: int, gid: int) -> str:
 def _groups(settings: Settings) -> tuple[int, ...]:
     """Return the supplementary groups that the operator has added, as far as these can be told.
 
-    Without root's own and those that open the station folder; all where they cannot be changed.
+    Without root's own and those that open the station's folders; all where they cannot be changed.
     """
     groups = os.getgroups()
     left_out = {0, *groups_of_root(), *_opening_groups(settings)}
@@ -96,10 +96,10 @@ def _groups(settings: Settings) -> tuple[int, ...]:
 
 
 def _opening_groups(settings: Settings) -> Iterator[int]:
-    """Yield groups with more access to the station folder or a key file than everybody has."""
+    """Yield groups with more access than everybody has to the station folder, a key, the ledger."""
     keys = settings.key_settings.files()
-    folder = settings.paths.station
-    for path in (folder, *list_files(folder), *keys, *(key.parent for key in keys)):
+    folder, ledger = settings.paths.station, settings.paths.ledger
+    for path in (folder, *list_files(folder), *keys, *(key.parent for key in keys), ledger):
         if info := _stat(path):
             of_group, of_others = info.st_mode >> 3 & 7, info.st_mode & 7
             if of_group & ~of_others:

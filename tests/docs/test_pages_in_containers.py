@@ -108,6 +108,7 @@ def reader(engine: Engine, registry: str, names: None, tmp_path: Path) -> Reader
         "BUILD": f"--quiet --label {engine.label}",
         "REPOSITORY": f"{registry}pht-test-{engine.session}/patients",
         "STATION": str(tmp_path / "station"),
+        "LEDGER": str(tmp_path / "ledger"),
         "DATA": str(folder / "data" / "ward-a" / "patients.csv"),
     }
     # The program refuses unknown variables that begin so, such as those of the tests.
@@ -150,7 +151,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     install, write, simulate, create, master, in_containers, build, settle, pin, script, *page = (
         page
     )
-    fetch, start, query, visit, copy, compare, push, remove, on_a_folder, *page = page
+    fetch, start, query, visit, copy, compare, push, remove, ledger, on_a_folder, *page = page
     open_results, open_image, look = page
     repository = reader.environment["REPOSITORY"]
 
@@ -192,6 +193,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     assert not engine.must("ps", "--all", "--filter", *left)
     assert pulled_results(engine, repository, reader, "by-hand") == "2"
 
+    assert "last boarding" in reader.run(ledger)
     for commands in (on_a_folder, open_results, open_image, look):
         reader.run(commands)
     for folder in ("opened", "from-the-image", "seen"):

@@ -29,6 +29,7 @@ DESK = [
     ["keygen", "/x", "--no-password"],
     ["simulate", "/unsigned", "--data", "/opt", "--", "python", "/opt/pht_train/x"],
     ["decrypt-results", "/opt", "--key", KEY, "--station", "a", "--output", "/opt/x"],
+    ["ledger", "--forget", "0" * 16],
     f"create /x --output /y --user-key {KEY} --user u --train-id t --station a=a.pem".split(),
 ]
 """Commands that no container of a station may run."""
@@ -74,7 +75,7 @@ PLACES = ["opt/train_config.json", "opt/pht_train/x", "opt/pht_results/x", "opt/
 PLACES += ["opt/user_sym_key.key", "run/secrets/rsa_station_private_key", "run/pht/anything"]
 VARIABLES = ["RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY", "RSA_STATION_PRIVATE_KEY_FILE"]
 VARIABLES += ["PRIVATE_KEY_PATH", "PRIVATE_KEY_PASSWORD", "PRIVATE_KEY_PASSWORD_FILE"]
-VARIABLES += ["STATION_ID", "TRAIN_DATA_PATH", "PHT_HOST_PROTOCOL"]
+VARIABLES += ["STATION_ID", "TRAIN_DATA_PATH", "PHT_HOST_PROTOCOL", "PHT_REPLAY"]
 
 
 @pytest.mark.parametrize("place", PLACES)

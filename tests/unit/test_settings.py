@@ -104,6 +104,7 @@ def test_an_empty_setting_is_not_set(name: str, tmp_path: Path) -> None:
         ("PHT_TRAIN_USER", "1:2147483648"),
         ("PHT_ALLOW_UNPROTECTED_KEY", "yes"),
         ("PHT_TRUST", "full"),
+        ("PHT_REPLAY", "1"),
     ],
 )
 def test_a_malformed_value(name: str, value: str, tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_a_malformed_value(name: str, value: str, tmp_path: Path) -> None:
     assert message.startswith(f"{name} is ")
 
 
-@pytest.mark.parametrize("name", ["PHT_COMMAND", "PHT_TRAIN_USER", "PHT_TRUST"])
+@pytest.mark.parametrize("name", ["PHT_COMMAND", "PHT_TRAIN_USER", "PHT_TRUST", "PHT_REPLAY"])
 def test_an_image_cannot_choose_the_protection(name: str) -> None:
     error = settings_error("setting-not-trusted", lambda: module.load(None, {name: "0"}))
     assert error.message.startswith(name)
@@ -137,7 +138,7 @@ def test_an_unknown_setting(name: str, tmp_path: Path) -> None:
     assert name in settings_error("setting-unknown", lambda: load(tmp_path)).message
 
 
-NOT_BUILT = ["PHT_NETWORK", "PHT_REPLAY"]
+NOT_BUILT = ["PHT_NETWORK"]
 
 
 @pytest.mark.parametrize("name", NOT_BUILT)

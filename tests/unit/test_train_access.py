@@ -49,6 +49,7 @@ def root(tmp_path: Path) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"content")
     (tmp_path / "run/pht/station.env").write_bytes(b"")
+    (tmp_path / "var/lib/pht").chmod(0o700)
     return tmp_path
 
 
@@ -205,8 +206,18 @@ def test_temporary_folders_above_a_key_that_need_not_be_hidden(
     monkeypatch.setattr(train_access, "_TEMPORARY", (root,))
     made = {"made here": (root / "made").touch}
     for key_hidden, outcome in [(True, "EACCES"), (False, "done")]:
-        rules = access_rules(settings(root), scratch=root / "scratch", key_hidden=key_hidden)
+        found = dataclasses.replace(settings(root), ledger=None)
+        rules = access_rules(found, scratch=root / "scratch", key_hidden=key_hidden)
         assert outcomes(made, rules) == {"made here": outcome}
+
+
+def test_temporary_folders_above_a_ledger_leave_it_hidden_in_any_case(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_access, "_TEMPORARY", (root,))
+    for attempt in (Path.read_bytes, append):
+        ends = ends_of(attempt, ["var/lib/pht/ledger"], settings(root), key_hidden=False)
+        assert ends == {"EACCES"}
 
 
 def test_temporary_folders_are_writable_around_the_program(
