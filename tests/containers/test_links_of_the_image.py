@@ -23,6 +23,8 @@ LINKS = {
     "/run/secrets": "ln -s /srv/secrets /run/secrets",
     "/opt": "mv /opt /srv/opt && ln -s /srv/opt /opt",
     "/opt/train_data": "ln -s /run/pht /opt/train_data",
+    "/var/lib/pht": "ln -s /srv/pht /var/lib/pht",
+    "/var": "mkdir -p /var/lib/pht && mv /var /srv/var && ln -s /srv/var /var",
 }
 
 
