@@ -29,6 +29,15 @@ def give_ledger(root: Path) -> Path:
     return folder
 
 
+def share_ledger(root: Path, folder: Path) -> Path:
+    """Let the station below a root folder keep a ledger in a folder, made if it is missing."""
+    place = root / "var" / "lib" / "pht"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    place.symlink_to(folder)
+    return folder
+
+
 def entries(ledger: Path) -> list[dict[str, Any]]:
     """Return what a ledger holds; fails if anything else lies there but the lock."""
     files = [path for path in sorted(ledger.iterdir()) if path.name != "lock"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from entrypoint.errors import SystemFailure
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
-_ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
+_ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}(/_data)?$")
 _LINE = re.compile(
     r"(?P<id>[0-9]{1,19}) (?P<parent>[0-9]{1,19}) (?P<device>[^ ]+) (?P<root>[^ ]+) "
     r"(?P<point>[^ ]+) "
@@ -50,9 +50,9 @@ class Mount:
 
     @property
     def is_anonymous_volume(self) -> bool:
-        """Whether it is a volume of Docker or Podman without a name, such as an image's VOLUME.
+        """Whether it is a volume of an engine without a name, such as an image's VOLUME.
 
-        gVisor does not report what this is seen by.
+        Known by where Docker, Podman and containerd keep them; in gVisor none is found.
         """
         return bool(_ANONYMOUS_VOLUME.search(self.root))
 

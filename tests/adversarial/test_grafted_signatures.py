@@ -1,16 +1,24 @@
 """A known limit of both wires: signatures of one train can be grafted into another.
 
 A station signs the result hash and the digest of its link with one key, in one scheme, and the
-author of a train has a say in what is hashed for either. These tests pass while the attack works.
+author of a train has a say in what is hashed for either. The tests of known limits pass while the
+attack works, though all stations keep ledgers. A ledger refuses a graft between two trains with one
+session id.
 """
 
+import shutil
 from hashlib import sha512
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from tests import reference, reference_route
+from tests.ledger import SESSION, WIRES, lay_out_at, share_ledger
 from tests.reference import Config, load_config
 from tests.station import (
     USER_KEY,
+    assert_explained,
     check,
     edit,
     new_route_train,
@@ -34,17 +42,23 @@ def leaves(content: bytes) -> str:
     return f"import os, pathlib\n{path}.write_bytes(bytes.fromhex({content.hex()!r}))"
 
 
+def settle_with_ledger(opt: Path, station: str) -> None:
+    """Settle a station where `tmp_path/…/root/opt` lies; it has one ledger for all its trains."""
+    settle(opt.parent, station)
+    share_ledger(opt.parent, opt.parents[2] / f"ledger of {station}")
+
+
 def config_after_visit(opt: Path, station: str) -> Config:
     """Return the configuration of a train after an honest visit to a station."""
-    settle(opt.parent, station)
+    settle_with_ledger(opt, station)
     done = visit(opt.parent)
-    assert done.status == 0, done.stderr
+    assert (done.status, done.facts["replay"]) == (0, "checked"), done.stderr
     return load_config(opt)
 
 
 def assert_accepted(opt: Path, believed: bytes, station: str) -> None:
     """Check that the next station boards a train, which takes some contents for its results."""
-    settle(opt.parent, station)
+    settle_with_ledger(opt, station)
     assert check(opt.parent).status == 0
     done = visit(opt.parent)
     assert (done.status, done.facts["result"]) == (0, "visited"), done.stderr
@@ -117,3 +131,37 @@ def test_known_limit_of_routes_two_honest_visits_sign_a_train_that_the_station_n
 
     edit(third, graft)
     assert_accepted(third, results, misled)
+
+
+def graft_from(genuine: Path, opt: Path) -> None:
+    """Put all that a train's first stop has signed into another train."""
+    source = load_config(genuine)
+
+    def graft(config: Config) -> None:
+        names = {"digital_signature", "e_d", "e_d_sig", "result_hash", "result_signature"}
+        config.update({name: source[name] for name in names & source.keys()})
+        if "route" in config:
+            config["route"][0]["signature"] = source["route"][0]["signature"]
+
+    edit(opt, graft)
+
+
+@pytest.mark.parametrize("wire", WIRES.values(), ids=[*WIRES])
+def test_a_graft_between_two_definitions_with_one_session_id_is_refused_by_a_ledger(
+    wire: ModuleType, tmp_path: Path
+) -> None:
+    honest, misled, _ = reference.STATIONS
+    genuine = lay_out_at(tmp_path / "genuine" / "root", wire, honest, result=b"told")
+    grafted = lay_out_at(tmp_path / "grafted" / "root", wire, script=TELLS)
+    (grafted / "pht_train" / "train.py").write_text(TELLS)
+    (grafted / "pht_results" / "result").write_bytes(b"told")
+    wire.published_post_run(grafted, honest, USER_KEY)
+    graft_from(genuine, grafted)
+    other = tmp_path / "other" / "root"
+    shutil.copytree(grafted, other / "opt")
+
+    assert config_after_visit(genuine, misled)["session_id"] == SESSION
+    settle_with_ledger(grafted, misled)
+    assert_explained(visit(grafted.parent), 76, "session-reused")
+    settle(other, misled)
+    assert visit(other).status == 0  # a station that has not seen the first one, or has no ledger

@@ -78,6 +78,24 @@ def test_a_mount_can_forbid_execution(options: str) -> None:
     assert not only(line.replace("noexec", "exec")).noexec
 
 
+@pytest.mark.parametrize(
+    ("root", "is_anonymous"),
+    [
+        ("/var/lib/docker/volumes/{id}/_data", True),
+        ("/home/user/.local/share/containers/storage/volumes/{id}/_data", True),
+        ("/containerd/io.containerd.grpc.v1.cri/containers/{id}/volumes/{id}", True),
+        ("/var/lib/docker/volumes/ledger/_data", False),
+        ("/var/lib/docker/volumes/{id}/_data/inner", False),
+        ("/pods/1/volumes/kubernetes.io~local-volume/{id}", False),
+        ("/srv/{id}", False),
+        ("/", False),
+    ],
+)
+def test_a_volume_without_a_name_is_known_by_its_place(root: str, is_anonymous: bool) -> None:
+    line = f"36 35 98:0 {root.format(id='0a' * 32)} /a rw - ext4 /dev/root rw"
+    assert only(line).is_anonymous_volume == is_anonymous
+
+
 def test_escaped_characters_of_a_mount_point() -> None:
     line = r"36 35 0:26 / /a\040b\011c\012d\134e\134040 rw - tmpfs tmpfs rw"
     assert only(line).point == Path("/a b\tc\nd\\e\\040")

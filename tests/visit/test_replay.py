@@ -20,6 +20,7 @@ from tests.ledger import (
     entries,
     give_ledger,
     lay_out_at,
+    share_ledger,
 )
 from tests.station import (
     RUNS_TRAIN,
@@ -203,13 +204,12 @@ def test_a_damaged_entry_is_named(root: Path, ledger: Path) -> None:
 @each_wire
 def test_of_two_forks_at_once_exactly_one_boards(wire: ModuleType, tmp_path: Path) -> None:
     """Both are opened before either has boarded: the lock is held by this test until then."""
-    shared = give_ledger(tmp_path)
+    shared = tmp_path / "ledger"
     roots = [tmp_path / "one", tmp_path / "other"]
     for root, result in zip(roots, (b"1", b"2"), strict=True):
         lay_out_at(root, wire, FIRST, result=result)
         settle(root, SECOND)
-        (root / "var" / "lib").mkdir(parents=True)
-        (root / "var" / "lib" / "pht").symlink_to(shared)
+        share_ledger(root, shared)
     before = {root: snapshot(root) for root in roots}
     with (shared / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
