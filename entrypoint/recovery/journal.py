@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 from entrypoint.crypto.mac import hmac_sha256
 from entrypoint.errors import IntegrityError, SystemFailure
 from entrypoint.files.attributes import Attributes, Owner
+from entrypoint.files.strict_json import Document
 from entrypoint.train_config import UNFINISHED
-from entrypoint.train_config.fields import Document, parse_json
+from entrypoint.train_config.fields import parse_json
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VISIT, _MAC = "pht_visit", "pht_mac"

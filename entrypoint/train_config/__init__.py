@@ -5,8 +5,9 @@ from typing import Protocol
 
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MalformedTrain
+from entrypoint.files.strict_json import Document
 from entrypoint.train_config import flat, route
-from entrypoint.train_config.fields import Document, encode, parse_json
+from entrypoint.train_config.fields import encode, parse_json
 from entrypoint.train_config.interface import (
     Draft,
     ResultsUnverified,

@@ -1,24 +1,21 @@
-"""Parses JSON strictly, and reads typed fields from it, collecting all problems into one error.
+"""Reads typed fields of a configuration, collecting all problems into one error.
 
 Types and bounds are checked here; the generations only list their fields.
 """
 
 import json
-import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 from entrypoint.crypto.keys import BadKey, PublicKey, load_public_key
 from entrypoint.errors import MalformedTrain
+from entrypoint.files import strict_json
+from entrypoint.files.strict_json import Document
 from entrypoint.limits import CONFIG_DEPTH, LISTED_PROBLEMS
 from entrypoint.model import WORK_NAME
 
-Document = dict[str, Any]
-
-# Possessive quantifier, and the closing quote is optional: linear time on any input.
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _HINT = "no builder or station writes such a file; get the image again"
 
 
@@ -26,68 +23,15 @@ def parse_json(data: bytes) -> Document:
     """Return the JSON object in `data`.
 
     Raises:
-        MalformedTrain: too deep, not UTF-8 or with a byte order mark, with a repeated key, NaN or
-            infinity, or not an object.
+        MalformedTrain: not strict JSON, nested too deep, or not an object.
     """
-    if _depth(data) > CONFIG_DEPTH:
-        raise malformed(f"is nested deeper than {CONFIG_DEPTH} levels")
     try:
-        document = json.loads(
-            data.decode(),
-            object_pairs_hook=_without_duplicates,
-            parse_constant=_no_constant,
-            parse_float=_finite,
-        )
-    except UnicodeDecodeError:
-        raise malformed("is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        problem = f"is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}"
-        raise malformed(problem) from None
-    except _Refused as error:
-        raise malformed(str(error)) from None
-    except ValueError:  # an integer with too many digits
-        raise malformed("has a huge number") from None
+        document = strict_json.parse_json(data, CONFIG_DEPTH)
+    except strict_json.BadJson as problem:
+        raise malformed(str(problem)) from None
     if not isinstance(document, dict):
         raise malformed("is not a JSON object")
     return document
-
-
-class _Refused(ValueError):
-    """A hook of the JSON decoder refuses the document."""
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> Document:
-    document: Document = {}
-    for name, value in pairs:
-        if name in document:
-            raise _Refused(f"has the key {name!r} twice")
-        document[name] = value
-    return document
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise _Refused(f"holds {name}, which is not JSON")
-
-
-def _finite(text: str) -> float:
-    """Return a number; refuse one that overflows to infinity, which JSON cannot express."""
-    value = float(text)
-    if math.isinf(value):
-        raise _Refused("has a huge number")
-    return value
-
-
-def _depth(data: bytes) -> int:
-    """Return the depth of nested brackets; the decoder would exhaust the stack."""
-    depth = deepest = 0
-    for token in _STRING_OR_BRACKET.finditer(data):
-        first = data[token.start()]
-        if first in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif first in b"]}":
-            depth -= 1
-    return deepest
 
 
 def malformed(problem: str) -> MalformedTrain:

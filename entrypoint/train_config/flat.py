@@ -14,9 +14,10 @@ from entrypoint.crypto.file_cipher import FileCipher
 from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
 from entrypoint.crypto.signatures import is_pss_signature, sign_pss
 from entrypoint.errors import UsageError
+from entrypoint.files.strict_json import Document
 from entrypoint.limits import SESSION_ID_BYTES, SHA512_BYTES
 from entrypoint.model import QUERY, Visit
-from entrypoint.train_config.fields import Document, Fields
+from entrypoint.train_config.fields import Fields
 from entrypoint.train_config.interface import (
     Draft,
     Seal,

@@ -17,9 +17,10 @@ from entrypoint.crypto.file_cipher import FileCipher
 from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
 from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
 from entrypoint.errors import IntegrityError, RouteError, UsageError
+from entrypoint.files.strict_json import Document
 from entrypoint.limits import IMAGE_ADDRESS, ROUTE_STOPS, SESSION_ID_BYTES, SHA512_BYTES
 from entrypoint.model import QUERY, Visit
-from entrypoint.train_config.fields import Document, Fields
+from entrypoint.train_config.fields import Fields
 from entrypoint.train_config.interface import (
     Draft,
     Seal,

@@ -1,0 +1,84 @@
+"""Parses JSON strictly, so that every reader of a document sees the same values."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+Document = dict[str, Any]
+
+# Possessive quantifier, and the closing quote is optional: linear time on any input.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+
+
+class BadJson(ValueError):
+    """A document is not strict JSON; the message continues a sentence that begins with its name."""
+
+
+def parse_json(data: bytes, max_depth: int, same_key: Callable[[str], str] = str) -> Any:
+    """Return the value in `data`.
+
+    Args:
+        data: the document.
+        max_depth: maximum nesting of arrays and objects.
+        same_key: maps keys that count as the same one to the same text.
+
+    Raises:
+        BadJson: too deep, not UTF-8 or with a byte order mark, with a repeated key, NaN or
+            infinity.
+    """
+    if _depth(data) > max_depth:
+        raise BadJson(f"is nested deeper than {max_depth} levels")
+
+    def without_duplicates(pairs: list[tuple[str, Any]]) -> Document:
+        keys: set[str] = set()
+        for name, _ in pairs:
+            key = same_key(name)
+            if key in keys:
+                raise BadJson(f"has the key {name!r} twice")
+            keys.add(key)
+        return dict(pairs)
+
+    try:
+        return json.loads(
+            data.decode(),
+            object_pairs_hook=without_duplicates,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
+    except UnicodeDecodeError:
+        raise BadJson("is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise BadJson(
+            f"is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except BadJson:
+        raise
+    except ValueError:  # an integer with too many digits
+        raise BadJson("has a huge number") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise BadJson(f"holds {name}, which is not JSON")
+
+
+def _finite(text: str) -> float:
+    """Return a number; refuse one that overflows to infinity, which JSON cannot express."""
+    value = float(text)
+    if math.isinf(value):
+        raise BadJson("has a huge number")
+    return value
+
+
+def _depth(data: bytes) -> int:
+    """Return the depth of nested brackets; the decoder would exhaust the stack."""
+    depth = deepest = 0
+    for token in _STRING_OR_BRACKET.finditer(data):
+        first = data[token.start()]
+        if first in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif first in b"]}":
+            depth -= 1
+    return deepest
