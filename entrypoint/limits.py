@@ -91,3 +91,21 @@ Linux accepts whole paths of up to 4096 bytes, and Python 1,000 nested calls.
 
 IMAGE_ADDRESS = 255
 """Maximum length of an image's name without its tag, in characters, as in Docker."""
+
+IMAGE_DOCUMENT_BYTES = 4 * 1024 * 1024
+"""Maximum size of a JSON document in the archive of an image, in bytes.
+
+That is enough for the train_config.json of 1,000 stops.
+"""
+
+IMAGE_DOCUMENT_VALUES = 100_000
+"""Maximum number of commas and brackets in such a document: a value takes more memory than text."""
+
+IMAGE_DOCUMENT_DEPTH = 16
+"""Maximum nesting of arrays and objects in it."""
+
+IMAGE_MEMBERS = 4096
+"""Maximum number of entries of an image's archive; engines accept images of some 125 layers."""
+
+IMAGE_FINDINGS = 1000
+"""Maximum number of differences listed for one layer; more are counted."""

@@ -12,10 +12,20 @@ from entrypoint import errors
 from tests.layers.refusals import PACKAGE, makings
 
 COMPUTED = {
-    ("config-malformed", "PROBLEM"): "is not JSON, has a key twice, or holds NaN or Infinity",
+    ("archive-malformed", "PROBLEM"): "it is no complete tar, names or sizes in it are ambiguous, "
+    "or its documents are missing or malformed",
+    (
+        "config-malformed",
+        "PROBLEM",
+    ): "is not JSON, not in UTF-8, nested deeper than 32 levels, has "
+    "a key twice, or holds NaN, Infinity or a huge number",
     ("data-unreadable", "read …"): "read TRAIN_DATA_PATH",
     ("data-unreadable", "FOLDER…"): "FOLDER; SELinux may need --volume SOURCE:TARGET:ro,z too",
     ("disk-full", "PROBLEM"): "NUMBER bytes are missing",
+    ("image-missing", "…"): "the system's reason",
+    ("masters-malformed", "PROBLEM"): "is not what pht describe-image prints",
+    ("masters-unreadable", "…"): "the system's reason",
+    ("master-unusable", "WHERE WHAT"): "the first difference between its documents and its files",
     ("password-unusable", "ENCODING"): "is in UTF-16 or has a byte order mark",
     ("password-unusable", "HINT"): "type one, or save it as the only line of its file, in UTF-8 "
     "without a byte order mark; keygen makes a key without a password with --no-password",

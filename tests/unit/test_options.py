@@ -135,7 +135,7 @@ def test_what_makes_no_sense(arguments: list[str]) -> None:
     refused("usage", *arguments)
 
 
-@pytest.mark.parametrize("name", ["doctor", "validate-image", "describe-image"])
+@pytest.mark.parametrize("name", ["doctor"])
 def test_a_planned_command_is_not_taken_for_the_trains(name: str) -> None:
     assert name in refused("command-not-built", name).message
 

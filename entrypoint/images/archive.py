@@ -1,0 +1,153 @@
+"""Reads the archive of an image in one pass: docker-archive, or an OCI layout in a tar.
+
+Everything is found by its content: configurations by their SHA-256, layers by that of their
+uncompressed tar. So nothing depends on where the archive says that something is.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from entrypoint.errors import OPERATOR, MalformedTrain
+from entrypoint.files.strict_json import Document
+from entrypoint.images.compression import BadCompression, decompressed
+from entrypoint.images.differences import Difference
+from entrypoint.images.finder import BadArchive, Finder
+from entrypoint.images.layer import Layer, Room, hashed, read_layer
+from entrypoint.images.tar_entries import DIRECTORY, REGULAR, SYMLINK, BadTar, Entry, entries
+from entrypoint.images.window import Window
+from entrypoint.limits import IMAGE_DOCUMENT_BYTES, IMAGE_MEMBERS
+
+_CHUNK_BYTES = 256 * 1024
+_DIGEST_NAMES = re.compile(r"blobs/sha256/([0-9a-f]{64})|([0-9a-f]{64})\.(?:json|tar)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image in an archive.
+
+    Attributes:
+        ids: the digests by which engines call it; the first is that of its configuration.
+        tags: the names that the archive gives it.
+        config: its configuration.
+        layers: from the lowest to the topmost.
+        differences: what is wrong with the archive itself.
+    """
+
+    ids: tuple[str, ...]
+    tags: tuple[str, ...]
+    config: Document
+    layers: tuple[Layer, ...]
+    differences: tuple[Difference, ...]
+
+
+def read_image(source: IO[bytes]) -> Image:
+    """Return the one image of an archive, which may be compressed; read it to its end.
+
+    Raises:
+        MalformedTrain: it is no such archive, or its documents are malformed.
+        IntegrityError: it holds several images.
+    """
+    try:
+        _, stream = decompressed(Window(iter(lambda: source.read(_CHUNK_BYTES), b"")))
+        window = Window(stream)
+        contents = _Contents()
+        for entry in entries(window):
+            contents.add(entry, window)
+        return contents.image()
+    except (BadArchive, BadTar, BadCompression) as problem:
+        raise MalformedTrain(
+            "archive-malformed",
+            f"the archive holds no image that can be read: {problem}",
+            hint="save the image again, with docker save, podman save or skopeo copy",
+            by=OPERATOR,
+        ) from None
+
+
+class _Contents:
+    """What an archive holds, by digest.
+
+    Attributes:
+        digests: of the regular files, by their names.
+        documents: the small files that may be JSON, by their digests.
+        layers: all other files, read as layers, by the digest of the uncompressed tar.
+        misnamed: files whose name claims another digest.
+    """
+
+    def __init__(self) -> None:
+        self.digests: dict[str, str] = {}
+        self.documents: dict[str, bytes] = {}
+        self.layers: dict[str, Layer] = {}
+        self.misnamed: list[Difference] = []
+        self._names: set[str] = set()
+        self._room = Room()
+        self._document_bytes = 4 * IMAGE_DOCUMENT_BYTES
+
+    def add(self, entry: Entry, window: Window) -> None:
+        name = _name(entry)
+        if name in self._names:
+            raise BadArchive(f"it holds {name} twice")
+        if len(self._names) == IMAGE_MEMBERS:
+            raise BadArchive(f"it has more than {IMAGE_MEMBERS} entries")
+        self._names.add(name)
+        if entry.kind == REGULAR:
+            self._add_file(name, entry.size, window)
+
+    def _add_file(self, name: str, size: int, window: Window) -> None:
+        digest = hashlib.sha256()
+        blob = Window(hashed(window.pieces(size), digest))
+        first = blob.take(1)
+        if first in (b"{", b"[") and size <= min(IMAGE_DOCUMENT_BYTES, self._document_bytes):
+            self._document_bytes -= size
+            document = first + blob.take(size - 1)
+            actual = f"sha256:{digest.hexdigest()}"
+            self.documents[actual] = document
+        else:
+            blob = Window(_chained(first, blob))
+            layer = read_layer(blob, digest, self._room)
+            self.layers[layer.diff_id] = layer
+            actual = f"sha256:{digest.hexdigest()}"
+        self.digests[name] = actual
+        named = _DIGEST_NAMES.fullmatch(name)
+        if named and actual.removeprefix("sha256:") not in named.groups():
+            self.misnamed.append(Difference("archive-name", name, f"holds {actual}"))
+
+    def image(self) -> Image:
+        finder = Finder(self.digests, self.documents)
+        digest, config = finder.config()
+        rootfs = config.get("rootfs")
+        diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
+        if not isinstance(diff_ids, list) or not all(isinstance(name, str) for name in diff_ids):
+            raise BadArchive("its configuration names no layers")
+        missing = [
+            Difference("layer-missing", f"layer {number}", f"{diff_id} is not in the archive")
+            for number, diff_id in enumerate(diff_ids, start=1)
+            if diff_id not in self.layers
+        ]
+        return Image(
+            ids=(digest, *finder.ids),
+            tags=(*finder.tags,),
+            config=config,
+            layers=tuple(self.layers[name] for name in diff_ids if name in self.layers),
+            differences=(*self.misnamed, *finder.differences, *missing),
+        )
+
+
+def _chained(first: bytes, rest: Window) -> Iterator[bytes | memoryview]:
+    yield first
+    yield from rest.rest()
+
+
+def _name(entry: Entry) -> str:
+    """Return the plain name of an entry; refuse what engines could unpack to another place."""
+    path = entry.name.removesuffix(b"/") if entry.kind == DIRECTORY else entry.name
+    name = path.decode("utf-8", "backslashreplace")
+    if entry.odd or b"\x00" in path or any(part in (b"", b".", b"..") for part in path.split(b"/")):
+        raise BadArchive(f"its entry {name} {entry.odd or 'is no plain path'}")
+    # docker-archive has links for layers that repeat; nothing is read through them.
+    is_link = entry.kind == SYMLINK and path.endswith(b"/layer.tar")
+    if not (is_link or entry.kind in (REGULAR, DIRECTORY)):
+        raise BadArchive(f"its entry {name} is neither a file nor a folder")
+    return name

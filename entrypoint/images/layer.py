@@ -1,0 +1,149 @@
+"""Reads one layer of an image: its digest, and every entry that a train's layer may not have."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from entrypoint.images.compression import BadCompression, decompressed
+from entrypoint.images.differences import Difference
+from entrypoint.images.entry_rules import CONFIG, Paths, Rights, TooManyPaths, findings
+from entrypoint.images.tar_entries import REGULAR, BadTar, Entry, entries
+from entrypoint.images.window import Window
+from entrypoint.limits import IMAGE_DOCUMENT_BYTES, IMAGE_FINDINGS
+
+_CONFIG_REMOVED = b"opt/.wh.train_config.json"
+_SHOWN_PATH = 200
+"""Maximum length of a path in a finding, in bytes."""
+
+
+@dataclass(slots=True)
+class Room:
+    """What the layers of one archive may still keep, so that memory is bounded.
+
+    Attributes:
+        findings: number of findings; further ones are counted.
+        links: number of remembered paths of links.
+        config_bytes: size of configurations.
+    """
+
+    findings: int = 10_000
+    links: int = 50_000
+    config_bytes: int = 4 * IMAGE_DOCUMENT_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer; its findings count if it is the train's own.
+
+    Attributes:
+        diff_id: SHA-256 of the uncompressed tar.
+        findings: the first differences in it, where: the path.
+        more: number of further ones, at least one of each kind being in `findings`.
+        folders: owner and rights of the folders that master and train share.
+        links, real: see `entry_rules.Paths`.
+        config: the bytes of train_config.json; empty if the layer removes it; None if it keeps it.
+    """
+
+    diff_id: str
+    findings: tuple[Difference, ...]
+    more: int
+    folders: Mapping[bytes, Rights]
+    links: frozenset[int]
+    real: frozenset[int]
+    config: bytes | None
+
+
+class Hash(Protocol):
+    """The part of a hash of hashlib that is used here."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Add data."""
+
+    def hexdigest(self) -> str:
+        """Return the digest of everything added so far."""
+
+
+def hashed(pieces: Iterable[bytes | memoryview], digest: Hash) -> Iterator[bytes | memoryview]:
+    """Yield the pieces, added to a hash on their way."""
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+
+
+def read_layer(blob: Window, blob_digest: Hash, room: Room) -> Layer:
+    """Read a layer to its end.
+
+    Args:
+        blob: the layer as it is in the archive.
+        blob_digest: the hash of it, fed while it is read.
+        room: what may still be kept.
+    """
+    compressed, stream = decompressed(blob)
+    digest: Hash = hashlib.sha256() if compressed else blob_digest
+    content = Window(hashed(stream, digest) if compressed else stream)
+    scan = _Scan(room)
+    try:
+        for entry in entries(content):
+            scan.add(entry, content)
+    except (BadTar, BadCompression) as problem:
+        scan.note("layer-unreadable", b"", f"{problem}, at byte {content.tell()}")
+    except TooManyPaths:
+        scan.note("too-many-entries", b"", "has more paths of a train than are compared")
+    for _ in content.rest():
+        pass
+    for _ in blob.rest():  # what is behind damaged data
+        pass
+    return scan.layer(f"sha256:{digest.hexdigest()}")
+
+
+class _Scan:
+    """Collects what is found in one layer, in bounded memory."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._paths = Paths()
+        self._findings: list[Difference] = []
+        self._codes: set[str] = set()
+        self._more = 0
+        self._config: bytes | None = None
+
+    def add(self, entry: Entry, content: Window) -> None:
+        for code, what in findings(entry, self._paths):
+            self.note(code, entry.name, what)
+        if entry.name == CONFIG and entry.kind == REGULAR:
+            self._config = self._read_config(entry, content)
+        elif entry.name == _CONFIG_REMOVED:
+            self._config = b""
+        if len(self._paths.links) + len(self._paths.real) > self._room.links:
+            raise TooManyPaths
+
+    def note(self, code: str, path: bytes, what: str) -> None:
+        # One of each code is kept in any case: it may be the only one that is refused.
+        if code in self._codes and len(self._findings) >= min(IMAGE_FINDINGS, self._room.findings):
+            self._more += 1
+            return
+        self._codes.add(code)
+        shown = os.fsdecode(path[:_SHOWN_PATH])
+        self._findings.append(Difference(code, f"/{shown}" if path else "", what))
+
+    def layer(self, diff_id: str) -> Layer:
+        self._room.findings -= len(self._findings)
+        self._room.links -= len(self._paths.links) + len(self._paths.real)
+        return Layer(
+            diff_id=diff_id,
+            findings=tuple(self._findings),
+            more=self._more,
+            folders=self._paths.folders,
+            links=frozenset(self._paths.links),
+            real=frozenset(self._paths.real),
+            config=self._config,
+        )
+
+    def _read_config(self, entry: Entry, content: Window) -> bytes:
+        if entry.size > min(IMAGE_DOCUMENT_BYTES, self._room.config_bytes):
+            self.note("train-config-unusable", entry.name, "is larger than any configuration")
+            return b""
+        self._room.config_bytes -= entry.size
+        return content.take(entry.size)

@@ -1,0 +1,139 @@
+"""Compares a train's image with the master images that the station has approved."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from entrypoint.files.strict_json import BadJson, parse_json
+from entrypoint.images import settings_rules
+from entrypoint.images.archive import Image
+from entrypoint.images.differences import Difference
+from entrypoint.images.entry_rules import MOUNT_POINTS, Rights
+from entrypoint.images.layer import Layer
+from entrypoint.images.masters import Master
+from entrypoint.limits import CONFIG_DEPTH, IMAGE_DOCUMENT_VALUES
+
+_NEW_FOLDER = Rights(0, 0, 0o755)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The result of comparing an image.
+
+    Attributes:
+        image: the digest of its configuration.
+        ids: all digests by which engines call it.
+        master: the name of the master image that it is built on; None if it is none of the list.
+        differences: all differences, also those for which it is not refused.
+    """
+
+    image: str
+    ids: tuple[str, ...]
+    master: str | None
+    differences: tuple[Difference, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the image is the master image with a train in it, and nothing else."""
+        return not any(difference.refused for difference in self.differences)
+
+
+def validate(image: Image, masters: Sequence[Master]) -> Verdict:
+    """Return the verdict on a train's image.
+
+    If it is built on several masters, as when one stands on another, the one that fits best counts.
+    """
+    own = tuple(layer.diff_id for layer in image.layers)
+    below = [master for master in masters if own[: len(master.layers)] == master.layers]
+    verdicts = [_verdict(image, master) for master in below]
+    if not verdicts:
+        text = f"its layers begin like none of the {len(masters)} known master images"
+        unknown = Difference("master-unknown", "layers", text)
+        return Verdict(
+            image=image.ids[0],
+            ids=image.ids,
+            master=None,
+            differences=(*image.differences, unknown),
+        )
+    return min(verdicts, key=lambda verdict: sum(d.refused for d in verdict.differences))
+
+
+def _verdict(image: Image, master: Master) -> Verdict:
+    count = len(master.layers)
+    return Verdict(
+        image=image.ids[0],
+        ids=image.ids,
+        master=master.name,
+        differences=(
+            *image.differences,
+            *_layer_differences(image.layers[:count], image.layers[count:]),
+            *settings_rules.differences(image.config, master.platform, master.config),
+            *_command_differences(image.config.get("config") or {}, image.layers[count:]),
+        ),
+    )
+
+
+def _layer_differences(below: Sequence[Layer], own: Sequence[Layer]) -> Iterator[Difference]:
+    """Yield what the train's own layers may not have; `below` are the master's."""
+    folders = {path: rights for layer in below for path, rights in layer.folders.items()}
+    links = frozenset[int]().union(*(layer.links for layer in own))
+    for number, layer in enumerate(own, start=len(below) + 1):
+        name = f"layer {number}"
+        for found in layer.findings:
+            yield Difference(
+                found.code, f"{name}: {found.where}" if found.where else name, found.what
+            )
+        if layer.more:
+            yield Difference("more-findings", name, f"has {layer.more} more differences")
+        if layer.real & links:
+            text = "has a link or a hard link that leads over another link"
+            yield Difference("link-outside", name, text)
+        yield from _folder_differences(name, layer, folders)
+
+
+def _folder_differences(
+    name: str, layer: Layer, folders: dict[bytes, Rights]
+) -> Iterator[Difference]:
+    for path, rights in layer.folders.items():
+        where = f"{name}: /{path.decode()}"
+        if rights != folders.get(path, _NEW_FOLDER):
+            yield Difference("folder-changed", where, f"belongs to {rights.uid}:{rights.gid} …")
+        elif path in MOUNT_POINTS:
+            yield Difference("mount-point", where, "is empty")
+
+
+def train_config(layers: Sequence[Layer]) -> bytes | None:
+    """Return the bytes of train_config.json in the topmost layer that has one."""
+    for layer in reversed(layers):
+        if layer.config is not None:
+            return layer.config or None
+    return None
+
+
+def _command_differences(own: dict[str, Any], layers: Sequence[Layer]) -> Iterator[Difference]:
+    files = None
+    try:
+        files = _signed_files(train_config(layers))
+    except BadJson as problem:
+        yield Difference("train-config-unusable", "/opt/train_config.json", str(problem))
+    yield from settings_rules.command_differences(own, files)
+
+
+def _signed_files(data: bytes | None) -> list[str]:
+    """Return the list of signed files, of either generation.
+
+    Raises:
+        BadJson: there is none, or it is malformed.
+    """
+    if data is None:
+        raise BadJson("is not in the image")
+    if sum(map(data.count, (b",", b"[", b"{"))) > IMAGE_DOCUMENT_VALUES:
+        raise BadJson("holds too many values")
+    document = parse_json(data, CONFIG_DEPTH)
+    lists = ("file_list", "immutable_file_list")
+    found = (
+        [document[key] for key in lists if key in document] if isinstance(document, dict) else []
+    )
+    if len(found) != 1 or not isinstance(found[0], list):
+        raise BadJson("has no list of files, or two")
+    return [str(name).removeprefix("./") for name in found[0]]

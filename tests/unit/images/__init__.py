@@ -1,0 +1,1 @@
+"""Archives of images, read and compared in memory."""
