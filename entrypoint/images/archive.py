@@ -1,13 +1,16 @@
 """Reads the archive of an image in one pass: docker-archive, or an OCI layout in a tar.
 
-Everything is found by its content: configurations by their SHA-256, layers by that of their
-uncompressed tar. So nothing depends on where the archive says that something is.
+Every digest is computed, none is believed. Where engines could take different documents or layers,
+all of them have to mean the same image.
 """
 
 import hashlib
+import os
+import posixpath
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import IO
 
 from entrypoint.errors import OPERATOR, MalformedTrain
@@ -72,7 +75,7 @@ class _Contents:
     Attributes:
         digests: of the regular files, by their names.
         documents: the small files that may be JSON, by their digests.
-        layers: all other files, read as layers, by the digest of the uncompressed tar.
+        layers: all other files, read as layers, by their digests.
         misnamed: files whose name claims another digest.
     """
 
@@ -82,6 +85,7 @@ class _Contents:
         self.layers: dict[str, Layer] = {}
         self.misnamed: list[Difference] = []
         self._names: set[str] = set()
+        self._links: dict[str, str] = {}
         self._room = Room()
         self._document_bytes = 4 * IMAGE_DOCUMENT_BYTES
 
@@ -94,6 +98,9 @@ class _Contents:
         self._names.add(name)
         if entry.kind == REGULAR:
             self._add_file(name, entry.size, window)
+        elif entry.kind == SYMLINK:
+            target = posixpath.join(posixpath.dirname(name), os.fsdecode(entry.link))
+            self._links[name] = posixpath.normpath(target)
 
     def _add_file(self, name: str, size: int, window: Window) -> None:
         digest = hashlib.sha256()
@@ -107,32 +114,46 @@ class _Contents:
         else:
             blob = Window(_chained(first, blob))
             layer = read_layer(blob, digest, self._room)
-            self.layers[layer.diff_id] = layer
             actual = f"sha256:{digest.hexdigest()}"
+            self.layers[actual] = layer
         self.digests[name] = actual
         named = _DIGEST_NAMES.fullmatch(name)
         if named and actual.removeprefix("sha256:") not in named.groups():
             self.misnamed.append(Difference("archive-name", name, f"holds {actual}"))
 
     def image(self) -> Image:
-        finder = Finder(self.digests, self.documents)
+        linked = {name: self.digests.get(target, "") for name, target in self._links.items()}
+        finder = Finder(linked | self.digests, self.documents)
         digest, config = finder.config()
         rootfs = config.get("rootfs")
         diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
         if not isinstance(diff_ids, list) or not all(isinstance(name, str) for name in diff_ids):
             raise BadArchive("its configuration names no layers")
-        missing = [
-            Difference("layer-missing", f"layer {number}", f"{diff_id} is not in the archive")
-            for number, diff_id in enumerate(diff_ids, start=1)
-            if diff_id not in self.layers
-        ]
+        wrong = (self._wrong_layers(names, diff_ids) for names in finder.layers)
         return Image(
             ids=(digest, *finder.ids),
             tags=(*finder.tags,),
             config=config,
-            layers=tuple(self.layers[name] for name in diff_ids if name in self.layers),
-            differences=(*self.misnamed, *finder.differences, *missing),
+            layers=tuple(self.layers[name] for name in finder.layers[0] if name in self.layers),
+            differences=(*self.misnamed, *finder.differences, *chain(*wrong)),
         )
+
+    def _wrong_layers(self, names: Sequence[str], diff_ids: Sequence[str]) -> Iterator[Difference]:
+        """Yield how the layers of a manifest are not those that the configuration names.
+
+        Docker and containerd compare them, but podman unpacks those of the manifest.
+        """
+        if len(names) != len(diff_ids):
+            text = f"names {len(names)} layers, the configuration {len(diff_ids)}"
+            yield Difference("layers-differ", "manifest", text)
+        for number, (name, diff_id) in enumerate(zip(names, diff_ids, strict=False), start=1):
+            layer, where = self.layers.get(name), f"layer {number}"
+            if layer is None:
+                yield Difference("layer-missing", where, "is not in the archive")
+            elif layer.diff_id != diff_id:
+                text = f"is {layer.diff_id}, not the one that the configuration names"
+                yield Difference("layers-differ", where, text)
+                yield from (replace(d, where=where) for d in layer.findings if not d.where)
 
 
 def _chained(first: bytes, rest: Window) -> Iterator[bytes | memoryview]:
@@ -146,7 +167,7 @@ def _name(entry: Entry) -> str:
     name = path.decode("utf-8", "backslashreplace")
     if entry.odd or b"\x00" in path or any(part in (b"", b".", b"..") for part in path.split(b"/")):
         raise BadArchive(f"its entry {name} {entry.odd or 'is no plain path'}")
-    # docker-archive has links for layers that repeat; nothing is read through them.
+    # docker-archive has links for layers that repeat.
     is_link = entry.kind == SYMLINK and path.endswith(b"/layer.tar")
     if not (is_link or entry.kind in (REGULAR, DIRECTORY)):
         raise BadArchive(f"its entry {name} is neither a file nor a folder")

@@ -16,6 +16,7 @@ _FIRST_PROCESS = "it decides what runs before or instead of the runner"
 RULES = {
     "archive-name": _Rule("a name in the archive claims another content than it has"),
     "layer-missing": _Rule("a layer that nobody can read may hold anything"),
+    "layers-differ": _Rule("some engines unpack what the manifest names, without comparing"),
     "master-unknown": _Rule("what runs in this image has not been approved"),
     "layer-unreadable": _Rule(_READ_DIFFERENTLY),
     "too-many-entries": _Rule("they cannot be compared in bounded memory"),

@@ -11,13 +11,17 @@ from entrypoint.limits import IMAGE_DOCUMENT_DEPTH, IMAGE_DOCUMENT_VALUES
 _MANIFEST, _INDEX = "manifest.json", "index.json"
 _ATTESTATION = "application/vnd.in-toto+json"
 _HARMLESS_ANNOTATIONS = (
+    "buildkit/",
     "com.docker.",
-    "containerd.io/",
-    "io.containerd.",
-    "org.opencontainers.",
+    "containerd.io/distribution.source.",
+    "org.opencontainers.image.",
     "vnd.docker.",
 )
-"""Beginnings of annotations for tools that build and store images; runtimes read others."""
+"""Beginnings of annotations that only tools read which build and copy images.
+
+Podman passes those of a manifest on to the runtime, where `run.oci.…` chooses another program;
+those of a layer may name another list of its files.
+"""
 
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 _NESTED = 4
@@ -32,11 +36,12 @@ class Finder:
     """Follows the documents of an archive to the configurations of its images.
 
     Args:
-        digests: of the archive's files, by their names.
+        digests: of the archive's files, and of what its links lead to, by their names.
         documents: the contents of those that may be JSON, by their digests.
 
     Attributes:
         configs: the digests of all configurations that an engine could take.
+        layers: the digests of the layers as they are in the archive, a list for each manifest.
         ids: the digests of manifests and indexes that lead to one.
         tags: the names of images.
         differences: what is wrong with a manifest.
@@ -46,6 +51,7 @@ class Finder:
         self._digests = digests
         self._documents = documents
         self.configs: dict[str, None] = {}
+        self.layers: list[list[str]] = []
         self.ids: dict[str, None] = {}
         self.tags: dict[str, None] = {}
         self.differences: list[Difference] = []
@@ -98,6 +104,8 @@ class Finder:
             if not isinstance(path, str) or path not in self._digests:
                 raise BadArchive(f"{_MANIFEST} names a configuration that it does not hold")
             self.configs[self._digests[path]] = None
+            names = _list(entry.get("Layers"), _MANIFEST)
+            self.layers.append([self._digests.get(str(name), "") for name in names])
             for tag in _list(entry.get("RepoTags") or [], _MANIFEST):
                 self.tags[str(tag)] = None
 
@@ -131,14 +139,13 @@ class Finder:
         if not isinstance(config, str):
             raise BadArchive(f"{digest} names no configuration")
         self.configs[config] = None
-        self._check_annotations(_mapping(document.get("annotations") or {}, digest))
+        self.layers.append([str(layer.get("digest")) for layer in layers])
+        for annotated in (document, *layers):
+            for key in _mapping(annotated.get("annotations") or {}, digest):
+                if not key.startswith(_HARMLESS_ANNOTATIONS):
+                    text = f"has the annotation {key}"
+                    self.differences.append(Difference("annotation-refused", "manifest", text))
         return True
-
-    def _check_annotations(self, annotations: Document) -> None:
-        for key in annotations:
-            if not key.startswith(_HARMLESS_ANNOTATIONS):
-                text = f"the manifest has the annotation {key}"
-                self.differences.append(Difference("annotation-refused", "manifest", text))
 
     def _note_absent(self, digest: str, descriptor: Document) -> None:
         text = f"the index names {digest} too, which the archive does not hold"

@@ -62,6 +62,9 @@ _DOCUMENT_KEYS = {
     "Size",
     "throwaway",
 }
+_SHOWN = 60
+"""Maximum length of a value in a difference, in characters."""
+
 _BUILDKIT = "moby.buildkit."
 _ROOTFS_KEYS = {"type", "diff_ids"}
 
@@ -111,14 +114,13 @@ def _is_same(key: str, value: Any, masters: Any) -> bool:
 
 
 def _other_keys(document: Document, own: Document) -> Iterator[Difference]:
-    for key in document.keys() - _DOCUMENT_KEYS:
+    for key in sorted(document.keys() - _DOCUMENT_KEYS):
         if not key.startswith(_BUILDKIT):
             yield Difference("key-unknown", key, "is no key of an image that is known here")
-    for key in document["rootfs"].keys() - _ROOTFS_KEYS:
+    for key in sorted(document["rootfs"].keys() - _ROOTFS_KEYS):
         yield Difference("key-unknown", f"rootfs.{key}", "is no key that is known here")
-    for key in own.keys() - COMPARED.keys() - {"Env", "Cmd"}:
-        if key not in _NOT_ACTED_ON:
-            yield Difference("key-unknown", f"config.{key}", "is no key that is known here")
+    for key in sorted(own.keys() - COMPARED.keys() - _NOT_ACTED_ON.keys() - {"Env", "Cmd"}):
+        yield Difference("key-unknown", f"config.{key}", "is no key that is known here")
 
 
 def _variables(own: Any, masters: Sequence[str]) -> Iterator[Difference]:
@@ -136,7 +138,7 @@ def _variables(own: Any, masters: Sequence[str]) -> Iterator[Difference]:
     for name in expected:
         if values.get(name) != expected[name]:
             yield Difference("env-changed", name, "is not set as in the master image")
-    for name in values.keys() - expected.keys():
+    for name in sorted(values.keys() - expected.keys()):
         if _REFUSED_VARIABLES.fullmatch(name):
             yield Difference("env-refused", name, "is set by the train")
         elif _PROXIES.fullmatch(name):
@@ -191,4 +193,4 @@ def _changed(masters: Any, own: Any) -> str:
 
 def _shown(value: Any) -> str:
     text = repr(value) if value else "not set"
-    return text if len(text) <= 200 else f"{text[:200]}…"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
