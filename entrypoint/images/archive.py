@@ -34,16 +34,21 @@ class Image:
     Attributes:
         ids: the digests by which engines call it; the first is that of its configuration.
         tags: the names that the archive gives it.
-        config: its configuration.
+        document: its configuration with everything around it.
         layers: from the lowest to the topmost.
         differences: what is wrong with the archive itself.
     """
 
     ids: tuple[str, ...]
     tags: tuple[str, ...]
-    config: Document
+    document: Document
     layers: tuple[Layer, ...]
     differences: tuple[Difference, ...]
+
+    @property
+    def settings(self) -> Document:
+        """How the engine starts a container: the object `config` of the document."""
+        return self.document.get("config") or {}
 
 
 def read_image(source: IO[bytes]) -> Image:
@@ -124,16 +129,19 @@ class _Contents:
     def image(self) -> Image:
         linked = {name: self.digests.get(target, "") for name, target in self._links.items()}
         finder = Finder(linked | self.digests, self.documents)
-        digest, config = finder.config()
-        rootfs = config.get("rootfs")
-        diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
-        if not isinstance(diff_ids, list) or not all(isinstance(name, str) for name in diff_ids):
-            raise BadArchive("its configuration names no layers")
+        digest, document = finder.config()
+        match document:
+            case {"rootfs": {"diff_ids": [*diff_ids]}} if all(isinstance(d, str) for d in diff_ids):
+                pass
+            case _:
+                raise BadArchive("its configuration names no layers")
+        if not isinstance(document.get("config") or {}, dict):
+            raise BadArchive("its configuration has no object where one belongs")
         wrong = (self._wrong_layers(names, diff_ids) for names in finder.layers)
         return Image(
             ids=(digest, *finder.ids),
             tags=(*finder.tags,),
-            config=config,
+            document=document,
             layers=tuple(self.layers[name] for name in finder.layers[0] if name in self.layers),
             differences=(*self.misnamed, *finder.differences, *chain(*wrong)),
         )

@@ -3,7 +3,7 @@
 Rules that need the layers below as well are in `rules.py`; this module collects what they need.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from entrypoint.images.tar_entries import DIRECTORY, HARD_LINK, REGULAR, SYMLINK, Entry
@@ -55,6 +55,9 @@ _KINDS = {
 Finding = tuple[str, str]
 """The code of a difference and its text."""
 
+_OUTSIDE: Finding = ("path-outside", "is no path of a train")
+_REMOVES: Finding = ("whiteout-outside", "marks something as removed that a train does not own")
+
 
 class Rights(NamedTuple):
     """Owner and permissions of a folder."""
@@ -73,17 +76,21 @@ class Paths:
 
     Two different paths with one hash are as good as impossible, and only refuse an image.
 
+    Args:
+        max_links: maximum number of paths in `links` and `real`.
+
     Attributes:
         links: symlinks.
         real: paths that must not be symlinks.
         folders: those of SHARED_FOLDERS and MOUNT_POINTS.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_links: int) -> None:
         self.links: set[int] = set()
         self.real: set[int] = set()
         self.folders: dict[bytes, Rights] = {}
         self._seen: set[int] = set()
+        self._max_links = max_links
 
     def is_new(self, path: bytes) -> bool:
         """Return whether this is the first entry of the layer with this path, and note it."""
@@ -93,24 +100,37 @@ class Paths:
         self._seen.add(hash(path))
         return len(self._seen) > before
 
+    def add_link(self, path: bytes) -> None:
+        """Note a symlink."""
+        self.links.add(hash(path))
+        self._check()
+
     def must_be_real(self, path: bytes) -> None:
         """Note that neither this path nor a folder above it may be a symlink."""
         while path:
             self.real.add(hash(path))
             path = path.rpartition(b"/")[0]
+        self._check()
+
+    def _check(self) -> None:
+        if len(self.links) + len(self.real) > self._max_links:
+            raise TooManyPaths
 
 
-def findings(entry: Entry, paths: Paths) -> Iterator[Finding]:
-    """Yield every rule that this entry breaks as a part of a train's own layer.
+def findings(entry: Entry, paths: Paths) -> Iterable[Finding]:
+    """Return every rule that this entry breaks as a part of a train's own layer.
 
     Raises:
         TooManyPaths: see there.
         BadTar: a number in its header is malformed.
     """
     path = entry.name.removesuffix(b"/") if entry.kind == DIRECTORY else entry.name
-    if not path.startswith(_BELOW) and path not in _NAMED and _removed(path) not in _OWN:
-        yield _outside(path)
-        return
+    if path.startswith(_BELOW) or path in _NAMED or _removed(path) in _OWN:
+        return _findings(path, entry, paths)
+    return _outside(path)
+
+
+def _findings(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
     if problem := _unclear(path):
         yield "path-unclear", problem
         return
@@ -128,10 +148,8 @@ def findings(entry: Entry, paths: Paths) -> Iterator[Finding]:
         yield from _named(path, entry, paths)
 
 
-def _outside(path: bytes) -> Finding:
-    if path.rpartition(b"/")[2].startswith(_WHITEOUT):
-        return "whiteout-outside", "marks something as removed that a train does not own"
-    return "path-outside", "is no path of a train"
+def _outside(path: bytes) -> tuple[Finding]:
+    return (_REMOVES,) if path.rpartition(b"/")[2].startswith(_WHITEOUT) else (_OUTSIDE,)
 
 
 def _removed(path: bytes) -> bytes:
@@ -180,13 +198,13 @@ def _named(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
     elif (entry.kind, path, entry.link) == _ENGINE_LINK:
         yield "mount-point", "leads to /proc/mounts"
     else:
-        yield _outside(path)
+        yield _OUTSIDE
 
 
 def _below(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
     """Yield what is wrong with an entry below a folder of the train."""
     if entry.kind == SYMLINK:
-        paths.links.add(hash(path))
+        paths.add_link(path)
         ups, target = _target(path, entry.link)
         if not _is_own(target):
             yield "link-outside", "leads out of the folders of the train, or not plainly into them"

@@ -103,7 +103,8 @@ class _Scan:
 
     def __init__(self, room: Room) -> None:
         self._room = room
-        self._paths = Paths()
+        self._paths = Paths(room.links)
+        self._max_findings = min(IMAGE_FINDINGS, room.findings)
         self._findings: list[Difference] = []
         self._codes: set[str] = set()
         self._more = 0
@@ -116,12 +117,10 @@ class _Scan:
             self._config = self._read_config(entry, content)
         elif entry.name == _CONFIG_REMOVED:
             self._config = b""
-        if len(self._paths.links) + len(self._paths.real) > self._room.links:
-            raise TooManyPaths
 
     def note(self, code: str, path: bytes, what: str) -> None:
         # One of each code is kept in any case: it may be the only one that is refused.
-        if code in self._codes and len(self._findings) >= min(IMAGE_FINDINGS, self._room.findings):
+        if len(self._findings) >= self._max_findings and code in self._codes:
             self._more += 1
             return
         self._codes.add(code)

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from entrypoint.errors import OPERATOR, IntegrityError, SettingsError
-from entrypoint.files.strict_json import BadJson, parse_json
+from entrypoint.files.strict_json import BadJson, Document, parse_json
 from entrypoint.images.archive import Image
 from entrypoint.images.settings_rules import COMPARED, PLATFORM
 from entrypoint.limits import IMAGE_DOCUMENT_DEPTH
 
 _VERSION = 1
+_SETTINGS = (*COMPARED, "Env", "Cmd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,7 @@ class Master:
         id: the digest of its configuration.
         layers: the digests of its uncompressed layers, the lowest first.
         platform: the values of its keys in PLATFORM.
-        config: those of its keys in COMPARED, its `Env` and its `Cmd`.
+        config: how the engine starts its containers: the keys of COMPARED, `Env` and `Cmd`.
     """
 
     name: str
@@ -48,14 +49,12 @@ def master_of(image: Image, name: str) -> Master:
                 hint="save the master image again, from where you trust it",
                 by=OPERATOR,
             )
-    own = image.config.get("config") or {}
-    keys = (*COMPARED, "Env", "Cmd")
     return Master(
         name=image.tags[0] if image.tags else name,
         id=image.ids[0],
         layers=tuple(layer.diff_id for layer in image.layers),
-        platform={key: image.config[key] for key in PLATFORM if image.config.get(key)},
-        config={key: own[key] for key in keys if own.get(key)},
+        platform={key: image.document[key] for key in PLATFORM if image.document.get(key)},
+        config={key: image.settings[key] for key in _SETTINGS if image.settings.get(key)},
     )
 
 
@@ -90,11 +89,22 @@ def _master(entry: Any, path: str) -> Master:
             "layers": [_, *_] as layers,
             "platform": dict(platform),
             "config": dict(config),
-        } if len(entry) == 5 and all(isinstance(layer, str) for layer in layers):
+        } if len(entry) == 5 and _are_texts(layers) and _is_config(config):
             return Master(
                 name=name, id=image_id, layers=tuple(layers), platform=platform, config=config
             )
     raise _malformed(path, "has an entry that is not as describe-image writes it")
+
+
+def _is_config(config: Document) -> bool:
+    variables = config.get("Env", [])
+    return (
+        config.keys() <= {*_SETTINGS} and _are_texts(variables) and all("=" in v for v in variables)
+    )
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
 
 
 def _malformed(path: str, problem: str) -> SettingsError:

@@ -156,10 +156,10 @@ def command_differences(
         own: the configuration of its image.
         files: the signed files; None if they are not known.
     """
-    words = own.get("Cmd")
+    words, folder = own.get("Cmd"), str(own.get("WorkingDir") or "/")
     if not (isinstance(words, list) and words and all(isinstance(word, str) for word in words)):
         yield Difference("command-not-signed", "Cmd", "is no list of words")
-    elif files is not None and not _runs_signed_file(words, own.get("WorkingDir") or "/", files):
+    elif files is not None and not _runs_signed_file(words, folder, files):
         yield Difference("command-not-signed", "Cmd", f"is {_shown(words)}")
 
 

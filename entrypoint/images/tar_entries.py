@@ -14,22 +14,28 @@ from entrypoint.images.window import Window
 BLOCK = 512
 _ZERO = bytes(BLOCK)
 
+_BLANKS = 8 * ord(" ")
+"""What the checksum counts in its own place."""
+
 REGULAR, HARD_LINK, SYMLINK, DIRECTORY = b"0", b"1", b"2", b"5"
 _WITHOUT_DATA = b"123456"
 _SPARSE = b"S"
+_EXTENDED = (b"x", b"L", b"K")
 
 _USTAR = b"ustar\x0000"
 _GNU = b"ustar  \x00"
 _GNU_TIMES = re.compile(rb"[0-7 \x00]{24}\x00*")
 """Field of GNU tar where ustar has a prefix; Go reads it as a prefix if it holds anything else."""
 
+_BINARY = 0x80
+
 _PAX_BYTES = 1024 * 1024
 """Maximum size of extended headers and long names, as in Go."""
 
 _PAX_NUMBERS = ("size", "uid", "gid")
 _PAX_HARMLESS = {"path", "linkpath", "uname", "gname", "mtime", "atime", "ctime", "comment"}
-ATTRIBUTE = "SCHILY.xattr."
-"""Prefix of the extended attributes of a file."""
+_ATTRIBUTE = "SCHILY.xattr."
+"""Beginning of the records with the extended attributes of a file."""
 
 
 class BadTar(ValueError):
@@ -37,32 +43,45 @@ class BadTar(ValueError):
 
 
 class Entry:
-    """One entry of an archive.
+    """One entry of an archive; most of them are never looked at, so only the name is read at once.
 
     Attributes:
         name: as engines read it, before they clean it.
         kind: the type flag.
         size: of the data behind the header.
-        link: the target of a link.
-        attributes: names of extended attributes.
-        odd: a reason for which readers may disagree about it; empty if there is none.
+
+    Raises:
+        BadTar: in the constructor and by every property, for malformed numbers.
     """
 
-    __slots__ = ("_header", "_pax", "attributes", "kind", "link", "name", "odd", "size")
+    __slots__ = ("_extended", "_header", "kind", "name", "size")
 
     def __init__(self, header: bytes, extended: "_Extended") -> None:
-        pax = extended.pax
-        self._header, self._pax = header, pax
+        self._header = header
+        self._extended = extended
         self.kind = header[156:157]
+        self.name = extended.name or _name(header)
         self.size = self._number("size", 124, 136)
-        self.odd = extended.odd or _odd(header, self.kind)
-        self.name = extended.name or pax.get("path") or self._name()
-        self.link = extended.link or pax.get("linkpath") or self._text(157, 257)
-        self.attributes = [key.removeprefix(ATTRIBUTE) for key in pax if key.startswith(ATTRIBUTE)]
         if self.size and self.kind in _WITHOUT_DATA:
             raise BadTar("an entry that cannot have data has a size")
         if self.kind == _SPARSE:
             raise BadTar("it holds a sparse file, whose length readers compute differently")
+
+    @property
+    def link(self) -> bytes:
+        """The target of a link."""
+        return self._extended.link or _text(self._header[157:257])
+
+    @property
+    def attributes(self) -> list[str]:
+        """The names of the extended attributes."""
+        pax = self._extended.pax
+        return [key.removeprefix(_ATTRIBUTE) for key in pax if key.startswith(_ATTRIBUTE)]
+
+    @property
+    def odd(self) -> str:
+        """A reason for which readers may disagree about the entry; empty if there is none."""
+        return self._extended.odd or _odd(self._header)
 
     @property
     def uid(self) -> int:
@@ -80,48 +99,44 @@ class Entry:
         return _octal(self._header[100:108]) & 0o7777
 
     def _number(self, key: str, start: int, end: int) -> int:
-        if key in self._pax:
-            return _decimal(self._pax[key])
+        if key in self._extended.pax:
+            return _decimal(self._extended.pax[key])
         return _octal(self._header[start:end])
-
-    def _name(self) -> bytes:
-        name = self._text(0, 100)
-        if self._header[257:265] == _USTAR and self._header[345]:
-            return self._text(345, 500) + b"/" + name
-        return name
-
-    def _text(self, start: int, end: int) -> bytes:
-        text = self._header[start:end].rstrip(b"\x00")
-        if b"\x00" in text:
-            self.odd = "has a NUL in a name"
-        return text
 
 
 class _Extended:
-    """What stands in front of a header: a PAX header, or a long name and a long link of GNU."""
+    """What stands in front of a header: a PAX header, or a long name and a long link of GNU.
+
+    Attributes:
+        name, link: instead of those in the header; empty if there are none.
+        pax: the records of the PAX header.
+        odd: a reason for which readers may disagree about it.
+    """
 
     def __init__(self) -> None:
-        self.pax: Mapping[str, bytes] = {}
         self.name = b""
         self.link = b""
+        self.pax: Mapping[str, bytes] = {}
         self.odd = ""
-        self.seen = b""
+        self._kinds = b""
 
     def read(self, kind: bytes, data: bytes) -> None:
-        if kind in self.seen or (b"x" in self.seen + kind and self.seen):
+        """Add one header of the given type."""
+        if kind in self._kinds or (self._kinds and b"x" in self._kinds + kind):
             self.odd = "has more than one extended header"
-        self.seen += kind
+        self._kinds += kind
         if kind == b"x":
             self.pax = _pax(data)
             self.odd = self.odd or _odd_pax(self.pax)
-            return
-        name = data.removesuffix(b"\x00")
-        if b"\x00" in name or not name:
-            self.odd = "has a NUL in a name, or an empty one"
-        if kind == b"L":
-            self.name = name
+            self.name = self.pax.get("path", b"")
+            self.link = self.pax.get("linkpath", b"")
+        elif kind == b"L":
+            self.name = data.removesuffix(b"\x00")
         else:
-            self.link = name
+            self.link = data.removesuffix(b"\x00")
+
+
+_NOTHING = _Extended()
 
 
 def entries(window: Window) -> Iterator[Entry]:
@@ -132,19 +147,20 @@ def entries(window: Window) -> Iterator[Entry]:
     Raises:
         BadTar: see there.
     """
-    extended = _Extended()
+    extended = _NOTHING
     while (header := _header(window)) is not None:
         kind = header[156:157]
-        if kind in (b"x", b"L", b"K"):
+        if kind in _EXTENDED:
+            extended = _Extended() if extended is _NOTHING else extended
             extended.read(kind, _extension(window, header))
             continue
         entry = Entry(header, extended)
         end = window.tell() + _padded(entry.size)
         yield entry
-        if not window.skip(end - window.tell()):
+        if not window.skip_to(end):
             raise BadTar("it ends in the middle of a file")
-        extended = _Extended()
-    if extended.seen:
+        extended = _NOTHING
+    if extended is not _NOTHING:
         raise BadTar("an extended header stands at its end")
     if any(piece.tobytes().count(0) != len(piece) for piece in window.rest()):
         raise BadTar("something stands behind its end")
@@ -163,23 +179,35 @@ def _header(window: Window) -> bytes | None:
         raise BadTar("it is no tar, or one without the mark of ustar or GNU tar")
     # Adler-32 sums up fast. Its lower half is 1 + the sum modulo 65521; 256 bytes have less.
     total = (zlib.adler32(block[:256]) & 0xFFFF) + (zlib.adler32(block[256:]) & 0xFFFF) - 2
-    if total - sum(block[148:156]) + 8 * ord(" ") != _octal(block[148:156]):
+    checksum = block[148:156]
+    if total - sum(checksum) + _BLANKS != _octal(checksum):
         raise BadTar("a header has a wrong checksum")
     return block
+
+
+def _name(header: bytes) -> bytes:
+    name = _text(header[:100])
+    if header[345] and header[257:265] == _USTAR:
+        return _text(header[345:500]) + b"/" + name
+    return name
+
+
+def _text(field: bytes) -> bytes:
+    return field.partition(b"\x00")[0]
 
 
 def _extension(window: Window, header: bytes) -> bytes:
     size = _octal(header[124:136])
     if size > _PAX_BYTES:
         raise BadTar("an extended header is too large")
-    data = window.take(size)
-    if len(data) < size or not window.skip(_padded(size) - size):
+    data = window.take(_padded(size))
+    if len(data) < size:
         raise BadTar("it ends in the middle of an extended header")
-    return data
+    return data[:size]
 
 
-def _odd(header: bytes, kind: bytes) -> str:
-    if kind not in b"0123456":
+def _odd(header: bytes) -> str:
+    if header[156] not in b"0123456":
         return "has a type that only some readers know"
     if header[257:265] == _USTAR:
         if any(header[500:]):
@@ -209,7 +237,7 @@ def _pax(data: bytes) -> dict[str, bytes]:
 
 def _odd_pax(pax: Mapping[str, bytes]) -> str:
     for key, value in pax.items():
-        if key.startswith(ATTRIBUTE):
+        if key.startswith(_ATTRIBUTE):
             continue
         if key not in _PAX_HARMLESS and key not in _PAX_NUMBERS:
             return f"has a PAX record that only some readers know: {key}"
@@ -220,15 +248,16 @@ def _odd_pax(pax: Mapping[str, bytes]) -> str:
 
 def _octal(field: bytes) -> int:
     """Return a number of a header: octal, or binary if it is too large for that."""
-    if field[0] == 0x80:
-        number = int.from_bytes(field[1:], "big")
-        if number < 2**63:
-            return number
     digits = field.strip(b" \x00")
     if not digits:
         return 0
-    if digits.isdigit() and not digits.strip(b"01234567"):
-        return int(digits, 8)
+    if field[0] == _BINARY and field[1] < _BINARY:
+        return int.from_bytes(field[1:], "big")
+    try:
+        if digits.isdigit():  # `int` accepts signs and underscores
+            return int(digits, 8)
+    except ValueError:
+        pass
     raise BadTar("a header has a malformed number")
 
 

@@ -67,8 +67,8 @@ def _verdict(image: Image, master: Master) -> Verdict:
         differences=(
             *image.differences,
             *_layer_differences(image.layers[:count], image.layers[count:]),
-            *settings_rules.differences(image.config, master.platform, master.config),
-            *_command_differences(image.config.get("config") or {}, image.layers[count:]),
+            *settings_rules.differences(image.document, master.platform, master.config),
+            *_command_differences(image.settings, image.layers[count:]),
         ),
     )
 

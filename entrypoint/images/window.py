@@ -29,15 +29,15 @@ class Window:
             return taken
         return b"".join(self.pieces(length))
 
-    def skip(self, length: int) -> bool:
-        """Pass `length` bytes; return whether the stream has as many."""
-        target = self.tell() + length
-        if target - self._before <= len(self._view):
-            self._at = target - self._before
+    def skip_to(self, place: int) -> bool:
+        """Go on to a place that `tell` would return; return whether the stream has it."""
+        at = place - self._before
+        if at <= len(self._view):
+            self._at = at
             return True
-        for _ in self.pieces(length):
+        for _ in self.pieces(at - self._at):
             pass
-        return self.tell() == target
+        return self.tell() == place
 
     def pieces(self, length: int) -> Iterator[memoryview]:
         """Yield the next `length` bytes in pieces, fewer bytes only at the end of the stream."""
