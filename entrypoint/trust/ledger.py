@@ -93,9 +93,9 @@ class Ledger:
             os.close(lock)
 
     def replay(self, config: TrainConfig) -> RouteError | None:
-        """Return the error for a train that has gone back or sideways from its entry, or None.
+        """Return the error for a train whose state contradicts its entry, or None.
 
-        The same state boards again, as after a push that was lost.
+        The same state does not, since it comes again when a push was lost; nor do more stops.
 
         Raises:
             SettingsError: its entry is damaged.
@@ -173,11 +173,12 @@ class Ledger:
             reason = (error.strerror or "it is unreadable").lower()
         except ValueError:
             reason = "it has another form"
+        name = path.stem[:SHORT_ID]
         raise SettingsError(
             "ledger-damaged",
             f"{path} is no entry of the ledger: {reason}",
             hint="bring it back from a backup; or forget it, and with it what this train has shown "
-            f"here: pht ledger --forget {path.stem[:SHORT_ID]}",
+            f"here: pht ledger --forget {name}",
         )
 
     def forget(self, path: Path) -> None:
@@ -208,7 +209,8 @@ class Ledger:
                 "ledger-not-written",
                 f"the ledger in {self._folder} cannot be written: "
                 f"{(error.strerror or 'it refuses').lower()}",
-                hint="free space on its disk, or repair it, then start again",
+                hint="free space on its disk, repair it, or let this user change its files; then "
+                "start again",
                 retry=True,
             ) from None
 
