@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from entrypoint.cli import desk_commands as desk
+from entrypoint.cli import image_commands as images
 from entrypoint.cli import station_commands as station
 from entrypoint.cli.command import Command, InContainer
 from entrypoint.cli.options import help_text, usage_error
@@ -90,8 +91,8 @@ _TABLE = [
         name="validate-image",
         summary="check that an image is a known master image with a train in it, and nothing else",
         audience="station",
-        function=station.validate_image,
-        add_options=station.add_validate_image_options,
+        function=images.validate_image,
+        add_options=images.add_validate_image_options,
         in_container=InContainer.WITHOUT_STATION,
         needs_cryptography=False,
     ),
@@ -99,8 +100,8 @@ _TABLE = [
         name="describe-image",
         summary="print the entries of master images for masters.json",
         audience="station",
-        function=station.describe_image,
-        add_options=station.add_describe_image_options,
+        function=images.describe_image,
+        add_options=images.add_describe_image_options,
         in_container=InContainer.WITHOUT_STATION,
         needs_cryptography=False,
     ),
