@@ -12,6 +12,7 @@ from tests.containers.engine import Engine
 from tests.interop.authors import by_pht_create_route
 from tests.interop.conftest import Depart
 from tests.interop.journey import OURS, ROUTE_STATIONS, THEIRS
+from tests.station import pht
 
 IMAGE_CHECK = Path(__file__).with_name("published_image_check.py")
 PATIENCE_S = 120
@@ -50,12 +51,24 @@ def build_train_image(engine: Engine, master: str, opt: Path, dockerfile: str, n
 
 
 def test_a_train_passes_behind_every_stop_of_a_mixed_route(
-    depart_route: Depart, published_check: Check, runner_image: str, shapes: dict[str, Path]
+    engine: Engine,
+    depart_route: Depart,
+    published_check: Check,
+    runner_image: str,
+    shapes: dict[str, Path],
+    tmp_path: Path,
 ) -> None:
+    """Both our check of the image and that of published stations accept it."""
     train = depart_route(partial(by_pht_create_route, master_image=runner_image))
+    masters = tmp_path / "masters.json"
+    described = pht("describe-image", "-", stdin=engine.must("save", runner_image))
+    masters.write_bytes(described.stdout)
     for kind, station in zip((OURS, THEIRS, OURS), ROUTE_STATIONS, strict=False):
         train.visit(kind, station, shapes["many"])
-        assert published_check(f"{train.repository}:latest") == "", f"after {station}"
+        image = f"{train.repository}:latest"
+        assert published_check(image) == "", f"after {station}"
+        ours = pht("validate-image", "--masters", masters, "-", stdin=engine.must("save", image))
+        assert ours.status == 0, f"after {station}: {ours.stdout.decode()}"
 
 
 def test_the_check_does_not_read_names_that_are_not_utf_8(

@@ -1,0 +1,60 @@
+"""Other engines than Docker, as far as they make and save images: podman, buildah and skopeo."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.containers.engine import TIMEOUT_S, Unavailable
+
+
+@dataclass(frozen=True)
+class OtherEngines:
+    """Engines whose images are all in one store of their own.
+
+    Attributes:
+        folder: where the store is.
+    """
+
+    folder: Path
+    _loaded: dict[Path, str] = field(default_factory=dict)
+
+    @classmethod
+    def installed(cls, folder: Path) -> "OtherEngines":
+        """Return the engines with an empty store; raise Unavailable if one is not installed."""
+        for program in ("podman", "buildah", "skopeo"):
+            if shutil.which(program) is None:
+                raise Unavailable(f"no {program} on the PATH")
+        return cls(folder)
+
+    def podman(self, *arguments: str | Path) -> str:
+        """Call podman; return its output."""
+        return self._must("podman", *self._store(), *arguments)
+
+    def buildah(self, *arguments: str | Path) -> str:
+        """Call buildah; return its output."""
+        return self._must("buildah", *self._store(), *arguments)
+
+    def skopeo(self, *arguments: str | Path) -> str:
+        """Call skopeo; return its output."""
+        return self._must("skopeo", *arguments)
+
+    def load(self, archive: Path) -> str:
+        """Load an archive, unless that was done, and return the name of the image."""
+        if archive not in self._loaded:
+            said = self.podman("load", "--quiet", "--input", archive)
+            self._loaded[archive] = said.strip().partition(": ")[2]
+        return self._loaded[archive]
+
+    def _store(self) -> list[str | Path]:
+        # Without a kernel's help, which a container may not give.
+        root, run = self.folder / "root", self.folder / "run"
+        return ["--root", root, "--runroot", run, "--storage-driver", "vfs"]
+
+    @staticmethod
+    def _must(*command: str | Path) -> str:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stderr}"
+        return done.stdout
