@@ -18,6 +18,7 @@ from entrypoint.crypto.digests import sha512
 from entrypoint.errors import RouteError, SettingsError, StorageError
 from entrypoint.files.attributes import Attributes
 from entrypoint.files.bounded import read_bounded
+from entrypoint.files.strict_json import parse_json
 from entrypoint.limits import LEDGER_ENTRY_BYTES
 from entrypoint.linux import durable
 from entrypoint.train_config import TrainConfig
@@ -65,10 +66,10 @@ class Entry:
 
 
 class Ledger:
-    """The entries in a folder of the station.
+    """The entries in a folder that the station keeps.
 
     Args:
-        folder: see above.
+        folder: its path; `settings.ledger_folder` has checked it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -229,7 +230,7 @@ def _state(config: TrainConfig) -> str:
 
 def _parse(data: bytes) -> Entry:
     """Return what `Ledger.record` has written; raise ValueError for anything else."""
-    match json.loads(data):
+    match parse_json(data, max_depth=1):
         case {
             "version": 1,
             "session": str(session),

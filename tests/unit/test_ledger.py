@@ -169,6 +169,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "cut off": lambda data: data[:-10],
     "no object": lambda _: b"[]",
+    "nested deep": lambda _: b"[" * 16_000,
     "another version": lambda data: data.replace(b'"version": 1', b'"version": 2'),
     "a field missing": lambda data: data.replace(b'"stops"', b'"stop"'),
     "a field of another type": lambda data: data.replace(b'"stops": 1', b'"stops": "1"'),

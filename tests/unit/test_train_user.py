@@ -15,6 +15,7 @@ from entrypoint.settings.load import load
 from entrypoint.settings.settings import Settings
 from entrypoint.visit import train_user
 from entrypoint.visit.train_user import host_driven_credentials, train_credentials
+from tests.ledger import give_ledger
 from tests.unit.settings_errors import settings_error
 
 FOR_FILES = frozenset({Capability.CHOWN, Capability.DAC_OVERRIDE, Capability.FOWNER})
@@ -223,6 +224,18 @@ def test_a_group_that_opens_the_station_folder_does_not_stay(
     found = credentials_of(settings(tmp_path, RSA_STATION_PRIVATE_KEY_FILE=key))
 
     assert found.groups == ((44,) if opens else (44, 2000))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files to a group")
+@pytest.mark.parametrize(("mode", "opens"), [(0o770, True), (0o700, False)])
+def test_a_group_that_opens_the_ledger_does_not_stay(
+    mode: int, opens: bool, runner: Runner, tmp_path: Path
+) -> None:
+    ledger = give_ledger(tmp_path / "station")
+    os.chown(ledger, 0, 2000)
+    ledger.chmod(mode)
+    runner.has_groups(44, 2000)
+    assert credentials_of(settings(tmp_path)).groups == ((44,) if opens else (44, 2000))
 
 
 def test_groups_stay_where_they_cannot_be_changed(runner: Runner, tmp_path: Path) -> None:
