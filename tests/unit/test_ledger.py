@@ -127,6 +127,7 @@ def test_an_id_of_any_length_is_cut(ledger: Ledger, folder: Path, tmp_path: Path
     record(ledger, opt)
     [entry] = entries(folder)
     assert entry["train"] == "\U0001f642" * 200
+    assert ledger.files()[0].stat().st_size < 4096  # as docs/station.md says
 
 
 # --- the folder ----------------------------------------------------------------------------------
