@@ -81,6 +81,8 @@ def query(options: Namespace, environment: Mapping[str, str], report: Report) ->
 
 def add_inspect_options(parser: ArgumentParser) -> None:
     """Add the options of `inspect`."""
+    text = "the archive of a train's image; - is stdin; default: the train in /opt"
+    parser.add_argument("image", nargs="?", metavar="IMAGE.tar", help=text)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON instead of tables")
     text = "print the lines that pin the train's keys in the station's file `trust`"
@@ -89,10 +91,15 @@ def add_inspect_options(parser: ArgumentParser) -> None:
 
 def inspect(options: Namespace, _environment: Mapping[str, str], _report: Report) -> int:
     """Show the route and each stop."""
-    from entrypoint.station.inspect import inspect, trust_lines
+    from entrypoint.station import inspect as desk
 
     paths = Paths(options.root or Path("/"))
-    show(trust_lines(paths) if options.trust_lines else inspect(paths, as_json=options.json))
+    config = desk.config_in_archive(options.image) if options.image else desk.config_in(paths)
+    train = None if options.image else paths.train
+    if options.trust_lines:
+        show(desk.trust_lines(config))
+    else:
+        show(desk.inspect(config, train, as_json=options.json))
     return 0
 
 

@@ -92,7 +92,7 @@ class _Contents:
         self._names: set[str] = set()
         self._links: dict[str, str] = {}
         self._room = Room()
-        self._document_bytes = 4 * IMAGE_DOCUMENT_BYTES
+        self._document_bytes = 2 * IMAGE_DOCUMENT_BYTES
 
     def add(self, entry: Entry, window: Window) -> None:
         name = _name(entry)

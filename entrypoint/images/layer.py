@@ -30,7 +30,7 @@ class Room:
 
     findings: int = 10_000
     links: int = 50_000
-    config_bytes: int = 4 * IMAGE_DOCUMENT_BYTES
+    config_bytes: int = 2 * IMAGE_DOCUMENT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,7 +102,7 @@ def _folder_differences(
             yield Difference("mount-point", where, "is empty")
 
 
-def train_config(layers: Sequence[Layer]) -> bytes | None:
+def newest_config(layers: Sequence[Layer]) -> bytes | None:
     """Return the bytes of train_config.json in the topmost layer that has one."""
     for layer in reversed(layers):
         if layer.config is not None:
@@ -113,7 +113,7 @@ def train_config(layers: Sequence[Layer]) -> bytes | None:
 def _command_differences(own: dict[str, Any], layers: Sequence[Layer]) -> Iterator[Difference]:
     files = None
     try:
-        files = _signed_files(train_config(layers))
+        files = _signed_files(newest_config(layers))
     except BadJson as problem:
         yield Difference("train-config-unusable", "/opt/train_config.json", str(problem))
     yield from settings_rules.command_differences(own, files)

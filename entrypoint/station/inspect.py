@@ -1,51 +1,84 @@
 """`pht inspect`: describes the route of a train and each stop, without any key."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 from entrypoint.crypto.keys import fingerprint
-from entrypoint.errors import PhtError
+from entrypoint.errors import MissingInput, PhtError
+from entrypoint.images.validate import newest_config
 from entrypoint.model import Paths
 from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import table
+from entrypoint.station.validate_image import read_archive
 from entrypoint.train_config import TrainConfig, immutable_files, read
 from entrypoint.train_config.file import read_config
 from entrypoint.trust.anchors import NO_ANCHORS, keys_of, lines
 
+_NO_FOLDER = Path(os.devnull)
+"""Has no files; so only a list of them tells whether there is a query."""
+
 _COMPARE = "# compare each key with its holder, by another way than the train came"
 
 
-def inspect(paths: Paths, *, as_json: bool) -> str:
-    """Return a description of the train, as text for people or as JSON.
+def config_in(paths: Paths) -> TrainConfig:
+    """Return the configuration of the train in a folder.
+
+    Raises:
+        MissingInput: there is no train.
+        MalformedTrain: its configuration is not well formed.
+    """
+    return read(read_config(paths))
+
+
+def config_in_archive(archive: str) -> TrainConfig:
+    """Return the configuration of the train in the archive of an image; `-` is stdin.
+
+    Raises:
+        MissingInput: there is no train in it, or no archive.
+        MalformedTrain: its configuration, or the archive, is not well formed.
+        IntegrityError: the archive holds several images.
+    """
+    data = newest_config(read_archive(archive).layers)
+    if data is None:
+        raise MissingInput(
+            "no-train",
+            f"the image in {archive} has no train_config.json that can be read",
+            hint="give the archive of a train's image, as docker save, podman save or skopeo copy "
+            "writes it",
+        )
+    return read(data)
+
+
+def inspect(config: TrainConfig, train: Path | None, *, as_json: bool) -> str:
+    """Return a description of a train, as text for people or as JSON.
 
     Everything that needs no private key is verified. A train that fails is described as well, with
     the reason.
 
-    Raises:
-        MissingInput: there is no train.
-        MalformedTrain: its configuration is not well formed.
+    Args:
+        config: its configuration.
+        train: the folder of its files; None if they are not at hand.
+        as_json: the form of the description.
     """
-    config = read(read_config(paths))
-    facts = _facts(config, immutable_files(config, paths.train), _verdict(config, paths))
-    return json.dumps(facts, indent=2) if as_json else _text(facts)
+    files = immutable_files(config, train or _NO_FOLDER)
+    checked = train is not None and not config.encrypts_definition
+    facts = _facts(config, files, _verdict(config, train))
+    return json.dumps(facts, indent=2) if as_json else _text(facts, checked=checked)
 
 
-def trust_lines(paths: Paths) -> str:
-    """Return the lines that pin the keys of the train in the station's file `trust`.
-
-    Raises:
-        MissingInput: there is no train.
-        MalformedTrain: its configuration is not well formed.
-    """
-    return "\n".join([_COMPARE, *lines(keys_of(read(read_config(paths))))])
+def trust_lines(config: TrainConfig) -> str:
+    """Return the lines that pin the keys of a train in the station's file `trust`."""
+    return "\n".join([_COMPARE, *lines(keys_of(config))])
 
 
-def _verdict(config: TrainConfig, paths: Paths) -> str:
+def _verdict(config: TrainConfig, train: Path | None) -> str:
     try:
-        if config.encrypts_definition:
+        if train is None or config.encrypts_definition:
             verify_signatures(config)
         else:
-            verify(config, paths.train, None, anchors=NO_ANCHORS)
+            verify(config, train, None, anchors=NO_ANCHORS)
         config.verify_result_signature()
     except PhtError as error:
         return f"{error.code}: {error.message}"
@@ -75,9 +108,10 @@ def _facts(config: TrainConfig, files: list[str], verdict: str) -> dict[str, Any
     }
 
 
-def _text(facts: dict[str, Any]) -> str:
+def _text(facts: dict[str, Any], *, checked: bool) -> str:
     last = f"{facts['result_hash'][:16]}…" if facts["result_hash"] else "none yet"
     encrypted = ", encrypted and therefore not checked" if facts["files_encrypted"] else ""
+    unchecked = "" if checked else encrypted or ", not checked in an archive"
     head = [
         ("train", facts["train_id"]),
         ("generation", facts["generation"]),
@@ -85,7 +119,7 @@ def _text(facts: dict[str, Any]) -> str:
         ("session", f"{facts['session_id'][:16]}…"),
         ("signatures", facts["signatures"]),
         ("result hash", last),
-        ("files", f"{len(facts['files'])}{encrypted}"),
+        ("files", f"{len(facts['files'])}{unchecked}"),
     ]
     rows = [
         (

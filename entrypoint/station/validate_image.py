@@ -14,14 +14,34 @@ from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.report import table
 
 
+def read_archive(archive: str) -> Image:
+    """Return the image in an archive; `-` is stdin.
+
+    Raises:
+        MissingInput: it cannot be opened.
+        MalformedTrain, IntegrityError: see `read_image`.
+    """
+    if archive == "-":
+        return read_image(sys.stdin.buffer)
+    try:
+        with Path(archive).open("rb", buffering=0) as file:
+            return read_image(file)
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
+        raise MissingInput(
+            "image-missing",
+            f"cannot read the archive {archive}: {(error.strerror or 'unreadable').lower()}",
+            hint="give the path of a file that docker save, podman save or skopeo copy has made",
+        ) from None
+
+
 def validate_image(image: str, masters: list[Master]) -> Verdict:
     """Return the verdict on the image in an archive; `-` is stdin."""
-    return validate(_read(image), masters)
+    return validate(read_archive(image), masters)
 
 
 def describe_image(archive: str) -> Master:
     """Return the entry of the master image in an archive; `-` is stdin."""
-    return master_of(_read(archive), Path(archive).stem)
+    return master_of(read_archive(archive), Path(archive).stem)
 
 
 def read_masters(path: Path) -> list[Master]:
@@ -62,17 +82,3 @@ def _facts(verdict: Verdict) -> dict[str, object]:
         for found in verdict.differences
     ]
     return {"accepted": verdict.accepted, **asdict(verdict), "differences": differences}
-
-
-def _read(archive: str) -> Image:
-    if archive == "-":
-        return read_image(sys.stdin.buffer)
-    try:
-        with Path(archive).open("rb", buffering=0) as file:
-            return read_image(file)
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise MissingInput(
-            "image-missing",
-            f"cannot read the archive {archive}: {(error.strerror or 'unreadable').lower()}",
-            hint="give the path of a file that docker save, podman save or skopeo copy has made",
-        ) from None

@@ -60,7 +60,13 @@ def test_the_halves(name: str) -> None:
 
 
 def test_looking_at_a_train() -> None:
-    assert values_of("inspect") == {"name": "inspect", "root": None, "json": False}
+    assert values_of("inspect") == {
+        "name": "inspect",
+        "root": None,
+        "image": None,
+        "json": False,
+        "trust_lines": False,
+    }
     assert values_of("inspect", "--json", "--root", str(ROOT))["json"]
     assert values_of("export", "--output", "-")["output"] == Path("-")
     assert values_of("export", "--root", str(ROOT), "--output", "x.tar") == {

@@ -1,0 +1,58 @@
+"""Settings and layers for which an image is refused; `tests/adversarial` has hostile images."""
+
+from typing import Any
+
+import pytest
+
+from tests.archives import (
+    COMMAND,
+    Json,
+    docker_archive,
+    entry,
+    folder,
+    image_config,
+    tar,
+    train_archive,
+    train_layer,
+)
+from tests.unit.images.reading import refused, verdict_on
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"Cmd": None}, "command-not-signed"),
+        ({"Cmd": "python /opt/pht_train/train.py"}, "command-not-signed"),
+        ({"Cmd": ["python", "/opt/pht_results/train.py"]}, "command-not-signed"),
+        ({"Cmd": ["python", "/opt/pht_train/../pht_train/train.py"]}, "command-not-signed"),
+        ({"Cmd": ["/opt/pht_results/python", COMMAND[1]]}, "command-not-signed"),
+        ({"Cmd": ["/proc/self/cwd/python", COMMAND[1]]}, "command-not-signed"),
+        ({"Cmd": ["./python", COMMAND[1]], "WorkingDir": "/opt/pht_train"}, "command-not-signed"),
+        ({"Cmd": ["train.py"], "WorkingDir": "/opt/pht_train"}, "command-not-signed"),
+        ({"Env": ["PATH=/usr/bin:/bin"]}, "env-changed"),
+        ({"Env": ["LANG=C.UTF-8", "PATH=/usr/bin:/bin", "A"]}, "env-malformed"),
+        ({"NewKey": 1}, "key-unknown"),
+    ],
+)
+def test_settings_that_may_not_differ(settings: Json, code: str) -> None:
+    assert refused(train_archive(settings=settings)) == {code}
+
+
+def test_without_a_known_master_only_that_is_said() -> None:
+    layers: list[Any] = [tar(folder("usr")), train_layer(entry("etc/shadow", b"x"))]
+    assert refused(docker_archive(layers, image_config(layers))) == {"master-unknown"}
+
+
+def test_differences_are_counted_where_they_are_too_many() -> None:
+    entries = [entry(f"etc/{number}") for number in range(1200)]
+    verdict = verdict_on(train_archive(*entries, entry("opt/pht_results/a", mode=0o4755)))
+    codes = [found.code for found in verdict.differences]
+    assert codes.count("path-outside") == 1000
+    assert codes.count("set-id") == 1, "one of each code is listed in any case"
+    [more] = [found.what for found in verdict.differences if found.code == "more-findings"]
+    assert more == "has 200 more differences"
+
+
+def test_a_layer_with_too_many_paths_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("entrypoint.images.entry_rules._PATHS_A_LAYER", 3)
+    assert "too-many-entries" in refused(train_archive())
