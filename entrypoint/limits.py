@@ -92,14 +92,17 @@ Linux accepts whole paths of up to 4096 bytes, and Python 1,000 nested calls.
 IMAGE_ADDRESS = 255
 """Maximum length of an image's name without its tag, in characters, as in Docker."""
 
-IMAGE_DOCUMENT_BYTES = 4 * 1024 * 1024
-"""Maximum size of a JSON document in the archive of an image, in bytes.
+IMAGE_DOCUMENT_BYTES = 1024 * 1024
+"""Maximum size of a JSON document in the archive of an image, in bytes."""
 
-That is enough for the train_config.json of 1,000 stops.
-"""
+IMAGE_DOCUMENTS_BYTES = 8 * 1024 * 1024
+"""Maximum size of all of them together, and of all versions of train_config.json in its layers."""
+
+IMAGE_TRAIN_CONFIG_BYTES = 4 * 1024 * 1024
+"""Maximum size of train_config.json in an image, in bytes; 1,000 stops need about 3 MB."""
 
 IMAGE_DOCUMENT_VALUES = 100_000
-"""Maximum number of commas and brackets in such a document: a value takes more memory than text."""
+"""Maximum number of commas and brackets in these documents: a value takes more memory than text."""
 
 IMAGE_DOCUMENT_DEPTH = 16
 """Maximum nesting of arrays and objects in it."""

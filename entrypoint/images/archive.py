@@ -21,9 +21,9 @@ from entrypoint.images.finder import BadArchive, Finder
 from entrypoint.images.layer import Layer, Room, hashed, read_layer
 from entrypoint.images.tar_entries import DIRECTORY, REGULAR, SYMLINK, BadTar, Entry, entries
 from entrypoint.images.window import Window
-from entrypoint.limits import IMAGE_DOCUMENT_BYTES, IMAGE_MEMBERS
+from entrypoint.limits import IMAGE_DOCUMENT_BYTES, IMAGE_DOCUMENTS_BYTES, IMAGE_MEMBERS
 
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = 1024 * 1024
 _DIGEST_NAMES = re.compile(r"blobs/sha256/([0-9a-f]{64})|([0-9a-f]{64})\.(?:json|tar)")
 
 
@@ -92,7 +92,7 @@ class _Contents:
         self._names: set[str] = set()
         self._links: dict[str, str] = {}
         self._room = Room()
-        self._document_bytes = 2 * IMAGE_DOCUMENT_BYTES
+        self._document_bytes = IMAGE_DOCUMENTS_BYTES
 
     def add(self, entry: Entry, window: Window) -> None:
         name = _name(entry)

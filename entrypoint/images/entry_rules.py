@@ -55,8 +55,10 @@ _KINDS = {
 Finding = tuple[str, str]
 """The code of a difference and its text."""
 
-_OUTSIDE: Finding = ("path-outside", "is no path of a train")
-_REMOVES: Finding = ("whiteout-outside", "marks something as removed that a train does not own")
+_OUTSIDE: tuple[Finding] = (("path-outside", "is no path of a train"),)
+_REMOVES: tuple[Finding] = (
+    ("whiteout-outside", "marks something as removed that a train does not own"),
+)
 
 
 class Rights(NamedTuple):
@@ -127,7 +129,7 @@ def findings(entry: Entry, paths: Paths) -> Iterable[Finding]:
     path = entry.name.removesuffix(b"/") if entry.kind == DIRECTORY else entry.name
     if path.startswith(_BELOW) or path in _NAMED or _removed(path) in _OWN:
         return _findings(path, entry, paths)
-    return _outside(path)
+    return _REMOVES if _removed(path) or path.endswith(_OPAQUE) else _OUTSIDE
 
 
 def _findings(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
@@ -148,12 +150,10 @@ def _findings(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
         yield from _named(path, entry, paths)
 
 
-def _outside(path: bytes) -> tuple[Finding]:
-    return (_REMOVES,) if path.rpartition(b"/")[2].startswith(_WHITEOUT) else (_OUTSIDE,)
-
-
 def _removed(path: bytes) -> bytes:
     """Return the path that an entry marks as removed, empty if it is no such mark."""
+    if _WHITEOUT not in path:  # nearly all
+        return b""
     folder, slash, name = path.rpartition(b"/")
     if name.startswith(_WHITEOUT) and name != _OPAQUE:
         return folder + slash + name.removeprefix(_WHITEOUT)
@@ -198,7 +198,7 @@ def _named(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
     elif (entry.kind, path, entry.link) == _ENGINE_LINK:
         yield "mount-point", "leads to /proc/mounts"
     else:
-        yield _OUTSIDE
+        yield from _OUTSIDE
 
 
 def _below(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:

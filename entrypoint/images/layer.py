@@ -11,7 +11,7 @@ from entrypoint.images.differences import Difference
 from entrypoint.images.entry_rules import CONFIG, Paths, Rights, TooManyPaths, findings
 from entrypoint.images.tar_entries import REGULAR, BadTar, Entry, entries
 from entrypoint.images.window import Window
-from entrypoint.limits import IMAGE_DOCUMENT_BYTES, IMAGE_FINDINGS
+from entrypoint.limits import IMAGE_DOCUMENTS_BYTES, IMAGE_FINDINGS, IMAGE_TRAIN_CONFIG_BYTES
 
 _CONFIG_REMOVED = b"opt/.wh.train_config.json"
 _SHOWN_PATH = 200
@@ -30,7 +30,7 @@ class Room:
 
     findings: int = 10_000
     links: int = 50_000
-    config_bytes: int = 2 * IMAGE_DOCUMENT_BYTES
+    config_bytes: int = IMAGE_DOCUMENTS_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ class _Scan:
         )
 
     def _read_config(self, entry: Entry, content: Window) -> bytes:
-        if entry.size > min(IMAGE_DOCUMENT_BYTES, self._room.config_bytes):
+        if entry.size > min(IMAGE_TRAIN_CONFIG_BYTES, self._room.config_bytes):
             self.note("train-config-unusable", entry.name, "is larger than any configuration")
             return b""
         self._room.config_bytes -= entry.size

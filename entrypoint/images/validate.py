@@ -11,7 +11,10 @@ from entrypoint.images.differences import Difference
 from entrypoint.images.entry_rules import MOUNT_POINTS, Rights
 from entrypoint.images.layer import Layer
 from entrypoint.images.masters import Master
-from entrypoint.limits import CONFIG_DEPTH, IMAGE_DOCUMENT_VALUES
+from entrypoint.limits import CONFIG_DEPTH, IMAGE_DOCUMENT_VALUES, IMAGE_TRAIN_CONFIG_BYTES
+
+_CHARACTER_BYTES = 4
+"""Memory for each character of a text, if one of them is rare; all writers escape those."""
 
 _NEW_FOLDER = Rights(0, 0, 0o755)
 
@@ -127,6 +130,9 @@ def _signed_files(data: bytes | None) -> list[str]:
     """
     if data is None:
         raise BadJson("is not in the image")
+    memory = len(data) if data.isascii() else len(data) * _CHARACTER_BYTES
+    if memory > IMAGE_TRAIN_CONFIG_BYTES:
+        raise BadJson("takes too much memory")
     if sum(map(data.count, (b",", b"[", b"{"))) > IMAGE_DOCUMENT_VALUES:
         raise BadJson("holds too many values")
     document = parse_json(data, CONFIG_DEPTH)

@@ -1,9 +1,12 @@
 """Settings and layers for which an image is refused; `tests/adversarial` has hostile images."""
 
+import gzip
+import tracemalloc
 from typing import Any
 
 import pytest
 
+from entrypoint.errors import MalformedTrain
 from tests.archives import (
     COMMAND,
     Json,
@@ -15,7 +18,7 @@ from tests.archives import (
     train_archive,
     train_layer,
 )
-from tests.unit.images.reading import refused, verdict_on
+from tests.unit.images.reading import read, refused, verdict_on
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,19 @@ def test_differences_are_counted_where_they_are_too_many() -> None:
 def test_a_layer_with_too_many_paths_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("entrypoint.images.entry_rules._PATHS_A_LAYER", 3)
     assert "too-many-entries" in refused(train_archive())
+
+
+def test_a_decompression_bomb_fills_no_memory() -> None:
+    bomb = gzip.compress(bytes(256 * 2**20), 1)
+    archive = tar(entry("blob", bomb), entry("manifest.json", b"[]"))
+    tracemalloc.start()
+    with pytest.raises(MalformedTrain, match="holds no image"):
+        read(archive)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+def test_an_archive_of_countless_entries_is_refused() -> None:
+    with pytest.raises(MalformedTrain, match="more than 4096 entries"):
+        read(tar(*(entry(str(number)) for number in range(5000))))
