@@ -15,6 +15,7 @@ from tests.containers.bases import make_base
 from tests.containers.daemon import working_engine
 from tests.containers.engine import Engine, Unavailable
 from tests.containers.images import make_master
+from tests.containers.other_engines import OtherEngines, other_engines
 from tests.containers.registry import running_registry
 
 Made = TypeVar("Made")
@@ -76,6 +77,13 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with ExitStack() as stack:
         running = running_registry(tmp_path_factory.mktemp("registry"))
         yield or_skip(lambda: stack.enter_context(running))
+
+
+@pytest.fixture(scope="session")
+def others() -> Iterator[OtherEngines]:
+    """Podman, buildah and skopeo, with a store of their own."""
+    with ExitStack() as stack:
+        yield or_skip(lambda: stack.enter_context(other_engines()))
 
 
 def gvisor(engine: Engine) -> list[str]:

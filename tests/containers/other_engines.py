@@ -2,6 +2,9 @@
 
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,14 +21,6 @@ class OtherEngines:
 
     folder: Path
     _loaded: dict[Path, str] = field(default_factory=dict)
-
-    @classmethod
-    def installed(cls, folder: Path) -> "OtherEngines":
-        """Return the engines with an empty store; raise Unavailable if one is not installed."""
-        for program in ("podman", "buildah", "skopeo"):
-            if shutil.which(program) is None:
-                raise Unavailable(f"no {program} on the PATH")
-        return cls(folder)
 
     def podman(self, *arguments: str | Path) -> str:
         """Call podman; return its output."""
@@ -58,3 +53,18 @@ class OtherEngines:
         )
         assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stderr}"
         return done.stdout
+
+
+@contextmanager
+def other_engines() -> Iterator[OtherEngines]:
+    """Give the engines with an empty store, for the block.
+
+    Raises:
+        Unavailable: one of them is not installed.
+    """
+    for program in ("podman", "buildah", "skopeo"):
+        if shutil.which(program) is None:
+            raise Unavailable(f"no {program} on the PATH")
+    # Podman refuses a path of more than 50 characters.
+    with tempfile.TemporaryDirectory(prefix="pht-") as folder:
+        yield OtherEngines(Path(folder))

@@ -70,12 +70,6 @@ class Judged(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def others(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> OtherEngines:
-    """Other engines, with a store of their own."""
-    return or_skip(lambda: OtherEngines.installed(tmp_path_factory.mktemp("store")))
-
-
-@pytest.fixture(scope="module")
 def master(engine: Engine) -> str:
     """The tag of a small master image."""
     base = or_skip(lambda: make_base(engine, "musl"))
