@@ -19,7 +19,7 @@ from entrypoint.settings.private_key import KeySettings, secret_file
 from entrypoint.settings.problems import not_built, set_twice
 from entrypoint.settings.redaction import looks_like_address
 from entrypoint.settings.settings import Settings
-from entrypoint.trust.anchors import Anchors
+from entrypoint.trust.anchors import Anchors, Pins
 
 _MAX_ID = 2**31 - 1
 _HOST_PROTOCOL = {"auto": None, "0": False, "1": True}
@@ -38,17 +38,46 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
         IntegrityError: the image has a link in the place of a folder of the station.
     """
     paths = Paths(root.absolute() if root else Path("/"))  # the train may change its directory
-    if root is None:
-        _refuse_links(paths)
+    in_container = root is None
+    if in_container:
+        refuse_links_of_image(paths)
         station_folder.check_mount(paths.station)
-    outside = _without_empty(environment)
-    folder = _without_empty(station_folder.read_variables(paths.station))
-    _check(outside, folder, in_container=root is None)
-    values = {**outside, **folder}
+    outside = without_empty(environment)
+    folder = without_empty(station_folder.read_variables(paths.station))
+    check(outside, folder, in_container=in_container)
+    return settings_of(
+        paths,
+        {**outside, **folder},
+        pins=station_folder.read_pins(paths.station),
+        ledger=find_ledger(paths.ledger, in_container=in_container),
+        in_container=in_container,
+    )
+
+
+def settings_of(
+    paths: Paths,
+    values: Mapping[str, str],
+    *,
+    pins: Pins,
+    ledger: Path | None,
+    in_container: bool,
+) -> Settings:
+    """Return the settings that checked variables make.
+
+    Args:
+        paths: of the train.
+        values: the variables, of the environment and of station.env.
+        pins: the keys that the station has pinned.
+        ledger: the folder of its ledger, if it has one.
+        in_container: whether there is no `--root`.
+
+    Raises:
+        SettingsError: a value is malformed.
+    """
     secret = {name: value for name, value in values.items() if name in names.SECRET}
     return Settings(
         paths=paths,
-        in_container=root is None,
+        in_container=in_container,
         log_json=_choice(values, "PHT_LOG", ("text", "json")) == "json",
         timeout=_seconds(values, "PHT_TIMEOUT"),
         export=_file_path(values, "PHT_EXPORT"),
@@ -57,11 +86,11 @@ def load(root: Path | None, environment: Mapping[str, str]) -> Settings:
         host_protocol=_HOST_PROTOCOL[_choice(values, "PHT_HOST_PROTOCOL", (*_HOST_PROTOCOL,))],
         train_user=_user(values, "PHT_TRAIN_USER"),
         anchors=Anchors(
-            pins=station_folder.read_pins(paths.station),
+            pins=pins,
             own=values.get("STATION_ID"),
             required=_choice(values, "PHT_TRUST", ("report", "require")) == "require",
         ),
-        ledger=find_ledger(paths.ledger, in_container=root is None),
+        ledger=ledger,
         replay_allowed=_choice(values, "PHT_REPLAY", ("refuse", "allow")) == "allow",
         values={name: value for name, value in values.items() if name not in secret},
         key_settings=KeySettings(paths=paths, variables=secret),
@@ -83,7 +112,7 @@ def inputs_present(paths: Paths, environment: Mapping[str, str]) -> list[str]:
     return [*variables, *map(str, found)]
 
 
-def _without_empty(variables: Mapping[str, str]) -> dict[str, str]:
+def without_empty(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the variables without those that count as not set because they are empty."""
     return {
         name: value
@@ -92,20 +121,27 @@ def _without_empty(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _refuse_links(paths: Paths) -> None:
-    """Refuse an image with links that lead the station's mounts to another place."""
+def refuse_links_of_image(paths: Paths) -> None:
+    """Refuse an image with links that lead the station's mounts to another place.
+
+    Raises:
+        IntegrityError: it has one.
+    """
     for place in (paths.station, paths.secrets, paths.data, paths.ledger):
         if station_folder.exists(place):
             refuse_links(*reversed(place.parents), place)
 
 
-def _check(outside: Mapping[str, str], folder: Mapping[str, str], *, in_container: bool) -> None:
+def check(outside: Mapping[str, str], folder: Mapping[str, str], *, in_container: bool) -> None:
     """Check the names of all variables, and that both sources may set them and agree.
 
     Args:
         outside: variables of the environment.
         folder: variables of station.env.
         in_container: whether an image may have set those of the environment.
+
+    Raises:
+        SettingsError: see `load`.
     """
     _check_names({*outside, *folder})
     if in_container and (untrusted := names.FROM_STATION_FOLDER & outside.keys()):

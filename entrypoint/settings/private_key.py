@@ -53,6 +53,28 @@ class KeySettings:
         return [*(Path(path).absolute() for path in set_paths if path), *defaults]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundKey:
+    """The private key as it is set, not loaded yet.
+
+    Attributes:
+        source: a description of its place, for messages.
+        path: of its file; None if a variable holds it.
+        pem: the key in PEM.
+        is_hex: whether it is set as the hex of that.
+    """
+
+    source: str
+    path: Path | None
+    pem: bytes = field(repr=False)
+    is_hex: bool
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it needs a password."""
+        return b"ENCRYPTED" in self.pem
+
+
 def secret_file(paths: Paths) -> Path:
     """Return the path at which engines mount the key if it is given as a secret."""
     return paths.secrets / "rsa_station_private_key"
@@ -68,27 +90,34 @@ def load_station_key(settings: KeySettings, *, validated: bool = False) -> Priva
     Raises:
         SettingsError: the key is set nowhere or in several places, or is not usable.
     """
-    source, pem = _find_pem(settings)
+    found = find_key(settings)
     password = _password(settings)
-    if not password and b"ENCRYPTED" in pem:
+    if not password and found.is_encrypted:
         raise SettingsError(
             "private-key-unusable",
-            f"the private key from {source} is encrypted, and there is no password",
+            f"the private key from {found.source} is encrypted, and there is no password",
             hint=f"put its password into {settings.paths.station / _PASSWORD_FILE} "
             "or set PRIVATE_KEY_PASSWORD_FILE",
         )
-    return load_private_key(pem, password, source, validated=validated)
+    return load_private_key(found.pem, password, found.source, validated=validated)
 
 
-def _find_pem(settings: KeySettings) -> tuple[str, bytes]:
-    """Return a description of the key's source, and the PEM from there."""
+def find_key(settings: KeySettings) -> FoundKey:
+    """Return the station's private key as it is set.
+
+    Raises:
+        SettingsError: it is set nowhere or in several places, or cannot be read.
+    """
     values = [name for name in KEY_VALUES if name in settings.variables]
     files = _files(settings, KEY_FILES, settings.default_key())
     match [*values, *files]:
         case [source]:
             if values:
-                return source, _from_hex(source, _value(settings, source))
-            return source, pem_of_file(read_file(files[source], source))
+                pem = _from_hex(source, _value(settings, source))
+                return FoundKey(source=source, path=None, pem=pem, is_hex=True)
+            data = read_file(files[source], source)
+            pem = pem_of_file(data)
+            return FoundKey(source=source, path=files[source], pem=pem, is_hex=pem != data)
         case []:
             raise SettingsError(
                 "private-key-missing",
