@@ -57,6 +57,14 @@ _TABLE = [
         in_container=InContainer.ALLOWED,
     ),
     Command(
+        name="doctor",
+        summary="examine key, settings, data, disk and protection of a station, without any train",
+        audience="station",
+        function=station.doctor,
+        add_options=station.add_doctor_options,
+        in_container=InContainer.ALLOWED,
+    ),
+    Command(
         name="inspect",
         summary="show the route and the stops of a train",
         audience="station",
@@ -150,9 +158,6 @@ _TABLE = [
 COMMANDS = {command.name: command for command in _TABLE}
 """Every command by its name, in the order of the help."""
 
-PLANNED = ("doctor",)
-"""Names of planned commands; they are refused, so that nobody runs a train's command instead."""
-
 _SIMILARITY = 0.75
 """Similarity from which a word is taken for a misspelt command, from 0 to 1."""
 
@@ -163,7 +168,7 @@ def resolve(arguments: Sequence[str], *, at_desk: bool) -> tuple[Command, list[s
     Arguments that begin with no command are the train's command for `run`.
 
     Raises:
-        UsageError: there is none, it is not built yet, or at a desk it seems to be misspelt.
+        UsageError: there is none, or at a desk it seems to be misspelt.
     """
     if not arguments:
         raise UsageError(
@@ -182,12 +187,6 @@ def resolve(arguments: Sequence[str], *, at_desk: bool) -> tuple[Command, list[s
         return COMMANDS["help"], ["--version"]
     if first.startswith("-"):
         raise usage_error(f"{first} is an option, but the command comes first")
-    if first in PLANNED:
-        raise UsageError(
-            "command-not-built",
-            f"{first} is planned but not part of this version",
-            hint="pht help lists the commands of this version",
-        )
     if at_desk:
         _refuse_misspelt(first)
     return COMMANDS["run"], ["run", "--", *arguments]

@@ -143,6 +143,22 @@ def ledger(options: Namespace, _environment: Mapping[str, str], report: Report) 
     return 0
 
 
+def add_doctor_options(parser: ArgumentParser) -> None:
+    """Add the options of `doctor`."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def doctor(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
+    """Examine the station without a train."""
+    from entrypoint.process.dumpable import protect_memory
+    from entrypoint.station import doctor
+
+    protect_memory()
+    rows = doctor.examine(options.root, environment)
+    show(doctor.json_of(rows) if options.json else doctor.text_of(rows))
+    return _conclude(doctor.outcome_of(rows), report)
+
+
 def _load(options: Namespace, environment: Mapping[str, str], report: Report) -> "Settings":
     """Return the station's settings, and write the log in the form that they choose.
 

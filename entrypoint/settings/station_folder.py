@@ -14,8 +14,9 @@ from entrypoint.trust import anchors
 
 ENV_FILE = "station.env"
 _TRUST_FILE = "trust"
+MASTERS_FILE = "masters.json"
 
-NO_IDENTITY = (ENV_FILE, _TRUST_FILE, "masters.json")
+NO_IDENTITY = (ENV_FILE, _TRUST_FILE, MASTERS_FILE)
 """The files that tell nobody which station this is."""
 
 

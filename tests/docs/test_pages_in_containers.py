@@ -10,6 +10,7 @@ They run in the order of the pages and as written. The reader's own things are g
 import fcntl
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from tests.containers.engine import Engine, pack
 from tests.containers.fixtures import or_skip
 from tests.containers.images import make_master
 from tests.containers.visitor import Container
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ROOT, STATION, blocks
 from tests.station import pht
 
 MASTER, VISIT = "pht-master:slim", "visit"
@@ -148,10 +149,9 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     engine: Engine, reader: Reader
 ) -> None:
     page = blocks("clone", "desk", "docker")
-    install, write, simulate, create, master, in_containers, build, settle, pin, script, *page = (
-        page
-    )
-    fetch, start, query, visit, copy, compare, push, remove, ledger, on_a_folder, *page = page
+    install, write, simulate, create, master, in_containers, build, settle, pin, *page = page
+    examine, script, fetch, start, query, visit, copy, compare, push, *page = page
+    remove, ledger, on_a_folder, *page = page
     open_results, open_image, look = page
     repository = reader.environment["REPOSITORY"]
 
@@ -165,6 +165,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     remove_images(engine, repository)  # the station is another machine
 
     reader.run(settle + pin)
+    assert checks(reader.run(start + examine)) == checks(STATION.read_text())
     look_first, leave = script.splitlines()
     reader.run(look_first)
     name = f"name=^/pht-{repository.translate(str.maketrans('/:', '--'))}-"
@@ -198,6 +199,14 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
         reader.run(commands)
     for folder in ("opened", "from-the-image", "seen"):
         assert reader.read(f"{folder}/patients.txt") == "2"
+
+
+def checks(text: str) -> list[str]:
+    """Return the names of the checks in the table of `doctor`, where a text shows it."""
+    table = text.split("\nverdict  check  ", 1)[-1]
+    found = re.findall(r"^(?:ok|warning|failed|not set) +(\S+(?: \S+)?)  ", table, re.MULTILINE)
+    assert found
+    return found
 
 
 def remove_images(engine: Engine, repository: str) -> None:

@@ -22,7 +22,7 @@ FLOORS = [
     },
     {
         "author": "keygen, create, simulate, decrypt-results: commands that need no station",
-        "station": "check, query, inspect, export: what a station asks beside a visit",
+        "station": "check, doctor, query, inspect, export: what a station asks beside a visit",
     },
     {
         "images": "archives of images: their layers, and how a train's differs from its master's",
@@ -146,6 +146,7 @@ def test_one_module_of_a_visit_loads_the_private_key() -> None:
     assert loading == {
         f"{ROOT}.settings.load",
         f"{ROOT}.settings.settings",
+        f"{ROOT}.station.station_rows",
         f"{ROOT}.visit.station_key",
     }
 

@@ -163,7 +163,6 @@ def test_signals_that_end_a_program_interrupt_every_command_of_a_desk(
         (["--nonsense"], "usage"),
         (["check", "--nonsense"], "usage"),
         (["run"], "no-command"),
-        (["doctor"], "command-not-built"),
     ],
 )
 def test_what_cannot_be_understood(arguments: list[str], code: str) -> None:

@@ -83,7 +83,6 @@ USER: dict[str, Case] = {
     "help with more": (["help", "run"], 64, "usage"),
     "a misspelt command": (["simluate", "train", "--data", "data"], 64, "usage"),
     "an option without a command": (["--nonsense"], 64, "usage"),
-    "a planned command": (["doctor"], 64, "command-not-built"),
 }
 
 

@@ -141,11 +141,6 @@ def test_what_makes_no_sense(arguments: list[str]) -> None:
     refused("usage", *arguments)
 
 
-@pytest.mark.parametrize("name", ["doctor"])
-def test_a_planned_command_is_not_taken_for_the_trains(name: str) -> None:
-    assert name in refused("command-not-built", name).message
-
-
 @pytest.mark.parametrize(
     ("word", "meant"), [("simluate", "simulate"), ("chek", "check"), ("decrypt-result", "decrypt-")]
 )

@@ -1,0 +1,122 @@
+"""The rows of `pht doctor` about the machine: network, disks, kernel."""
+
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from entrypoint import __version__
+from entrypoint.errors import SettingsError
+from entrypoint.linux.access import may_write
+from entrypoint.linux.disk import free_bytes, total_bytes
+from entrypoint.linux.mounts import Mount, is_mount_point, mount_of
+from entrypoint.linux.network import network
+from entrypoint.model import Paths
+from entrypoint.station.verdict import Row, Verdict
+
+_LITTLE_BYTES = 1024**3
+"""Free space of `/opt` from which on nothing is said; a visit needs its results twice."""
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+def network_row(check: str) -> Row:
+    """Return the row of the network that a train would have."""
+    found = network()
+    return Row(
+        check=check,
+        verdict=Verdict.OK if found == "none" else Verdict.WARNING,
+        found={"none": "none: only the loopback is up", "open": "a train can reach a network"}.get(
+            found, "the kernel does not tell whether one is up"
+        ),
+        advice=""
+        if found == "none"
+        else "start the container with --network none, unless trains need one",
+    )
+
+
+def disk_row(check: str, paths: Paths, *, in_container: bool) -> Row:
+    """Return the row of the disk on which a train lies.
+
+    Raises:
+        SettingsError: a visit cannot be made there.
+    """
+    opt = paths.opt if paths.opt.exists() else paths.root
+    mount = mount_of(opt)
+    if in_container and mount.fs_type == "tmpfs":
+        raise _unsuitable(f"{opt} is in memory and vanishes with the container")
+    if mount.read_only or not may_write(opt):
+        raise _unsuitable(f"the runner cannot write to {opt}")
+    free = free_bytes(opt)
+    is_low = free < _LITTLE_BYTES
+    return Row(
+        check=check,
+        verdict=Verdict.WARNING if is_low else Verdict.OK,
+        found=f"{opt}, {_kind(opt, mount)}: {_space(opt)}",
+        advice="free space: the results need it twice while they are sealed" if is_low else "",
+    )
+
+
+def temporary_row(check: str, paths: Paths, *, in_container: bool) -> Row:
+    """Return the row of the folder for a train's temporary files."""
+    tmp = paths.root / "tmp" if in_container else Path(tempfile.gettempdir())
+    if not tmp.is_dir():
+        return Row(
+            check=check,
+            verdict=Verdict.NOT_SET,
+            found=f"there is no {tmp}: temporary files lie below {paths.opt}",
+        )
+    mount = mount_of(tmp)
+    found = f"{tmp}, {_kind(tmp, mount)}: {_space(tmp)}"
+    if mount.noexec or mount.read_only:
+        why = "takes no writes" if mount.read_only else "lets no program be executed"
+        return Row(
+            check=check,
+            verdict=Verdict.WARNING,
+            found=f"{found}; it {why}, so temporary files lie below {paths.opt}",
+            advice="add --tmpfs /tmp:exec to the options of docker run",
+        )
+    return Row(check=check, verdict=Verdict.OK, found=found)
+
+
+def system_row(check: str, *, in_container: bool) -> Row:
+    """Return the row of the kernel and of this program."""
+    found = (
+        f"Linux {platform.release()}, {platform.machine()}, "
+        f"{'in a container' if in_container else 'without a container'}; "
+        f"runner {__version__}, Python {platform.python_version()} ({sys.executable})"
+    )
+    return Row(check=check, verdict=Verdict.OK, found=found)
+
+
+def _unsuitable(problem: str) -> SettingsError:
+    return SettingsError(
+        "place-unsuitable",
+        problem,
+        hint="give the container a volume at /opt, which --read-only needs, and start it as a user "
+        "who may write there",
+    )
+
+
+def _kind(folder: Path, mount: Mount) -> str:
+    """Return what a folder lies on, in words."""
+    if mount.fs_type == "tmpfs":
+        return "in memory"
+    if is_mount_point(folder):
+        return f"a mount of {mount.fs_type}"
+    return f"on {mount.fs_type}"
+
+
+def _space(folder: Path) -> str:
+    free, total = free_bytes(folder), total_bytes(folder)
+    if total == sys.maxsize:
+        return "space without bounds"
+    return f"{_size(free)} of {_size(total)} free"
+
+
+def _size(number: float) -> str:
+    for unit in _UNITS[:-1]:
+        if number < 1024:
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.0f} {_UNITS[-1]}"

@@ -1,0 +1,378 @@
+"""`pht doctor` in a container of the master image: a healthy station, and one fault at a time."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from entrypoint.images.masters import Master, write_masters
+from tests.containers.engine import Engine
+from tests.containers.fixtures import gvisor, on_each_libc, or_skip
+from tests.containers.plain_options import ID, KEY, RECOMMENDED
+from tests.containers.profiles import without_landlock
+from tests.containers.visitor import SECOND
+from tests.ledger import give_ledger
+from tests.station import Done, leaked, settle
+
+LAYERS = "uid,caps,landlock,seccomp,key-absent"
+DATA = "/opt/train_data/patients.csv"
+MASTER = Master(name="slim", id="sha256:0", layers=("sha256:1",), platform={}, config={})
+
+Rows = dict[str, tuple[str, str | None]]
+"""Verdict and code of rows, by their checks."""
+
+OK, WARNING, NOT_SET = ("ok", None), ("warning", None), ("not set", None)
+
+
+def failed(code: str) -> tuple[str, str]:
+    """Return verdict and code of a row that has failed."""
+    return ("failed", code)
+
+
+@dataclass(frozen=True)
+class Station:
+    """A station whose administrator asks the doctor.
+
+    Attributes:
+        engine: where the container runs.
+        image: the master image.
+        folder: of the host, with the station folder and the data.
+    """
+
+    engine: Engine
+    image: str
+    folder: Path
+
+    @property
+    def key(self) -> Path:
+        """The file of the private key."""
+        return self.folder / "run" / "pht" / "private_key.pem"
+
+    @property
+    def env(self) -> Path:
+        """The file of the settings."""
+        return self.folder / "run" / "pht" / "station.env"
+
+    @property
+    def data(self) -> Path:
+        """The file of the data."""
+        return self.folder / "patients.csv"
+
+    @property
+    def ledger(self) -> Path:
+        """The folder of the ledger."""
+        return self.folder / "var" / "lib" / "pht"
+
+    def options(self) -> list[str]:
+        """Return the options of a visit."""
+        mounts = [
+            f"{self.folder}/run/pht:/run/pht:ro",
+            f"{self.ledger}:/var/lib/pht",
+            f"{self.data}:{DATA}:ro",
+        ]
+        volumes = [word for mount in mounts for word in ("--volume", mount)]
+        return [*RECOMMENDED, *volumes, "--env", f"TRAIN_DATA_PATH={DATA}"]
+
+    def ask(self, *command: str, options: Sequence[str]) -> Done:
+        """Start `doctor` in a container."""
+        done = self.engine.run(self.image, "doctor", *command, options=options)
+        assert not leaked(done.stdout.decode() + done.stderr.decode())
+        return Done(done.status, done.stdout, done.stderr.decode())
+
+    def rows(self, options: Sequence[str]) -> Rows:
+        """Return verdict and code of every row, by its check."""
+        done = self.ask("--json", options=options)
+        assert done.lines == [], done.stderr
+        found = json.loads(done.stdout)
+        rows = {row["check"]: (row["verdict"], row["code"]) for row in found["checks"]}
+        is_ready = all(verdict != "failed" for verdict, _ in rows.values())
+        assert (done.status, found["result"]) == ((0, "ready") if is_ready else (78, "not-ready"))
+        assert done.facts["result"] == found["result"]
+        return rows
+
+    def not_ok(self, options: Sequence[str]) -> Rows:
+        """Return verdict and code of every row that is not `ok`."""
+        return {check: row for check, row in self.rows(options).items() if row != OK}
+
+
+@pytest.fixture
+def station(engine: Engine, runner_image: str, tmp_path: Path) -> Station:
+    """A healthy station."""
+    settle(tmp_path, SECOND)
+    (tmp_path / "run" / "pht" / "trust").write_text(f"user 4711 SHA256:{'0' * 64}\n")
+    (tmp_path / "run" / "pht" / "masters.json").write_text(write_masters([MASTER]))
+    give_ledger(tmp_path)
+    found = Station(engine, runner_image, tmp_path)
+    found.data.write_text("1\n")
+    return found
+
+
+@on_each_libc
+def test_a_healthy_station(station: Station) -> None:
+    done = station.ask(options=station.options())
+    assert (done.status, done.facts["layers"]) == (0, LAYERS)
+    assert station.not_ok(station.options()) == {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Something wrong with a station, and the rows that say so.
+
+    Attributes:
+        rows: verdict and code of each row that is not `ok`.
+        change: what is done to the station.
+        options: takes the options of a visit, and the folder of the station; returns others.
+    """
+
+    rows: Rows
+    change: Callable[[Station], object] = lambda _: None
+    options: Callable[[list[str], Path], list[str]] = lambda options, _: options
+
+
+def without(*words: str) -> Callable[[list[str], Path], list[str]]:
+    """Return a function that leaves an option and its value out."""
+
+    def change(options: list[str], _: Path) -> list[str]:
+        at = next(n for n in range(len(options)) if tuple(options[n : n + len(words)]) == words)
+        return options[:at] + options[at + len(words) :]
+
+    return change
+
+
+def more(*words: str) -> Callable[[list[str], Path], list[str]]:
+    """Return a function that adds options."""
+    return lambda options, _: [*options, *words]
+
+
+def no_landlock(options: list[str], folder: Path) -> list[str]:
+    return [*options, *without_landlock(folder)]
+
+
+def add_lines(*lines: str) -> Callable[[Station], object]:
+    """Return a function that adds lines to station.env."""
+    return lambda station: station.env.write_text(station.env.read_text() + "\n".join(lines))
+
+
+def open_key(station: Station) -> None:
+    station.key.chmod(0o644)
+
+
+def give_to_user(station: Station) -> None:
+    """Make the key and the ledger those of a user who is not root."""
+    for path in (station.key, station.ledger):
+        os.chown(path, 1000, 1000)
+
+
+def both(*changes: Callable[[Station], object]) -> Callable[[Station], object]:
+    """Return a function that makes several changes."""
+    return lambda station: [change(station) for change in changes]
+
+
+FAULTS = {
+    "no key": Fault(
+        change=lambda station: station.key.unlink(),
+        rows={"private key": failed("private-key-missing")},
+    ),
+    "a password for a key without one": Fault(
+        change=lambda station: station.key.with_suffix(".password").write_text("wrong"),
+        rows={"private key": failed("private-key-unusable"), "uid": WARNING},
+    ),
+    "a key that everybody may read": Fault(
+        change=open_key,
+        rows={"private key": WARNING, "uid": WARNING},
+    ),
+    "a key that everybody may read, no Landlock": Fault(
+        change=open_key,
+        options=no_landlock,
+        rows={
+            "private key": WARNING,
+            "uid": WARNING,
+            "landlock": WARNING,
+            "key-absent": failed("key-reachable"),
+        },
+    ),
+    "an allowed key that everybody may read, no Landlock": Fault(
+        change=both(open_key, add_lines("PHT_ALLOW_UNPROTECTED_KEY=1")),
+        options=no_landlock,
+        rows=dict.fromkeys(["private key", "uid", "landlock", "key-absent"], WARNING),
+    ),
+    "a key in two mounts": Fault(
+        options=lambda options, folder: [*options, "--volume", f"{folder}/run:/backup:ro"],
+        rows={"caps": WARNING, "key-absent": failed("key-reachable")},
+    ),
+    "a writable station folder": Fault(
+        options=lambda options, _: [word.replace("/run/pht:ro", "/run/pht") for word in options],
+        rows={"station folder": failed("station-folder-writable")},
+    ),
+    "a malformed station.env": Fault(
+        change=add_lines("export PHT_LOG=json"),
+        rows={"settings": failed("station-env-malformed")},
+    ),
+    "an unknown setting and a malformed one": Fault(
+        change=add_lines("PHT_NONSENSE=1", "PHT_TIMEOUT=an hour"),
+        rows={"settings": failed("setting-unknown")},
+    ),
+    "a setting that the image could have set": Fault(
+        options=more("--env", "PHT_TRAIN_USER=0"),
+        rows={"settings": failed("setting-not-trusted")},
+    ),
+    "a malformed trust file": Fault(
+        change=lambda station: station.env.with_name("trust").write_text("user 4711"),
+        rows={"trust": failed("trust-malformed")},
+    ),
+    "no trust file": Fault(
+        change=lambda station: station.env.with_name("trust").unlink(), rows={"trust": NOT_SET}
+    ),
+    "malformed master images": Fault(
+        change=lambda station: station.env.with_name("masters.json").write_text("{}"),
+        rows={"master images": failed("masters-malformed")},
+    ),
+    "no master images": Fault(
+        change=lambda station: station.env.with_name("masters.json").unlink(),
+        rows={"master images": NOT_SET},
+    ),
+    "no ledger": Fault(
+        options=lambda options, folder: without("--volume", f"{folder}/var/lib/pht:/var/lib/pht")(
+            options, folder
+        ),
+        rows={"ledger": NOT_SET},
+    ),
+    "a ledger that everybody may use": Fault(
+        change=lambda station: station.ledger.chmod(0o707),
+        rows={"ledger": failed("ledger-unusable")},
+    ),
+    "a ledger that is mounted read-only": Fault(
+        options=lambda options, _: [
+            f"{word}:ro" if word.endswith(":/var/lib/pht") else word for word in options
+        ],
+        rows={"ledger": failed("ledger-unusable")},
+    ),
+    "a damaged ledger": Fault(
+        change=lambda station: (station.ledger / f"{'0' * 128}.json").write_text("{}"),
+        rows={"ledger": failed("ledger-damaged")},
+    ),
+    "an allowed replay": Fault(change=add_lines("PHT_REPLAY=allow"), rows={"ledger": WARNING}),
+    "data that are not there": Fault(
+        options=more("--env", "TRAIN_DATA_PATH=/nowhere"),
+        rows={"data": failed("data-missing")},
+    ),
+    "no data": Fault(options=without("--env", f"TRAIN_DATA_PATH={DATA}"), rows={}),
+    "data that only root may read": Fault(
+        change=lambda station: station.data.chmod(0o600), rows={"caps": WARNING}
+    ),
+    "data that only root may read, no Landlock": Fault(
+        change=lambda station: station.data.chmod(0o600),
+        options=no_landlock,
+        rows={"data": failed("data-unreadable"), "landlock": WARNING},
+    ),
+    "no Landlock": Fault(options=no_landlock, rows={"landlock": WARNING}),
+    "no profile of the engine": Fault(
+        options=more("--security-opt", "seccomp=unconfined"), rows={}
+    ),
+    "an init": Fault(options=more("--init"), rows={}),
+    "a user who is not root": Fault(
+        change=give_to_user,
+        options=more("--user", "1000"),
+        rows={"uid": WARNING},
+    ),
+    "a user who is not root, no Landlock": Fault(
+        change=give_to_user,
+        options=lambda options, folder: no_landlock([*options, "--user", "1000"], folder),
+        rows={
+            "uid": WARNING,
+            "landlock": WARNING,
+            "key-absent": failed("key-reachable"),
+            "ledger": failed("ledger-reachable"),
+        },
+    ),
+    "no right to become another user": Fault(
+        options=without("--cap-add", "SETUID"), rows={"uid": WARNING}
+    ),
+    "a user that the runner cannot become": Fault(
+        change=add_lines("PHT_TRAIN_USER=1000"),
+        options=without("--cap-add", "SETUID"),
+        rows={
+            "data": failed("train-user-impossible"),
+            "sandbox": failed("train-user-impossible"),
+            **dict.fromkeys(LAYERS.split(","), NOT_SET),
+        },
+    ),
+    "a train in memory": Fault(
+        options=lambda options, _: [
+            "--tmpfs" if after == "/opt" else word
+            for word, after in zip(options, [*options[1:], ""], strict=True)
+        ],
+        rows={"disk": failed("place-unsuitable")},
+    ),
+    "no place for a train": Fault(
+        options=without("--volume", "/opt"), rows={"disk": failed("place-unsuitable")}
+    ),
+    "a /tmp where nothing can be executed": Fault(
+        options=lambda options, _: ["/tmp" if word == "/tmp:exec" else word for word in options],
+        rows={"temporary files": WARNING},
+    ),
+    "three faults": Fault(
+        change=both(lambda station: station.key.unlink(), add_lines("PHT_NONSENSE=1")),
+        options=without("--volume", "/opt"),
+        rows={
+            "private key": failed("private-key-missing"),
+            "settings": failed("setting-unknown"),
+            "disk": failed("place-unsuitable"),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_a_row_and_hides_no_other(name: str, station: Station) -> None:
+    fault = FAULTS[name]
+    fault.change(station)
+    options = fault.options(station.options(), station.folder)
+    assert station.not_ok(options) == fault.rows
+
+
+def test_a_station_without_a_folder(station: Station) -> None:
+    assert station.not_ok([*RECOMMENDED, *ID, *KEY]) == {
+        "private key": WARNING,
+        "station folder": NOT_SET,
+        "trust": NOT_SET,
+        "master images": NOT_SET,
+        "ledger": NOT_SET,
+        "data": NOT_SET,
+        "landlock": NOT_SET,
+    }
+
+
+def test_nothing_at_all(station: Station) -> None:
+    assert station.not_ok(RECOMMENDED) == {
+        "private key": failed("private-key-missing"),
+        "station folder": NOT_SET,
+        "settings": failed("station-id-missing"),
+        "trust": NOT_SET,
+        "master images": NOT_SET,
+        "ledger": NOT_SET,
+        "data": NOT_SET,
+        "landlock": NOT_SET,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], {"landlock": WARNING}),
+        (
+            ["--init"],
+            {
+                "sandbox": failed("no-process-list"),
+                **dict.fromkeys(LAYERS.split(","), NOT_SET),
+            },
+        ),
+    ],
+    ids=["alone", "with an init"],
+)
+def test_in_gvisor(options: list[str], expected: Rows, station: Station) -> None:
+    sandbox = or_skip(lambda: gvisor(station.engine))
+    assert station.not_ok([*station.options(), *sandbox, *options]) == expected
