@@ -63,7 +63,10 @@ def read_masters(path: Path) -> list[Master]:
 
 
 def verdict_text(verdict: Verdict, *, as_json: bool) -> str:
-    """Return a verdict as a table for people, or as JSON."""
+    """Return a verdict as a table for people, or as JSON.
+
+    The table names the image by all its digests, since engines call it by different ones.
+    """
     if as_json:
         return json.dumps(_facts(verdict), indent=2)
     rows = [
@@ -72,7 +75,7 @@ def verdict_text(verdict: Verdict, *, as_json: bool) -> str:
     ]
     shown = table(("", "code", "where", "what", "why it matters"), rows) + "\n" if rows else ""
     result = "accepted" if verdict.accepted else "refused"
-    end = [("image", verdict.image), ("master image", verdict.master or "unknown")]
+    end = [("image", " ".join(verdict.ids)), ("master image", verdict.master or "unknown")]
     return shown + "".join(f"{name}: {value}\n" for name, value in [*end, ("verdict", result)])
 
 
