@@ -1,14 +1,16 @@
 #!/bin/sh
 # The visit of a train at this station, over docker: run it, see how it ended, hand it over.
 #
-#   visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY [-- OPTION...]
+#   visit.sh [-s STATION] [-d DATA] [-l LEDGER] [-m MASTER] [-r REVIEW] [-p] REPOSITORY [-- OPTION...]
 #
 #   REPOSITORY  of the train: its tag `latest` is what has arrived and what will leave, `base`
 #               what the train was built as
 #   -s STATION  the station folder, /etc/pht if left out
 #   -d DATA     the file or folder that the train computes on
-#   -r REVIEW   decrypt the sealed results into this new folder and stop before the hand-over; the
-#               same line without -r then goes on. Needs `pht` on the PATH
+#   -l LEDGER   the folder of trains seen here; if left out, /var/lib/pht if there is one
+#   -m MASTER   the image whose program validates the train; if left out, `pht` on the PATH does
+#   -r REVIEW   decrypt the sealed results into this new folder with `pht`, and stop before the
+#               hand-over; the same line without -r then goes on
 #   -p          pull the train first, and push it in the end
 #   OPTION      more options of `docker create` for a visit that begins, such as --memory 4g
 #
@@ -31,36 +33,30 @@ usage() {
     exit 64
 }
 
-absolute() {
-    case $1 in
-        /*) printf '%s\n' "$1" ;;
-        *) printf '%s\n' "$PWD/$1" ;;
-    esac
-}
-
+absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; esac; }
 exists() { docker container inspect "$1" >/dev/null 2>&1; }
-
 of_run() { docker container inspect --format "{{$1}}" "$run"; }
-
-of_image() { docker image inspect --format "{{$2}}" "$repository:$1"; }
-
-is_running() { [ "$(of_run .State.Running)" = true ]; }
+label() { of_run "index .Config.Labels \"pht.$1\""; }
+of_image() { docker image inspect --format "{{$2}}" "$1"; }
+id_of() { of_image "$repository:$1" .Id; }
 
 # Also after a start that the engine has refused.
 was_never_started() { [ "$(of_run .State.Status)" = created ]; }
 
 # The hand-over of this very visit may already have replaced what has arrived.
-is_committed() { [ "$(of_image latest 'index .Config.Labels "pht.visit"')" = "$(of_run .Id)" ]; }
+is_committed() {
+    [ "$(of_image "$repository:latest" 'index .Config.Labels "pht.visit"')" = "$(of_run .Id)" ]
+}
 
 is_same_train() {
-    [ "$(of_image base .Id)" = "$(of_run 'index .Config.Labels "pht.base"')" ] || return 1
-    [ "$(of_image latest .Id)" = "$(of_run .Image)" ] || is_committed
+    [ "$(id_of base)" = "$(label base)" ] || return 1
+    [ "$(id_of latest)" = "$(of_run .Image)" ] || is_committed
 }
 
 check_train() {
     is_same_train && return
     say "$run visits another train than $repository is now. To finish it, pull the old images again or"
-    say "  docker tag $(of_run 'index .Config.Labels "pht.base"') $repository:base"
+    say "  docker tag $(label base) $repository:base"
     say "  docker tag $(of_run .Image) $repository:latest"
     fail "to visit the new train, give the old visit up with docker rm --volumes $run"
 }
@@ -74,20 +70,47 @@ check_pushed() {
     fail "then, or to give it up and pull another train: docker image rm $unpushed"
 }
 
-# Also one of `latest`: it would lie over what the visit mounts.
+# check_volumes TAG ID. Also one of `latest`: it would lie over what the visit mounts.
 check_volumes() {
-    for tag in base latest; do
-        volumes=$(of_image $tag 'json .Config.Volumes')
-        case $volumes in
-            null | '{}') ;;
-            *) fail "a volume is in no image: have $repository:$tag built without VOLUME $volumes" ;;
-        esac
-    done
+    volumes=$(of_image "$2" 'json .Config.Volumes')
+    case $volumes in
+        null | '{}') ;;
+        *) fail "a volume is in no image: have $repository:$1 built without VOLUME $volumes" ;;
+    esac
+}
+
+# By the station's own program, which sees no key.
+pht_validate() {
+    set -- pht validate-image --masters "$station/masters.json" -
+    [ -z "$master" ] || set -- docker run --rm --interactive --pull never --network none --read-only \
+        --cap-drop ALL --security-opt no-new-privileges \
+        --mount "type=bind,$(field source "$station/masters.json"),target=/masters.json,readonly" \
+        "$master" validate-image --masters /masters.json -
+    "$@"
+}
+
+# validate TAG ID
+validate() {
+    code=0
+    docker save "$2" | pht_validate >"$work/verdict" || code=$?
+    cat "$work/verdict" >&2
+    [ "$code" = 0 ] || fail "$repository:$1 is not accepted; nothing of it was started" "$code"
+    grep -q "^image: .*$2" "$work/verdict" || fail "not $repository:$1 was validated, which is $2"
+}
+
+check_masters() {
+    if [ -e "$station/masters.json" ]; then
+        validate latest "$latest"
+        [ "$base" = "$latest" ] || validate base "$base"
+        validated="$base $latest"
+    else
+        say "compared with no master image; to have that: docker save MASTER | pht describe-image - >$station/masters.json"
+    fi
 }
 
 # A container keeps the options it was made with. They are not printed: there may be secrets in them.
 check_options() {
-    [ "$(of_run 'index .Config.Labels "pht.options"')" != "$options" ] || return 0
+    [ "$(label options)" != "$options" ] || return 0
     say "$run began with other options. To finish it, start this with those, which are shown by"
     say "  docker container inspect --format '{{index .Config.Labels \"pht.options\"}}' $run"
     fail "for other options, give it up with docker rm --volumes $run, and begin anew"
@@ -188,8 +211,8 @@ discard() { docker rm --force --volumes "$1" >/dev/null 2>&1 || true; }
 # engine removes files of a container. The image's own rm does, which gets no key and no data to see;
 # what else that may have changed stays here.
 create_next() {
-    entrypoint=$(of_image base 'json .Config.Entrypoint') command=$(of_image base 'json .Config.Cmd')
-    user=$(of_image base .Config.User)
+    entrypoint=$(of_image "$base" 'json .Config.Entrypoint') command=$(of_image "$base" 'json .Config.Cmd')
+    user=$(of_image "$base" .Config.User)
     case "$entrypoint $command" in
         null* | *' null' | '[]'* | *' []') fail "$repository:base has no ENTRYPOINT or no CMD: have it built FROM a master image, with a CMD" ;;
     esac
@@ -198,7 +221,7 @@ create_next() {
     discard "$next"
     create --name "$next" --network none --cap-drop ALL --cap-add DAC_OVERRIDE --cap-add FOWNER \
         --security-opt no-new-privileges --pids-limit 1000 ${user:+--user 0} \
-        --entrypoint rm "$repository:base" -rf "$@"
+        --entrypoint rm "$base" -rf "$@"
     said=$(docker start --attach "$next" 2>&1) || {
         say "the rm of $repository:base cannot make room for the sealed train: $said"
         fail "have that image built with rm on its PATH, and with nothing at /opt/pht_train and the like"
@@ -229,14 +252,14 @@ create_run() {
         set -- --mount "type=bind,$(field source "$data"),$(field target "$target"),readonly" \
             --env "TRAIN_DATA_PATH=$target" "$@"
     fi
-    base=$(of_image base .Id)
+    [ -z "$ledger" ] || set -- --mount "type=bind,$(field source "$ledger"),target=/var/lib/pht" "$@"
     create --name "$run" --label "pht.base=$base" --label "pht.options=$options" \
-        "$@" "$repository:latest"
+        --label "pht.validated=$validated" "$@" "$latest"
 }
 
 # Starting the same container again finishes or takes back what was interrupted.
 make_visit() {
-    if is_running; then say "$run is still running: waiting for its end"; fi
+    if [ "$(of_run .State.Running)" = true ]; then say "$run is still running: waiting for its end"; fi
     read_end
     is_sealed && return
     docker start --attach "$run" || true # the container itself says how it ended
@@ -303,12 +326,9 @@ put_on_board() {
 
 # With the configuration of `base`, of which create_next has replaced a part.
 commit_next() {
-    image=$(
-        docker commit --change "ENTRYPOINT $entrypoint" --change "CMD $command" \
-            ${user:+--change "USER $user"} --change "LABEL pht.visit=$(of_run .Id)" "$next"
-    )
-    docker tag "$image" "$unpushed"
-    docker tag "$image" "$repository:latest"
+    docker commit --change "ENTRYPOINT $entrypoint" --change "CMD $command" \
+        ${user:+--change "USER $user"} --change "LABEL pht.visit=$(of_run .Id)" "$next" "$unpushed" >/dev/null
+    docker tag "$unpushed" "$repository:latest"
 }
 
 hand_over() {
@@ -322,11 +342,14 @@ hand_over() {
     say "handed over as $repository:latest"
 }
 
-station=/etc/pht data='' review='' remote=''
-while getopts s:d:r:p option; do
+station=/etc/pht data='' ledger='' master='' review='' remote='' validated=''
+if [ -d /var/lib/pht ]; then ledger=/var/lib/pht; fi
+while getopts s:d:l:m:r:p option; do
     case $option in
         s) station=$(absolute "$OPTARG") ;;
         d) data=$(absolute "$OPTARG") ;;
+        l) ledger=${OPTARG:+$(absolute "$OPTARG")} ;;
+        m) master=$OPTARG ;;
         r) review=$(absolute "$OPTARG") ;;
         p) remote=yes ;;
         *) usage ;;
@@ -339,17 +362,14 @@ case ${repository##*/} in
     *[:@]*) fail "$repository: give the repository alone, without a tag or digest" 64 ;;
 esac
 shift
-if [ $# != 0 ]; then
-    [ "$1" = -- ] || usage
-    shift
-fi
-options=$(printf '%s\n' "-s $station" "-d $data" -- "$@")
+[ $# = 0 ] || [ "$1" = -- ] || usage
+[ $# = 0 ] || shift
+options=$(printf '%s\n' "-s $station" "-d $data" "-l $ledger" -- "$@")
 
 # The sum tells a/b from a-b.
 run=pht-$(printf '%s' "$repository" | tr -c 'A-Za-z0-9_.-' -)
 run=$run-$(printf '%s' "$repository" | cksum | cut -d ' ' -f 1)
-next=$run-next
-old=$run-old
+next=$run-next old=$run-old
 unpushed=$repository:pht-unpushed
 paths='pht_train pht_results train_config.json user_sym_key.key'
 
@@ -369,16 +389,25 @@ trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-if [ -n "$remote" ] && ! exists "$run"; then
-    check_pushed
-    docker pull "$repository:base"
-    docker pull "$repository:latest"
+# From here on an image is what its id says: a tag that moves changes nothing.
+if exists "$run"; then
+    check_train
+    check_options
+    latest=$(of_run .Image)
+    validated=$(label validated)
+else
+    if [ -n "$remote" ]; then
+        check_pushed
+        for tag in base latest; do docker pull "$repository:$tag"; done
+    fi
+    latest=$(id_of latest)
 fi
-check_volumes
+base=$(id_of base)
+check_volumes base "$base"
+check_volumes latest "$latest"
+[ "$validated" = "$base $latest" ] || check_masters
 create_next
 exists "$run" || create_run "$@"
-check_train
-check_options
 if was_never_started; then check_end_can_be_read; fi
 make_visit
 if [ -n "$review" ]; then

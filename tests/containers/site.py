@@ -81,7 +81,7 @@ class Site:
         """Start the script at a station; `programs` are found before all others.
 
         Args:
-            options: of the script.
+            options: of the script; the ledger that this machine may have is left out.
             at: the id of the station.
             programs: a folder.
             more: what stands behind the repository.
@@ -90,7 +90,7 @@ class Site:
         if "--user" in more:  # then the runner, as that user, has to read the key
             (self.folder / "run" / "pht" / "private_key.pem").chmod(0o644)
         path = os.pathsep.join([*([str(programs)] if programs else []), os.environ["PATH"]])
-        command = ["sh", SCRIPT, "-s", self.folder / "run" / "pht"]
+        command = ["sh", SCRIPT, "-s", self.folder / "run" / "pht", "-l", ""]
         command += [*options, self.repository, *more]
         return subprocess.Popen(
             [str(word) for word in command],

@@ -20,7 +20,7 @@ def begin(site: Site, data: Path) -> "subprocess.Popen[str]":
     """Start a process that visits the train at the first station, with its log on stdout."""
     settle(site.folder, FIRST)
     path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
-    options = ["-s", str(site.folder / "run" / "pht")]
+    options = ["-s", str(site.folder / "run" / "pht"), "-l", ""]
     return subprocess.Popen(
         [sys.executable, "-B", "-c", CALL, site.repository, str(data), *options],
         cwd=REPOSITORY / "examples" / "airflow",

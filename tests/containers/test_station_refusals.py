@@ -63,8 +63,8 @@ def test_arguments_that_make_no_sense_show_the_usage(arguments: list[str]) -> No
     done = subprocess.run(["sh", SCRIPT, *arguments], capture_output=True, text=True)
 
     assert done.returncode == 64
-    usage = "visit.sh [-s STATION] [-d DATA] [-r REVIEW] [-p] REPOSITORY [-- OPTION...]"
-    assert usage in done.stderr
+    options = "[-s STATION] [-d DATA] [-l LEDGER] [-m MASTER] [-r REVIEW] [-p]"
+    assert f"visit.sh {options} REPOSITORY [-- OPTION...]" in done.stderr
 
 
 @pytest.mark.parametrize("repository", ["ward/train:latest", "127.0.0.1:5000/train@sha256:0"])
@@ -258,7 +258,7 @@ def test_a_visit_does_not_go_on_with_other_options(
     assert "WARD" not in done.stderr, "there may be secrets in the options"
     [line] = re.findall("docker container inspect .*", done.stderr)
     shown = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout
-    assert shown.splitlines()[1:5] == [f"-d {data}", *more]
+    assert shown.splitlines()[1:6] == [f"-d {data}", "-l ", *more]
     assert site.visit("-d", data, more=more).stdout == b"aboard\nthe first\n"
     site.assert_handed_over(tmp_path / "after", FIRST)
 
