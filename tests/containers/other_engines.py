@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.containers.engine import TIMEOUT_S, Unavailable
+from tests.containers.engine import TIMEOUT_S, Finished, Unavailable
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class OtherEngines:
     def podman(self, *arguments: str | Path) -> str:
         """Call podman; return its output."""
         return self._must("podman", *self._store(), *arguments)
+
+    def try_podman(self, *arguments: str | Path) -> Finished:
+        """Call podman, whatever the outcome."""
+        return self._call("podman", *self._store(), *arguments)
 
     def buildah(self, *arguments: str | Path) -> str:
         """Call buildah; return its output."""
@@ -46,13 +50,15 @@ class OtherEngines:
         root, run = self.folder / "root", self.folder / "run"
         return ["--root", root, "--runroot", run, "--storage-driver", "vfs"]
 
+    def _must(self, *command: str | Path) -> str:
+        done = self._call(*command)
+        assert done.status == 0, f"{' '.join(map(str, command))}: {done.stderr.decode()}"
+        return done.stdout.decode()
+
     @staticmethod
-    def _must(*command: str | Path) -> str:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-        )
-        assert done.returncode == 0, f"{' '.join(map(str, command))}: {done.stderr}"
-        return done.stdout
+    def _call(*command: str | Path) -> Finished:
+        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False)
+        return Finished(done.returncode, done.stdout, done.stderr)
 
 
 @contextmanager

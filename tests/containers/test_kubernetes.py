@@ -1,0 +1,126 @@
+"""`examples/kubernetes`: its pods, run by podman, with folders for the volumes of a cluster."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.containers.bases import make_base
+from tests.containers.engine import Engine
+from tests.containers.other_engines import OtherEngines
+from tests.containers.pods import CONFIGURATION, play, pod_of
+from tests.containers.site import Arrive
+from tests.containers.visitor import FIRST
+from tests.station import REPOSITORY, Done, opened, pht, settle, unpack
+
+MANIFESTS = REPOSITORY / "examples" / "kubernetes"
+MASTER = "registry.example.org/pht-master:buster"
+TRAIN = "registry.example.org/patients@sha256:DIGEST"
+USER = 10001
+
+pytestmark = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One node, whose volumes are folders below `folder`."""
+
+    others: OtherEngines
+    folder: Path
+    master: str
+    train: str
+
+    def run(self, manifest: str, container: str, *volumes: str, **others: Path) -> Done:
+        """Run the pod of a manifest's Job with these volumes; see `play`."""
+        text = (MANIFESTS / manifest).read_text()
+        images = {MASTER: self.master} | ({TRAIN: self.train} if TRAIN in text else {})
+        folders = {name: self.folder / name for name in volumes} | others
+        ended = play(self.others, pod_of(text, images, folders), container)
+        return Done(ended.status, ended.stdout, ended.stderr.decode())
+
+    def visit(self) -> Done:
+        """Run the pod of a visit, with a folder in memory of its own."""
+        tmp = self.folder / "tmp"
+        shutil.rmtree(tmp, ignore_errors=True)
+        give(tmp)
+        volumes = ("train", "data", "archives", "masters", "station", "tmp")
+        ledger = self.folder / "ledger" / "ledger"
+        return self.run("visit.yaml", "visit", *volumes, ledger=ledger)
+
+
+@pytest.fixture
+def cluster(
+    others: OtherEngines,
+    runner_image: str,
+    arrive: Arrive,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Cluster:
+    """A node at which a train has arrived, and whose station has a ledger."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give folders to the user of the pods")
+    (tmp_path / "containers.conf").write_text(CONFIGURATION)
+    monkeypatch.setenv("CONTAINERS_CONF", str(tmp_path / "containers.conf"))
+    site = arrive()
+    for name in ("train", "data", "archives", "masters", "ledger", "out"):
+        give(tmp_path / name)
+    archives = tmp_path / "archives"
+    for tag in ("base", "latest"):
+        saved = site.engine.must("save", f"{site.repository}:{tag}")
+        (archives / f"patients-{tag}.tar").write_bytes(saved)
+    master = others.folder / "master.tar"
+    master.write_bytes(site.engine.must("save", runner_image))
+    described = pht("describe-image", master).stdout
+    (tmp_path / "masters" / "masters.json").write_bytes(described)
+    project(tmp_path)
+    images = [others.load(archive) for archive in (master, archives / "patients-latest.tar")]
+    cluster = Cluster(others, tmp_path, *images)
+    made = cluster.run("station.yaml", "make", "ledger")
+    assert made.status == 0, made.stderr
+    return cluster
+
+
+def give(folder: Path) -> None:
+    """Make a folder for the pods' group, as with fsGroup."""
+    folder.mkdir(exist_ok=True)
+    os.chown(folder, 0, USER)
+    folder.chmod(0o2775)
+
+
+def project(folder: Path) -> None:
+    """Make `folder/station` of the station folder there, as a kubelet fills a projected volume."""
+    settle(folder, FIRST)
+    version = folder / "station" / "..2026_03_01"
+    shutil.copytree(folder / "run" / "pht", version)
+    (folder / "station" / "..data").symlink_to(version.name)
+    for file in version.iterdir():
+        os.chown(file, 0, USER)
+        file.chmod(0o440)
+        (folder / "station" / file.name).symlink_to(f"..data/{file.name}")
+
+
+def test_a_visit_ends_with_the_sealed_train_as_a_tar(cluster: Cluster, tmp_path: Path) -> None:
+    done = cluster.visit()
+
+    assert done.status == 0, done.stderr
+    assert (done.facts["result"], done.facts["replay"]) == ("visited", "checked")
+    assert cluster.visit().code == "already-visited", "the claim was filled anew"
+    exported = cluster.run("export.yaml", "export", "train", "out")
+    assert exported.status == 0, exported.stderr
+    opt = unpack(tmp_path / "out" / "patients.tar", tmp_path / "exported")
+    assert opened(opt) == {"1": b"left here"}
+
+
+@pytest.mark.parametrize("tag", ["latest", "base"])
+def test_an_image_that_is_not_accepted_ends_the_visit_before_it_is_started(
+    tag: str, cluster: Cluster, engine: Engine, tmp_path: Path
+) -> None:
+    archive = engine.must("save", make_base(engine, "musl"))
+    (tmp_path / "archives" / f"patients-{tag}.tar").write_bytes(archive)
+
+    done = cluster.visit()
+
+    assert "exited with code 77" in done.stderr
+    assert [*(tmp_path / "train").iterdir()] == []
