@@ -127,8 +127,9 @@ class _Contents:
             self.misnamed.append(Difference("archive-name", name, f"holds {actual}"))
 
     def image(self) -> Image:
+        self._refuse_paths_below_files()
         linked = {name: self.digests.get(target, "") for name, target in self._links.items()}
-        finder = Finder(linked | self.digests, self.documents)
+        finder = Finder(self.digests, linked, self.documents)
         digest, document = finder.config()
         match document:
             case {"rootfs": {"diff_ids": [*diff_ids]}} if all(isinstance(d, str) for d in diff_ids):
@@ -145,6 +146,13 @@ class _Contents:
             layers=tuple(self.layers[name] for name in finder.layers[0] if name in self.layers),
             differences=(*self.misnamed, *finder.differences, *chain(*wrong)),
         )
+
+    def _refuse_paths_below_files(self) -> None:
+        """Refuse paths that lead over a link, by which Docker would replace another file."""
+        files = self.digests.keys() | self._links.keys()
+        for name in self._names:
+            if above := next((path for path in _folders(name) if path in files), None):
+                raise BadArchive(f"its entry {name} lies below {above}, which is no folder")
 
     def _wrong_layers(self, names: Sequence[str], diff_ids: Sequence[str]) -> Iterator[Difference]:
         """Yield how the layers of a manifest are not those that the configuration names.
@@ -167,6 +175,11 @@ class _Contents:
 def _chained(first: bytes, rest: Window) -> Iterator[bytes | memoryview]:
     yield first
     yield from rest.rest()
+
+
+def _folders(name: str) -> Iterator[str]:
+    while name := posixpath.dirname(name):
+        yield name
 
 
 def _name(entry: Entry) -> str:

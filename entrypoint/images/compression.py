@@ -1,5 +1,6 @@
 """Decompresses a stream in constant memory, recognised by its first bytes as engines do it."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from importlib import import_module
@@ -12,7 +13,11 @@ _OUTPUT_BYTES = 256 * 1024
 
 _GZIP = b"\x1f\x8b\x08"
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_MAGIC_BYTES = 4
+_ZSTD_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
+_OTHERS = (b"BZh", b"\xfd7zXZ\x00")
+"""Beginnings of bzip2 and xz, which engines decompress even where they begin a tar."""
+
+_MAGIC_BYTES = 6
 _GZIP_ONLY = 31
 """The value of `wbits` for a gzip member with its header and checksum."""
 
@@ -27,16 +32,22 @@ class BadCompression(ValueError):
 def decompressed(window: Window) -> tuple[bool, Iterator[bytes | memoryview]]:
     """Return whether the rest of a stream is compressed, and its contents.
 
-    The contents raise BadCompression while they are read. Every other compression counts as none:
-    then the contents are no tar, and are refused for that.
+    The contents raise BadCompression while they are read.
     """
     head = window.take(_MAGIC_BYTES)
     stream = Window(chain([head], window.rest()))
     if head.startswith(_GZIP):
         return True, _gunzipped(stream)
-    if head == _ZSTD:
+    if head.startswith(_ZSTD):
         return True, _unzstd(stream)
+    if head.startswith(_OTHERS) or _ZSTD_SKIPPED.match(head):
+        return True, _of_other_kind()
     return False, stream.rest()
+
+
+def _of_other_kind() -> Iterator[bytes]:
+    raise BadCompression("it is compressed, or begins as if it were, and not with gzip or zstd")
+    yield b""
 
 
 def _gunzipped(stream: Window) -> Iterator[bytes]:

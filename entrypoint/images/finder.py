@@ -1,6 +1,6 @@
 """Finds the one image in the documents of an archive, whatever form the archive has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from entrypoint.errors import OPERATOR, IntegrityError
@@ -9,7 +9,16 @@ from entrypoint.images.differences import Difference
 from entrypoint.limits import IMAGE_DOCUMENT_DEPTH, IMAGE_DOCUMENT_VALUES
 
 _MANIFEST, _INDEX = "manifest.json", "index.json"
+_OLD_CONFIG = "/json"
+"""End of the name of a configuration where Docker looks for images if there is no manifest.json."""
+
+_KEYS = {"schemaVersion", "mediaType", "annotations", "subject", "artifactType"}
+_KEYS_OF_INDEX = _KEYS | {"manifests"}
+_KEYS_OF_MANIFEST = _KEYS | {"config", "layers"}
 _ATTESTATION = "application/vnd.in-toto+json"
+_NO_PLATFORM = {"architecture": "unknown", "os": "unknown"}
+"""Platform of an attestation, so that no engine takes it for an image."""
+
 _HARMLESS_ANNOTATIONS = (
     "buildkit/",
     "com.docker.",
@@ -36,7 +45,9 @@ class Finder:
     """Follows the documents of an archive to the configurations of its images.
 
     Args:
-        digests: of the archive's files, and of what its links lead to, by their names.
+        digests: of the archive's files, by their names.
+        linked: of what its links lead to. Only layers may be links: engines follow links
+            differently, and compare layers with the configuration.
         documents: the contents of those that may be JSON, by their digests.
 
     Attributes:
@@ -47,8 +58,14 @@ class Finder:
         differences: what is wrong with a manifest.
     """
 
-    def __init__(self, digests: Mapping[str, str], documents: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        digests: Mapping[str, str],
+        linked: Mapping[str, str],
+        documents: Mapping[str, bytes],
+    ) -> None:
         self._digests = digests
+        self._stored = {**linked, **digests}
         self._documents = documents
         self.configs: dict[str, None] = {}
         self.layers: list[list[str]] = []
@@ -59,6 +76,8 @@ class Finder:
             raise BadArchive("it has neither a manifest.json nor an index.json")
         if _MANIFEST in digests:
             self._read_manifest(self.document(digests[_MANIFEST], _MANIFEST))
+        elif any(name.endswith(_OLD_CONFIG) for name in digests):
+            raise BadArchive("it holds an image of Docker before 1.10, which newer ones load too")
         if _INDEX in digests:
             self._read_index(self.document(digests[_INDEX], _INDEX), _INDEX, _NESTED)
 
@@ -105,7 +124,7 @@ class Finder:
                 raise BadArchive(f"{_MANIFEST} names a configuration that it does not hold")
             self.configs[self._digests[path]] = None
             names = _list(entry.get("Layers"), _MANIFEST)
-            self.layers.append([self._digests.get(str(name), "") for name in names])
+            self.layers.append([self._stored.get(str(name), "") for name in names])
             for tag in _list(entry.get("RepoTags") or [], _MANIFEST):
                 self.tags[str(tag)] = None
 
@@ -114,26 +133,29 @@ class Finder:
         if not levels:
             raise BadArchive("its indexes are nested too deep")
         found = False
-        for value in _list(_mapping(index, name).get("manifests"), name):
+        _refuse_other_keys(_mapping(index, name), _KEYS_OF_INDEX, name)
+        for value in _list(index.get("manifests"), name):
             descriptor = _mapping(value, name)
             digest = descriptor.get("digest")
             if not isinstance(digest, str):
                 raise BadArchive(f"{name} has a descriptor without a digest")
             if digest not in self._documents:
                 self._note_absent(digest, descriptor)
-            elif self._read_manifest_or_index(digest, levels):
+            elif self._read_manifest_or_index(digest, descriptor.get("platform"), levels):
                 found = True
                 self.ids[digest] = None
                 annotations = _mapping(descriptor.get("annotations") or {}, name)
                 self.tags |= {str(annotations[key]): None for key in _NAMES if key in annotations}
         return found
 
-    def _read_manifest_or_index(self, digest: str, levels: int) -> bool:
+    def _read_manifest_or_index(self, digest: str, platform: Any, levels: int) -> bool:
         document = _mapping(self.document(digest, digest), digest)
         if "manifests" in document:
             return self._read_index(document, digest, levels - 1)
+        _refuse_other_keys(document, _KEYS_OF_MANIFEST, digest)
         layers = [_mapping(layer, digest) for layer in _list(document.get("layers"), digest)]
-        if layers and all(layer.get("mediaType") == _ATTESTATION for layer in layers):
+        attests = bool(layers) and all(layer.get("mediaType") == _ATTESTATION for layer in layers)
+        if attests and platform == _NO_PLATFORM:
             return False
         config = _mapping(document.get("config"), digest).get("digest")
         if not isinstance(config, str):
@@ -150,6 +172,12 @@ class Finder:
     def _note_absent(self, digest: str, descriptor: Document) -> None:
         text = f"the index names {digest} too, which the archive does not hold"
         self.differences.append(Difference("platforms-absent", "index", text))
+
+
+def _refuse_other_keys(document: Document, known: Set[str], name: str) -> None:
+    """Refuse a document that an engine could read as one of another kind."""
+    if others := document.keys() - known:
+        raise BadArchive(f"{name} has the key {min(others)}, which does not belong there")
 
 
 def _list(value: Any, name: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tests.adversarial.hostile_images.archives import LAYOUTS, MANIFESTS
+from tests.adversarial.hostile_images.archives import LAYOUTS, MANIFESTS, READERS
 from tests.adversarial.hostile_images.case import Case
 from tests.adversarial.hostile_images.configs import SETTINGS, TEXTS
 from tests.adversarial.hostile_images.kinds import ATTRIBUTES, KINDS, LINKS, WHITEOUTS
@@ -19,7 +19,7 @@ CHAPTERS: Mapping[str, Sequence[Case]] = {
     "Deletions": WHITEOUTS,
     "Damaged layers": (*ENDS, *PARTS),
     "Configuration": (*SETTINGS, *TEXTS),
-    "Archives": (*MANIFESTS, *LAYOUTS),
+    "Archives": (*MANIFESTS, *READERS, *LAYOUTS),
 }
 
 CASES = [case for cases in CHAPTERS.values() for case in cases]

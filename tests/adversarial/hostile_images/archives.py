@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.adversarial.hostile_images.case import Case
 from tests.adversarial.hostile_images.images import (
+    CREATED,
     EVIL,
     TRAIN,
     docker_archive,
@@ -16,7 +17,8 @@ from tests.adversarial.hostile_images.images import (
     with_entries,
     zipped,
 )
-from tests.archives import entry, folder, sha256, tar
+from tests.archives import Json, descriptor, entry, folder, sha256, tar
+from tests.archives import layout as oci_layout
 
 Files = dict[str, bytes]
 
@@ -144,6 +146,48 @@ MANIFESTS = (
 )
 
 
+# --- archives that engines read beside their names -----------------------------------------------
+
+
+CONFIG = images_of(FILES)[0]["Config"]
+STARTS_EVIL = TRAIN.set(Entrypoint=["/bin/sh", "-c", "evil"]).config
+
+
+def config_at(path: str) -> Files:
+    """Return the files of an archive whose manifest names another path of the configuration."""
+    [image] = images_of(FILES)
+    return {**FILES, "manifest.json": json.dumps([{**image, "Config": path}]).encode()}
+
+
+READERS = (
+    malformed(
+        "config-through-link",
+        "replaces its configuration through a link to the folder above",
+        packed(FILES, symlink("x/layer.tar", ".."), entry(f"x/layer.tar/{CONFIG}", STARTS_EVIL)),
+        "lies below x/layer.tar",
+        packed(FILES, symlink("x/layer.tar", f"../{name_of(OWN)}")),
+    ),
+    malformed(
+        "config-is-link-in-archive",
+        "has a link for its configuration, which engines follow differently",
+        packed(
+            {**config_at("x/layer.tar"), "b/y": TRAIN.config, "c/y": STARTS_EVIL, "c/file": EVIL},
+            symlink("b/layer.tar", "../c/file"),
+            symlink("x/layer.tar", "../b/layer.tar/../y"),
+        ),
+        "a configuration that it does not hold",
+        packed({**config_at("b/y"), "b/y": TRAIN.config}),
+    ),
+    malformed(
+        "bzip2",
+        "may be another archive after decompression, for which engines take it",
+        packed({"BZh9": EVIL, **FILES}),
+        "begins as if it were",
+        packed({"BZip": EVIL, **FILES}),
+    ),
+)
+
+
 # --- OCI layouts ----------------------------------------------------------------------------------
 
 
@@ -174,7 +218,64 @@ def annotated(key: str) -> bytes:
     return oci_archive(BLOBS, manifest_of(STORED, TRAIN.config, annotations={key: "1"}))
 
 
+OLD = {"id": "a" * 64, "created": CREATED, "config": {"Entrypoint": ["/evil"]}}
+OLD_FILES = {
+    "old/layer.tar": tar(entry("evil", EVIL)),
+    "old/VERSION": b"1.0",
+    "repositories": json.dumps({"train": {"latest": "old"}}).encode(),
+}
+LINUX = {"architecture": "amd64", "os": "linux"}
+NO_PLATFORM = {"architecture": "unknown", "os": "unknown"}
+ATTESTATION = "application/vnd.in-toto+json"
+ATTESTING = manifest_of(
+    EVIL_STORED,
+    EVIL_IMAGE.config,
+    layers=[descriptor(blob, ATTESTATION) for blob in EVIL_STORED],
+)
+
+
+def with_attestation(platform: Json) -> bytes:
+    """Return an OCI layout with an image that calls its layers attestations."""
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    return oci_layout(
+        {},
+        [*{*BLOBS, *EVIL_BLOBS, MANIFEST, ATTESTING}],
+        {**descriptor(ATTESTING, kind), "platform": platform},
+        {**descriptor(MANIFEST, kind), "platform": LINUX},
+    )
+
+
 LAYOUTS = (
+    layout(
+        "image-of-docker-1.9",
+        "has an image as Docker before 1.10 saved it, which later ones load",
+        oci_archive(BLOBS, MANIFEST, **OLD_FILES, **{"old/json": json.dumps(OLD).encode()}),
+        "Docker before 1.10",
+        "archive-malformed",
+        oci_archive(BLOBS, MANIFEST, **OLD_FILES),
+    ),
+    layout(
+        "image-as-attestation",
+        "calls its layers attestations, which engines unpack all the same",
+        with_attestation(LINUX),
+        "2 images",
+        "several-images",
+        with_attestation(NO_PLATFORM),
+    ),
+    layout(
+        "index-and-manifest",
+        "has a document that is a list of images and an image",
+        oci_archive(
+            [*{*BLOBS, *EVIL_BLOBS, MANIFEST}],
+            manifest_of(
+                EVIL_STORED,
+                EVIL_IMAGE.config,
+                manifests=[descriptor(MANIFEST, "application/vnd.oci.image.manifest.v1+json")],
+            ),
+        ),
+        "has the key config",
+        "archive-malformed",
+    ),
     layout(
         "blob-of-other-digest",
         "has another blob than its name says",
