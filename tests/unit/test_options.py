@@ -76,6 +76,17 @@ def test_looking_at_a_train() -> None:
     }
 
 
+def test_the_ledger() -> None:
+    assert values_of("ledger", "--json") == {
+        "name": "ledger",
+        "root": None,
+        "json": True,
+        "forget": [],
+    }
+    twice = values_of("ledger", "--root", str(ROOT), "--forget", "a", "--forget", "b")
+    assert (twice["root"], twice["forget"]) == (ROOT, ["a", "b"])
+
+
 # --- the author's desk ---------------------------------------------------------------------------
 
 

@@ -134,6 +134,7 @@ def mount_over(name):
 mount_over("/usr/share"), mount_over("/etc"), mount_over("/var/cache")
 for name in ("run", "run/pht", "run/secrets", "var/lib/pht", "opt/pht_results.pht"):
     mount(name)
+(root / "var/lib/pht").chmod(0o700)
 system = ["/usr/share", "/etc", "run", "run/pht", "run/secrets", "var/lib/pht"]
 print([*ends(make, *system, "opt/pht_results.pht", "/var/cache").values()])
 """
