@@ -24,8 +24,14 @@ _EXTENDED = (b"x", b"L", b"K")
 
 _USTAR = b"ustar\x0000"
 _GNU = b"ustar  \x00"
-_GNU_TIMES = re.compile(rb"[0-7 \x00]{24}\x00*")
+_GNU_TIMES = re.compile(rb"(?:[0-7]{11}[ \x00]|\x00{12}){2}\x00*")
 """Field of GNU tar where ustar has a prefix; Go reads it as a prefix if it holds anything else."""
+
+_OTHER_NUMBERS = ((100, 108), (108, 116), (116, 124), (136, 148), (329, 337), (337, 345))
+"""Places of the mode, the owner, the group, the time, and the numbers of devices.
+
+If one of them is malformed, Go refuses the archive and Python ends it there.
+"""
 
 _BINARY = 0x80
 
@@ -33,7 +39,9 @@ _PAX_BYTES = 1024 * 1024
 """Maximum size of extended headers and long names, as in Go."""
 
 _PAX_NUMBERS = ("size", "uid", "gid")
-_PAX_HARMLESS = {"path", "linkpath", "uname", "gname", "mtime", "atime", "ctime", "comment"}
+_PAX_TIMES = ("mtime", "atime", "ctime")
+_PAX_TIME = re.compile(rb"-?[0-9]{1,18}(?:\.[0-9]*)?")
+_PAX_HARMLESS = {"path", "linkpath", "uname", "gname", "comment", *_PAX_NUMBERS, *_PAX_TIMES}
 _ATTRIBUTE = "SCHILY.xattr."
 """Beginning of the records with the extended attributes of a file."""
 
@@ -197,6 +205,7 @@ def _text(field: bytes) -> bytes:
 
 
 def _extension(window: Window, header: bytes) -> bytes:
+    _check_numbers(header)
     size = _octal(header[124:136])
     if size > _PAX_BYTES:
         raise BadTar("an extended header is too large")
@@ -207,6 +216,7 @@ def _extension(window: Window, header: bytes) -> bytes:
 
 
 def _odd(header: bytes) -> str:
+    _check_numbers(header)
     if header[156] not in b"0123456":
         return "has a type that only some readers know"
     if header[257:265] == _USTAR:
@@ -239,10 +249,12 @@ def _odd_pax(pax: Mapping[str, bytes]) -> str:
     for key, value in pax.items():
         if key.startswith(_ATTRIBUTE):
             continue
-        if key not in _PAX_HARMLESS and key not in _PAX_NUMBERS:
+        if key not in _PAX_HARMLESS:
             return f"has a PAX record that only some readers know: {key}"
         if b"\x00" in value or not value:
             return f"has a PAX record that is empty or holds a NUL: {key}"
+        if key in _PAX_TIMES and not _PAX_TIME.fullmatch(value):
+            return f"has a malformed time: {key}"
     return ""
 
 
@@ -259,6 +271,11 @@ def _octal(field: bytes) -> int:
     except ValueError:
         pass
     raise BadTar("a header has a malformed number")
+
+
+def _check_numbers(header: bytes) -> None:
+    for start, end in _OTHER_NUMBERS:
+        _octal(header[start:end])
 
 
 def _decimal(value: bytes) -> int:

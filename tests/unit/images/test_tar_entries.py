@@ -74,6 +74,8 @@ def test_large_numbers_in_binary_and_in_pax() -> None:
         ([entry("a", pax={"GNU.sparse.name": "b"})], "GNU.sparse.name"),
         ([entry("a", pax={"path": ""})], "empty"),
         ([entry("a", pax={"path": "a\0b"})], "NUL"),
+        ([entry("a", pax={"mtime": "1e9"})], "malformed time"),
+        ([header(b"a", magic=GNU, at_345=b"1 2")], "Go reads differently"),
         ([long_name(b"b"), entry("a", pax={"path": "c"})], "more than one"),
         ([long_name(b"b"), long_name(b"c"), entry("a")], "more than one"),
     ],
@@ -115,6 +117,15 @@ PAX = pax_header({"path": "a"})
 def test_where_reading_has_to_end(archive: bytes, reason: str) -> None:
     with pytest.raises(BadTar, match=reason):
         read(archive)
+
+
+@pytest.mark.parametrize("place", [100, 108, 116, 136, 329, 337])
+def test_numbers_that_nobody_needs_are_checked_where_entries_are_looked_at(place: int) -> None:
+    malformed: Any = {f"at_{place}": b"000\x010"}
+    with pytest.raises(BadTar, match="malformed number"):
+        _ = one(header(b"a", **malformed)).odd
+    with pytest.raises(BadTar, match="malformed number"):
+        read(tar(header(b"x", b"L", size=2, **malformed), padded(b"a\0"), entry("b")))
 
 
 def test_zeros_may_follow_the_end() -> None:
