@@ -112,3 +112,6 @@ IMAGE_MEMBERS = 4096
 
 IMAGE_FINDINGS = 1000
 """Maximum number of differences listed for one layer; more are counted."""
+
+IMAGE_DIFFERENCES = 5000
+"""Maximum number of differences listed for an image; one with more is refused."""

@@ -139,12 +139,14 @@ class _Contents:
         if not isinstance(document.get("config") or {}, dict):
             raise BadArchive("its configuration has no object where one belongs")
         wrong = (self._wrong_layers(names, diff_ids) for names in finder.layers)
+        text = f"the archive names {finder.absent} more, and does not hold them"
+        absent = [Difference("platforms-absent", "index", text)] if finder.absent else []
         return Image(
             ids=(digest, *finder.ids),
             tags=(*finder.tags,),
             document=document,
             layers=tuple(self.layers[name] for name in finder.layers[0] if name in self.layers),
-            differences=(*self.misnamed, *finder.differences, *chain(*wrong)),
+            differences=(*self.misnamed, *finder.differences, *absent, *chain(*wrong)),
         )
 
     def _refuse_paths_below_files(self) -> None:

@@ -1,5 +1,6 @@
 """Finds the one image in the documents of an archive, whatever form the archive has."""
 
+import re
 from collections.abc import Mapping, Set
 from typing import Any
 
@@ -11,13 +12,6 @@ from entrypoint.limits import IMAGE_DOCUMENT_DEPTH, IMAGE_DOCUMENT_VALUES
 _MANIFEST, _INDEX = "manifest.json", "index.json"
 _OLD_CONFIG = "/json"
 """End of the name of a configuration where Docker looks for images if there is no manifest.json."""
-
-_KEYS = {"schemaVersion", "mediaType", "annotations", "subject", "artifactType"}
-_KEYS_OF_INDEX = _KEYS | {"manifests"}
-_KEYS_OF_MANIFEST = _KEYS | {"config", "layers"}
-_ATTESTATION = "application/vnd.in-toto+json"
-_NO_PLATFORM = {"architecture": "unknown", "os": "unknown"}
-"""Platform of an attestation, so that no engine takes it for an image."""
 
 _HARMLESS_ANNOTATIONS = (
     "buildkit/",
@@ -35,6 +29,17 @@ those of a layer may name another list of its files.
 _NAMES = ("io.containerd.image.name", "org.opencontainers.image.ref.name")
 _NESTED = 4
 """Maximum nesting of indexes."""
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NO_PLATFORM = {"architecture": "unknown", "os": "unknown"}
+"""The platform of attestations, which stand beside an image in its index; no engine runs it."""
+
+_KEYS = {"schemaVersion", "mediaType", "annotations", "subject", "artifactType"}
+_KEYS_OF_INDEX = _KEYS | {"manifests"}
+_KEYS_OF_MANIFEST = _KEYS | {"config", "layers"}
+_READ = {key.casefold(): key for key in ("digest", "platform", "annotations")}
+_READ_OF_IMAGE = {key.casefold(): key for key in ("Config", "Layers", "RepoTags")}
+"""Keys that are read here, in descriptors and in manifest.json, by their form without case."""
 
 
 class BadArchive(ValueError):
@@ -55,6 +60,7 @@ class Finder:
         layers: the digests of the layers as they are in the archive, a list for each manifest.
         ids: the digests of manifests and indexes that lead to one.
         tags: the names of images.
+        absent: number of images and platforms that the archive names and does not hold.
         differences: what is wrong with a manifest.
     """
 
@@ -71,7 +77,9 @@ class Finder:
         self.layers: list[list[str]] = []
         self.ids: dict[str, None] = {}
         self.tags: dict[str, None] = {}
+        self.absent = 0
         self.differences: list[Difference] = []
+        self._read: dict[str, bool] = {}
         if not {_MANIFEST, _INDEX} & digests.keys():
             raise BadArchive("it has neither a manifest.json nor an index.json")
         if _MANIFEST in digests:
@@ -79,7 +87,7 @@ class Finder:
         elif any(name.endswith(_OLD_CONFIG) for name in digests):
             raise BadArchive("it holds an image of Docker before 1.10, which newer ones load too")
         if _INDEX in digests:
-            self._read_index(self.document(digests[_INDEX], _INDEX), _INDEX, _NESTED)
+            self._read_index(self.document(digests[_INDEX], _INDEX), _INDEX, 0)
 
     def config(self) -> tuple[str, Document]:
         """Return the digest and the contents of the one configuration.
@@ -100,7 +108,8 @@ class Finder:
                 by=OPERATOR,
             )
         [digest] = self.configs
-        return digest, _mapping(self.document(digest, "the configuration"), "the configuration")
+        name = "the configuration"
+        return digest, _object(self.document(digest, name), name, {})
 
     def document(self, digest: str, name: str) -> Any:
         """Return the contents of a JSON document; `name` is for messages."""
@@ -117,61 +126,62 @@ class Finder:
 
     def _read_manifest(self, images: Any) -> None:
         """Read manifest.json of a docker-archive."""
-        for image in _list(images, _MANIFEST):
-            entry = _mapping(image, _MANIFEST)
-            path = entry.get("Config")
+        for value in _list(images, _MANIFEST):
+            image = _object(value, _MANIFEST, _READ_OF_IMAGE)
+            path = image.get("Config")
             if not isinstance(path, str) or path not in self._digests:
                 raise BadArchive(f"{_MANIFEST} names a configuration that it does not hold")
             self.configs[self._digests[path]] = None
-            names = _list(entry.get("Layers"), _MANIFEST)
+            names = _list(image.get("Layers"), _MANIFEST)
             self.layers.append([self._stored.get(str(name), "") for name in names])
-            for tag in _list(entry.get("RepoTags") or [], _MANIFEST):
+            for tag in _list(image.get("RepoTags") or [], _MANIFEST):
                 self.tags[str(tag)] = None
 
-    def _read_index(self, index: Any, name: str, levels: int) -> bool:
-        """Read an index; return whether it leads to an image."""
-        if not levels:
+    def _read_index(self, index: Any, name: str, level: int) -> bool:
+        """Read an index, at a level of nesting; return whether it leads to an image."""
+        if level == _NESTED:
             raise BadArchive("its indexes are nested too deep")
         found = False
-        _refuse_other_keys(_mapping(index, name), _KEYS_OF_INDEX, name)
+        _refuse_other_keys(_object(index, name), _KEYS_OF_INDEX, name)
         for value in _list(index.get("manifests"), name):
-            descriptor = _mapping(value, name)
-            digest = descriptor.get("digest")
-            if not isinstance(digest, str):
-                raise BadArchive(f"{name} has a descriptor without a digest")
-            if digest not in self._documents:
-                self._note_absent(digest, descriptor)
-            elif self._read_manifest_or_index(digest, descriptor.get("platform"), levels):
+            descriptor = _object(value, name)
+            if level and descriptor.get("platform") == _NO_PLATFORM:
+                continue
+            digest = _digest(descriptor, name)
+            if not self._is_here(digest):
+                self.absent += 1
+            elif self._read_described(digest, level):
                 found = True
                 self.ids[digest] = None
-                annotations = _mapping(descriptor.get("annotations") or {}, name)
+                annotations = _object(descriptor.get("annotations") or {}, name)
                 self.tags |= {str(annotations[key]): None for key in _NAMES if key in annotations}
         return found
 
-    def _read_manifest_or_index(self, digest: str, platform: Any, levels: int) -> bool:
-        document = _mapping(self.document(digest, digest), digest)
-        if "manifests" in document:
-            return self._read_index(document, digest, levels - 1)
-        _refuse_other_keys(document, _KEYS_OF_MANIFEST, digest)
-        layers = [_mapping(layer, digest) for layer in _list(document.get("layers"), digest)]
-        attests = bool(layers) and all(layer.get("mediaType") == _ATTESTATION for layer in layers)
-        if attests and platform == _NO_PLATFORM:
-            return False
-        config = _mapping(document.get("config"), digest).get("digest")
-        if not isinstance(config, str):
-            raise BadArchive(f"{digest} names no configuration")
-        self.configs[config] = None
-        self.layers.append([str(layer.get("digest")) for layer in layers])
-        for annotated in (document, *layers):
-            for key in _mapping(annotated.get("annotations") or {}, digest):
-                if not key.startswith(_HARMLESS_ANNOTATIONS):
-                    text = f"has the annotation {key}"
-                    self.differences.append(Difference("annotation-refused", "manifest", text))
-        return True
+    def _is_here(self, digest: str) -> bool:
+        """Return whether the archive holds a file, under any name."""
+        return digest in self._documents or digest in self._digests.values()
 
-    def _note_absent(self, digest: str, descriptor: Document) -> None:
-        text = f"the index names {digest} too, which the archive does not hold"
-        self.differences.append(Difference("platforms-absent", "index", text))
+    def _read_described(self, digest: str, level: int) -> bool:
+        """Read a manifest or an index once; return whether it leads to an image."""
+        if digest not in self._read:
+            document = _object(self.document(digest, digest), digest)
+            if "manifests" in document:
+                self._read[digest] = self._read_index(document, digest, level + 1)
+            else:
+                self._read_oci_manifest(document, digest)
+                self._read[digest] = True
+        return self._read[digest]
+
+    def _read_oci_manifest(self, manifest: Document, digest: str) -> None:
+        _refuse_other_keys(manifest, _KEYS_OF_MANIFEST, digest)
+        layers = [_object(layer, digest) for layer in _list(manifest.get("layers"), digest)]
+        self.configs[_digest(_object(manifest.get("config"), digest), digest)] = None
+        self.layers.append([_digest(layer, digest) for layer in layers])
+        for annotated in (manifest, *layers):
+            annotations = _object(annotated.get("annotations") or {}, digest, {})
+            if unknown := [key for key in annotations if not key.startswith(_HARMLESS_ANNOTATIONS)]:
+                text = f"has the annotation {unknown[0]}"
+                self.differences.append(Difference("annotation-refused", "manifest", text))
 
 
 def _refuse_other_keys(document: Document, known: Set[str], name: str) -> None:
@@ -186,7 +196,18 @@ def _list(value: Any, name: str) -> list[Any]:
     return value
 
 
-def _mapping(value: Any, name: str) -> Document:
+def _object(value: Any, name: str, keys: Mapping[str, str] = _READ) -> Document:
+    """Return an object; refuse one in which engines see a key that is written differently."""
     if not isinstance(value, dict):
         raise BadArchive(f"{name} has no object where one belongs")
+    for key in value:
+        if keys.get(key.casefold(), key) != key:
+            raise BadArchive(f"{name} has the key {key!r} in the place of another")
     return value
+
+
+def _digest(descriptor: Document, name: str) -> str:
+    digest = descriptor.get("digest")
+    if isinstance(digest, str) and _DIGEST.fullmatch(digest):
+        return digest
+    raise BadArchive(f"{name} has a descriptor without a SHA-256")

@@ -33,7 +33,7 @@ _NOT_ACTED_ON = {
     "ExposedPorts": "counts with --publish-all only, and never without a network",
     "Hostname": "of the container that was committed",
     "Image": "of the container that was committed",
-    "Labels": "a note",
+    "Labels": "a note, but for those of _PODMANS_LABELS",
     "MacAddress": "of the container that was committed",
     "NetworkDisabled": "of the container that was committed",
     "OpenStdin": "of the container that was committed",
@@ -45,6 +45,9 @@ _NOT_ACTED_ON = {
 
 Docker takes over what `merge` in its daemon/commit.go names, podman what its specgen names.
 """
+
+_PODMANS_LABELS = "io.containers."
+"""Beginning of labels by which podman takes rights from containers, or updates their images."""
 
 _DOCUMENT_KEYS = {
     *PLATFORM,
@@ -104,6 +107,7 @@ def differences(
         if not _is_same(key, own.get(key), config.get(key)):
             yield Difference(code, key, _changed(config.get(key), own.get(key)))
     yield from _other_keys(document, own)
+    yield from _labels(own.get("Labels"))
     yield from _variables(own.get("Env") or [], config.get("Env") or [])
 
 
@@ -121,6 +125,12 @@ def _other_keys(document: Document, own: Document) -> Iterator[Difference]:
         yield Difference("key-unknown", f"rootfs.{key}", "is no key that is known here")
     for key in sorted(own.keys() - COMPARED.keys() - _NOT_ACTED_ON.keys() - {"Env", "Cmd"}):
         yield Difference("key-unknown", f"config.{key}", "is no key that is known here")
+
+
+def _labels(labels: Any) -> Iterator[Difference]:
+    for name in labels if isinstance(labels, dict) else ():
+        if name.startswith(_PODMANS_LABELS):
+            yield Difference("label-refused", name, "is set by the train")
 
 
 def _variables(own: Any, masters: Sequence[str]) -> Iterator[Difference]:

@@ -253,8 +253,10 @@ def _odd_pax(pax: Mapping[str, bytes]) -> str:
             return f"has a PAX record that only some readers know: {key}"
         if b"\x00" in value or not value:
             return f"has a PAX record that is empty or holds a NUL: {key}"
-        if key in _PAX_TIMES and not _PAX_TIME.fullmatch(value):
-            return f"has a malformed time: {key}"
+        if (key in _PAX_TIMES and not _PAX_TIME.fullmatch(value)) or (
+            key in _PAX_NUMBERS and not value.isdigit()
+        ):
+            return f"has a PAX record with a malformed number: {key}"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from entrypoint.files.strict_json import BadJson, parse_json
@@ -11,7 +12,12 @@ from entrypoint.images.differences import Difference
 from entrypoint.images.entry_rules import MOUNT_POINTS, Rights
 from entrypoint.images.layer import Layer
 from entrypoint.images.masters import Master
-from entrypoint.limits import CONFIG_DEPTH, IMAGE_DOCUMENT_VALUES, IMAGE_TRAIN_CONFIG_BYTES
+from entrypoint.limits import (
+    CONFIG_DEPTH,
+    IMAGE_DIFFERENCES,
+    IMAGE_DOCUMENT_VALUES,
+    IMAGE_TRAIN_CONFIG_BYTES,
+)
 
 _CHARACTER_BYTES = 4
 """Memory for each character of a text, if one of them is rare; all writers escape those."""
@@ -63,17 +69,16 @@ def validate(image: Image, masters: Sequence[Master]) -> Verdict:
 
 def _verdict(image: Image, master: Master) -> Verdict:
     count = len(master.layers)
-    return Verdict(
-        image=image.ids[0],
-        ids=image.ids,
-        master=master.name,
-        differences=(
-            *image.differences,
-            *_layer_differences(image.layers[:count], image.layers[count:]),
-            *settings_rules.differences(image.document, master.platform, master.config),
-            *_command_differences(image.settings, image.layers[count:]),
-        ),
+    differences = chain(
+        image.differences,
+        _layer_differences(image.layers[:count], image.layers[count:]),
+        settings_rules.differences(image.document, master.platform, master.config),
+        _command_differences(image.settings, image.layers[count:]),
     )
+    listed = list(islice(differences, IMAGE_DIFFERENCES))
+    if next(differences, None):
+        listed.append(Difference("more-findings", "image", "has more differences"))
+    return Verdict(image=image.ids[0], ids=image.ids, master=master.name, differences=tuple(listed))
 
 
 def _layer_differences(below: Sequence[Layer], own: Sequence[Layer]) -> Iterator[Difference]:

@@ -237,12 +237,13 @@ ATTESTING = manifest_of(
 def with_attestation(platform: Json) -> bytes:
     """Return an OCI layout with an image that calls its layers attestations."""
     kind = "application/vnd.oci.image.manifest.v1+json"
-    return oci_layout(
-        {},
-        [*{*BLOBS, *EVIL_BLOBS, MANIFEST, ATTESTING}],
+    found = [
         {**descriptor(ATTESTING, kind), "platform": platform},
         {**descriptor(MANIFEST, kind), "platform": LINUX},
-    )
+    ]
+    inner = json.dumps({"manifests": found}).encode()
+    blobs = [*{*BLOBS, *EVIL_BLOBS, MANIFEST, ATTESTING, inner}]
+    return oci_layout({}, blobs, descriptor(inner, "application/vnd.oci.image.index.v1+json"))
 
 
 LAYOUTS = (

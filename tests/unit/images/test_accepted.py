@@ -40,13 +40,9 @@ def both_forms() -> bytes:
 def nested(*more: Json) -> bytes:
     """Return an OCI layout whose index names another index, of the image and more manifests."""
     blobs, manifest = oci_blobs(LAYERS, CONFIG, compressed=True)
-    attestation = json.dumps(
-        {
-            "config": {"digest": "sha256:0"},
-            "layers": [{"mediaType": "application/vnd.in-toto+json"}],
-        }
-    ).encode()
-    described = {"digest": sha256(attestation)}
+    attestation = b'{"layers": []}'
+    nowhere = {"architecture": "unknown", "os": "unknown"}
+    described = {"digest": sha256(attestation), "platform": nowhere}
     inner = json.dumps({"manifests": [manifest, described, *more]}).encode()
     return layout({}, [*blobs, attestation, inner], {"digest": sha256(inner)})
 
