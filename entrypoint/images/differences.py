@@ -32,7 +32,7 @@ RULES = {
     "whiteout-outside": _Rule("it removes files of the master image"),
     "folder-changed": _Rule("a folder of the master image got another owner or other rights"),
     "more-findings": _Rule("only the first ones are listed"),
-    "mount-point": _Rule("an empty folder that a mount of a station left", refused=False),
+    "mount-point": _Rule("a mount of an engine or a station left it, empty", refused=False),
     "platform-changed": _Rule("the same files run on another machine or not at all"),
     "entrypoint-changed": _Rule("the runner is not started, so nothing is verified"),
     "user-changed": _Rule("the runner starts with the rights of another user"),
