@@ -32,7 +32,15 @@ def validate_image(options: Namespace, _environment: Mapping[str, str], _report:
         masters = desk.read_masters(options.masters or default)
     verdict = desk.validate_image(options.image, masters)
     show(desk.verdict_text(verdict, as_json=options.json))
-    return 0 if verdict.accepted else IntegrityError.status
+    if not verdict.accepted:
+        raise IntegrityError(
+            "image-refused",
+            "the image is not a known master image with a train in it and nothing else",
+            hint="start no container of it; the table says what differs, and whoever made the "
+            "image can build it again on a master image of the list",
+            by="author",
+        )
+    return 0
 
 
 def add_describe_image_options(parser: ArgumentParser) -> None:

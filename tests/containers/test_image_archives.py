@@ -28,6 +28,7 @@ from tests.containers.visitor import (
     Container,
     assert_visited,
     build_image,
+    build_train,
     shared,
     station_folder,
 )
@@ -45,8 +46,6 @@ USER root
 ENTRYPOINT {start}
 """
 """A master image of 2 MB, which has all but a runner."""
-
-TRAIN = "FROM {master}\nCOPY opt /opt\nCMD {command}\n"
 
 MORE = {
     "nothing": "",
@@ -291,14 +290,6 @@ def test_what_the_script_of_a_station_hands_over_is_accepted(
 
 
 # --- making and judging ---------------------------------------------------------------------------
-
-
-def build_train(engine: Engine, name: str, master: str, opt: Path, lines: str) -> str:
-    """Build the image of a train as our documents say, and return its tag."""
-    paths = [path for path in opt.rglob("*") if path.is_file()]
-    files = {str(path.relative_to(opt.parent)): path.read_bytes() for path in paths}
-    dockerfile = TRAIN.format(master=master, command=json.dumps(RUNS_TRAIN)) + lines
-    return engine.build(name, {**files, "Dockerfile": dockerfile.encode()})
 
 
 def committed(engine: Engine, image: str, opt: Path) -> bytes:

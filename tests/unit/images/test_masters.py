@@ -17,7 +17,7 @@ from tests.archives import (
     tar,
     train_archive,
 )
-from tests.station import Done, pht
+from tests.station import Done, assert_explained, pht
 from tests.unit.images.reading import read
 
 ENTRY = master_of(read(MASTER), "master")
@@ -109,7 +109,7 @@ def test_a_train_is_compared_with_the_masters_of_the_station(station: Path) -> N
 
 def test_a_difference_is_shown_and_told_to_machines(station: Path) -> None:
     done = validated(station, station / "hostile.tar")
-    assert done.status == 77
+    assert_explained(done, 77, "image-refused")
     assert b"refused  entrypoint-changed" in done.stdout
     assert done.stdout.endswith(b"verdict: refused\n")
     facts = json.loads(validated(station, "--json", station / "hostile.tar").stdout)
@@ -140,4 +140,4 @@ def test_masters_that_cannot_be_read(
 ) -> None:
     option, name = arguments
     done = validated(station, option, station / name, station / "train.tar")
-    assert (done.status, done.facts["code"]) == (status, code)
+    assert_explained(done, status, code)
