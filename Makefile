@@ -26,7 +26,7 @@ PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 
-.PHONY: help demo test test-fast attacks coverage lint bench errors-page hostile-images format wheels image sbom clean engine-docker
+.PHONY: help demo test test-fast attacks coverage lint bench errors-page fuzz hostile-images format wheels image sbom clean engine-docker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench: $(TESTS)/ready ## measure speed and memory for docs/benchmarks.md; with F
 
 errors-page: $(TESTS)/ready ## write docs/errors.md from the code
 	$(TESTS)/bin/python -m tests.docs.errors_page
+
+fuzz: $(TESTS)/ready ## look for archives of images that break the reader; SECONDS=60
+	$(TESTS)/bin/python -m tests.fuzz.images -max_total_time=$(or $(SECONDS),600) build/fuzz
 
 hostile-images: $(TESTS)/ready ## write docs/hostile-images.md: what others say about hostile images
 	$(TESTS)/bin/python -m tests.adversarial.hostile_images.page

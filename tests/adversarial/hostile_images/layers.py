@@ -123,6 +123,11 @@ ENDS = (
         "has a size below zero",
         train_layer(entry("opt/pht_train/x", at_124=b"\xff" * 12)),
     ),
+    damaged(
+        "time-malformed",
+        "has a time that is no number, where Python ends",
+        train_layer(entry("opt/pht_train/x", EVIL, at_136=b"000000\x100000\0")),
+    ),
     damaged("layer-is-no-tar", "has a layer that is no archive", b"no tar" * 512),
 )
 
