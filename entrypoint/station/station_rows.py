@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from entrypoint.crypto.keys import fingerprint
 from entrypoint.errors import PhtError, SystemFailure
@@ -49,9 +49,7 @@ class Variables:
     ledger: Path | None
 
     @classmethod
-    def read(
-        cls, paths: Paths, environment: Mapping[str, str], *, in_container: bool
-    ) -> "Variables":
+    def read(cls, paths: Paths, environment: Mapping[str, str], *, in_container: bool) -> Self:
         """Read it; what cannot be read counts as not set, and has a row that says so."""
         folder: Mapping[str, str] = {}
         pins: Pins = {}

@@ -107,25 +107,22 @@ def make_trial(session: Session, credentials: Credentials) -> Trial:
         cleanup.callback(scratch.remove, session.report)
         sandbox = cleanup.enter_context(protected(session, credentials, command, scratch))
         bare = _bare(sandbox)
-        alone = _alone(sandbox, bare)
-        of_layer = {name: tried for name, tried in _tried(settings).items() if name in alone}
-        on_key, on_ledger = _on_key(settings), _on_ledger(settings)
 
-        def ends(sandbox: Sandbox, tried: Sequence[Attempt]) -> list[int]:
-            return _make(session, command, sandbox, tried)
+        def tried(attempts: Sequence[Attempt], sandbox: Sandbox) -> list[Tried]:
+            without, within = (
+                _make(session, command, place, attempts) for place in (bare, sandbox)
+            )
+            ended = zip(attempts, within, without, strict=True)
+            return [Tried(attempt=one, error=error, bare=bare) for one, error, bare in ended]
 
-        every = list(dict.fromkeys([*on_key, *(one for some in of_layer.values() for one in some)]))
-        free = dict(zip(every, ends(bare, every), strict=True))
-
-        def outcomes(sandbox: Sandbox, tried: Sequence[Attempt]) -> list[Tried]:
-            pairs = zip(tried, ends(sandbox, tried), strict=True)
-            return [Tried(attempt=one, error=error, bare=free[one]) for one, error in pairs]
-
+        of_layer = _of_layer(settings)
         return Trial(
             sandbox=sandbox,
-            key=outcomes(sandbox, on_key),
-            ledger=outcomes(sandbox, on_ledger),
-            alone={name: outcomes(alone[name], tried) for name, tried in of_layer.items()},
+            key=tried(_on_key(settings), sandbox),
+            ledger=tried(_on_ledger(settings), sandbox),
+            alone={
+                name: tried(of_layer[name], layer) for name, layer in _alone(sandbox, bare).items()
+            },
         )
 
 
@@ -147,7 +144,7 @@ def _alone(sandbox: Sandbox, bare: Sandbox) -> dict[str, Sandbox]:
     return {name: single[name] for name in sandbox.layers()}
 
 
-def _tried(settings: Settings) -> dict[str, list[Attempt]]:
+def _of_layer(settings: Settings) -> dict[str, list[Attempt]]:
     """Return the attempts that each layer stops by itself."""
     ledger = _on_ledger(settings)
     secrets = [_reading(path) for path in _secrets(settings)]

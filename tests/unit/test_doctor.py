@@ -4,12 +4,14 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -18,13 +20,14 @@ from entrypoint.errors import PhtError
 from entrypoint.images.masters import Master, write_masters
 from entrypoint.settings.load import load
 from entrypoint.station import doctor
+from entrypoint.station.station_rows import ledger_row
 from entrypoint.station.verdict import Row, Verdict
 from tests import reference
 from tests.docs.pages import STATION, rows
 from tests.landlocked import need_landlock
 from tests.ledger import give_ledger
 from tests.reference import STATIONS
-from tests.station import PATIENCE_S, REPOSITORY, Done, leaked, pht, settle
+from tests.station import PATIENCE_S, REPOSITORY, Done, finish, leaked, pht, settle, wait_until
 from tests.unprotected import UNPROTECTED
 
 LAYERS = ("uid", "caps", "landlock", "seccomp", "key-absent")
@@ -49,8 +52,12 @@ def table_of(done: Done) -> dict[str, dict[str, Any]]:
     return {row["check"]: row for row in json.loads(done.stdout)["checks"]}
 
 
-def ask(root: Path, **variables: str) -> dict[str, dict[str, Any]]:
-    return table_of(pht("doctor", "--json", root=root, env=variables))
+def ask(root: Path, **variables: str) -> dict[str, Row]:
+    """Return the rows by their checks, without those for which processes have to be started."""
+    with patch.object(doctor, "layer_rows", lambda _: []):
+        rows = doctor.examine(root, variables)
+    assert not leaked(doctor.text_of(rows) + doctor.json_of(rows))
+    return {row.check: row for row in rows}
 
 
 def encrypted(password: bytes) -> bytes:
@@ -110,10 +117,9 @@ def test_a_check_that_breaks_is_a_row_of_its_own(
     def broken(_: str) -> Row:
         raise error
 
-    monkeypatch.setattr(doctor, "layer_rows", lambda _: [])  # which start processes
     monkeypatch.setattr(doctor, "network_row", broken)
 
-    found = {row.check: row for row in doctor.examine(root, {})}
+    found = ask(root)
 
     code = "bug" if isinstance(error, ValueError) else "storage-failed"
     assert (found["network"].verdict, found["network"].code) == (Verdict.FAILED, code)
@@ -139,8 +145,8 @@ def test_the_key_is_described(form: str, root: Path) -> None:
     if form != "PEM":
         path.write_text(PEM.hex())
     row = ask(root)["private key"]
-    assert row["verdict"] == "ok"
-    assert row["found"] == (
+    assert row.verdict == "ok"
+    assert row.found == (
         f"{path}: {form}, 2048 bits, without a password, SHA256:{fingerprint()}, "
         f"mode 0600, of uid {os.getuid()}"
     )
@@ -153,9 +159,9 @@ def test_the_password_of_the_key(password: str, code: str | None, root: Path) ->
     (folder / "private_key.password").write_text(password)
     (folder / "private_key.password").chmod(0o600)
     row = ask(root)["private key"]
-    assert row["code"] == code
-    assert ("with a password" in row["found"]) == (code is None)
-    assert "right" not in row["found"]
+    assert row.code == code
+    assert ("with a password" in row.found) == (code is None)
+    assert "right" not in row.found
 
 
 @pytest.mark.parametrize(
@@ -172,16 +178,28 @@ def test_who_else_may_read_the_key(mode: int, said: str, root: Path) -> None:
     path.chmod(mode)
     os.chown(path, 0, 4711)
     row = ask(root)["private key"]
-    assert row["verdict"] == "warning"
-    assert row["found"].endswith(f"mode {mode:04o}, of uid 0; {said}")
-    assert "chmod 600" in row["advice"]
+    assert row.verdict == "warning"
+    assert row.found.endswith(f"mode {mode:04o}, of uid 0; {said}")
+    assert "chmod 600" in row.advice
 
 
 def test_a_key_in_a_variable_is_warned_of(root: Path) -> None:
     (root / "run/pht/private_key.pem").unlink()
     row = ask(root, RSA_STATION_PRIVATE_KEY=PEM.hex())["private key"]
-    assert (row["verdict"], row["code"]) == ("warning", None)
-    assert row["found"].startswith("RSA_STATION_PRIVATE_KEY: hex of PEM, 2048 bits, ")
+    assert (row.verdict, row.code) == ("warning", None)
+    assert row.found.startswith("RSA_STATION_PRIVATE_KEY: hex of PEM, 2048 bits, ")
+
+
+def test_a_process_with_the_key_that_is_killed_is_a_row(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr("entrypoint.station.station_rows.load_station_key", killed)
+    found = ask(root)
+    assert found["private key"].code == "part-killed"
+    assert found["system"].verdict is Verdict.OK
 
 
 # --- settings ------------------------------------------------------------------------------------
@@ -212,9 +230,9 @@ def test_settings_are_judged_as_a_visit_judges_them(name: str, root: Path) -> No
     except PhtError as error:
         code = error.code
     found = ask(root, **environment)
-    assert found["settings"]["code"] == code
-    assert found["station folder"]["verdict"] == "ok"
-    assert found["private key"]["verdict"] == "ok"
+    assert found["settings"].code == code
+    assert found["station folder"].verdict == "ok"
+    assert found["private key"].verdict == "ok"
 
 
 def test_everything_that_is_wrong_with_settings_is_told_and_the_rest_counts(root: Path) -> None:
@@ -222,15 +240,15 @@ def test_everything_that_is_wrong_with_settings_is_told_and_the_rest_counts(root
     with (root / "run/pht/station.env").open("a") as file:
         file.write(lines)
     found = ask(root)
-    assert "PHT_NONSENSE is not a setting" in found["settings"]["found"]
-    assert "PHT_TIMEOUT is not a whole number" in found["settings"]["found"]
-    assert "PHT_TIMEOUT=3600" in found["settings"]["advice"]
-    assert found["data"]["code"] == "data-missing"
+    assert "PHT_NONSENSE is not a setting" in found["settings"].found
+    assert "PHT_TIMEOUT is not a whole number" in found["settings"].found
+    assert "PHT_TIMEOUT=3600" in found["settings"].advice
+    assert found["data"].code == "data-missing"
 
 
 def test_without_an_id_the_settings_have_failed(root: Path) -> None:
     (root / "run/pht/station.env").write_text("")
-    assert ask(root)["settings"]["code"] == "station-id-missing"
+    assert ask(root)["settings"].code == "station-id-missing"
 
 
 # --- trust ---------------------------------------------------------------------------------------
@@ -252,30 +270,31 @@ PINS = f"user a {PIN}\nuser b {PIN}\nuser b SHA256:{'1' * 64}\nbuilder {PIN}\n"
 def test_the_pinned_keys(text: str, setting: str, verdict: str, said: str, root: Path) -> None:
     (root / "run/pht/trust").write_text(text)
     row = ask(root, PHT_TRUST=setting)["trust"]
-    assert row["verdict"] == verdict
-    assert said in row["found"]
+    assert row.verdict == verdict
+    assert said in row.found
 
 
 # --- master images and ledger ---------------------------------------------------------------------
 
 
 def test_the_master_images_are_named(root: Path) -> None:
-    assert ask(root)["master images"]["verdict"] == "not set"
+    assert ask(root)["master images"].verdict == "not set"
     masters = [
         Master(name=name, id="sha256:0", layers=("sha256:1",), platform={}, config={})
         for name in ("slim:1", "buster:2")
     ]
     (root / "run/pht/masters.json").write_text(write_masters(masters))
     row = ask(root)["master images"]
-    assert (row["verdict"], row["found"]) == ("ok", "2 master images: slim:1, buster:2")
+    assert (row.verdict, row.found) == ("ok", "2 master images: slim:1, buster:2")
 
 
 def test_the_ledger_is_described(root: Path) -> None:
-    assert ask(root)["ledger"]["verdict"] == "not set"
+    settings = load(root, {})
+    assert ledger_row("ledger", settings).verdict is Verdict.NOT_SET
     folder = give_ledger(root)
-    row = ask(root)["ledger"]
-    assert row["verdict"] == "ok"
-    assert row["found"].startswith(f"{folder}: 0 trains, mode 0700, of uid {os.getuid()}, ")
+    row = ledger_row("ledger", settings)
+    assert row.verdict is Verdict.OK
+    assert row.found.startswith(f"{folder}: 0 trains, mode 0700, of uid {os.getuid()}, ")
     assert [path.name for path in folder.iterdir()] == ["lock"]
 
 
@@ -283,13 +302,13 @@ def test_the_ledger_is_described(root: Path) -> None:
 
 
 def test_data_in_the_fixed_folder_are_found_without_a_setting(root: Path) -> None:
-    assert ask(root)["data"]["verdict"] == "not set"
+    assert ask(root)["data"].verdict == "not set"
     (root / "opt/train_data").mkdir(parents=True)
     row = ask(root)["data"]
-    assert row["verdict"] == "warning"
-    assert f"an empty folder, {root}/opt/train_data" in row["found"]
+    assert row.verdict == "warning"
+    assert f"an empty folder, {root}/opt/train_data" in row.found
     (root / "opt/train_data/rows.csv").touch()
-    assert ask(root)["data"]["verdict"] == "ok"
+    assert ask(root)["data"].verdict == "ok"
 
 
 # --- layers --------------------------------------------------------------------------------------
@@ -318,25 +337,53 @@ with {patches}:
 """
 
 
+def start_with(patches: str, root: Path) -> "subprocess.Popen[bytes]":
+    """Start the doctor as a process of its own in which something is replaced."""
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER.format(patches=patches, root=str(root))],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"]},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
 @needs_root
 @pytest.mark.parametrize("layer", BROKEN)
 def test_a_layer_that_holds_nothing_is_not_counted(layer: str, root: Path) -> None:
     need_landlock(2)
-    code = DRIVER.format(patches=BROKEN[layer], root=str(root))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        timeout=PATIENCE_S,
-    )
-    said = Done(done.returncode, done.stdout, done.stderr.decode())
-    found = table_of(said)
+    done = finish(start_with(BROKEN[layer], root))
+    found = table_of(done)
     assert found[layer]["verdict"] == "warning", found["sandbox"]
     assert "does not stop" in found[layer]["found"]
     others = {name: found[name]["verdict"] for name in LAYERS if name != layer}
     assert set(others.values()) == {"ok"}
-    assert layer not in said.facts["layers"].split(",")
+    assert layer not in done.facts["layers"].split(",")
+
+
+def replaced(program: str) -> str:
+    """Return a patch that lets another program make the attempts."""
+    return f"patch('entrypoint.station.trial._source', return_value={program!r})"
+
+
+def test_attempts_that_cannot_be_made_are_a_failed_row(root: Path) -> None:
+    done = finish(start_with(replaced("raise SystemExit(3)"), root))
+    found = table_of(done)
+    assert (done.status, found["sandbox"]["code"]) == (78, "layers-not-tried")
+    assert "has ended with 3, exited" in found["sandbox"]["found"]
+    assert {found[layer]["verdict"] for layer in LAYERS} == {"not set"}
+    assert done.facts["layers"] == "none"
+
+
+def test_a_request_to_stop_ends_the_attempts_and_the_command(root: Path) -> None:
+    mark = root / "mark"
+    waits = f"import time; open({str(mark)!r}, 'w').close(); time.sleep(600)"
+    root.chmod(0o777)
+    process = start_with(replaced(waits), root)
+    wait_until(mark.exists)
+    process.terminate()
+    assert (process.wait(PATIENCE_S), finish(process).stdout) == (130, b"")
 
 
 def test_without_landlock_and_another_user_the_key_is_reachable(root: Path) -> None:
