@@ -9,6 +9,7 @@ import ctypes
 import errno
 import json
 import os
+import signal
 import struct
 import sys
 from collections.abc import Callable
@@ -107,7 +108,7 @@ KINDS: dict[str, Callable[..., None]] = {
 def outcome(kind: str, *arguments: str) -> int:
     """Make one attempt in a process of its own; return 0, or the number of its error.
 
-    A signal that ends the process counts as EPERM: a profile of seccomp can kill instead.
+    SIGSYS counts as EPERM: a profile of seccomp can kill instead.
     """
     pid = os.fork()
     if pid == 0:
@@ -120,9 +121,12 @@ def outcome(kind: str, *arguments: str) -> int:
         finally:
             os._exit(status)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return errno.EPERM if code < 0 else code
+    if code == -signal.SIGSYS:
+        return errno.EPERM
+    return _UNEXPECTED if code < 0 else code
 
 
 if __name__ == "__main__":
     answer = [outcome(*one) for one in json.loads(sys.argv[1])]
     os.write(_OWN_FILE_OF_THE_RUNNER, json.dumps(answer).encode())
+    sys.exit(_UNEXPECTED if _UNEXPECTED in answer else 0)

@@ -54,11 +54,11 @@ class Variables:
         folder: Mapping[str, str] = {}
         pins: Pins = {}
         ledger = None
-        with suppress(PhtError):
+        with suppress(PhtError, OSError):
             folder = station_folder.read_variables(paths.station)
-        with suppress(PhtError):
+        with suppress(PhtError, OSError):
             pins = station_folder.read_pins(paths.station)
-        with suppress(PhtError):
+        with suppress(PhtError, OSError):
             ledger = find_ledger(paths.ledger, in_container=in_container)
         return cls(
             paths=paths,

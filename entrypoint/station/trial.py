@@ -19,6 +19,7 @@ from entrypoint.linux.capabilities import held
 from entrypoint.process import child
 from entrypoint.process.credentials import Credentials
 from entrypoint.process.sandbox import Sandbox
+from entrypoint.recovery.state import lock
 from entrypoint.settings.names import SECRET_VALUES
 from entrypoint.settings.settings import Settings
 from entrypoint.settings.station_folder import list_files
@@ -99,11 +100,11 @@ def make_trial(session: Session, credentials: Credentials) -> Trial:
         PhtError: a visit could not start a train here either.
     """
     command = [os.path.realpath(sys.executable), "-I", "-S", "-B", "-c", _source()]
-    settings = session.settings
-    scratch = Scratch.make(
-        session.paths, in_container=settings.in_container, owner=credentials.owner()
-    )
+    settings, paths = session.settings, session.paths
     with ExitStack() as cleanup:
+        if settings.in_container and paths.config.exists():
+            cleanup.enter_context(lock(paths))  # a visit here may use the same scratch folder
+        scratch = Scratch.make(paths, in_container=settings.in_container, owner=credentials.owner())
         cleanup.callback(scratch.remove, session.report)
         sandbox = cleanup.enter_context(protected(session, credentials, command, scratch))
         bare = _bare(sandbox)

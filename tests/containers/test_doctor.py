@@ -11,9 +11,18 @@ import pytest
 from entrypoint.images.masters import Master, write_masters
 from tests.containers.engine import Engine
 from tests.containers.fixtures import gvisor, on_each_libc, or_skip
+from tests.containers.images import HOME, PYTHON
 from tests.containers.plain_options import ID, KEY, RECOMMENDED
 from tests.containers.profiles import without_landlock
-from tests.containers.visitor import SECOND
+from tests.containers.visitor import (
+    SECOND,
+    WAITS,
+    Container,
+    arrived,
+    assert_visited,
+    shared,
+    station_folder,
+)
 from tests.ledger import give_ledger
 from tests.station import Done, leaked, settle
 
@@ -332,6 +341,24 @@ def test_a_fault_is_a_row_and_hides_no_other(name: str, station: Station) -> Non
     fault.change(station)
     options = fault.options(station.options(), station.folder)
     assert station.not_ok(options) == fault.rows
+
+
+def test_a_visit_in_the_same_container_goes_on(
+    engine: Engine, train_image: str, data: Path, tmp_path: Path
+) -> None:
+    settle(tmp_path, SECOND)
+    (data / "hold").touch()
+    noexec = ["/tmp" if word == "/tmp:exec" else word for word in RECOMMENDED]
+    mounts = [*station_folder(tmp_path), *shared(data)]
+    container = Container.create(engine, train_image, arrived(tmp_path, WAITS), [*noexec, *mounts])
+    container.start()
+    container.wait_until(lambda running: running.said(b"aboard"))
+
+    asked = engine.call("exec", container.id, *PYTHON, f"{HOME}/entrypoint/__main__.py", "doctor")
+
+    assert b"[visit-in-progress]" in asked.stdout
+    (data / "hold").unlink()
+    assert_visited(container.ended())
 
 
 def test_a_station_without_a_folder(station: Station) -> None:

@@ -329,9 +329,11 @@ from pathlib import Path
 from unittest.mock import patch
 from entrypoint.cli.main import main
 from entrypoint.linux import capabilities
-from entrypoint.process import seccomp
+from entrypoint.process import landlock, seccomp
 from entrypoint.process.credentials import Credentials
 from entrypoint.process.landlock import Access, Rule
+from entrypoint.station.trial import Attempt
+WRONG = Attempt(words="a mistake", call=("read",))
 with {patches}:
     sys.exit(main(["doctor", "--json", "--root", {root!r}]))
 """
@@ -350,6 +352,7 @@ def start_with(patches: str, root: Path) -> "subprocess.Popen[bytes]":
 
 
 @needs_root
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", BROKEN)
 def test_a_layer_that_holds_nothing_is_not_counted(layer: str, root: Path) -> None:
     need_landlock(2)
@@ -362,16 +365,39 @@ def test_a_layer_that_holds_nothing_is_not_counted(layer: str, root: Path) -> No
     assert layer not in done.facts["layers"].split(",")
 
 
+@needs_root
+@pytest.mark.slow
+def test_layers_that_are_not_there_are_warned_of(root: Path) -> None:
+    absent = "patch.object(seccomp, 'is_available', return_value=False), "
+    done = finish(start_with(absent + "patch.object(landlock, 'abi', return_value=1)", root))
+    found = table_of(done)
+    assert "only the first version" in found["landlock"]["found"]
+    assert "no filter can be installed here" in found["seccomp"]["found"]
+    assert {found[layer]["verdict"] for layer in ("landlock", "seccomp")} == {"warning"}
+    assert done.facts["layers"] == "uid,caps,key-absent"
+
+
 def replaced(program: str) -> str:
     """Return a patch that lets another program make the attempts."""
     return f"patch('entrypoint.station.trial._source', return_value={program!r})"
 
 
-def test_attempts_that_cannot_be_made_are_a_failed_row(root: Path) -> None:
-    done = finish(start_with(replaced("raise SystemExit(3)"), root))
+@pytest.mark.parametrize(
+    ("patches", "said"),
+    [
+        (replaced("raise SystemExit(3)"), "has ended with 3, exited"),
+        (
+            "patch('entrypoint.station.trial._reading', return_value=WRONG)",
+            "ended with 255, exited",
+        ),
+    ],
+    ids=["none of them", "one of them"],
+)
+def test_attempts_that_cannot_be_made_are_a_failed_row(patches: str, said: str, root: Path) -> None:
+    done = finish(start_with(patches, root))
     found = table_of(done)
     assert (done.status, found["sandbox"]["code"]) == (78, "layers-not-tried")
-    assert "has ended with 3, exited" in found["sandbox"]["found"]
+    assert said in found["sandbox"]["found"]
     assert {found[layer]["verdict"] for layer in LAYERS} == {"not set"}
     assert done.facts["layers"] == "none"
 
