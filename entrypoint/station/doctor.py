@@ -17,7 +17,7 @@ from entrypoint.report import Outcome, Surroundings, table
 from entrypoint.station.layer_rows import data_row, layer_rows
 from entrypoint.station.machine_rows import disk_row, network_row, system_row, temporary_row
 from entrypoint.station.station_rows import (
-    Variables,
+    Inputs,
     folder_row,
     key_row,
     masters_row,
@@ -40,12 +40,12 @@ def examine(root: Path | None, environment: Mapping[str, str]) -> list[Row]:
     """
     paths = Paths(root.absolute() if root else Path("/"))
     in_container = root is None
-    variables = Variables.read(paths, environment, in_container=in_container)
-    settings = variables.settings()
+    inputs = Inputs.read(paths, environment, in_container=in_container)
+    settings = inputs.settings()
     finders: Mapping[str, Callable[[str], Row]] = {
         "private key": partial(key_row, settings=settings),
         "station folder": partial(folder_row, paths=paths, in_container=in_container),
-        "settings": partial(settings_row, variables=variables),
+        "settings": partial(settings_row, inputs=inputs),
         "trust": partial(trust_row, settings=settings),
         "master images": partial(masters_row, settings=settings),
         "data": partial(data_row, settings=settings),

@@ -29,7 +29,7 @@ _OTHERS = {stat.S_IRGRP: "its group {gid}", stat.S_IROTH: "everybody"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Variables:
+class Inputs:
     """What a station has set, as far as it can be read.
 
     Attributes:
@@ -118,17 +118,17 @@ def folder_row(check: str, paths: Paths, *, in_container: bool) -> Row:
     return Row(check=check, verdict=Verdict.OK, found=f"{folder}{mount}: {', '.join(files)}")
 
 
-def settings_row(check: str, variables: Variables) -> Row:
+def settings_row(check: str, inputs: Inputs) -> Row:
     """Return the row of all settings, with everything that is wrong with them.
 
     Raises:
         SettingsError: station.env cannot be read, or sets no STATION_ID.
     """
-    station_folder.read_variables(variables.paths.station)
-    if errors := [error for _, error in variables.problems()]:
+    station_folder.read_variables(inputs.paths.station)
+    if errors := [error for _, error in inputs.problems()]:
         return Row.failed(check, *errors)
-    station = variables.settings().station()
-    others = sorted(names.KNOWN & {*variables.outside, *variables.folder})
+    station = inputs.settings().station()
+    others = sorted(names.KNOWN & {*inputs.outside, *inputs.folder})
     more = f"; {', '.join(others)}" if others else ""
     return Row(check=check, verdict=Verdict.OK, found=f"STATION_ID is {station}{more}")
 

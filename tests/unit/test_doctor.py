@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from entrypoint.errors import PhtError
 from entrypoint.images.masters import Master, write_masters
 from entrypoint.settings.load import load
-from entrypoint.station import doctor
+from entrypoint.station import doctor, machine_rows
 from entrypoint.station.station_rows import ledger_row
 from entrypoint.station.verdict import Row, Verdict
 from tests import reference
@@ -309,6 +310,37 @@ def test_data_in_the_fixed_folder_are_found_without_a_setting(root: Path) -> Non
     assert f"an empty folder, {root}/opt/train_data" in row.found
     (root / "opt/train_data/rows.csv").touch()
     assert ask(root)["data"].verdict == "ok"
+
+
+# --- the machine ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("network", "verdict", "said"),
+    [
+        ("none", "ok", "only the loopback"),
+        ("open", "warning", "a train can reach a network"),
+        ("unknown", "warning", "does not tell"),
+    ],
+)
+def test_the_network(
+    network: str, verdict: str, said: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_rows, "network", lambda: network)
+    row = ask(root)["network"]
+    assert row.verdict == verdict
+    assert said in row.found
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"), [(2**30, "ok"), (2**30 - 1, "warning"), (0, "warning")]
+)
+def test_the_disk(free: int, verdict: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_rows, "free_bytes", lambda _: free)
+    monkeypatch.setattr(machine_rows, "total_bytes", lambda _: 3 * 2**40)
+    row = ask(root)["disk"]
+    assert row.verdict == verdict
+    assert re.search(rf"^{root}, .* \w+: [0-9]+ \w+ of 3 TiB free$", row.found)
 
 
 # --- layers --------------------------------------------------------------------------------------
