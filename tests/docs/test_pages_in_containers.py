@@ -149,9 +149,10 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     engine: Engine, reader: Reader
 ) -> None:
     page = blocks("clone", "desk", "docker")
-    install, write, simulate, create, master, in_containers, build, settle, pin, *page = page
-    examine, script, fetch, start, query, visit, copy, compare, push, *page = page
-    remove, ledger, on_a_folder, *page = page
+    install, write, simulate, create, master, in_containers, build, *page = page
+    settle, make_ledger, pin, describe, examine, script, *page = page
+    fetch, ids, accept, options, query, visit, copy, compare, push, remove, *page = page
+    ledger, on_a_folder, *page = page
     open_results, open_image, look = page
     repository = reader.environment["REPOSITORY"]
 
@@ -164,8 +165,8 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     reader.run(build)
     remove_images(engine, repository)  # the station is another machine
 
-    reader.run(settle + pin)
-    assert checks(reader.run(start + examine)) == checks(STATION.read_text())
+    reader.run(settle + make_ledger + pin + describe)
+    assert checks(reader.run(options + examine)) == checks(STATION.read_text())
     look_first, leave = script.splitlines()
     reader.run(look_first)
     name = f"name=^/pht-{repository.translate(str.maketrans('/:', '--'))}-"
@@ -178,14 +179,16 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     reader.run(build)  # by hand is another way for the same train
     remove_images(engine, repository)
     reader.run(fetch)
+    assert reader.run(ids + accept).count("verdict: accepted") == 2
+    start = ids + options
     reader.run(start + query)
     assert reader.read("query.json") == reader.read("train/query.json")
     *_, line, status = reader.run(start + visit).splitlines()
     assert line.startswith("pht: result=visited status=0 ")
-    assert " trust=full " in line
+    assert " trust=full replay=checked " in line
     assert status == "0"
     assert options_of(engine, VISIT) == by_script
-    reader.run(copy)
+    reader.run(ids + copy)
     _, *different = reader.run(compare).splitlines()
     assert different == []
     reader.run(push)
@@ -232,9 +235,11 @@ RUN mkdir -p /opt/pht_train /opt/pht_results && cd /opt \\
 USER 1000
 """
     built = engine.build("owned", {"Dockerfile": dockerfile.encode()})
-    engine.must("tag", built, f"{repository}:base")
+    for tag in ("base", "latest"):
+        engine.must("tag", built, f"{repository}:{tag}")
     engine.create(built, options=["--name", VISIT])
-    Reader(tmp_path, {**os.environ, "REPOSITORY": repository}).run(block_with("docker commit"))
+    hand_over = block_with("docker image inspect") + block_with("docker commit")
+    Reader(tmp_path, {**os.environ, "REPOSITORY": repository}).run(hand_over)
 
     stat = ["-euc", "cd /opt; stat -c '%u %n' *_* pht_*/*"]
     found = engine.run(f"{repository}:latest", *stat, options=["--entrypoint", "sh"]).stdout
@@ -268,11 +273,12 @@ RUN cd /opt && mkdir pht_train pht_results && touch train_config.json user_sym_k
     sealed = engine.build("sealed", {"Dockerfile": dockerfile.encode()})
     changed = engine.build("changed", {"Dockerfile": f"FROM {sealed}\n{line}\n".encode()})
     repository = f"pht-test-{engine.session}/changed"
-    engine.must("tag", changed, f"{repository}:base")
+    for tag in ("base", "latest"):
+        engine.must("tag", changed, f"{repository}:{tag}")
     visit = Container(engine, engine.create(sealed, options=["--name", VISIT]))
     engine.copy_in(visit.id, "/opt", pack({"pht_results/sealed": b"by this station"}))
     reader = Reader(tmp_path, {**os.environ, "REPOSITORY": repository})
-    reader.run(block_with("docker commit"))
+    reader.run(block_with("docker image inspect") + block_with("docker commit"))
 
     _, *different = reader.run(block_with("uniq -u")).splitlines()
 
