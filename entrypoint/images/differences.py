@@ -43,7 +43,7 @@ RULES = {
     "on-build-changed": _Rule("it runs when a station builds on this image"),
     "stop-signal-changed": _Rule("the runner would not notice that it has to stop"),
     "key-unknown": _Rule("an engine may act on it"),
-    "label-refused": _Rule("podman starts the container with other rights for it"),
+    "label-refused": _Rule("podman or containerd starts the container differently for it"),
     "env-changed": _Rule("a variable of the master image has another value or is gone"),
     "env-twice": _Rule("engines disagree about which value counts"),
     "env-malformed": _Rule("engines disagree about what it sets"),

@@ -40,7 +40,10 @@ _PATH_BYTES = 4096
 _PATHS_A_LAYER = 200_000
 """Maximum number of paths of a train in one layer, for a check in bounded memory."""
 
-_HARMLESS_ATTRIBUTES = ("security.selinux", "system.posix_acl_access", "system.posix_acl_default")
+_HARMLESS_ATTRIBUTES = ("security.selinux",)
+_ACCESS_LISTS = ("system.posix_acl_access", "system.posix_acl_default")
+"""Attributes that share files of the train, and must not share folders of the master image."""
+
 _ENGINE_ATTRIBUTES = ("user.overlay.", "user.containers.", "user.fuseoverlayfs.")
 """Attributes by which rootless engines store owners, set-id bits and links of folders."""
 
@@ -140,7 +143,7 @@ def _findings(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
         yield "entry-unclear", entry.odd
     if not paths.is_new(_removed(path) or path):
         yield "path-twice", "is in this layer twice"
-    yield from _rights(entry)
+    yield from _rights(path, entry)
     if _removed(path) or path.endswith(_OPAQUE):
         if entry.kind != REGULAR or entry.size:
             yield "path-unclear", "has the name of a mark for removed files, and is none"
@@ -174,12 +177,13 @@ def _unclear(path: bytes) -> str:
     return ""
 
 
-def _rights(entry: Entry) -> Iterator[Finding]:
+def _rights(path: bytes, entry: Entry) -> Iterator[Finding]:
     if entry.mode & _SET_ID and entry.kind != SYMLINK:
         yield "set-id", f"has the mode {entry.mode:04o}"
     for name in entry.attributes:
         harmless = name.startswith("user.") and not name.startswith(_ENGINE_ATTRIBUTES)
-        named_only = harmless or name in _HARMLESS_ATTRIBUTES
+        shares = name in _ACCESS_LISTS and _is_own(path)
+        named_only = harmless or shares or name in _HARMLESS_ATTRIBUTES
         yield "attribute" if named_only else "attribute-refused", f"has the attribute {name}"
 
 

@@ -33,7 +33,7 @@ _NOT_ACTED_ON = {
     "ExposedPorts": "counts with --publish-all only, and never without a network",
     "Hostname": "of the container that was committed",
     "Image": "of the container that was committed",
-    "Labels": "a note, but for those of _PODMANS_LABELS",
+    "Labels": "notes, but for _LABELS_ACTED_ON",
     "MacAddress": "of the container that was committed",
     "NetworkDisabled": "of the container that was committed",
     "OpenStdin": "of the container that was committed",
@@ -46,8 +46,17 @@ _NOT_ACTED_ON = {
 Docker takes over what `merge` in its daemon/commit.go names, podman what its specgen names.
 """
 
-_PODMANS_LABELS = "io.containers."
-"""Beginning of labels by which podman takes rights from containers, or updates their images."""
+_LABELS_ACTED_ON = (
+    "containerd.io/",
+    "io.containerd.",
+    "io.containers.",
+    "io.kubernetes.",
+    "io.podman.",
+    "nerdctl/",
+    "run.oci.",
+)
+"""Beginnings of labels for engines: `io.containers.capabilities` takes capabilities from podman's
+containers, and so from the runner the right to give the train a user of its own."""
 
 _DOCUMENT_KEYS = {
     *PLATFORM,
@@ -74,11 +83,13 @@ _ROOTFS_KEYS = {"type", "diff_ids"}
 _REFUSED_VARIABLES = re.compile(
     r"LD_.*|GLIBC_.*|GCONV_PATH|LOCPATH|MALLOC_.*|PYTHON.*|__PYVENV_LAUNCHER__|OPENSSL_.*|SSL.*"
     r"|BASH_ENV|BASH_FUNC_.*|ENV|SHELLOPTS|BASHOPTS|PS4|IFS|R_.*|PERL.*|NODE_.*|RUBY.*|LUA_.*"
-    r"|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|CLASSPATH|CUDA_INJECTION.*|NVIDIA_.*"
+    r"|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|CLASSPATH|CUDA_INJECTION.*"
+    r"|CUDA_VERSION|NVIDIA_.*|(?:AMD|HABANA|ASCEND)_VISIBLE_DEVICES"
     r"|PHT_.*|STATION_ID|TRAIN_DATA_PATH|.*PRIVATE_KEY.*|PATH",
     re.DOTALL,
 )
-"""Variables that load code into a program or an interpreter, or that belong to the station."""
+"""Variables that load code into a program or an interpreter, let the runtimes of graphics cards add
+devices (CUDA_VERSION alone adds all), or belong to the station."""
 
 _PROXIES = re.compile(r"(?:https?|ftp|all|no)_proxy", re.IGNORECASE)
 _NOT_OF_THE_MASTER = (
@@ -129,7 +140,7 @@ def _other_keys(document: Document, own: Document) -> Iterator[Difference]:
 
 def _labels(labels: Any) -> Iterator[Difference]:
     for name in labels if isinstance(labels, dict) else ():
-        if name.startswith(_PODMANS_LABELS):
+        if name.startswith(_LABELS_ACTED_ON):
             yield Difference("label-refused", name, "is set by the train")
 
 

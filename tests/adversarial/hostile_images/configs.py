@@ -134,6 +134,14 @@ SETTINGS = (
     setting(
         "stop-signal", "ends by a signal of its own", "stop-signal-changed", StopSignal="SIGKILL"
     ),
+    Case(
+        name="label-of-podman",
+        effect="takes from the runner the right to give the train another user",
+        hostile=HONEST.set(Labels={"io.containers.capabilities": "chown"}),
+        twin=HONEST.set(Labels={"io.buildah.version": "1.39.3"}),
+        code="label-refused",
+        where="io.containers.capabilities",
+    ),
     top("architecture", "is for another processor", architecture="arm64"),
     top("system", "is for another system", os="windows"),
     top("variant", "is for another variant of the processor", variant="v8"),
@@ -151,6 +159,7 @@ SETTINGS = (
     variable("perl", "loads a Perl module", "PERL5OPT=-Mevil"),
     variable("node", "loads a module of Node.js", "NODE_OPTIONS=--require /opt/pht_train/x"),
     variable("java", "loads an agent of Java", "JAVA_TOOL_OPTIONS=-javaagent:/opt/pht_train/x"),
+    variable("old-cuda", "gets all graphics cards, as an image without NVIDIA_…", "CUDA_VERSION=9"),
     variable("protection", "lowers a protection of ours", "PHT_ALLOW_UNPROTECTED_KEY=1"),
     variable("station-id", "names another station", "STATION_ID=other"),
     variable("private-key", "brings a private key", "RC_PRIVATE_KEY=x"),

@@ -202,6 +202,14 @@ ATTRIBUTES = (
         "user:1000:rwx",
         "entry-unclear",
     ),
+    one(
+        "access-list-of-master",
+        "lets the train's user change what is made later in a folder of the master",
+        folder("etc", pax={f"{ATTRIBUTE}system.posix_acl_default": b"\2\0\0\0"}),
+        folder("opt/pht_train", pax={f"{ATTRIBUTE}system.posix_acl_default": b"\2\0\0\0"}),
+        "attribute-refused",
+        "etc",
+    ),
 )
 
 DELETION = entry("opt/.wh.user_sym_key.key")
