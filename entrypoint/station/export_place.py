@@ -40,7 +40,7 @@ def check_place(paths: Paths, output: Path, *, in_container: bool) -> None:
 
 
 def _check_outside(paths: Paths, output: Path) -> None:
-    """Refuse a place where the file would change the train that was just sealed.
+    """Refuse a place where the file would change the train that was just sealed, or the ledger.
 
     Names of work files begin with those of the train's files and folders, so they count too.
     """
@@ -52,6 +52,8 @@ def _check_outside(paths: Paths, output: Path) -> None:
             f"{output} lies among the files of the train itself",
             hint="name a file in another folder",
         )
+    if place.is_relative_to(paths.ledger.resolve()):  # it would be a damaged entry
+        raise _not_for_exports(output, "belongs to the station's ledger")
 
 
 def _check_mount(paths: Paths, output: Path) -> None:

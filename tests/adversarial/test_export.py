@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference
+from tests.ledger import give_ledger
 from tests.station import assert_explained, export, new_train, pht, settle, snapshot, visit
 from tests.unprotected import UNPROTECTED
 
@@ -66,6 +67,16 @@ def test_the_sealed_train_is_not_changed_by_its_own_export(tmp_path: Path, place
     sealed = snapshot(tmp_path)
     assert export(tmp_path, opt / place).status in (74, 78)  # the envelope exists by now
     assert snapshot(tmp_path) == sealed
+
+
+def test_no_image_puts_its_export_into_the_ledger(tmp_path: Path) -> None:
+    """There it would be a damaged entry, of whichever train has that name."""
+    new_train(tmp_path, "pass")
+    ledger = give_ledger(tmp_path)
+    settle(tmp_path, "station_1", PHT_EXPORT=str(ledger / f"{'0' * 128}.json"))
+    before = snapshot(tmp_path)
+    assert_explained(visit(tmp_path), 78, "output-in-container")
+    assert snapshot(tmp_path) == before
 
 
 def test_another_folder_below_opt_is_a_good_place(tmp_path: Path) -> None:
