@@ -21,6 +21,7 @@ from entrypoint.files.bounded import read_bounded
 from entrypoint.files.strict_json import parse_json
 from entrypoint.limits import LEDGER_ENTRY_BYTES
 from entrypoint.linux import durable
+from entrypoint.linux.user import this_user
 from entrypoint.train_config import TrainConfig
 
 SHORT_ID = 16
@@ -160,7 +161,7 @@ class Ledger:
         """Return the entry in one of these files.
 
         Raises:
-            SettingsError: it is damaged.
+            SettingsError: it is damaged, or this user may not read it.
             FileNotFoundError: it was forgotten meanwhile.
         """
         try:
@@ -170,6 +171,13 @@ class Ledger:
             reason = "it belongs to another name"
         except FileNotFoundError:
             raise
+        except PermissionError:
+            raise SettingsError(
+                "ledger-unusable",
+                f"{this_user()} may not read {path}",
+                hint="let the same user make all visits that share this ledger, or change the "
+                "owner of its files on the host",
+            ) from None
         except OSError as error:
             reason = (error.strerror or "it is unreadable").lower()
         except ValueError:

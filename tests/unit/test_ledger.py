@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -25,6 +26,7 @@ from tests.ledger import (
     give_ledger,
     lay_out_at,
 )
+from tests.other_user import unprivileged
 from tests.station import edit, pht, snapshot
 from tests.unit.settings_errors import settings_error
 
@@ -193,6 +195,17 @@ def test_a_damaged_entry_is_never_passed_over(name: str, ledger: Ledger, tmp_pat
         assert f"--forget {path.stem[:16]}" in error.hint
     ledger.forget(path)
     assert ledger.replay(config) is None
+
+
+def test_an_entry_of_another_user_is_not_taken_for_damage(tmp_path: Path) -> None:
+    """Forgetting it, the advice for a damaged one, would let any state board."""
+    with TemporaryDirectory() as place:  # where another user may go too
+        ledger = Ledger(give_ledger(Path(place)))
+        config = record(ledger, lay_out_at(tmp_path, reference, FIRST))
+        ledger.files()[0].chmod(0)
+        with unprivileged(Path(place)):
+            error = settings_error("ledger-unusable", lambda: ledger.replay(config))
+    assert "forget" not in error.hint
 
 
 def test_a_folder_in_the_place_of_an_entry_is_damage(ledger: Ledger, tmp_path: Path) -> None:
