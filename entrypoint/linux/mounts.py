@@ -14,7 +14,7 @@ from pathlib import Path
 from entrypoint.errors import SystemFailure
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
-_ANONYMOUS_VOLUME = re.compile(r"/volumes/[0-9a-f]{64}(/_data)?$")
+_ANONYMOUS_VOLUME = re.compile(r"/volumes/([0-9a-f]{64}|([^/]+/)?[0-9a-f]{64}/_data)$")
 _LINE = re.compile(
     r"(?P<id>[0-9]{1,19}) (?P<parent>[0-9]{1,19}) (?P<device>[^ ]+) (?P<root>[^ ]+) "
     r"(?P<point>[^ ]+) "
@@ -52,7 +52,7 @@ class Mount:
     def is_anonymous_volume(self) -> bool:
         """Whether it is a volume of an engine without a name, such as an image's VOLUME.
 
-        Known by where Docker, Podman and containerd keep them; in gVisor none is found.
+        Known by where Docker, Podman, containerd and nerdctl keep them; in gVisor none is found.
         """
         return bool(_ANONYMOUS_VOLUME.search(self.root))
 

@@ -84,6 +84,7 @@ def test_a_mount_can_forbid_execution(options: str) -> None:
         ("/var/lib/docker/volumes/{id}/_data", True),
         ("/home/user/.local/share/containers/storage/volumes/{id}/_data", True),
         ("/containerd/io.containerd.grpc.v1.cri/containers/{id}/volumes/{id}", True),
+        ("/var/lib/nerdctl/1935db59/volumes/default/{id}/_data", True),
         ("/var/lib/docker/volumes/ledger/_data", False),
         ("/var/lib/docker/volumes/{id}/_data/inner", False),
         ("/pods/1/volumes/kubernetes.io~local-volume/{id}", False),
