@@ -138,10 +138,11 @@ class _Extended:
             self.odd = self.odd or _odd_pax(self.pax)
             self.name = self.pax.get("path", b"")
             self.link = self.pax.get("linkpath", b"")
-        elif kind == b"L":
-            self.name = data.removesuffix(b"\x00")
         else:
-            self.link = data.removesuffix(b"\x00")
+            text = data.removesuffix(b"\x00")
+            if b"\x00" in text:  # Go reads up to there
+                self.odd = "has a long name or link that holds a NUL"
+            self.name, self.link = (text, self.link) if kind == b"L" else (self.name, text)
 
 
 _NOTHING = _Extended()

@@ -65,6 +65,16 @@ NAMES = (
         where=SAFE,
     ),
     Case(
+        name="long-link-with-nul",
+        effect="is a link to the folder above for readers who stop at a NUL, and writes through it",
+        hostile=with_entries(
+            long_name(b"..\0/x", b"K"), symlink(SAFE, "x"), entry(f"{SAFE}/x", EVIL)
+        ),
+        twin=with_entries(long_name(b"../pht_train/x", b"K"), symlink(SAFE, "x")),
+        code="entry-unclear",
+        where=SAFE,
+    ),
+    Case(
         name="pax-path",
         effect="has a harmless name, and a PAX record that counts instead",
         hostile=with_entries(entry(SAFE, EVIL, pax={"path": TARGET})),
