@@ -1,17 +1,13 @@
-"""`pht doctor` without a container: what each row says, and that a broken layer is not counted."""
+"""`pht doctor` without a container: what its rows say."""
 
 import hashlib
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -28,10 +24,9 @@ from tests.docs.pages import STATION, rows
 from tests.landlocked import need_landlock
 from tests.ledger import give_ledger
 from tests.reference import STATIONS
-from tests.station import PATIENCE_S, REPOSITORY, Done, finish, leaked, pht, settle, wait_until
-from tests.unprotected import UNPROTECTED
+from tests.station import leaked, pht
+from tests.unit.examined import LAYERS, open_station, table_of
 
-LAYERS = ("uid", "caps", "landlock", "seccomp", "key-absent")
 PEM = reference.vector_key(STATIONS[0], private=True)
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
@@ -39,18 +34,9 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be ano
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """A station with a key, in a folder that every user may enter."""
-    root = Path(tempfile.mkdtemp())
-    root.chmod(0o755)
-    settle(root, STATIONS[0])
-    yield root
-    shutil.rmtree(root)
-
-
-def table_of(done: Done) -> dict[str, dict[str, Any]]:
-    """Return the rows that a doctor has printed as JSON, by their checks."""
-    assert not leaked(done.stdout.decode() + done.stderr)
-    return {row["check"]: row for row in json.loads(done.stdout)["checks"]}
+    """A station with a key."""
+    with open_station() as root:
+        yield root
 
 
 def ask(root: Path, **variables: str) -> dict[str, Row]:
@@ -341,119 +327,3 @@ def test_the_disk(free: int, verdict: str, root: Path, monkeypatch: pytest.Monke
     row = ask(root)["disk"]
     assert row.verdict == verdict
     assert re.search(rf"^{root}, .* \w+: [0-9]+ \w+ of 3 TiB free$", row.found)
-
-
-# --- layers --------------------------------------------------------------------------------------
-
-BROKEN = {
-    "uid": "patch('os.setresuid'), patch.object(Credentials, '_check')",
-    "caps": "patch.object(capabilities, 'set_all'), patch.object(capabilities, 'drop_bounding'), "
-    "patch.object(Credentials, '_check')",
-    "landlock": "patch('entrypoint.visit.protection.access_rules', return_value="
-    "[Rule(path=Path('/'), access=Access.WRITE)])",
-    "seccomp": "patch.object(seccomp, 'program', return_value=seccomp._ALLOW)",
-}
-"""What makes a layer hold nothing, although a visit believes in it."""
-
-DRIVER = """
-import sys
-from pathlib import Path
-from unittest.mock import patch
-from entrypoint.cli.main import main
-from entrypoint.linux import capabilities
-from entrypoint.process import landlock, seccomp
-from entrypoint.process.credentials import Credentials
-from entrypoint.process.landlock import Access, Rule
-from entrypoint.station.trial import Attempt
-WRONG = Attempt(words="a mistake", call=("read",))
-with {patches}:
-    sys.exit(main(["doctor", "--json", "--root", {root!r}]))
-"""
-
-
-def start_with(patches: str, root: Path) -> "subprocess.Popen[bytes]":
-    """Start the doctor as a process of its own in which something is replaced."""
-    return subprocess.Popen(
-        [sys.executable, "-c", DRIVER.format(patches=patches, root=str(root))],
-        cwd=REPOSITORY,
-        env={"PATH": os.environ["PATH"]},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-@needs_root
-@pytest.mark.slow
-@pytest.mark.parametrize("layer", BROKEN)
-def test_a_layer_that_holds_nothing_is_not_counted(layer: str, root: Path) -> None:
-    need_landlock(2)
-    done = finish(start_with(BROKEN[layer], root))
-    found = table_of(done)
-    assert found[layer]["verdict"] == "warning", found["sandbox"]
-    assert "does not stop" in found[layer]["found"]
-    others = {name: found[name]["verdict"] for name in LAYERS if name != layer}
-    assert set(others.values()) == {"ok"}
-    assert layer not in done.facts["layers"].split(",")
-
-
-@needs_root
-@pytest.mark.slow
-def test_layers_that_are_not_there_are_warned_of(root: Path) -> None:
-    absent = "patch.object(seccomp, 'is_available', return_value=False), "
-    done = finish(start_with(absent + "patch.object(landlock, 'abi', return_value=1)", root))
-    found = table_of(done)
-    assert "only the first version" in found["landlock"]["found"]
-    assert "no filter can be installed here" in found["seccomp"]["found"]
-    assert {found[layer]["verdict"] for layer in ("landlock", "seccomp")} == {"warning"}
-    assert done.facts["layers"] == "uid,caps,key-absent"
-
-
-def replaced(program: str) -> str:
-    """Return a patch that lets another program make the attempts."""
-    return f"patch('entrypoint.station.trial._source', return_value={program!r})"
-
-
-@pytest.mark.parametrize(
-    ("patches", "said"),
-    [
-        (replaced("raise SystemExit(3)"), "has ended with 3, exited"),
-        (
-            "patch('entrypoint.station.trial._reading', return_value=WRONG)",
-            "ended with 255, exited",
-        ),
-    ],
-    ids=["none of them", "one of them"],
-)
-def test_attempts_that_cannot_be_made_are_a_failed_row(patches: str, said: str, root: Path) -> None:
-    done = finish(start_with(patches, root))
-    found = table_of(done)
-    assert (done.status, found["sandbox"]["code"]) == (78, "layers-not-tried")
-    assert said in found["sandbox"]["found"]
-    assert {found[layer]["verdict"] for layer in LAYERS} == {"not set"}
-    assert done.facts["layers"] == "none"
-
-
-def test_a_request_to_stop_ends_the_attempts_and_the_command(root: Path) -> None:
-    mark = root / "mark"
-    waits = f"import time; open({str(mark)!r}, 'w').close(); time.sleep(600)"
-    root.chmod(0o777)
-    process = start_with(replaced(waits), root)
-    wait_until(mark.exists)
-    process.terminate()
-    assert (process.wait(PATIENCE_S), finish(process).stdout) == (130, b"")
-
-
-def test_without_landlock_and_another_user_the_key_is_reachable(root: Path) -> None:
-    done = pht("doctor", "--json", root=root, under=UNPROTECTED)
-    found = table_of(done)
-    assert {layer: found[layer]["verdict"] for layer in LAYERS} == {
-        "uid": "warning",
-        "caps": "ok",
-        "landlock": "warning",
-        "seccomp": "ok",
-        "key-absent": "warning",
-    }
-    assert "reading private_key.pem" in found["key-absent"]["found"]
-    assert "PHT_ALLOW_UNPROTECTED_KEY" in found["key-absent"]["advice"]
-    assert done.facts["layers"] == "caps,seccomp"
