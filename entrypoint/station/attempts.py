@@ -52,7 +52,7 @@ def open_memory(path: str) -> None:
 def write_in(folder: str) -> None:
     """Make a file in a folder, and remove it."""
     path = Path(folder, ".pht-doctor")
-    path.touch(exist_ok=False)
+    path.touch()
     path.unlink()
 
 
