@@ -154,7 +154,7 @@ def doctor(options: Namespace, environment: Mapping[str, str], report: Report) -
     from entrypoint.station import doctor
 
     protect_memory()
-    rows = doctor.examine(options.root, environment)
+    rows = doctor.examine(options.root, environment, report)
     show(doctor.json_of(rows) if options.json else doctor.text_of(rows))
     return _conclude(doctor.outcome_of(rows), report)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from entrypoint.errors import SettingsError
 from entrypoint.model import LAYERS, Paths
-from entrypoint.report import Outcome, Surroundings, table
+from entrypoint.report import Outcome, Report, Surroundings, table
 from entrypoint.station.layer_rows import data_row, layer_rows
 from entrypoint.station.machine_rows import disk_row, network_row, system_row, temporary_row
 from entrypoint.station.station_rows import (
@@ -31,17 +31,19 @@ _WIDTH = 76
 """Characters of the last column, into which a fingerprint fits."""
 
 
-def examine(root: Path | None, environment: Mapping[str, str]) -> list[Row]:
+def examine(root: Path | None, environment: Mapping[str, str], report: Report) -> list[Row]:
     """Return the rows of all checks, in the order of the table.
 
     Args:
         root: the folder in front of every fixed path, or None in a container.
         environment: of this process.
+        report: gets the form that the station has set for its log.
     """
     paths = Paths(root.absolute() if root else Path("/"))
     in_container = root is None
     inputs = Inputs.read(paths, environment, in_container=in_container)
     settings = inputs.settings()
+    report.as_json = settings.log_json
     finders: Mapping[str, Callable[[str], Row]] = {
         "private key": partial(key_row, settings=settings),
         "station folder": partial(folder_row, paths=paths, in_container=in_container),

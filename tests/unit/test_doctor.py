@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from entrypoint.errors import PhtError
 from entrypoint.images.masters import Master, write_masters
+from entrypoint.report import Report
 from entrypoint.settings.load import load
 from entrypoint.station import doctor, machine_rows
 from entrypoint.station.station_rows import ledger_row
@@ -42,7 +43,7 @@ def root() -> Iterator[Path]:
 def ask(root: Path, **variables: str) -> dict[str, Row]:
     """Return the rows by their checks, without those for which processes have to be started."""
     with patch.object(doctor, "layer_rows", lambda _: []):
-        rows = doctor.examine(root, variables)
+        rows = doctor.examine(root, variables, Report())
     assert not leaked(doctor.text_of(rows) + doctor.json_of(rows))
     return {row.check: row for row in rows}
 
@@ -95,6 +96,13 @@ def test_a_failed_row_decides_the_status_and_shows_its_code_and_hint(root: Path)
     text = " ".join(done.stdout.decode().split())
     assert "failed private key no private key of the station is set [private-key-missing]" in text
     assert f"-> put it at {root}/run/pht/private_key.pem" in text
+
+
+def test_the_log_has_the_form_that_the_station_has_set(root: Path) -> None:
+    with (root / "run/pht/station.env").open("a") as file:
+        file.write("PHT_LOG=json")
+    [line] = pht("doctor", root=root).stderr.splitlines()
+    assert json.loads(line)["level"] == "status"
 
 
 @pytest.mark.parametrize("error", [ValueError("secret"), OSError(5, "Input/output error", "/opt")])
