@@ -5,7 +5,6 @@ all of them have to mean the same image.
 """
 
 import hashlib
-import os
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,15 @@ from entrypoint.images.compression import BadCompression, decompressed
 from entrypoint.images.differences import Difference
 from entrypoint.images.finder import BadArchive, Finder
 from entrypoint.images.layer import Layer, Room, hashed, read_layer
-from entrypoint.images.tar_entries import DIRECTORY, REGULAR, SYMLINK, BadTar, Entry, entries
+from entrypoint.images.tar_entries import (
+    DIRECTORY,
+    REGULAR,
+    SYMLINK,
+    BadTar,
+    Entry,
+    as_text,
+    entries,
+)
 from entrypoint.images.window import Window
 from entrypoint.limits import IMAGE_DOCUMENT_BYTES, IMAGE_DOCUMENTS_BYTES, IMAGE_MEMBERS
 
@@ -104,7 +111,7 @@ class _Contents:
         if entry.kind == REGULAR:
             self._add_file(name, entry.size, window)
         elif entry.kind == SYMLINK:
-            target = posixpath.join(posixpath.dirname(name), os.fsdecode(entry.link))
+            target = posixpath.join(posixpath.dirname(name), as_text(entry.link))
             self._links[name] = posixpath.normpath(target)
 
     def _add_file(self, name: str, size: int, window: Window) -> None:
@@ -117,8 +124,7 @@ class _Contents:
             actual = f"sha256:{digest.hexdigest()}"
             self.documents[actual] = document
         else:
-            blob = Window(_chained(first, blob))
-            layer = read_layer(blob, digest, self._room)
+            layer = read_layer(Window(chain([first], blob.rest())), digest, self._room)
             actual = f"sha256:{digest.hexdigest()}"
             self.layers[actual] = layer
         self.digests[name] = actual
@@ -174,11 +180,6 @@ class _Contents:
                 yield from (replace(d, where=where) for d in layer.findings if not d.where)
 
 
-def _chained(first: bytes, rest: Window) -> Iterator[bytes | memoryview]:
-    yield first
-    yield from rest.rest()
-
-
 def _folders(name: str) -> Iterator[str]:
     while name := posixpath.dirname(name):
         yield name
@@ -187,7 +188,7 @@ def _folders(name: str) -> Iterator[str]:
 def _name(entry: Entry) -> str:
     """Return the plain name of an entry; refuse what engines could unpack to another place."""
     path = entry.name.removesuffix(b"/") if entry.kind == DIRECTORY else entry.name
-    name = path.decode("utf-8", "backslashreplace")
+    name = as_text(path)
     if entry.odd or b"\x00" in path or any(part in (b"", b".", b"..") for part in path.split(b"/")):
         raise BadArchive(f"its entry {name} {entry.odd or 'is no plain path'}")
     # docker-archive has links for layers that repeat.

@@ -11,6 +11,8 @@ from entrypoint.images.window import Window
 _OUTPUT_BYTES = 256 * 1024
 """Size of the decompressed pieces, so that a bomb fills no memory."""
 
+_INPUT_BYTES = 16 * 1024
+
 _GZIP = b"\x1f\x8b\x08"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
@@ -50,11 +52,18 @@ def _of_other_kind() -> Iterator[bytes]:
     yield b""
 
 
+def _slices(stream: Window) -> Iterator[memoryview]:
+    """Yield small pieces: what a decompressor leaves of its input is copied."""
+    for piece in stream.rest():
+        for at in range(0, len(piece), _INPUT_BYTES):
+            yield piece[at : at + _INPUT_BYTES]
+
+
 def _gunzipped(stream: Window) -> Iterator[bytes]:
     """Yield the contents of all members that stand one behind the other, as all readers do."""
     member = None
     try:
-        for piece in stream.rest():
+        for piece in _slices(stream):
             data: bytes | memoryview = piece
             while data:
                 member = member or zlib.decompressobj(wbits=_GZIP_ONLY)
@@ -78,7 +87,7 @@ def _unzstd(stream: Window) -> Iterator[bytes]:
     options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
     frame = None
     try:
-        for piece in stream.rest():
+        for piece in _slices(stream):
             data: bytes | memoryview = piece
             while data:
                 frame = frame or zstd.ZstdDecompressor(options=options)

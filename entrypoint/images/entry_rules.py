@@ -1,6 +1,6 @@
 """The rules for the entries of a train's layer: which paths, of which kind, with which rights.
 
-Rules that need the layers below as well are in `rules.py`; this module collects what they need.
+Rules that need other layers as well are in `validate.py`; `Paths` collects what they need.
 """
 
 from collections.abc import Iterable, Iterator
@@ -71,6 +71,10 @@ class Rights(NamedTuple):
     gid: int
     mode: int
 
+    def __str__(self) -> str:
+        """Return them in words."""
+        return f"owner {self.uid}:{self.gid} and mode {self.mode:04o}"
+
 
 class TooManyPaths(Exception):
     """A layer has more paths of a train than are compared."""
@@ -112,8 +116,8 @@ class Paths:
 
     def must_be_real(self, path: bytes) -> None:
         """Note that neither this path nor a folder above it may be a symlink."""
-        while path:
-            self.real.add(hash(path))
+        while path and (key := hash(path)) not in self.real:
+            self.real.add(key)
             path = path.rpartition(b"/")[0]
         self._check()
 
@@ -132,7 +136,7 @@ def findings(entry: Entry, paths: Paths) -> Iterable[Finding]:
     path = entry.name.removesuffix(b"/") if entry.kind == DIRECTORY else entry.name
     if path.startswith(_BELOW) or path in _NAMED or _removed(path) in _OWN:
         return _findings(path, entry, paths)
-    return _REMOVES if _removed(path) or path.endswith(_OPAQUE) else _OUTSIDE
+    return _REMOVES if _WHITEOUT in path and _name(path).startswith(_WHITEOUT) else _OUTSIDE
 
 
 def _findings(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
@@ -144,7 +148,7 @@ def _findings(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
     if not paths.is_new(_removed(path) or path):
         yield "path-twice", "is in this layer twice"
     yield from _rights(path, entry)
-    if _removed(path) or path.endswith(_OPAQUE):
+    if _removed(path) or _name(path) == _OPAQUE:
         if entry.kind != REGULAR or entry.size:
             yield "path-unclear", "has the name of a mark for removed files, and is none"
     elif path.startswith(_BELOW):
@@ -157,19 +161,23 @@ def _removed(path: bytes) -> bytes:
     """Return the path that an entry marks as removed, empty if it is no such mark."""
     if _WHITEOUT not in path:  # nearly all
         return b""
-    folder, slash, name = path.rpartition(b"/")
+    name = _name(path)
     if name.startswith(_WHITEOUT) and name != _OPAQUE:
-        return folder + slash + name.removeprefix(_WHITEOUT)
+        return path[: -len(name)] + name.removeprefix(_WHITEOUT)
     return b""
+
+
+def _name(path: bytes) -> bytes:
+    return path.rpartition(b"/")[2]
 
 
 def _unclear(path: bytes) -> str:
     """Return why a path is not plain: engines clean paths, in ways of their own."""
+    if b"\x00" in path or len(path) > _PATH_BYTES:
+        return "has a NUL in its path, or a longer one than Linux has"
     *folders, name = path.split(b"/")
     if any(part in (b"", b".", b"..") for part in (*folders, name)):
         return "is no plain path"
-    if b"\x00" in path or len(path) > _PATH_BYTES:
-        return "has a NUL in its path, or a longer one than Linux has"
     marked = name.removeprefix(_WHITEOUT)
     nested = marked in (b"", b".", b"..") or marked.startswith(_WHITEOUT)
     if any(part.startswith(_WHITEOUT) for part in folders) or (nested and name != _OPAQUE):
@@ -215,9 +223,10 @@ def _below(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:
         if ups:
             paths.must_be_real(path.rpartition(b"/")[0])
     elif entry.kind == HARD_LINK:
-        paths.must_be_real(entry.link)
         if _unclear(entry.link) or not _is_own(entry.link):
             yield "link-outside", "is a hard link to a file that is not in the train's folders"
+        else:
+            paths.must_be_real(entry.link)
     elif entry.kind not in (REGULAR, DIRECTORY):
         yield _wrong_kind(entry, "a file, folder or link")
 
@@ -229,8 +238,9 @@ def _is_own(path: bytes) -> bool:
 def _target(path: bytes, link: bytes) -> tuple[int, bytes]:
     """Return how many folders a symlink goes up first, and where it leads; empty if not plain."""
     if link.startswith(b"/"):
-        target = link[1:]
-        return 0, b"" if _unclear(target) else target
+        return 0, b"" if _unclear(link[1:]) else link[1:]
+    if len(link) > _PATH_BYTES:
+        return 0, b""
     parts = [part for part in link.split(b"/") if part not in (b"", b".")]
     ups = 0
     while parts[ups : ups + 1] == [b".."]:

@@ -1,7 +1,6 @@
 """Reads one layer of an image: its digest, and every entry that a train's layer may not have."""
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +8,7 @@ from typing import Protocol
 from entrypoint.images.compression import BadCompression, decompressed
 from entrypoint.images.differences import Difference
 from entrypoint.images.entry_rules import CONFIG, Paths, Rights, TooManyPaths, findings
-from entrypoint.images.tar_entries import REGULAR, BadTar, Entry, entries
+from entrypoint.images.tar_entries import REGULAR, BadTar, Entry, as_text, entries
 from entrypoint.images.window import Window
 from entrypoint.limits import IMAGE_DOCUMENTS_BYTES, IMAGE_FINDINGS, IMAGE_TRAIN_CONFIG_BYTES
 
@@ -124,8 +123,8 @@ class _Scan:
             self._more += 1
             return
         self._codes.add(code)
-        shown = os.fsdecode(path[:_SHOWN_PATH])
-        self._findings.append(Difference(code, f"/{shown}" if path else "", what))
+        where = f"/{as_text(path[:_SHOWN_PATH])}" if path else ""
+        self._findings.append(Difference(code, where, what))
 
     def layer(self, diff_id: str) -> Layer:
         self._room.findings -= len(self._findings)

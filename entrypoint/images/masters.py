@@ -40,7 +40,8 @@ def master_of(image: Image, name: str) -> Master:
     Raises:
         IntegrityError: its archive is not whole, or not what it claims to be.
     """
-    for difference in image.differences:
+    unreadable = [d for layer in image.layers for d in layer.findings if not d.where]
+    for difference in (*image.differences, *unreadable):
         if difference.refused:
             raise IntegrityError(
                 "master-unusable",

@@ -194,6 +194,11 @@ def _header(window: Window) -> bytes | None:
     return block
 
 
+def as_text(name: bytes) -> str:
+    """Return a name for messages and as a key; different names have different texts."""
+    return name.decode("utf-8", "surrogateescape")
+
+
 def _name(header: bytes) -> bytes:
     name = _text(header[:100])
     if header[345] and header[257:265] == _USTAR:

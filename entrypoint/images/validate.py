@@ -105,7 +105,8 @@ def _folder_differences(
     for path, rights in layer.folders.items():
         where = f"{name}: /{path.decode()}"
         if rights != folders.get(path, _NEW_FOLDER):
-            yield Difference("folder-changed", where, f"belongs to {rights.uid}:{rights.gid} …")
+            text = f"has {rights}, in the master image {folders.get(path, _NEW_FOLDER)}"
+            yield Difference("folder-changed", where, text)
         elif path in MOUNT_POINTS:
             yield Difference("mount-point", where, "is empty")
 
@@ -141,10 +142,9 @@ def _signed_files(data: bytes | None) -> list[str]:
     if sum(map(data.count, (b",", b"[", b"{"))) > IMAGE_DOCUMENT_VALUES:
         raise BadJson("holds too many values")
     document = parse_json(data, CONFIG_DEPTH)
-    lists = ("file_list", "immutable_file_list")
-    found = (
-        [document[key] for key in lists if key in document] if isinstance(document, dict) else []
-    )
-    if len(found) != 1 or not isinstance(found[0], list):
-        raise BadJson("has no list of files, or two")
-    return [str(name).removeprefix("./") for name in found[0]]
+    match document:
+        case {"file_list": _, "immutable_file_list": _}:
+            raise BadJson("has two lists of files")
+        case {"file_list": [*files]} | {"immutable_file_list": [*files]}:
+            return [str(name).removeprefix("./") for name in files]
+    raise BadJson("has no list of files")
