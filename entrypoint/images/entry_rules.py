@@ -37,7 +37,7 @@ _WHITEOUT = b".wh."
 _OPAQUE = b".wh..wh..opq"
 _SET_ID = 0o6000
 _PATH_BYTES = 4096
-_PATHS_A_LAYER = 200_000
+_PATHS_A_LAYER = 100_000
 """Maximum number of paths of a train in one layer, for a check in bounded memory."""
 
 _HARMLESS_ATTRIBUTES = ("security.selinux",)

@@ -27,8 +27,8 @@ class Room:
         config_bytes: size of configurations.
     """
 
-    findings: int = 10_000
-    links: int = 50_000
+    findings: int = 5_000
+    links: int = 20_000
     config_bytes: int = IMAGE_DOCUMENTS_BYTES
 
 

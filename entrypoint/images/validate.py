@@ -1,5 +1,6 @@
 """Compares a train's image with the master images that the station has approved."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -19,8 +20,11 @@ from entrypoint.limits import (
     IMAGE_TRAIN_CONFIG_BYTES,
 )
 
-_CHARACTER_BYTES = 4
-"""Memory for each character of a text, if one of them is rare; all writers escape those."""
+_RARE = re.compile(rb"[^\x00-\x7f]|\\u[dD][89abAB]")
+"""A character beyond ASCII, which all writers escape, or the escape of one beyond 16 bits."""
+
+_RARE_FACTOR = 4
+"""Factor by which a text takes more memory if one of its characters is rare."""
 
 _NEW_FOLDER = Rights(0, 0, 0o755)
 
@@ -136,8 +140,7 @@ def _signed_files(data: bytes | None) -> list[str]:
     """
     if data is None:
         raise BadJson("is not in the image")
-    memory = len(data) if data.isascii() else len(data) * _CHARACTER_BYTES
-    if memory > IMAGE_TRAIN_CONFIG_BYTES:
+    if len(data) * (_RARE_FACTOR if _RARE.search(data) else 1) > IMAGE_TRAIN_CONFIG_BYTES:
         raise BadJson("takes too much memory")
     if sum(map(data.count, (b",", b"[", b"{"))) > IMAGE_DOCUMENT_VALUES:
         raise BadJson("holds too many values")
