@@ -131,10 +131,9 @@ def test_the_published_check_sees_nothing_of_what_newer_engines_save(
         as_of_docker_25(tmp_path / f"{name}.tar", tmp_path / f"new-{name}.tar")
 
     def refusal(prefix: str) -> str:
-        train = str(tmp_path / f"{prefix}train.tar")
+        master, train = (str(tmp_path / f"{prefix}{name}.tar") for name in ("master", "train"))
         done = subprocess.run(
-            [published, "-I", PUBLISHED_CHECK, "--archives", tmp_path / f"{prefix}master.tar"],
-            input=train,
+            [published, "-I", PUBLISHED_CHECK, "--archives", master, train],
             capture_output=True,
             text=True,
             check=True,

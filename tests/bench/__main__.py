@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.bench import in_container, on_disk
 from tests.bench.file_system import mounted
 from tests.bench.generations import GENERATIONS
+from tests.bench.images import add_validation
 from tests.bench.machine import describe, revision
 from tests.bench.page import comparison, page
 from tests.bench.plan import AGAINST, FULL, OTHER, OURS, USUAL, Bench, Plan
@@ -89,6 +90,12 @@ def on_this_disk(bench: Bench) -> None:
                 on_disk.add_halves(bench, generation, workload, alone=alone)
             except Unavailable as reason:
                 bench.left_out.append(f"{workload.name}: {reason}")
+    for pair in bench.plan.images:
+        _say(f"an image of {pair.name}")
+        try:
+            add_validation(bench, pair)
+        except Unavailable as reason:
+            bench.left_out.append(f"an image of {pair.name}: {reason}")
     if bench.plan.opened:
         _say("the sandbox")
         add_empty_command(bench)

@@ -20,6 +20,23 @@ MANY = Workload("20,000 × 1 KiB", 20_000, 1024)
 
 
 @dataclass(frozen=True)
+class ImagePair:
+    """An image and its master, generated.
+
+    Attributes:
+        name: its size, for people.
+        size: bytes of its files.
+        files: their number.
+        rounds: runs of every program.
+    """
+
+    name: str
+    size: int
+    files: int
+    rounds: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to measure.
 
@@ -33,6 +50,7 @@ class Plan:
         starts: runs of each container that makes an empty visit.
         opened: number of files opened inside the sandbox and outside; 0 to leave the sandbox out.
         primitive_bytes: how many bytes each primitive is measured on.
+        images: that are validated.
     """
 
     beside: tuple[Workload, ...]
@@ -44,7 +62,10 @@ class Plan:
     starts: int
     opened: int
     primitive_bytes: int
+    images: tuple[ImagePair, ...] = ()
 
+
+MB = 1000**2
 
 USUAL = Plan(
     beside=(GIB_1, MANY),
@@ -56,10 +77,23 @@ USUAL = Plan(
     starts=9,
     opened=100_000,
     primitive_bytes=64 * MIB,
+    images=(
+        ImagePair("170 MB", 170 * MB, 8_000, rounds=5),
+        ImagePair("835 MB", 835 * MB, 30_000, rounds=3),
+        ImagePair("3 GB", 3000 * MB, 60_000, rounds=1),
+    ),
 )
 FULL = replace(USUAL, alone=(Workload("4 GiB", 1, 4096 * MIB),))
 AGAINST = replace(
-    USUAL, beside=(), alone=(GIB_1, MANY), contained=(), rounds=7, visits=21, starts=21, opened=0
+    USUAL,
+    beside=(),
+    alone=(GIB_1, MANY),
+    contained=(),
+    rounds=7,
+    visits=21,
+    starts=21,
+    opened=0,
+    images=(),
 )
 """For two versions of this program, whose figures may differ by little."""
 
@@ -96,6 +130,7 @@ class Bench:
         rows: of the table of halves and visits.
         starts: of the table of empty visits in containers.
         sandbox: of the table of the sandbox.
+        images: of the table of validated images.
         left_out: what could not be measured, and why.
     """
 
@@ -106,6 +141,7 @@ class Bench:
     rows: list[Row] = field(default_factory=list)
     starts: list[Row] = field(default_factory=list)
     sandbox: list[Row] = field(default_factory=list)
+    images: list[Row] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     @property

@@ -1,8 +1,10 @@
 """The benchmarks themselves, on sizes that take no time."""
 
 import hashlib
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,14 +16,26 @@ from cryptography.fernet import Fernet
 
 from entrypoint.limits import SMALL_FILE_BYTES
 from tests import reference_route
-from tests.bench import in_container, sandbox, tools
+from tests.adversarial.hostile_images.verdicts import PUBLISHED_CHECK
+from tests.bench import images, in_container, sandbox, tools
 from tests.bench.__main__ import measure, on_this_disk
 from tests.bench.generations import FLAT, GENERATIONS
 from tests.bench.measure import HALVES, Figure, Program, figures, least_in_turn, memory_of
 from tests.bench.on_disk import published_python
 from tests.bench.page import comparison, page
 from tests.bench.peers import plain_loop
-from tests.bench.plan import INSIDE, LOOP, OTHER, OURS, OUTSIDE, PUBLISHED, Bench, Plan, Row
+from tests.bench.plan import (
+    INSIDE,
+    LOOP,
+    OTHER,
+    OURS,
+    OUTSIDE,
+    PUBLISHED,
+    Bench,
+    ImagePair,
+    Plan,
+    Row,
+)
 from tests.bench.primitives import HMAC_SHA_256, SHA_512, limit
 from tests.bench.trains import MIB, Runner, Workload
 from tests.containers.engine import Engine, Unavailable
@@ -30,6 +44,8 @@ from tests.interop import environments
 
 ONE = Workload("one", 1, SMALL_FILE_BYTES + 1)
 MANY = Workload("many", 3, 1000)
+
+PAIR = ImagePair("some bytes", 2 * MIB, files=100, rounds=1)
 
 PLAN = Plan(
     beside=(ONE, MANY),
@@ -78,6 +94,30 @@ def test_every_task_is_measured_beside_the_other_programs(bench: Bench, publishe
         figure and figure.seconds > 0 for row in bench.sandbox for figure in row.figures.values()
     )
     assert not bench.left_out
+
+
+def test_the_validation_of_images_is_measured_beside_the_published_check(
+    bench: Bench, published: None, tmp_path: Path
+) -> None:
+    images.add_validation(bench, PAIR)
+    [row] = bench.images
+    assert set(row.figures) == {OURS, images.SHA_256, PUBLISHED}
+    assert all(figure and figure.seconds > 0 and figure.memory for figure in row.figures.values())
+    assert not bench.left_out
+    assert f"| {PAIR.name}, {PAIR.files} files |" in page(bench, {})
+
+
+def test_a_generated_image_has_the_size_that_it_says_and_passes_the_published_check(
+    published: None, tmp_path: Path
+) -> None:
+    master, train = images.make_pair(tmp_path, PAIR)
+    assert sorted(tmp_path.iterdir()) == [master, train]
+    assert PAIR.size < train.stat().st_size < 2 * PAIR.size
+    python = environments.make(environments.ROUTE_VERSION)
+    command = [str(python), "-I", str(PUBLISHED_CHECK), "--archives", str(master), str(train)]
+    assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout) == {
+        str(train): ""
+    }
 
 
 def test_a_tool_that_is_missing_is_shown_as_not_installed(

@@ -1,19 +1,18 @@
 """The image check of published stations of 2.0, on many images.
 
 Nothing of this project is imported here: run in an environment that has their package. Takes the
-master image, and on stdin a line for each image: names in the engine, or with `--archives` files of
-`docker save`. Prints JSON: by image, the error that refuses it, or nothing.
+master image and the others: names in the engine, or with `--archives` files of `docker save`.
+Prints JSON: by image, the error that refuses it, or nothing.
 """
 
 import argparse
 import json
-import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import docker
-from train_lib.docker_util.validate_master_image import validate_train_image
 
 
 class SavedImage:
@@ -26,9 +25,11 @@ class SavedImage:
         """Return nothing, so that only files are compared."""
         return []
 
-    def save(self) -> list[bytes]:
-        """Return the archive in one piece."""
-        return [self._path.read_bytes()]
+    def save(self) -> Iterator[bytes]:
+        """Yield the archive in pieces of the size that the engine's client takes."""
+        with self._path.open("rb") as file:
+            while piece := file.read(2 * 1024 * 1024):
+                yield piece
 
 
 class SavedImages:
@@ -46,16 +47,19 @@ def main() -> None:
     """Compare each image with the master image."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("master")
+    parser.add_argument("image", nargs="+")
     parser.add_argument("--archives", action="store_true", help="images are files")
     options = parser.parse_args()
-    client = SavedImages() if options.archives else docker.from_env()
-    images = sys.stdin.read().splitlines()
-    print(json.dumps({image: _refusal(client, options.master, image) for image in images}))
+    if options.archives:
+        docker.from_env = lambda **settings: SavedImages()  # the package asks when it is imported
+    print(json.dumps({image: _refusal(options.master, image) for image in options.image}))
 
 
-def _refusal(client: Any, master: str, image: str) -> str:
+def _refusal(master: str, image: str) -> str:
+    from train_lib.docker_util.validate_master_image import validate_train_image
+
     try:
-        validate_train_image(master, image, docker_client=client)
+        validate_train_image(master, image)
     except (ValueError, UnicodeError, tarfile.TarError, docker.errors.APIError) as error:
         return f"{type(error).__name__}: {error}"
     return ""

@@ -70,8 +70,7 @@ def loaded(engine: Engine, archives: Sequence[bytes]) -> Iterator[list[str]]:
 def check(python: Path, engine: Engine, master: str, images: Sequence[str]) -> dict[str, str]:
     """Return the errors of the published check by the names of images in an engine."""
     done = subprocess.run(
-        [python, "-I", PUBLISHED_CHECK, master],
-        input="\n".join(images),
+        [python, "-I", PUBLISHED_CHECK, master, *images],
         env={**os.environ, "DOCKER_HOST": engine.address()},
         capture_output=True,
         text=True,
