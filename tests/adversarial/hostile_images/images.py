@@ -79,21 +79,18 @@ def symlink(name: str, target: str) -> bytes:
 # --- archives ------------------------------------------------------------------------------------
 
 
-def docker_files(
-    image: Image, config: bytes | None = None, *, tag: str = "train:latest", **members: Any
-) -> dict[str, bytes]:
+def docker_files(image: Image, config: bytes | None = None, **members: Any) -> dict[str, bytes]:
     """Return the files of an archive of `docker save`.
 
     Args:
         image: the image.
         config: stands in the place of its configuration.
-        tag: its name.
         members: of its entry in manifest.json.
     """
     config = image.config if config is None else config
     names = [f"{sha256(layer)[7:]}/layer.tar" for layer in image.layers]
     config_name = f"{sha256(config)[7:]}.json"
-    manifest = {"Config": config_name, "RepoTags": [tag], "Layers": names, **members}
+    manifest = {"Config": config_name, "RepoTags": ["train:latest"], "Layers": names, **members}
     files = dict(zip(names, image.layers, strict=True))
     return {**files, config_name: config, "manifest.json": json.dumps([manifest]).encode()}
 
