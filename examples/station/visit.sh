@@ -99,7 +99,7 @@ validate() {
 }
 
 check_masters() {
-    if [ -e "$station/masters.json" ]; then
+    if [ -e "$station/masters.json" ] || [ -h "$station/masters.json" ]; then
         validate latest "$latest"
         [ "$base" = "$latest" ] || validate base "$base"
         validated="$base $latest"
@@ -364,7 +364,7 @@ esac
 shift
 [ $# = 0 ] || [ "$1" = -- ] || usage
 [ $# = 0 ] || shift
-options=$(printf '%s\n' "-s $station" "-d $data" "-l $ledger" -- "$@")
+options=$(printf '%s\n' "-s $station" "-d $data" ${ledger:+"-l $ledger"} -- "$@")
 
 # The sum tells a/b from a-b.
 run=pht-$(printf '%s' "$repository" | tr -c 'A-Za-z0-9_.-' -)

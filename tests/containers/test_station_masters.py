@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,27 @@ def test_the_program_of_a_master_image_validates_too(
     assert done.status == status, done.stderr
     assert ("verdict: accepted" in done.stderr) == (status == 0)
     assert site.containers() == []
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code"),
+    [
+        (lambda path: path.write_bytes(b"{}"), "masters-malformed"),
+        (lambda path: path.symlink_to("absent"), "masters-unreadable"),
+    ],
+)
+def test_an_unusable_list_of_masters_is_not_passed_over(
+    break_it: Callable[[Path], object], code: str, careful: Arrive, pht_program: Path
+) -> None:
+    site = careful()
+    path = site.folder / "run" / "pht" / "masters.json"
+    path.unlink()
+    break_it(path)
+
+    done = site.visit(programs=pht_program)
+
+    assert_nothing_started(site, done, 78)
+    assert f"[{code}]" in done.stderr
 
 
 def test_an_interrupted_visit_of_a_validated_image_goes_on(
