@@ -1,7 +1,9 @@
 """`examples/kubernetes`: its pods, run by podman, with folders for the volumes of a cluster."""
 
 import os
+import re
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,15 @@ from tests.containers.pods import CONFIGURATION, play, pod_of
 from tests.containers.site import Arrive
 from tests.containers.visitor import FIRST
 from tests.station import REPOSITORY, Done, opened, pht, settle, unpack
+
+SKOPEO = """\
+#!/bin/sh
+case $1 in copy) option=--src-tls-verify=false ;; *) option=--tls-verify=false ;; esac
+command=$1
+shift
+exec {skopeo} $command $option "$@"
+"""
+"""A skopeo that takes a registry without encryption."""
 
 MANIFESTS = REPOSITORY / "examples" / "kubernetes"
 MASTER = "registry.example.org/pht-master:buster"
@@ -124,3 +135,32 @@ def test_an_image_that_is_not_accepted_ends_the_visit_before_it_is_started(
 
     assert "exited with code 77" in done.stderr
     assert [*(tmp_path / "train").iterdir()] == []
+
+
+def test_the_images_of_a_registry_become_archives_that_are_accepted(
+    arrive: Arrive,
+    others: OtherEngines,
+    engine: Engine,
+    registry: str,
+    runner_image: str,
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "skopeo"
+    program.write_text(SKOPEO.format(skopeo=shutil.which("skopeo")))
+    program.chmod(0o755)
+    site = arrive(registry=registry)
+    site.push()
+    page = (MANIFESTS / "README.md").read_text()
+    [shown] = re.findall("^for tag in .*?^done$", page, re.DOTALL | re.MULTILINE)
+    commands = shown.replace("registry.example.org/patients", site.repository)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    subprocess.run(
+        ["sh", "-euc", commands], cwd=tmp_path, env={**os.environ, "PATH": path}, check=True
+    )
+
+    (tmp_path / "master.tar").write_bytes(engine.must("save", runner_image))
+    for tag, image in zip(("base", "latest"), site.ids(), strict=True):
+        archive = tmp_path / f"patients-{tag}.tar"
+        done = pht("validate-image", "--master", tmp_path / "master.tar", archive)
+        assert (done.status, done.stdout.split()[1]) == (0, image.encode()), done.stdout
