@@ -8,6 +8,7 @@ no path is built from what a train says. Visits share the folder, one at a time.
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -28,6 +29,9 @@ SHORT_ID = 16
 """Number of hex digits by which people name a session id, or the file of an entry."""
 
 _SUFFIX = ".json"
+_FILE = re.compile(r"[0-9a-f]{128}\.json")
+"""Name of an entry. Copies that people have made beside it have others."""
+
 _LOCK = "lock"
 _SHOWN_CHARACTERS = 200
 """Length to which ids of trains are cut: they are there for people, and can have megabytes."""
@@ -154,8 +158,8 @@ class Ledger:
             durable.replace(self._path(entry.session), data, own)
 
     def files(self) -> list[Path]:
-        """Return the files of all entries, sorted."""
-        return sorted(self._folder.glob(f"*{_SUFFIX}"))
+        """Return the files of all entries, sorted; not those that no visit looks for."""
+        return sorted(path for path in self._folder.iterdir() if _FILE.fullmatch(path.name))
 
     def read(self, path: Path) -> Entry:
         """Return the entry in one of these files.

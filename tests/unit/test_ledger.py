@@ -300,6 +300,17 @@ def test_a_damaged_entry_is_named_beside_the_others_and_forgotten(
     assert left["session"] in two
 
 
+def test_copies_of_entries_are_none(two: list[str], ledger: Ledger, tmp_path: Path) -> None:
+    """No visit looks for them, and forgetting one by its name could hit the entry itself."""
+    [entry, _] = ledger.files()
+    for name in (f"{entry.stem} (copy).json", f"{entry.name}.json", "copy.json"):
+        entry.with_name(name).write_bytes(entry.read_bytes())
+    done = pht("ledger", root=tmp_path)
+    assert (done.status, len(done.stdout.splitlines())) == (0, 4), done.stderr
+    assert pht("ledger", "--forget", entry.stem[:16], root=tmp_path).status == 0
+    assert not entry.exists()
+
+
 def test_without_a_ledger_there_is_nothing_to_list(tmp_path: Path) -> None:
     done = pht("ledger", root=tmp_path)
     assert (done.status, done.code) == (66, "ledger-missing")
