@@ -38,8 +38,16 @@ def master_of(image: Image, name: str) -> Master:
     """Return the entry of a master image; `name` is for an image without a tag.
 
     Raises:
-        IntegrityError: its archive is not whole, or not what it claims to be.
+        IntegrityError: its archive is not whole, not what it claims to be, or holds a train.
     """
+    if any(layer.config for layer in image.layers):
+        raise IntegrityError(
+            "master-unusable",
+            f"the archive of the master image {name} holds a train: every image on top of it would "
+            "be accepted with whatever this one starts",
+            hint="save the master image itself, from where you trust it",
+            by=OPERATOR,
+        )
     unreadable = [d for layer in image.layers for d in layer.findings if not d.where]
     for difference in (*image.differences, *unreadable):
         if difference.refused:

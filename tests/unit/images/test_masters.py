@@ -71,6 +71,13 @@ def test_anything_else_is_refused(document: Any) -> None:
     assert caught.value.code == "masters-malformed"
 
 
+def test_a_train_is_not_described_as_a_master() -> None:
+    """It would approve its own ENTRYPOINT."""
+    with pytest.raises(IntegrityError, match="holds a train") as caught:
+        master_of(read(train_archive()), "master")
+    assert caught.value.code == "master-unusable"
+
+
 def test_a_master_that_is_not_whole_is_not_described() -> None:
     broken = docker_archive([tar()], image_config(MASTER_LAYERS))
     with pytest.raises(IntegrityError) as caught:
