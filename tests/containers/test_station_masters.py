@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference
+from tests.containers.bases import make_base
 from tests.containers.engine import Engine
 from tests.containers.images import START
 from tests.containers.site import Arrive, Client, Site, begin_and_end
@@ -130,6 +131,19 @@ def test_an_image_with_more_than_a_train_is_not_started(
     assert_nothing_started(site, done, 77)
     assert re.search(f"^refused +{code} ", done.stderr, re.MULTILINE), done.stderr
     assert site.ids() == before
+
+
+def test_a_train_does_not_leave_on_another_master_image(
+    careful: Arrive, engine: Engine, pht_program: Path
+) -> None:
+    site = careful()
+    engine.must("tag", make_base(engine, "musl"), f"{site.repository}:base")
+
+    done = site.visit(programs=pht_program)
+
+    assert_nothing_started(site, done, 77)
+    assert "verdict: accepted" in done.stderr, "the image that has arrived is a train"
+    assert "refused  master-unknown " in done.stderr
 
 
 def test_a_tag_that_moves_after_the_validation_changes_nothing(
