@@ -72,6 +72,7 @@ class Finder:
     ) -> None:
         self._digests = digests
         self._stored = {**linked, **digests}
+        self._held = {*digests.values()}
         self._documents = documents
         self.configs: dict[str, None] = {}
         self.layers: list[list[str]] = []
@@ -148,7 +149,7 @@ class Finder:
             if level and descriptor.get("platform") == _NO_PLATFORM:
                 continue
             digest = _digest(descriptor, name)
-            if not self._is_here(digest):
+            if digest not in self._held:
                 self.absent += 1
             elif self._read_described(digest, level):
                 found = True
@@ -156,10 +157,6 @@ class Finder:
                 annotations = _object(descriptor.get("annotations") or {}, name)
                 self.tags |= {str(annotations[key]): None for key in _NAMES if key in annotations}
         return found
-
-    def _is_here(self, digest: str) -> bool:
-        """Return whether the archive holds a file, under any name."""
-        return digest in self._documents or digest in self._digests.values()
 
     def _read_described(self, digest: str, level: int) -> bool:
         """Read a manifest or an index once; return whether it leads to an image."""
