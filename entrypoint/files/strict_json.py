@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 Document = dict[str, Any]
@@ -16,13 +15,12 @@ class BadJson(ValueError):
     """A document is not strict JSON; the message continues a sentence that begins with its name."""
 
 
-def parse_json(data: bytes, max_depth: int, same_key: Callable[[str], str] = str) -> Any:
+def parse_json(data: bytes, max_depth: int) -> Any:
     """Return the value in `data`.
 
     Args:
         data: the document.
         max_depth: maximum nesting of arrays and objects.
-        same_key: maps keys that count as the same one to the same text.
 
     Raises:
         BadJson: too deep, not UTF-8 or with a byte order mark, with a repeated key, NaN or
@@ -31,19 +29,10 @@ def parse_json(data: bytes, max_depth: int, same_key: Callable[[str], str] = str
     if _depth(data) > max_depth:
         raise BadJson(f"is nested deeper than {max_depth} levels")
 
-    def without_duplicates(pairs: list[tuple[str, Any]]) -> Document:
-        keys: set[str] = set()
-        for name, _ in pairs:
-            key = same_key(name)
-            if key in keys:
-                raise BadJson(f"has the key {name!r} twice")
-            keys.add(key)
-        return dict(pairs)
-
     try:
         return json.loads(
             data.decode(),
-            object_pairs_hook=without_duplicates,
+            object_pairs_hook=_without_duplicates,
             parse_constant=_no_constant,
             parse_float=_finite,
         )
@@ -57,6 +46,15 @@ def parse_json(data: bytes, max_depth: int, same_key: Callable[[str], str] = str
         raise
     except ValueError:  # an integer with too many digits
         raise BadJson("has a huge number") from None
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> Document:
+    document: Document = {}
+    for name, value in pairs:
+        if name in document:
+            raise BadJson(f"has the key {name!r} twice")
+        document[name] = value
+    return document
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -120,8 +120,7 @@ class Finder:
         if sum(map(data.count, (b",", b"[", b"{"))) > IMAGE_DOCUMENT_VALUES:
             raise BadArchive(f"{name} holds too many values")
         try:
-            # Engines do not tell keys apart by case.
-            return parse_json(data, IMAGE_DOCUMENT_DEPTH, same_key=str.casefold)
+            return parse_json(data, IMAGE_DOCUMENT_DEPTH)
         except BadJson as problem:
             raise BadArchive(f"{name} {problem}") from None
 
@@ -194,7 +193,13 @@ def _list(value: Any, name: str) -> list[Any]:
 
 
 def _object(value: Any, name: str, keys: Mapping[str, str] = _READ) -> Document:
-    """Return an object; refuse one in which engines see a key that is written differently."""
+    """Return an object; refuse one that has a key in other case, which engines do not tell apart.
+
+    Args:
+        value: the object.
+        name: for messages.
+        keys: those that are read, by their form without case.
+    """
     if not isinstance(value, dict):
         raise BadArchive(f"{name} has no object where one belongs")
     for key in value:

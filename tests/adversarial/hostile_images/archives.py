@@ -86,7 +86,7 @@ MANIFESTS = (
         "manifest-in-capitals",
         "has its list of layers a second time, in capitals",
         docker_archive(TRAIN, LAYERS=images_of(EVIL_FILES)[0]["Layers"]),
-        "'LAYERS' twice",
+        "the key 'LAYERS' in the place of another",
         docker_archive(TRAIN, Parent=""),
     ),
     malformed(

@@ -62,7 +62,9 @@ def top(name: str, effect: str, twin: Image = HONEST, **fields: Any) -> Case:
     )
 
 
-def text(name: str, effect: str, behind: str, more: str, honest: str, key: str) -> Case:
+def text(
+    name: str, effect: str, behind: str, more: str, honest: str, where: str, code: str
+) -> Case:
     """Return a case of a member that only some readers see, behind another one."""
     old = HONEST.config.decode()
     assert old.count(behind) == 1
@@ -75,8 +77,8 @@ def text(name: str, effect: str, behind: str, more: str, honest: str, key: str) 
         effect=effect,
         hostile=archive(more),
         twin=archive(honest),
-        code="archive-malformed",
-        where=f"has the key {key!r} twice",
+        code=code,
+        where=where,
     )
 
 
@@ -206,7 +208,8 @@ TEXTS = (
         LAST_SETTING,
         f'"Entrypoint": {json.dumps(EVIL_START)}',
         '"Labels": {}',
-        "Entrypoint",
+        "has the key 'Entrypoint' twice",
+        "archive-malformed",
     ),
     text(
         "setting-in-capitals",
@@ -214,7 +217,8 @@ TEXTS = (
         LAST_SETTING,
         f'"ENTRYPOINT": {json.dumps(EVIL_START)}',
         '"Labels": {}',
-        "ENTRYPOINT",
+        "config.ENTRYPOINT",
+        "key-unknown",
     ),
     text(
         "setting-in-other-letters",
@@ -222,7 +226,8 @@ TEXTS = (
         LAST_SETTING,
         '"U\\u017fer": "1000"',
         '"Labels": {}',
-        "U\u017fer",
+        "config.U\u017fer",
+        "key-unknown",
     ),
     text(
         "settings-in-capitals",
@@ -231,6 +236,7 @@ TEXTS = (
         f'"CONFIG": {json.dumps({**MASTER_SETTINGS, "Entrypoint": EVIL_START})}',
         '"author": "x"',
         "CONFIG",
+        "key-unknown",
     ),
     text(
         "layers-twice",
@@ -238,6 +244,7 @@ TEXTS = (
         LAST_LAYER,
         json.dumps({"rootfs": {"type": "layers", "diff_ids": []}})[1:-1],
         '"author": "x"',
-        "rootfs",
+        "has the key 'rootfs' twice",
+        "archive-malformed",
     ),
 )

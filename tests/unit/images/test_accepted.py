@@ -179,7 +179,7 @@ def test_attributes_that_give_no_rights_are_named(attribute: str) -> None:
         ({"WorkingDir": "/", "Volumes": {}, "OnBuild": None, "Shell": []}, []),
         ({"Cmd": ["/usr/bin/python3", "/opt/pht_train/train.py"]}, []),
         ({"Cmd": ["/opt/pht_train/train.py"]}, []),
-        ({"Labels": {"a": "b"}, "Hostname": "x", "ArgsEscaped": True}, []),
+        ({"Labels": {"version": "1", "Version": "2"}, "Hostname": "x", "ArgsEscaped": True}, []),
         ({"Env": ["A=1", "LANG=C.UTF-8", "PATH=/usr/bin:/bin"]}, [("env-added", "A")]),
         (
             {"Env": ["PATH=/usr/bin:/bin", "LANG=C.UTF-8", "https_proxy=http://p"]},
