@@ -27,6 +27,7 @@ WRITTEN = {
     "absolute": "usr/bin/python3",
     "dot-dot": "usr/bin/python3",
     "gnu-long-name": "usr/bin/python3",
+    "long-link-with-nul": "opt/x",
     "pax-path": "usr/bin/python3",
     "prefix": "usr/bin/python3",
     "prefix-of-gnu": "usr/opt/pht_train/x",
