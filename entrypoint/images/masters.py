@@ -12,7 +12,7 @@ from entrypoint.images.settings_rules import COMPARED, PLATFORM
 from entrypoint.limits import IMAGE_DOCUMENT_DEPTH
 
 _VERSION = 1
-_SETTINGS = (*COMPARED, "Env", "Cmd")
+_SETTINGS = (*COMPARED, "Env")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Master:
         id: the digest of its configuration.
         layers: the digests of its uncompressed layers, the lowest first.
         platform: the values of its keys in PLATFORM.
-        config: how the engine starts its containers: the keys of COMPARED, `Env` and `Cmd`.
+        config: how the engine starts its containers: the keys of COMPARED and `Env`.
     """
 
     name: str
