@@ -34,13 +34,11 @@ class Verdict:
     """The result of comparing an image.
 
     Attributes:
-        image: the digest of its configuration.
-        ids: all digests by which engines call it.
+        ids: the digests by which engines call it; the first is that of its configuration.
         master: the name of the master image that it is built on; None if it is none of the list.
         differences: all differences, also those for which it is not refused.
     """
 
-    image: str
     ids: tuple[str, ...]
     master: str | None
     differences: tuple[Difference, ...]
@@ -62,12 +60,7 @@ def validate(image: Image, masters: Sequence[Master]) -> Verdict:
     if not verdicts:
         text = f"its layers begin like none of the {len(masters)} known master images"
         unknown = Difference("master-unknown", "layers", text)
-        return Verdict(
-            image=image.ids[0],
-            ids=image.ids,
-            master=None,
-            differences=(*image.differences, unknown),
-        )
+        return Verdict(ids=image.ids, master=None, differences=(*image.differences, unknown))
     return min(verdicts, key=lambda verdict: sum(d.refused for d in verdict.differences))
 
 
@@ -82,7 +75,7 @@ def _verdict(image: Image, master: Master) -> Verdict:
     listed = list(islice(differences, IMAGE_DIFFERENCES))
     if next(differences, None):
         listed.append(Difference("more-findings", "image", "has more differences"))
-    return Verdict(image=image.ids[0], ids=image.ids, master=master.name, differences=tuple(listed))
+    return Verdict(ids=image.ids, master=master.name, differences=tuple(listed))
 
 
 def _layer_differences(below: Sequence[Layer], own: Sequence[Layer]) -> Iterator[Difference]:
