@@ -25,23 +25,25 @@ COMPARED = {
 """Keys of the configuration whose value has to be the master's, with the code of a difference."""
 
 _NOT_ACTED_ON = {
-    "ArgsEscaped": "engines read it on Windows only",
-    "AttachStderr": "of the container that was committed",
-    "AttachStdin": "of the container that was committed",
-    "AttachStdout": "of the container that was committed",
-    "Domainname": "of the container that was committed",
-    "ExposedPorts": "counts with --publish-all only, and never without a network",
-    "Hostname": "of the container that was committed",
-    "Image": "of the container that was committed",
-    "Labels": "notes, but for _LABELS_ACTED_ON",
-    "MacAddress": "of the container that was committed",
-    "NetworkDisabled": "of the container that was committed",
-    "OpenStdin": "of the container that was committed",
-    "StdinOnce": "of the container that was committed",
-    "StopTimeout": "of the container that was committed",
-    "Tty": "of the container that was committed",
+    # Of the container that was committed:
+    "AttachStderr",
+    "AttachStdin",
+    "AttachStdout",
+    "Domainname",
+    "Hostname",
+    "Image",
+    "MacAddress",
+    "NetworkDisabled",
+    "OpenStdin",
+    "StdinOnce",
+    "StopTimeout",
+    "Tty",
+    # Others:
+    "ArgsEscaped",  # is read on Windows only
+    "ExposedPorts",  # counts with --publish-all only, and never without a network
+    "Labels",  # are notes, but for _LABELS_ACTED_ON
 }
-"""Keys that an engine does not take over when it starts a container of the image, with the reason.
+"""Keys that an engine does not take over when it starts a container of the image.
 
 Docker takes over what `merge` in its daemon/commit.go names, podman what its specgen names.
 """
@@ -134,7 +136,7 @@ def _other_keys(document: Document, own: Document) -> Iterator[Difference]:
             yield Difference("key-unknown", key, "is no key of an image that is known here")
     for key in sorted(document["rootfs"].keys() - _ROOTFS_KEYS):
         yield Difference("key-unknown", f"rootfs.{key}", "is no key that is known here")
-    for key in sorted(own.keys() - COMPARED.keys() - _NOT_ACTED_ON.keys() - {"Env", "Cmd"}):
+    for key in sorted(own.keys() - COMPARED.keys() - _NOT_ACTED_ON - {"Env", "Cmd"}):
         yield Difference("key-unknown", f"config.{key}", "is no key that is known here")
 
 
