@@ -58,12 +58,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What protects the station, for the status line.
+    """The trust, replay check and layers of protection of a command, for the status line.
 
     Attributes:
         trust: how many of the train's keys the station knows: `none`, `partial` or `full`.
-        replay: whether the ledger says that the train is no older one: `checked`, `unchecked` or
-            `allowed`.
+        replay: `checked` against the ledger, `unchecked`, or `allowed` although it is a replay.
         layers: the layers of protection around the train; none before it runs.
     """
 
@@ -88,7 +87,7 @@ class Outcome:
         files: number of results.
         bytes: size of the results.
         changed: the files and folders of the train that have changed.
-        surroundings: what protects the station; shown behind the other facts.
+        surroundings: trust, replay check and layers; shown behind the other facts.
     """
 
     result: str

@@ -15,7 +15,7 @@ BLOCK = 512
 _ZERO = bytes(BLOCK)
 
 _BLANKS = 8 * ord(" ")
-"""What the checksum counts in its own place."""
+"""The share of the checksum's own field in its sum, which counts it as blanks."""
 
 REGULAR, HARD_LINK, SYMLINK, DIRECTORY = b"0", b"1", b"2", b"5"
 _WITHOUT_DATA = b"123456"
@@ -113,7 +113,7 @@ class Entry:
 
 
 class _Extended:
-    """What stands in front of a header: a PAX header, or a long name and a long link of GNU.
+    """The extended headers in front of a header: one of PAX, or a long name and link of GNU.
 
     Attributes:
         name, link: instead of those in the header; empty if there are none.

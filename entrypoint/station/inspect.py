@@ -17,7 +17,7 @@ from entrypoint.train_config.file import read_config
 from entrypoint.trust.anchors import NO_ANCHORS, keys_of, lines
 
 _NO_FOLDER = Path(os.devnull)
-"""Has no files; so only a list of them tells whether there is a query."""
+"""In the place of a train's folder that is not at hand: only a query that is listed is found."""
 
 _COMPARE = "# compare each key with its holder, by another way than the train came"
 
@@ -63,9 +63,8 @@ def inspect(config: TrainConfig, train: Path | None, *, as_json: bool) -> str:
         as_json: the form of the description.
     """
     files = immutable_files(config, train or _NO_FOLDER)
-    checked = train is not None and not config.encrypts_definition
     facts = _facts(config, files, _verdict(config, train))
-    return json.dumps(facts, indent=2) if as_json else _text(facts, checked=checked)
+    return json.dumps(facts, indent=2) if as_json else _text(facts, in_archive=train is None)
 
 
 def trust_lines(config: TrainConfig) -> str:
@@ -108,10 +107,10 @@ def _facts(config: TrainConfig, files: list[str], verdict: str) -> dict[str, Any
     }
 
 
-def _text(facts: dict[str, Any], *, checked: bool) -> str:
+def _text(facts: dict[str, Any], *, in_archive: bool) -> str:
     last = f"{facts['result_hash'][:16]}…" if facts["result_hash"] else "none yet"
     encrypted = ", encrypted and therefore not checked" if facts["files_encrypted"] else ""
-    unchecked = "" if checked else encrypted or ", not checked in an archive"
+    unchecked = encrypted or (", not checked in an archive" if in_archive else "")
     head = [
         ("train", facts["train_id"]),
         ("generation", facts["generation"]),

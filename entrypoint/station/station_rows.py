@@ -30,7 +30,7 @@ _OTHERS = {stat.S_IRGRP: "its group {gid}", stat.S_IROTH: "everybody"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a station has set, as far as it can be read.
+    """The settings, pinned keys and ledger of a station, as far as they can be read.
 
     Attributes:
         paths: of the station.
@@ -50,7 +50,7 @@ class Inputs:
 
     @classmethod
     def read(cls, paths: Paths, environment: Mapping[str, str], *, in_container: bool) -> Self:
-        """Read it; what cannot be read counts as not set, and has a row that says so."""
+        """Read them; what cannot be read counts as not set, and has a row that says so."""
         folder: Mapping[str, str] = {}
         pins: Pins = {}
         ledger = None

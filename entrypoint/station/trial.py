@@ -49,7 +49,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """How one attempt has ended.
+    """The end of one attempt.
 
     Attributes:
         attempt: what was tried.

@@ -11,7 +11,7 @@ from entrypoint.report import Report
 
 
 class Verdict(StrEnum):
-    """How a check has ended; only FAILED stands for visits that would be refused."""
+    """The end of a check; only FAILED stands for visits that would be refused."""
 
     OK = "ok"
     WARNING = "warning"

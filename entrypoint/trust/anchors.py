@@ -50,10 +50,10 @@ Keys = Mapping[Holder, PublicKey]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What the anchors say about the keys of a train.
+    """The verdict of the anchors on the keys of a train.
 
     Attributes:
-        level: whether `none`, some (`partial`) or all (`full`) keys of others are pinned.
+        level: `none`, `partial` or `full`: how many of the keys of others are pinned.
         unpinned: the keys of holders for whom no key is pinned.
         wrong: the keys of holders for whom only other keys are pinned.
     """
