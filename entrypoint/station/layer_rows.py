@@ -11,7 +11,7 @@ from entrypoint.process.credentials import Credentials
 from entrypoint.settings.settings import Settings
 from entrypoint.station.station_rows import ledger_row
 from entrypoint.station.trial import Trial, Tried, make_trial
-from entrypoint.station.verdict import Notes, Row, Verdict, judged
+from entrypoint.station.verdict import Notes, Row, Verdict, judged, row_of_error
 from entrypoint.visit.data import check_data
 from entrypoint.visit.key_reach import check_key_reach, check_read_twice
 from entrypoint.visit.ledger_reach import check_ledger_reach
@@ -82,33 +82,31 @@ def data_row(check: str, settings: Settings) -> Row:
 
 def layer_rows(settings: Settings) -> list[Row]:
     """Return the rows of the train's process, of each layer of protection, and of the ledger."""
-    tried: list[tuple[Process, Trial]] = []
-
-    def find(check: str) -> Row:
+    try:
         process = process_of_train(settings)
-        tried.append((process, make_trial(process.session, process.credentials)))
-        uid, gid = process.credentials.uid, process.credentials.gid
-        found = f"a process starts in the sandbox of a visit, as uid {uid}, gid {gid}"
-        return Row(check=check, verdict=Verdict.OK, found=found)
-
-    first = judged("sandbox", find)
-    finders: dict[str, Callable[[str], Row]]
-    if tried:
-        [(process, trial)] = tried
-        of_layer = partial(_layer_row, process=process, trial=trial)
-        finders = {
-            **dict.fromkeys(LAYERS, of_layer),
-            LAYERS[-1]: partial(_key_row, process=process, trial=trial),
-            "ledger": partial(_ledger_row, process=process, trial=trial),
-        }
-    else:
-        of_ledger = partial(ledger_row, settings=settings)
-        finders = {**dict.fromkeys(LAYERS, _not_tried), "ledger": of_ledger}
-    return [first, *(judged(check, find) for check, find in finders.items())]
+        trial = make_trial(process.session, process.credentials)
+    except Exception as error:
+        return [row_of_error("sandbox", error), *_rows_without_sandbox(settings)]
+    uid, gid = process.credentials.uid, process.credentials.gid
+    found = f"a process starts in the sandbox of a visit, as uid {uid}, gid {gid}"
+    *layers, key_absent = LAYERS
+    finders: dict[str, Callable[[str], Row]] = {
+        **dict.fromkeys(layers, partial(_layer_row, process=process, trial=trial)),
+        key_absent: partial(_key_row, process=process, trial=trial),
+        "ledger": partial(_ledger_row, process=process, trial=trial),
+    }
+    return [
+        Row(check="sandbox", verdict=Verdict.OK, found=found),
+        *(judged(check, find) for check, find in finders.items()),
+    ]
 
 
-def _not_tried(layer: str) -> Row:
-    return Row(check=layer, verdict=Verdict.NOT_SET, found="not tried: there is no sandbox")
+def _rows_without_sandbox(settings: Settings) -> list[Row]:
+    text = "not tried: there is no sandbox"
+    return [
+        *(Row(check=layer, verdict=Verdict.NOT_SET, found=text) for layer in LAYERS),
+        judged("ledger", partial(ledger_row, settings=settings)),
+    ]
 
 
 def _layer_row(layer: str, process: Process, trial: Trial) -> Row:

@@ -59,12 +59,18 @@ def judged(check: str, find: Callable[[str], Row]) -> Row:
     """
     try:
         return find(check)
-    except PhtError as error:
-        return Row.failed(check, error)
-    except OSError as error:
-        return Row.failed(check, storage_error(error))
-    except Exception as bug:
-        return Row.failed(check, unexpected(bug))
+    except Exception as error:
+        return row_of_error(check, error)
+
+
+def row_of_error(check: str, error: Exception) -> Row:
+    """Return the row of a check that an error has ended, whatever the error is."""
+    match error:
+        case PhtError():
+            return Row.failed(check, error)
+        case OSError():
+            return Row.failed(check, storage_error(error))
+    return Row.failed(check, unexpected(error))
 
 
 class Notes(Report):
