@@ -22,7 +22,7 @@ FLOORS = [
     },
     {
         "author": "keygen, create, simulate, decrypt-results: commands that need no station",
-        "station": "check, doctor, query, inspect, export: what a station asks beside a visit",
+        "station": "check, doctor, inspect, ledger and more: what a station asks beside a visit",
     },
     {
         "images": "archives of images: their layers, and how a train's differs from its master's",
@@ -72,8 +72,10 @@ ELSEWHERE_ABSENT = {"fcntl", "grp", "pty", "pwd", "resource", "syslog", "termios
 LINUX_ONLY = (f"{ROOT}.linux", f"{ROOT}.process")
 """Rooms that another system cannot import."""
 
-DESK = ["author.keygen", "author.create", "author.decrypt_results", "author.simulate"]
-"""Commands of an author that run on macOS and Windows too."""
+VALIDATION = f"{ROOT}.station.validate_image"
+
+DESK = [f"{ROOT}.author.{name}" for name in ("keygen", "create", "decrypt_results", "simulate")]
+"""Commands of an author."""
 
 PRINTS = f"{ROOT}.report"
 
@@ -161,9 +163,14 @@ def test_no_module_reaches_itself_again() -> None:
     assert set(order) >= set(PACKAGE)
 
 
-@pytest.mark.parametrize("start", DESK)
-def test_the_authors_desk_needs_no_linux(start: str) -> None:
-    _assert_runs_everywhere(loaded_by(f"{ROOT}.{start}", PACKAGE, deferred=True))
+@pytest.mark.parametrize("start", [*DESK, VALIDATION])
+def test_commands_that_run_on_other_systems_need_no_linux(start: str) -> None:
+    _assert_runs_everywhere(loaded_by(start, PACKAGE, deferred=True))
+
+
+def test_the_validation_of_images_needs_the_standard_library_only() -> None:
+    loaded = loaded_by(VALIDATION, PACKAGE, deferred=True)
+    assert [way for name, way in loaded.items() if name.startswith("cryptography")] == []
 
 
 def test_the_command_line_starts_without_linux() -> None:
