@@ -16,7 +16,7 @@ MB = 1000**2
 INTRODUCTION = """\
 # Benchmarks
 
-`make bench` measures this in about a quarter of an hour and writes this page; `make bench FULL=1`
+`make bench` measures this in about twenty minutes and writes this page; `make bench FULL=1`
 adds 4 GiB. The rows in a container need an engine, as the tests do. Run it on a machine that does
 nothing else. `.venv/tests/bin/python -m tests.bench --against FOLDER` compares with the version in
 another checkout instead, and prints the result.
