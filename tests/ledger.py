@@ -62,12 +62,17 @@ def lay_out_at(
     build = new_route_train if wire is reference_route else new_train
     opt = build(root, script, session_id=session)
     for stop in stops:
-        key = reference.vector_key(stop, private=True)
-        if wire is reference_route:
-            wire.published_pre_run(opt, stop, key)
-        (opt / "pht_results" / "result").write_bytes(result)
-        wire.published_post_run(opt, stop, key)
+        add_stop(opt, wire, stop, result=result)
     return opt
+
+
+def add_stop(opt: Path, wire: ModuleType, stop: str, *, result: bytes = b"1") -> None:
+    """Let a train make a stop, whose signature is another one each time."""
+    key = reference.vector_key(stop, private=True)
+    if wire is reference_route:
+        wire.published_pre_run(opt, stop, key)
+    (opt / "pht_results" / "result").write_bytes(result)
+    wire.published_post_run(opt, stop, key)
 
 
 Offer = Callable[[Path, ModuleType], Path]

@@ -46,7 +46,9 @@ class Entry:
         train: its id, which may be cut.
         definition: the hash of its definition, in hex.
         stops: the number of stops that it had made.
-        state: the hash of what the last of these has signed, in hex; empty before the first stop.
+        link: the hash of the last of these and of its signature, in hex; empty before the first
+            stop.
+        state: the hash of these two and of the results.
         boarded: the time in UTC, as in ISO 8601.
     """
 
@@ -54,6 +56,7 @@ class Entry:
     train: str
     definition: str
     stops: int
+    link: str
     state: str
     boarded: str
 
@@ -65,6 +68,7 @@ class Entry:
             train=config.train_id[:_SHOWN_CHARACTERS],
             definition=config.definition_hash.hex(),
             stops=len(config.visits),
+            link=_link(config, len(config.visits)),
             state=_state(config),
             boarded=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
@@ -101,7 +105,8 @@ class Ledger:
     def replay(self, config: TrainConfig) -> RouteError | None:
         """Return the error for a train whose state contradicts its entry, or None.
 
-        The same state does not, since it comes again when a push was lost; nor do more stops.
+        The same state does not, since it comes again when a push was lost; nor do more stops that
+        continue it.
 
         Raises:
             SettingsError: its entry is damaged.
@@ -123,12 +128,13 @@ class Ledger:
                 f"the number of stops that this train has made is {now.stops}, but was "
                 f"{before.stops} when it boarded here at {before.boarded}",
             )
-        if now.stops == before.stops and now.state != before.state:
+        continues = _link(config, before.stops) == before.link
+        if not continues or (now.stops == before.stops and now.state != before.state):
             return _refused(
                 before,
                 "forked-state",
-                f"this train boarded here at {before.boarded}, after the same number of stops, "
-                f"with other results or another signature of them",
+                f"this train boarded here at {before.boarded}, after stop {before.stops} with "
+                "other results or another signature of them",
             )
         return None
 
@@ -228,12 +234,20 @@ class Ledger:
             ) from None
 
 
-def _state(config: TrainConfig) -> str:
-    """Return a hash of the newest link, of its signature and of the results.
+def _link(config: TrainConfig, stops: int) -> str:
+    """Return a hash of the last link of so many stops, and of its signature.
 
     The digest of a link alone does not tell all forks apart: that of a flat train binds nothing but
     the signature before it.
     """
+    if stops == 0:
+        return ""
+    last = config.visits[stops - 1]
+    return sha512(last.digest, last.signature).hex()
+
+
+def _state(config: TrainConfig) -> str:
+    """Return a hash of the newest link, of its signature and of the results."""
     if not config.visits:
         return ""
     newest = config.visits[-1]
@@ -249,6 +263,7 @@ def _parse(data: bytes) -> Entry:
             "train": str(train),
             "definition": str(definition),
             "stops": int(stops),
+            "link": str(link),
             "state": str(state),
             "boarded": str(boarded),
         }:
@@ -257,6 +272,7 @@ def _parse(data: bytes) -> Entry:
                 train=train,
                 definition=definition,
                 stops=stops,
+                link=link,
                 state=state,
                 boarded=boarded,
             )

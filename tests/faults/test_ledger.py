@@ -28,7 +28,9 @@ def known(arrived: SecondStop, tmp_path_factory: pytest.TempPathFactory) -> Seco
     ledger = give_ledger(train.root)
     assert train.start("pre-run").status == train.start("undo").status == 0
     [path] = ledger.glob("*.json")
-    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"stops": 0, "state": ""}))
+    path.write_text(
+        json.dumps(json.loads(path.read_bytes()) | {"stops": 0, "link": "", "state": ""})
+    )
     return train
 
 

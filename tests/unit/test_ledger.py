@@ -22,6 +22,7 @@ from tests.ledger import (
     SECOND,
     SESSION,
     WIRES,
+    add_stop,
     entries,
     give_ledger,
     lay_out_at,
@@ -80,10 +81,11 @@ def test_the_same_state_and_newer_ones_board(
     empty = lay_out_at(tmp_path, wire)
     record(ledger, empty)
     record(ledger, empty)
-    record(ledger, lay_out_at(tmp_path, wire, FIRST))
-    record(ledger, lay_out_at(tmp_path, wire, FIRST, SECOND))
-    [entry] = entries(folder)
-    assert entry["stops"] == 2
+    for number, stop in enumerate((FIRST, SECOND), start=1):
+        add_stop(empty, wire, stop)
+        record(ledger, empty)
+        [entry] = entries(folder)
+        assert entry["stops"] == number
 
 
 @each_wire
@@ -113,6 +115,16 @@ def test_a_train_that_contradicts_its_entry_is_refused(
     assert SESSION[:16] in error.hint
     assert not ledger.has(config)
     assert snapshot(folder) == before
+
+
+@each_wire
+def test_more_stops_on_another_signature_are_a_fork(
+    wire: ModuleType, ledger: Ledger, tmp_path: Path
+) -> None:
+    record(ledger, lay_out_at(tmp_path, wire, FIRST))
+    error = ledger.replay(config_of(lay_out_at(tmp_path, wire, FIRST, SECOND)))
+    assert isinstance(error, RouteError)
+    assert error.code == "forked-state"
 
 
 def test_forks_of_a_flat_train_share_the_newest_digest(tmp_path: Path) -> None:

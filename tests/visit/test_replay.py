@@ -17,6 +17,7 @@ from tests.ledger import (
     SESSION,
     THIRD,
     WIRES,
+    add_stop,
     entries,
     give_ledger,
     lay_out_at,
@@ -255,7 +256,7 @@ def test_a_full_disk_keeps_the_old_entry(root: Path, ledger: Path, mount: Mount)
     assert pht("pre-run", root=root).status == 0
     assert pht("undo", root=root).status == 0
     [old] = entries(ledger)
-    lay_out_at(root, reference, FIRST, THIRD)
+    add_stop(root / "opt", reference, THIRD)
     before = snapshot(root)
     free = os.statvfs(ledger).f_bavail * os.statvfs(ledger).f_frsize
     (ledger / "filler").write_bytes(bytes(free))
