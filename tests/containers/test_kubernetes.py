@@ -31,7 +31,7 @@ MASTER = "registry.example.org/pht-master:buster"
 TRAIN = "registry.example.org/patients@sha256:DIGEST"
 USER = 10001
 
-pytestmark = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
+on_musl = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Cluster:
         return Done(ended.status, ended.stdout, ended.stderr.decode())
 
     def visit(self) -> Done:
-        """Run the pod of a visit, with a folder in memory of its own."""
-        tmp = self.folder / "tmp"
-        shutil.rmtree(tmp, ignore_errors=True)
-        give(tmp)
-        volumes = ("train", "data", "archives", "masters", "station", "tmp")
+        """Run the pod of a visit, with folders of its own."""
+        for name in ("tmp", "arriving"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            give(self.folder / name)
+        volumes = ("train", "data", "archives", "masters", "station", "tmp", "arriving")
         ledger = self.folder / "ledger" / "ledger"
         return self.run("visit.yaml", "visit", *volumes, ledger=ledger)
 
@@ -112,6 +112,7 @@ def project(folder: Path) -> None:
         (folder / "station" / file.name).symlink_to(f"..data/{file.name}")
 
 
+@on_musl
 def test_a_visit_ends_with_the_sealed_train_as_a_tar(cluster: Cluster, tmp_path: Path) -> None:
     done = cluster.visit()
 
@@ -124,6 +125,14 @@ def test_a_visit_ends_with_the_sealed_train_as_a_tar(cluster: Cluster, tmp_path:
     assert opened(opt) == {"1": b"left here"}
 
 
+def test_the_image_of_the_train_sees_no_claim_of_a_pod_before_it() -> None:
+    """If that was killed, the results of earlier stops lie there in plaintext."""
+    containers = (MANIFESTS / "visit.yaml").read_text().split("\n        - name: ")
+    [load] = [container for container in containers if TRAIN in container]
+    assert re.findall("- name: (.*)", load) == ["arriving"]
+
+
+@on_musl
 def test_a_base_that_is_not_accepted_ends_the_visit_before_the_train_is_loaded(
     cluster: Cluster, engine: Engine, tmp_path: Path
 ) -> None:
@@ -136,6 +145,7 @@ def test_a_base_that_is_not_accepted_ends_the_visit_before_the_train_is_loaded(
     assert [*(tmp_path / "train").iterdir()] == []
 
 
+@on_musl
 def test_the_images_of_a_registry_become_archives_that_are_accepted(
     arrive: Arrive,
     others: OtherEngines,
