@@ -7,11 +7,13 @@ import pytest
 
 from entrypoint.errors import PhtError
 from entrypoint.images.archive import read_image
-from entrypoint.images.masters import Master, master_of
+from entrypoint.images.masters import master_of
 from entrypoint.images.validate import validate
 from tests.adversarial.hostile_images.all_cases import CASES
 from tests.adversarial.hostile_images.case import Case
 from tests.archives import MASTER
+
+APPROVED = [master_of(read_image(io.BytesIO(MASTER)), "master")]
 
 on_each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
@@ -26,15 +28,10 @@ class Reason(NamedTuple):
 def reasons(archive: bytes) -> list[Reason]:
     """Return all reasons for which an image is refused."""
     try:
-        verdict = validate(read_image(io.BytesIO(archive)), [master()])
+        verdict = validate(read_image(io.BytesIO(archive)), APPROVED)
     except PhtError as error:
         return [Reason(error.code, error.message)]
     return [Reason(one.code, one.where) for one in verdict.differences if one.refused]
-
-
-def master() -> Master:
-    """Return the description of the master image."""
-    return master_of(read_image(io.BytesIO(MASTER)), "master")
 
 
 @on_each_case

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from entrypoint.station.validate_image import verdict_text
 from tests.archives import (
     HARD_LINK,
     MASTER_LAYERS,
@@ -23,7 +24,7 @@ from tests.archives import (
     train_archive,
     train_layer,
 )
-from tests.unit.images.reading import named, read
+from tests.unit.images.reading import named, verdict_on
 
 LAYERS = [*MASTER_LAYERS, train_layer()]
 CONFIG = image_config(LAYERS)
@@ -93,11 +94,13 @@ def test_a_platform_that_the_archive_does_not_hold_is_named() -> None:
     assert named(nested({"digest": "sha256:" + "0" * 64})) == [("platforms-absent", "index")]
 
 
-def test_every_digest_by_which_an_engine_may_call_the_image() -> None:
-    ids = read(nested()).ids
+def test_an_image_is_named_by_every_digest_by_which_an_engine_may_call_it() -> None:
+    verdict = verdict_on(nested())
     [*_, manifest], _ = oci_blobs(LAYERS, CONFIG, compressed=True)
-    assert ids[:2] == (sha256(CONFIG), sha256(manifest))
-    assert len(ids) == 3
+    assert verdict.ids[:2] == (sha256(CONFIG), sha256(manifest))
+    assert len(verdict.ids) == 3
+    shown, *_ = verdict_text(verdict, as_json=False).splitlines()
+    assert shown == f"image: {' '.join(verdict.ids)}"
 
 
 def with_layers(*more: bytes) -> bytes:
