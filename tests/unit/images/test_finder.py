@@ -9,7 +9,6 @@ from entrypoint.errors import PhtError
 from tests.archives import (
     MASTER_LAYERS,
     Json,
-    docker_archive,
     entry,
     image_config,
     layout,
@@ -18,7 +17,7 @@ from tests.archives import (
     tar,
     train_layer,
 )
-from tests.unit.images.reading import read, refused
+from tests.unit.images.reading import read
 
 LAYERS = [*MASTER_LAYERS, train_layer()]
 CONFIG = image_config(LAYERS)
@@ -78,11 +77,6 @@ def test_a_manifest_that_engines_may_read_differently(members: Json, reason: str
     assert (code, reason in message) == ("archive-malformed", True), message
 
 
-def test_an_annotation_that_a_runtime_may_act_on() -> None:
-    data, described = changed(annotations={"run.oci.handler": "wasm"})
-    assert refused(indexed(described, blobs=(data,))) == {"annotation-refused"}
-
-
 def test_indexes_that_name_each_other_again_and_again() -> None:
     inner = json.dumps({"manifests": [MANIFEST] * 1000}).encode()
     middle = json.dumps({"manifests": [{"digest": sha256(inner)}] * 1000}).encode()
@@ -96,11 +90,6 @@ def test_indexes_that_are_nested_too_deep() -> None:
         blobs.append(json.dumps({"manifests": [{"digest": sha256(blobs[-1])}]}).encode())
     code, message = problem(indexed({"digest": sha256(blobs[-1])}, blobs=tuple(blobs)))
     assert (code, "too deep" in message) == ("archive-malformed", True)
-
-
-def test_a_label_that_podman_acts_on() -> None:
-    labels = {"Labels": {"io.containers.capabilities": "CHOWN"}}
-    assert refused(docker_archive(LAYERS, image_config(LAYERS, labels))) == {"label-refused"}
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "index.json"])
