@@ -269,15 +269,10 @@ def _odd_pax(pax: Mapping[str, bytes]) -> str:
 def _octal(field: bytes) -> int:
     """Return a number of a header: octal, or binary if it is too large for that."""
     digits = field.strip(b" \x00")
-    if not digits:
-        return 0
+    if not digits.strip(b"01234567"):  # `int` accepts signs and underscores too
+        return int(digits or b"0", 8)
     if field[0] == _BINARY and field[1] < _BINARY:
         return int.from_bytes(field[1:], "big")
-    try:
-        if digits.isdigit():  # `int` accepts signs and underscores
-            return int(digits, 8)
-    except ValueError:
-        pass
     raise BadTar("a header has a malformed number")
 
 
