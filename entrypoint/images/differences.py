@@ -9,9 +9,7 @@ class _Rule(NamedTuple):
     refused: bool = True
 
 
-_OWN_PLACES = "a train brings only /opt/pht_train, /opt/pht_results and its two files"
 _READ_DIFFERENTLY = "engines could unpack something else than was checked"
-_FIRST_PROCESS = "it decides what runs before or instead of the runner"
 
 RULES = {
     "archive-name": _Rule("a name in the archive claims another content than it has"),
@@ -20,7 +18,7 @@ RULES = {
     "master-unknown": _Rule("what runs in this image has not been approved"),
     "layer-unreadable": _Rule(_READ_DIFFERENTLY),
     "too-many-entries": _Rule("they cannot be compared in bounded memory"),
-    "path-outside": _Rule(_OWN_PLACES),
+    "path-outside": _Rule("a train brings only /opt/pht_train, /opt/pht_results and its two files"),
     "path-unclear": _Rule(_READ_DIFFERENTLY),
     "path-twice": _Rule(_READ_DIFFERENTLY),
     "entry-unclear": _Rule(_READ_DIFFERENTLY),
@@ -52,7 +50,7 @@ RULES = {
     "env-added": _Rule("the train's command gets it", refused=False),
     "train-config-unusable": _Rule("the signed files are not known"),
     "command-not-signed": _Rule("it does not run a file that the user has signed"),
-    "annotation-refused": _Rule(_FIRST_PROCESS),
+    "annotation-refused": _Rule("it decides what runs before or instead of the runner"),
     "platforms-absent": _Rule("they are not in this archive and were not checked", refused=False),
 }
 """Every code, with why it matters and whether the image is refused for it."""
