@@ -8,7 +8,6 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from itertools import repeat
 from pathlib import Path
 
 from entrypoint.errors import SettingsError
@@ -71,8 +70,8 @@ def text_of(rows: Sequence[Row]) -> str:
     for row in rows:
         found = _wrapped(row.found + (f" [{row.code}]" if row.code else ""))
         advice = _wrapped(f"-> {row.advice}") if row.advice else []
-        first = [(row.verdict, row.check), *repeat(("", ""), len(found) + len(advice) - 1)]
-        lines += [(*cells, text) for cells, text in zip(first, [*found, *advice], strict=True)]
+        first, *others = [*found, *advice]
+        lines += [(row.verdict, row.check, first), *(("", "", text) for text in others)]
     return table(_HEADER, lines)
 
 
