@@ -13,10 +13,10 @@ from pathlib import Path
 from entrypoint.errors import SettingsError
 from entrypoint.model import LAYERS, Paths
 from entrypoint.report import Outcome, Report, Surroundings, table
+from entrypoint.station.inputs import Inputs
 from entrypoint.station.layer_rows import data_row, layer_rows
 from entrypoint.station.machine_rows import disk_row, network_row, system_row, temporary_row
 from entrypoint.station.station_rows import (
-    Inputs,
     folder_row,
     key_row,
     masters_row,
