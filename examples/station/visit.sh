@@ -7,7 +7,7 @@
 #               what the train was built as
 #   -s STATION  the station folder, /etc/pht if left out
 #   -d DATA     the file or folder that the train computes on
-#   -l LEDGER   the folder of trains seen here; if left out, /var/lib/pht if there is one
+#   -l LEDGER   the folder of the ledger; if left out, /var/lib/pht if there is one
 #   -m MASTER   the image whose program validates the train; if left out, `pht` on the PATH does
 #   -r REVIEW   decrypt the sealed results into this new folder with `pht`, and stop before the
 #               hand-over; the same line without -r then goes on
