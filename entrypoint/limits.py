@@ -96,16 +96,22 @@ IMAGE_DOCUMENT_BYTES = 1024 * 1024
 """Maximum size of a JSON document in the archive of an image, in bytes."""
 
 IMAGE_DOCUMENTS_BYTES = 8 * 1024 * 1024
-"""Maximum size of all of them together, and of all versions of train_config.json in its layers."""
+"""Maximum size of all JSON documents in the archive of an image together, in bytes.
+
+The same maximum counts for all versions of train_config.json in its layers together.
+"""
 
 IMAGE_TRAIN_CONFIG_BYTES = 4 * 1024 * 1024
 """Maximum size of train_config.json in an image, in bytes; 1,000 stops need about 3 MB."""
 
 IMAGE_DOCUMENT_VALUES = 100_000
-"""Maximum number of commas and brackets in these documents: a value takes more memory than text."""
+"""Maximum number of commas and opening brackets in a JSON document of an image.
+
+So many values fit into memory: each takes more than its text.
+"""
 
 IMAGE_DOCUMENT_DEPTH = 16
-"""Maximum nesting of arrays and objects in it."""
+"""Maximum nesting of arrays and objects in a JSON document of an image."""
 
 IMAGE_MEMBERS = 4096
 """Maximum number of entries of an image's archive; engines accept images of some 125 layers."""
