@@ -7,6 +7,7 @@ from pathlib import Path
 from entrypoint.errors import IntegrityError
 from entrypoint.model import Paths
 from entrypoint.report import Report, show
+from entrypoint.settings.names import MASTERS_FILE
 
 
 def add_validate_image_options(parser: ArgumentParser) -> None:
@@ -25,7 +26,7 @@ def validate_image(options: Namespace, _environment: Mapping[str, str], _report:
     """Compare the image of a train with its master image."""
     from entrypoint.station import validate_image as desk
 
-    default = Paths(options.root or Path("/")).station / "masters.json"
+    default = Paths(options.root or Path("/")).station / MASTERS_FILE
     if options.master:
         masters = [desk.describe_image(options.master)]
     else:

@@ -162,7 +162,7 @@ def check(outside: Mapping[str, str], folder: Mapping[str, str], *, in_container
     different = [name for name in folder if outside.get(name, folder[name]) != folder[name]]
     if different:
         raise set_twice([f"{different[0]} in station.env", f"{different[0]} in the environment"])
-    station_env.refuse_decoration(folder, station_folder.ENV_FILE)
+    station_env.refuse_decoration(folder, names.ENV_FILE)
     station_env.refuse_decoration(outside, "the environment")
 
 

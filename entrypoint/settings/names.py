@@ -1,4 +1,4 @@
-"""The names of all settings, grouped by how the program treats them."""
+"""The names of all settings, grouped by how the program treats them, and of files beside them."""
 
 KEY_VALUES = ("RSA_STATION_PRIVATE_KEY", "RSA_STATON_PRIVATE_KEY")
 """Hold the station's private key as hex; older documentation misspelled the first as the second."""
@@ -45,3 +45,10 @@ SERVICE_LINK = (
     r"PHT_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)?"
     r"|NAME|ENV_\w+)"
 )
+
+ENV_FILE = "station.env"
+TRUST_FILE = "trust"
+MASTERS_FILE = "masters.json"
+
+NO_IDENTITY = (ENV_FILE, TRUST_FILE, MASTERS_FILE)
+"""The files of the station folder that tell nobody which station this is."""

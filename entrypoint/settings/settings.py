@@ -7,8 +7,9 @@ from pathlib import Path
 from entrypoint.errors import SettingsError
 from entrypoint.files.attributes import Owner
 from entrypoint.model import Paths
+from entrypoint.settings.names import ENV_FILE, NO_IDENTITY
 from entrypoint.settings.private_key import KeySettings
-from entrypoint.settings.station_folder import ENV_FILE, NO_IDENTITY, is_filled, list_files
+from entrypoint.settings.station_folder import is_filled, list_files
 from entrypoint.trust.anchors import Anchors
 
 _USER_NAME = "pht-train"

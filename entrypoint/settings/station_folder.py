@@ -10,14 +10,8 @@ from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of
 from entrypoint.linux.selinux import selinux_hint
 from entrypoint.linux.user import host_uid, this_user
 from entrypoint.settings import station_env
+from entrypoint.settings.names import ENV_FILE, TRUST_FILE
 from entrypoint.trust import anchors
-
-ENV_FILE = "station.env"
-_TRUST_FILE = "trust"
-MASTERS_FILE = "masters.json"
-
-NO_IDENTITY = (ENV_FILE, _TRUST_FILE, MASTERS_FILE)
-"""The files that tell nobody which station this is."""
 
 
 def read_variables(folder: Path) -> dict[str, str]:
@@ -36,7 +30,7 @@ def read_pins(folder: Path) -> anchors.Pins:
     Raises:
         SettingsError: the file cannot be read or is malformed.
     """
-    path = folder / _TRUST_FILE
+    path = folder / TRUST_FILE
     return anchors.parse(path, _contents(path))
 
 

@@ -91,7 +91,7 @@ def masters_row(check: str, settings: Settings) -> Row:
     Raises:
         SettingsError: their file cannot be read.
     """
-    path = settings.paths.station / station_folder.MASTERS_FILE
+    path = settings.paths.station / names.MASTERS_FILE
     if not station_folder.exists(path):
         return Row(
             check=check,
