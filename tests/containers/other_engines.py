@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
-from tests.containers.engine import TIMEOUT_S, Finished, Unavailable
+from tests.containers.engine import TIMEOUT_S, Engine, Finished, Unavailable
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,13 @@ class OtherEngines:
             said = self.podman("load", "--quiet", "--input", archive)
             self._loaded[archive] = said.strip().partition(": ")[2]
         return self._loaded[archive]
+
+    def take_over(self, engine: Engine, image: str) -> str:
+        """Load an image of Docker, unless that was done, and return its name here."""
+        archive = self.folder / f"{quote(image, safe='')}.tar"
+        if archive not in self._loaded:
+            archive.write_bytes(engine.must("save", image))
+        return self.load(archive)
 
     def _store(self) -> list[str | Path]:
         # Without a kernel's help, which a container may not give.

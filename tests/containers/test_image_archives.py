@@ -224,7 +224,7 @@ def without_buildkit(others: OtherEngines, engine: Engine, master: str, opt: Pat
 
 def by_podman_commit(others: OtherEngines, engine: Engine, master: str, opt: Path) -> bytes:
     """Commit a container of podman that the train was copied into."""
-    image = loaded(others, engine, master)
+    image = others.take_over(engine, master)
     container = others.podman("create", "--network", "none", *LIMITS, image, *RUNS_TRAIN).strip()
     others.podman("cp", f"{opt}/.", f"{container}:/opt")
     made = others.podman("commit", "--quiet", container).strip()
@@ -233,7 +233,7 @@ def by_podman_commit(others: OtherEngines, engine: Engine, master: str, opt: Pat
 
 def by_buildah_commit(others: OtherEngines, engine: Engine, master: str, opt: Path) -> bytes:
     """Commit a container of buildah that the train was copied into."""
-    image = loaded(others, engine, master)
+    image = others.take_over(engine, master)
     container = others.buildah("from", "--pull-never", image).strip()
     others.buildah("copy", container, opt, "/opt")
     others.buildah("config", "--cmd", json.dumps(RUNS_TRAIN), container)
@@ -303,12 +303,6 @@ def save(engine: Engine, image: str, archive: Path) -> Path:
     """Save an image, and return the path of the archive."""
     engine.must("save", "--output", str(archive), image)
     return archive
-
-
-def loaded(others: OtherEngines, engine: Engine, image: str) -> str:
-    """Hand an image of Docker to the other engines, and return its id there."""
-    archive = others.folder / "master.tar"
-    return others.load(archive if archive.exists() else save(engine, image, archive))
 
 
 def other_saved(others: OtherEngines, image: str) -> bytes:

@@ -81,13 +81,12 @@ def cluster(
     for tag in ("base", "latest"):
         saved = site.engine.must("save", f"{site.repository}:{tag}")
         (archives / f"patients-{tag}.tar").write_bytes(saved)
-    master = others.folder / "master.tar"
-    master.write_bytes(site.engine.must("save", runner_image))
-    described = pht("describe-image", master).stdout
+    described = pht("describe-image", "-", stdin=site.engine.must("save", runner_image)).stdout
     (tmp_path / "masters" / "masters.json").write_bytes(described)
     project(tmp_path)
-    images = [others.load(archive) for archive in (master, archives / "patients-latest.tar")]
-    cluster = Cluster(others, tmp_path, *images)
+    master = others.take_over(site.engine, runner_image)
+    train = others.load(archives / "patients-latest.tar")
+    cluster = Cluster(others, tmp_path, master, train)
     made = cluster.run("station.yaml", "make", "ledger")
     assert made.status == 0, made.stderr
     return cluster
