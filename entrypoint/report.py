@@ -307,10 +307,11 @@ def write_out(pieces: Iterable[bytes]) -> None:
 
 
 def complete_streams() -> None:
-    """Open /dev/null where a standard stream is closed.
+    """Make the standard streams usable: a closed one is /dev/null, and stdout takes all text.
 
-    Otherwise the next file that is opened would take its number, and output of a train or a library
-    would go into that file.
+    Otherwise the next file that is opened would take the number of a closed one, and output of a
+    train or a library would go into that file. Characters that the console cannot show are escaped
+    on stdout too; on stderr Python does it by itself.
     """
     for descriptor in (0, 1, 2):
         try:
@@ -318,6 +319,8 @@ def complete_streams() -> None:
         except OSError:
             # The lowest free number is this one; the train inherits it.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
