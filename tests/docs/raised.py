@@ -26,6 +26,11 @@ COMPUTED = {
     ("masters-malformed", "PROBLEM"): "is not what pht describe-image prints",
     ("masters-unreadable", "…"): "the system's reason",
     ("master-unusable", "WHERE WHAT"): "the first difference between its documents and its files",
+    (
+        "name-unsuitable",
+        "PROBLEM",
+    ): "it has a character that Windows reserves, ends with a dot or a "
+    "blank, is the name of a device, or differs from another only in case",
     ("password-unusable", "ENCODING"): "is in UTF-16 or has a byte order mark",
     ("password-unusable", "HINT"): "type one, or save it as the only line of its file, in UTF-8 "
     "without a byte order mark; keygen makes a key without a password with --no-password",

@@ -1,5 +1,6 @@
 """Archives: written and read back exactly; a hostile one writes nothing outside of the folder."""
 
+import gzip
 import io
 import os
 import stat
@@ -156,6 +157,9 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "cut in a header": lambda data: data[:300],
     "cut in a file": lambda data: data[: len(data) // 2],
     "compressed": lambda data: b"\x1f\x8b\x08" + data,
+    "cut and compressed": lambda data: gzip.compress(data[: len(data) // 2]),
+    "compressed and cut": lambda data: gzip.compress(data)[:-300],
+    "compressed and damaged": lambda data: gzip.compress(data)[:40] + bytes(20000),
     "a wrong checksum": lambda data: data[:148] + b"0000000\0" + data[156:],
     "a NUL in a link": late_nul,
     "a time beyond all numbers": late_time,

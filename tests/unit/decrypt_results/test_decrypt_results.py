@@ -57,7 +57,13 @@ def as_tar_of_a_folder(opt: Path, folder: Path) -> Path:
     return folder / "train.tar"
 
 
-SOURCES = (as_root, as_opt, as_export, as_copied_opt, as_tar_of_a_folder)
+def as_compressed_tar(opt: Path, folder: Path) -> Path:
+    with tarfile.open(folder / "train.tar.gz", "w:gz") as tar:
+        tar.add(opt, "opt")
+    return folder / "train.tar.gz"
+
+
+SOURCES = (as_root, as_opt, as_export, as_copied_opt, as_tar_of_a_folder, as_compressed_tar)
 
 
 @pytest.mark.parametrize("source", SOURCES)
