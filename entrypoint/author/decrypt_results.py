@@ -11,8 +11,9 @@ from entrypoint.crypto.envelopes import open_envelope
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, same_key
 from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
 from entrypoint.files.links import refuse_links
-from entrypoint.files.tar_reader import unpack
+from entrypoint.files.tar_reader import members, open_archive, unpack
 from entrypoint.files.tree import Kind, walk
+from entrypoint.images.train_files import unpack_train
 from entrypoint.model import Paths
 from entrypoint.protocol.decrypt import Target, decrypt
 from entrypoint.protocol.stages import OpenedTrain, VerifiedTrain
@@ -21,6 +22,9 @@ from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import ResultsUnverified, TrainConfig, not_on_route, read
 from entrypoint.train_config.file import read_config_allowing_links
 from entrypoint.trust.anchors import NO_ANCHORS
+
+_OF_IMAGES = ("manifest.json", "index.json")
+"""Entries of every archive of an image, and of no export."""
 
 
 class _Exported(Paths):
@@ -51,8 +55,8 @@ def decrypt_results(
     """Decrypt the results of a train and verify them, its definition and its chain.
 
     Args:
-        source: a tar that `pht export` wrote, the folder that such a tar holds, or one that holds
-            it as `opt`.
+        source: a tar that `pht export` wrote, the folder that such a tar holds, one that holds it
+            as `opt`, or an image in an archive; archives may be compressed.
         output: a new or empty folder for the results.
         key: file of the private key, `password_file` of its password.
         station: the id of the station whose key it is, or None for the user's.
@@ -131,17 +135,29 @@ def _files_named() -> Iterator[None]:
 
 @contextmanager
 def _opened(source: Path, output: Path) -> Iterator[Paths]:
-    """Yield the paths of the train in a folder, or in a tar that is unpacked for the block."""
+    """Yield the paths of the train in a folder, or in an archive that is unpacked for the block."""
     if source.is_dir():
         yield _paths(source)
     elif source.is_file():
         with private_folder(output) as folder:
-            unpacked = folder / "train"  # the archive may change the mode of this folder
-            unpacked.mkdir()
-            unpack(source, unpacked)
-            yield _paths(unpacked)
+            yield _paths(_unpacked(source, folder))
     else:
         raise _missing(f"there is no file or folder {source}")
+
+
+def _unpacked(source: Path, folder: Path) -> Path:
+    """Return a folder in `folder` with the train in an export or in the archive of an image."""
+    unpacked, layers = folder / "train", folder / "layers"
+    unpacked.mkdir()  # the archive may change the mode of this folder
+    with open_archive(source) as tar:
+        is_image = any(info.name in _OF_IMAGES for info in members(tar))
+    if is_image:
+        layers.mkdir()
+        with source.open("rb") as file:
+            unpack_train(file, layers, unpacked)
+    else:
+        unpack(source, unpacked)
+    return unpacked
 
 
 def _paths(folder: Path) -> Paths:
@@ -192,5 +208,6 @@ def _missing(problem: str) -> MissingInput:
     return MissingInput(
         "source-incomplete",
         problem,
-        hint="give a tar of `pht export`, or a folder with train_config.json and pht_results",
+        hint="give a tar of `pht export`, an image as `docker save` writes it, or a folder with "
+        "train_config.json and pht_results",
     )

@@ -7,7 +7,7 @@ all of them have to mean the same image.
 import hashlib
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import IO
@@ -17,7 +17,7 @@ from entrypoint.files.strict_json import Document
 from entrypoint.images.compression import BadCompression, decompressed
 from entrypoint.images.differences import Difference
 from entrypoint.images.finder import BadArchive, Finder
-from entrypoint.images.layer import Layer, Room, hashed, read_layer
+from entrypoint.images.layer import Hash, Layer, Room, hashed, read_layer
 from entrypoint.images.tar_entries import (
     DIRECTORY,
     REGULAR,
@@ -29,6 +29,9 @@ from entrypoint.images.tar_entries import (
 )
 from entrypoint.images.window import Window
 from entrypoint.limits import IMAGE_DOCUMENT_BYTES, IMAGE_DOCUMENTS_BYTES, IMAGE_MEMBERS
+
+ReadLayer = Callable[[Window, Hash, Room], Layer]
+"""See `read_layer`."""
 
 _CHUNK_BYTES = 1024 * 1024
 _DIGEST_NAMES = re.compile(r"blobs/sha256/([0-9a-f]{64})|([0-9a-f]{64})\.(?:json|tar)")
@@ -58,8 +61,12 @@ class Image:
         return self.document.get("config") or {}
 
 
-def read_image(source: IO[bytes]) -> Image:
+def read_image(source: IO[bytes], read: ReadLayer = read_layer) -> Image:
     """Return the one image of an archive, which may be compressed; read it to its end.
+
+    Args:
+        source: the archive.
+        read: reads each layer.
 
     Raises:
         MalformedTrain: it is no such archive, or its documents are malformed.
@@ -68,7 +75,7 @@ def read_image(source: IO[bytes]) -> Image:
     try:
         _, stream = decompressed(Window(iter(lambda: source.read(_CHUNK_BYTES), b"")))
         window = Window(stream)
-        contents = _Contents()
+        contents = _Contents(read)
         for entry in entries(window):
             contents.add(entry, window)
         return contents.image()
@@ -91,7 +98,8 @@ class _Contents:
         misnamed: files whose name claims another digest.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: ReadLayer) -> None:
+        self._read = read
         self.digests: dict[str, str] = {}
         self.documents: dict[str, bytes] = {}
         self.layers: dict[str, Layer] = {}
@@ -124,7 +132,7 @@ class _Contents:
             actual = f"sha256:{digest.hexdigest()}"
             self.documents[actual] = document
         else:
-            layer = read_layer(Window(chain([first], blob.rest())), digest, self._room)
+            layer = self._read(Window(chain([first], blob.rest())), digest, self._room)
             actual = f"sha256:{digest.hexdigest()}"
             self.layers[actual] = layer
         self.digests[name] = actual

@@ -6,7 +6,15 @@ Rules that need other layers as well are in `validate.py`; `Paths` collects what
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from entrypoint.images.tar_entries import DIRECTORY, HARD_LINK, REGULAR, SYMLINK, Entry
+from entrypoint.images.tar_entries import (
+    DIRECTORY,
+    HARD_LINK,
+    REGULAR,
+    SYMLINK,
+    BadTar,
+    Entry,
+    as_text,
+)
 
 CONFIG = b"opt/train_config.json"
 _FILES = (CONFIG, b"opt/user_sym_key.key")
@@ -35,6 +43,9 @@ _NAMED = {*_OWN, *SHARED_FOLDERS, *MOUNT_POINTS, *_ENGINE_FILES, _ENGINE_LINK[1]
 
 _WHITEOUT = b".wh."
 _OPAQUE = b".wh..wh..opq"
+_REMOVE_ALL = {_OPAQUE, b"opt/" + _OPAQUE, _WHITEOUT + b"opt"}
+"""Marks that remove a whole train of the layers below."""
+
 _SET_ID = 0o6000
 _PATH_BYTES = 4096
 _PATHS_A_LAYER = 100_000
@@ -137,6 +148,20 @@ def findings(entry: Entry, paths: Paths) -> Iterable[Finding]:
     if path.startswith(_BELOW) or path in _NAMED or _removed(path) in _OWN:
         return _findings(path, entry, paths)
     return _REMOVES if _WHITEOUT in path and _name(path).startswith(_WHITEOUT) else _OUTSIDE
+
+
+def train_path(entry: Entry) -> bytes:
+    """Return the path of an entry that is a part of a train or removes one; empty of others.
+
+    Raises:
+        BadTar: it is not clear what engines make of it.
+    """
+    path = entry.name.removesuffix(b"/") if entry.kind == DIRECTORY else entry.name
+    if not (path.startswith(_BELOW) or (_removed(path) or path) in _OWN or path in _REMOVE_ALL):
+        return b""
+    if problem := _unclear(path) or entry.odd:
+        raise BadTar(f"{as_text(path)} {problem}")
+    return path
 
 
 def _findings(path: bytes, entry: Entry, paths: Paths) -> Iterator[Finding]:

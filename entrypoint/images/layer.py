@@ -1,7 +1,7 @@
 """Reads one layer of an image: its digest, and every entry that a train's layer may not have."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,6 +64,11 @@ class Hash(Protocol):
         """Return the digest of everything added so far."""
 
 
+Keep = Callable[[Entry, Window], None]
+"""Called for each entry of a layer but train_config.json; may take the data of the entry, and raise
+BadTar."""
+
+
 def hashed(pieces: Iterable[bytes | memoryview], digest: Hash) -> Iterator[bytes | memoryview]:
     """Yield the pieces, added to a hash on their way."""
     for piece in pieces:
@@ -71,18 +76,19 @@ def hashed(pieces: Iterable[bytes | memoryview], digest: Hash) -> Iterator[bytes
         yield piece
 
 
-def read_layer(blob: Window, blob_digest: Hash, room: Room) -> Layer:
+def read_layer(blob: Window, blob_digest: Hash, room: Room, keep: Keep | None = None) -> Layer:
     """Read a layer to its end.
 
     Args:
         blob: the layer as it is in the archive.
         blob_digest: the hash of it, fed while it is read.
         room: what may still be kept.
+        keep: see there.
     """
     compressed, stream = decompressed(blob)
     digest: Hash = hashlib.sha256() if compressed else blob_digest
     content = Window(hashed(stream, digest) if compressed else stream)
-    scan = _Scan(room)
+    scan = _Scan(room, keep)
     try:
         for entry in entries(content):
             scan.add(entry, content)
@@ -100,8 +106,9 @@ def read_layer(blob: Window, blob_digest: Hash, room: Room) -> Layer:
 class _Scan:
     """Collects what is found in one layer, in bounded memory."""
 
-    def __init__(self, room: Room) -> None:
+    def __init__(self, room: Room, keep: Keep | None) -> None:
         self._room = room
+        self._keep = keep
         self._paths = Paths(room.links)
         self._max_findings = min(IMAGE_FINDINGS, room.findings)
         self._findings: list[Difference] = []
@@ -114,8 +121,11 @@ class _Scan:
             self.note(code, entry.name, what)
         if entry.name == CONFIG and entry.kind == REGULAR:
             self._config = self._read_config(entry, content)
-        elif entry.name == _CONFIG_REMOVED:
+            return
+        if entry.name == _CONFIG_REMOVED:
             self._config = b""
+        if self._keep:
+            self._keep(entry, content)
 
     def note(self, code: str, path: bytes, what: str) -> None:
         # One of each code is kept in any case: it may be the only one that is refused.

@@ -35,7 +35,7 @@ from tests.station import pht
 MASTER, VISIT = "pht-master:slim", "visit"
 """Names that the pages give to an image and to the container of a visit."""
 
-CONTAINERS = (VISIT, "next", "leaves", "arrived")
+CONTAINERS = (VISIT, "next", "leaves")
 """All containers of the pages."""
 
 

@@ -1,5 +1,7 @@
 """Opens sealed trains for the tests of `decrypt-results`."""
 
+import io
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 
 from entrypoint.author.decrypt_results import decrypt_results
 from entrypoint.errors import PhtError
-from tests import reference
+from tests import archives, reference
 from tests.desk import Said
 from tests.station import pht, snapshot
 
@@ -55,6 +57,23 @@ def assert_not_opened(
 def as_export(opt: Path, folder: Path) -> Path:
     assert pht("export", "--output", folder / "train.tar", root=opt.parent).status == 0
     return folder / "train.tar"
+
+
+def as_layer(opt: Path, *more: bytes) -> bytes:
+    """Return a layer of an image with a train, and more entries of `tests.archives`."""
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as tar:
+        tar.add(opt, "opt")
+        end = tar.offset
+    return layer.getvalue()[:end] + archives.tar(*more)
+
+
+def as_image(opt: Path, folder: Path) -> Path:
+    """Return the archive of an image that brings a train, as `docker save` writes it."""
+    layers = [*archives.MASTER_LAYERS, as_layer(opt)]
+    path = folder / "image.tar"
+    path.write_bytes(archives.docker_archive(layers, archives.image_config(layers)))
+    return path
 
 
 def flip(path: Path, position: int = -1) -> None:

@@ -28,6 +28,7 @@ from tests.unit.opening import (
     READERS,
     VISITED,
     as_export,
+    as_image,
     assert_not_opened,
     flip,
     key_file_of,
@@ -63,7 +64,11 @@ def as_compressed_tar(opt: Path, folder: Path) -> Path:
     return folder / "train.tar.gz"
 
 
-SOURCES = (as_root, as_opt, as_export, as_copied_opt, as_tar_of_a_folder, as_compressed_tar)
+SOURCES = (
+    *(as_root, as_opt),
+    *(as_export, as_copied_opt, as_tar_of_a_folder, as_compressed_tar),
+    as_image,
+)
 
 
 @pytest.mark.parametrize("source", SOURCES)
