@@ -1,26 +1,36 @@
 """`pht decrypt-results`: verifies and decrypts the results of a sealed train."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from entrypoint.author import private_keys
+from entrypoint.author.desktop_files import copy_without, desktop_files
 from entrypoint.author.output import new_folder, private_folder
 from entrypoint.crypto.envelopes import open_envelope
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, same_key
-from entrypoint.errors import IntegrityError, MissingInput, RouteError, SettingsError, UsageError
+from entrypoint.errors import (
+    IntegrityError,
+    MalformedTrain,
+    MissingInput,
+    RouteError,
+    SettingsError,
+    UsageError,
+)
 from entrypoint.files.links import refuse_links
 from entrypoint.files.tar_reader import members, open_archive, unpack
 from entrypoint.files.tree import Kind, walk
 from entrypoint.images.train_files import unpack_train
+from entrypoint.limits import LISTED_PROBLEMS
 from entrypoint.model import Paths
 from entrypoint.protocol.decrypt import Target, decrypt
 from entrypoint.protocol.stages import OpenedTrain, VerifiedTrain
 from entrypoint.protocol.verify import verify, verify_signatures
 from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import ResultsUnverified, TrainConfig, not_on_route, read
-from entrypoint.train_config.file import read_config_allowing_links
+from entrypoint.train_config.file import read_config, read_config_allowing_links
 from entrypoint.trust.anchors import NO_ANCHORS
 
 _OF_IMAGES = ("manifest.json", "index.json")
@@ -67,16 +77,42 @@ def decrypt_results(
     with new_folder(output) as folder:
         private_key = private_keys.read(key, password_file)
         with _opened(source, output) as paths:
-            opened = open_results(paths, private_key, station, folder, report)
+            opened = _open(paths, private_key, station, folder, output, report)
     config = opened.train.config
     rows = [
         (str(number), visit.station, fingerprint(config.stations[visit.station]))
         for number, visit in enumerate(config.visits, start=1)
     ]
     show(table(("stop", "station", "fingerprint of its key (SHA-256)"), rows))
+    report.info(
+        f"train {config.train_id} of user {config.user_id} has made {len(config.visits)} of "
+        f"{counted(len(config.stations), 'stop')}; "
+        f"its results are signed by station {config.visits[-1].station}"
+    )
     contents = opened.contents
     size = f"{counted(contents.files, 'file')}, {counted(contents.size, 'byte')}"
     report.info(f"the decrypted results are in {output}: {size}")
+
+
+def _open(
+    paths: Paths, key: PrivateKey, station: str | None, folder: Path, output: Path, report: Report
+) -> OpenedTrain:
+    """Like `open_results`, but if it fails, again without the files that a desktop has left."""
+    try:
+        return open_results(paths, key, station, folder, report)
+    except (IntegrityError, MalformedTrain):
+        others = desktop_files(read(read_config(paths)), paths)
+        if not others:
+            raise
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with private_folder(output) as copy:
+        opened = open_results(copy_without(others, paths, copy), key, station, folder, report)
+    for file in others[:LISTED_PROBLEMS]:
+        report.warning(f"passed over {file}, which a desktop has left")
+    if len(others) > LISTED_PROBLEMS:
+        report.warning(f"passed over {len(others) - LISTED_PROBLEMS} more such files")
+    return opened
 
 
 def open_results(
@@ -100,11 +136,12 @@ def open_results(
         )
     symmetric_key = open_envelope(key, recipient.envelope, config.cipher)
     with _files_named():
-        train = _verified(config, symmetric_key, paths, report)
+        train = _verified(config, symmetric_key, paths)
         if not paths.results.is_dir():
             raise _missing("the results are not in the source")
         target = Target(plain=folder, small=None, backup=None)
         opened = decrypt(train, paths.results, target=target)
+    _report_verified(config, paths, report)
     _name_links(folder, report)
     return opened
 
@@ -182,19 +219,21 @@ def _recipient(config: TrainConfig, station: str | None) -> _Recipient:
     return _Recipient(f'station "{station}"', config.stations[station], envelope)
 
 
-def _verified(config: TrainConfig, key: bytes, paths: Paths, report: Report) -> VerifiedTrain:
+def _verified(config: TrainConfig, key: bytes, paths: Paths) -> VerifiedTrain:
     """Verify the definition and the chain, and the immutable files if they are there."""
     if paths.train.is_dir():
-        train = verify(config, paths.train, key, anchors=NO_ANCHORS)
-        report.info(
-            f"verified: {counted(len(config.files), 'immutable file')}, as signed by the user"
-        )
+        return verify(config, paths.train, key, anchors=NO_ANCHORS)
+    verify_signatures(config)
+    return VerifiedTrain(config=config, key=key, trust=NO_ANCHORS.judge(config))
+
+
+def _report_verified(config: TrainConfig, paths: Paths, report: Report) -> None:
+    if paths.train.is_dir():
+        files = counted(len(config.files), "immutable file")
+        report.info(f"verified: {files}, as signed by the user")
     else:
-        verify_signatures(config)
-        train = VerifiedTrain(config=config, key=key, trust=NO_ANCHORS.judge(config))
         report.warning("there is no pht_train in the source: the immutable files are not checked")
     report.info(f"verified: {counted(len(config.visits), 'signature')} of stations")
-    return train
 
 
 def _name_links(folder: Path, report: Report) -> None:

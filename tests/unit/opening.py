@@ -59,6 +59,13 @@ def as_export(opt: Path, folder: Path) -> Path:
     return folder / "train.tar"
 
 
+def as_copied_opt(opt: Path, folder: Path) -> Path:
+    """Return a tar with `opt/` in front, as `docker cp CONTAINER:/opt -` writes it."""
+    with tarfile.open(folder / "train.tar", "w") as tar:
+        tar.add(opt, "opt")
+    return folder / "train.tar"
+
+
 def as_layer(opt: Path, *more: bytes) -> bytes:
     """Return a layer of an image with a train, and more entries of `tests.archives`."""
     layer = io.BytesIO()

@@ -27,6 +27,7 @@ from tests.unit.opening import (
     KEYS,
     READERS,
     VISITED,
+    as_copied_opt,
     as_export,
     as_image,
     assert_not_opened,
@@ -42,13 +43,6 @@ def as_root(opt: Path, _folder: Path) -> Path:
 
 def as_opt(opt: Path, _folder: Path) -> Path:
     return opt
-
-
-def as_copied_opt(opt: Path, folder: Path) -> Path:
-    """Return a tar with `opt/` in front, as `docker cp CONTAINER:/opt -` writes it."""
-    with tarfile.open(folder / "train.tar", "w") as tar:
-        tar.add(opt, "opt")
-    return folder / "train.tar"
 
 
 def as_tar_of_a_folder(opt: Path, folder: Path) -> Path:
@@ -116,6 +110,9 @@ def test_the_route_is_shown(opt: Path, output: Path, capsys: pytest.CaptureFixtu
     assert all(len(line.split()[2]) == 64 for line in lines[2:])
     files = reference.result_files(output)
     size = sum(len(file.content) for file in files.values())
+    config = reference.load_config(opt)
+    ids = f"train {config['train_id']} of user {config['user_id']}"
+    assert f"{ids} has made 2 of 3 stops; its results are signed by station station_2\n" in said
     assert f"the decrypted results are in {output}: {len(files)} files, {size} bytes\n" in said
 
 
