@@ -43,6 +43,7 @@ class Definition:
 
     Attributes:
         folder: the files that are to become immutable.
+        exclude: patterns of files and folders in it that do not travel, for `PurePath.match`.
         generation: the name of its wire generation.
         user: id of the user who signs.
         train_id: id of the train.
@@ -52,6 +53,7 @@ class Definition:
     """
 
     folder: Path
+    exclude: Sequence[str]
     generation: str
     user: str
     train_id: str
@@ -72,6 +74,7 @@ def create(
     train: Path,
     output: Path,
     *,
+    exclude: Sequence[str],
     generation: str,
     user_key: Path,
     password_file: Path | None,
@@ -92,7 +95,7 @@ def create(
         user_key: file of the user's private key, `password_file` of its password.
         builder_key: file of the builder's, `builder_password_file` of its password.
         stations: ids and public key files.
-        generation, user, train_id, proposal, master_image: as in `Definition`.
+        exclude, generation, user, train_id, proposal, master_image: as in `Definition`.
 
     Raises:
         PhtError: a file, key or option is missing or unsuitable; `output` is not made.
@@ -102,6 +105,7 @@ def create(
     public_keys = _public_keys(stations)
     definition = Definition(
         folder=train,
+        exclude=exclude,
         generation=generation,
         user=user,
         train_id=train_id,
@@ -133,7 +137,7 @@ def build(definition: Definition, signers: Signers, paths: Paths, report: Report
             too long.
     """
     _check_ids([definition.user, definition.train_id, *definition.stations])
-    files = _files(definition.folder, report)
+    files = _files(definition.folder, definition.exclude, report)
     draft = _draft(definition, files)
     document, key = new_train(definition.generation, draft, signers.user, signers.builder)
     data = encode(document)
@@ -206,7 +210,7 @@ def _check_ids(ids: Iterable[str]) -> None:
             )
 
 
-def _files(folder: Path, report: Report) -> list[str]:
+def _files(folder: Path, exclude: Sequence[str], report: Report) -> list[str]:
     """Return the files to sign in archive order, the same for every build."""
     if not folder.is_dir():
         raise MissingInput(
@@ -214,7 +218,7 @@ def _files(folder: Path, report: Report) -> list[str]:
             f"there is no folder {folder}",
             hint="name the folder that holds the train's files",
         )
-    entries = list(_author_made(folder, report))
+    entries = list(_author_made(folder, exclude, report))
     files = [entry.path for entry in entries if entry.has_contents]
     problems = [
         f"{entry.path} is a {entry.kind.value}"
@@ -235,18 +239,23 @@ def _files(folder: Path, report: Report) -> list[str]:
     return files
 
 
-def _author_made(folder: Path, report: Report) -> Iterator[Entry]:
+def _author_made(folder: Path, exclude: Sequence[str], report: Report) -> Iterator[Entry]:
     """Yield the entries that travel and report those that are left out."""
     left_out = None
+    unmatched = set(exclude)
     for entry in walk(folder):
         if left_out and entry.path.startswith(f"{left_out}/"):
             continue
-        name = PurePosixPath(entry.path).name
-        if name in LEFT_OUT or name.endswith(".pyc"):
+        path = PurePosixPath(entry.path)
+        matching = {pattern for pattern in exclude if path.match(pattern)}
+        unmatched -= matching
+        if matching or path.name in LEFT_OUT or path.name.endswith(".pyc"):
             left_out = entry.path
             report.info(f"left out of the train: {entry.path}")
         else:
             yield entry
+    for pattern in sorted(unmatched):
+        report.warning(f"--exclude {pattern} matches no file and no folder of the train")
 
 
 def _report_empty(entries: Iterable[Entry], files: Iterable[str], report: Report) -> None:

@@ -40,6 +40,7 @@ def simulate(
     train: Path,
     data: Path,
     *,
+    exclude: Sequence[str],
     route: Sequence[str] | None,
     keys: Path | None,
     output: Path | None,
@@ -55,6 +56,7 @@ def simulate(
     Args:
         train: the folder with the train's files.
         data: holds one folder of data for each station, named by its id.
+        exclude: patterns of files and folders in it that do not travel.
         route: ids in the order of the visits; by default all folders, `inst-2` before `inst-10`.
         keys: holds ID.private.pem or ID.pem of stations that have a key; the others get one.
         output: a new or empty folder for the decrypted final results.
@@ -75,7 +77,7 @@ def simulate(
             check_free(folder)
     with work_folder(keep) as work:
         report.progress("making keys and the train")
-        simulation = prepare(train, data, stations, keys, generation, work, report)
+        simulation = prepare(train, exclude, data, stations, keys, generation, work, report)
         stops = _travel(simulation, make_visit, command, report)
         last = stops[-1]
         if not last.result.visited:

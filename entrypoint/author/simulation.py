@@ -72,6 +72,7 @@ def work_folder(keep: Path | None) -> Iterator[Path]:
 
 def prepare(
     train: Path,
+    exclude: Sequence[str],
     data: Path,
     stations: Sequence[str],
     keys: Path | None,
@@ -101,6 +102,7 @@ def prepare(
     paths = Paths(work / "train")
     definition = Definition(
         folder=train,
+        exclude=exclude,
         generation=generation,
         user="user",
         train_id="simulation",

@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from functools import wraps
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from entrypoint.errors import UsageError
 from entrypoint.model import GENERATIONS
@@ -65,6 +65,7 @@ def add_create_options(parser: ArgumentParser) -> None:
     add("--train-id", required=True, metavar="ID", help="id of the train")
     station = "a station and its public key; once for each, in the order of the route"
     add("--station", required=True, action="append", type=_station, metavar="ID=PEM", help=station)
+    _add_exclude(parser)
     add("--proposal", default="", metavar="ID", help="id of the proposal")
     image = "name of the master image, as stations can pull it: REGISTRY/NAME:VERSION"
     add("--master-image", default="", metavar="IMAGE", help=image)
@@ -78,6 +79,7 @@ def create(options: Namespace, _environment: Mapping[str, str], report: Report) 
     create(
         options.train,
         options.output,
+        exclude=options.exclude,
         generation=options.generation,
         user_key=options.user_key,
         password_file=options.password_file,
@@ -99,6 +101,7 @@ def add_simulate_options(parser: ArgumentParser) -> None:
     add("train", type=Path, metavar="TRAIN_DIR", help="folder of the train's immutable files")
     data = "holds one folder of data for each station, named by the station's id"
     add("--data", required=True, type=Path, metavar="DIR", help=data)
+    _add_exclude(parser)
     add("--route", type=_ids, metavar="ID,ID,…", help="default: every folder of data, sorted")
     add("--keys", type=Path, metavar="DIR", help="holds ID.private.pem of stations that have one")
     add("--output", type=Path, metavar="DIR", help="new folder for the decrypted final results")
@@ -122,6 +125,7 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
     return simulate(
         options.train,
         options.data,
+        exclude=options.exclude,
         route=options.route,
         keys=options.keys,
         output=options.output,
@@ -172,6 +176,19 @@ def _add_generation(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--generation", choices=GENERATIONS, default=GENERATIONS[0], help="default: %(default)s"
     )
+
+
+def _add_exclude(parser: ArgumentParser) -> None:
+    text = "files and folders of TRAIN_DIR that do not travel; may be given several times"
+    parser.add_argument(
+        "--exclude", action="append", default=[], type=_pattern, metavar="PATTERN", help=text
+    )
+
+
+def _pattern(text: str) -> str:
+    if not PurePosixPath(text).parts:
+        raise ArgumentTypeError("an empty pattern matches nothing")
+    return text
 
 
 def _station(text: str) -> tuple[str, Path]:

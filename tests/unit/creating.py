@@ -1,5 +1,6 @@
 """Builds trains for the tests of `create`, and checks that nothing is left of a refused one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def build_train(
     train: Path,
     output: Path,
     *,
+    exclude: Sequence[str] = (),
     generation: str = "flat",
     user_key: Path = USER_KEY,
     password_file: Path | None = None,
@@ -35,6 +37,7 @@ def build_train(
     create(
         train,
         output,
+        exclude=exclude,
         generation=generation,
         user_key=user_key,
         password_file=password_file,

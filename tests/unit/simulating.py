@@ -1,6 +1,7 @@
 """Sends a train through a simulated route, for the tests of `simulate`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def send(
     train: Path,
     data: Path,
     *,
+    exclude: Sequence[str] = (),
     route: list[str] | None = None,
     keys: Path | None = None,
     output: Path | None = None,
@@ -45,6 +47,7 @@ def send(
     status = simulate(
         train,
         data,
+        exclude=exclude,
         route=route,
         keys=keys,
         output=output,

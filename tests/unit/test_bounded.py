@@ -46,5 +46,5 @@ def test_a_file_too_large_for_a_station_key_of_a_simulation(tmp_path: Path) -> N
     key = reference.vector_key("station_1", private=True)
     (tmp_path / "s-1.pem").write_bytes(key + BLANK_LINES)
     with pytest.raises(MissingInput, match=r"s-1\.pem: it is larger than") as refused:
-        prepare(tmp_path, tmp_path, ["s-1"], tmp_path, "route", tmp_path, Report())
+        prepare(tmp_path, (), tmp_path, ["s-1"], tmp_path, "route", tmp_path, Report())
     assert refused.value.code == "file-unreadable"
