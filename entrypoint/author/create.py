@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from entrypoint.author import private_keys
+from entrypoint.author.doubtful_files import warn_of_doubtful
 from entrypoint.author.output import check_apart, new_folder
 from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.file_cipher import IV_BYTES, FileCipher, transform
@@ -138,6 +139,7 @@ def build(definition: Definition, signers: Signers, paths: Paths, report: Report
     """
     _check_ids([definition.user, definition.train_id, *definition.stations])
     files = _files(definition.folder, definition.exclude, report)
+    warn_of_doubtful(definition.folder, files, report)
     draft = _draft(definition, files)
     document, key = new_train(definition.generation, draft, signers.user, signers.builder)
     data = encode(document)
