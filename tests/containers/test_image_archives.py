@@ -18,12 +18,10 @@ from tests.containers.engine import Engine, pack
 from tests.containers.fixtures import or_skip
 from tests.containers.images import START
 from tests.containers.other_engines import OtherEngines
-from tests.containers.site import Arrive
 from tests.containers.visitor import (
     COUNTS,
     FIRST,
     RUNS_TRAIN,
-    SECOND,
     TRAIN_IMAGE,
     Container,
     assert_visited,
@@ -273,20 +271,6 @@ def test_a_container_committed_after_its_visit_is_accepted(
     image = engine.must("commit", container.id).decode().strip()
     masters = described(engine, runner_image, tmp_path)
     assert validate(masters, save(engine, image, tmp_path / "t.tar")) == Judged(0, set())
-
-
-@pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
-def test_what_the_script_of_a_station_hands_over_is_accepted(
-    engine: Engine, runner_image: str, arrive: Arrive, tmp_path: Path
-) -> None:
-    """It leaves marks for what it has removed of the base image."""
-    masters = described(engine, runner_image, tmp_path)
-    site = arrive()
-    for station in (FIRST, SECOND):
-        assert site.visit(at=station).status == 0
-    for tag in ("base", "latest"):
-        archive = save(engine, f"{site.repository}:{tag}", tmp_path / f"{tag}.tar")
-        assert validate(masters, archive) == Judged(0, set())
 
 
 # --- making and judging ---------------------------------------------------------------------------
