@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine, Unavailable
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.station import REPOSITORY, pht
 
 HOME = "/usr/local/lib/pht"
 """Where the runner is in an image."""
@@ -37,6 +35,13 @@ def make_master(engine: Engine, image: str, base: str, **more: str) -> str:
     built = make("image", BUILD=build, **variables)
     assert built.returncode == 0, built.stderr
     return tag
+
+
+def masters_of(engine: Engine, image: str) -> bytes:
+    """Return the `masters.json` that describes a master image."""
+    done = pht("describe-image", "-", stdin=engine.must("save", image))
+    assert done.status == 0, done.stderr
+    return done.stdout
 
 
 def make(*targets: str, **variables: str) -> "subprocess.CompletedProcess[str]":

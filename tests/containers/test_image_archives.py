@@ -16,7 +16,7 @@ from tests.containers.bases import make_base
 from tests.containers.docker_25 import as_of_docker_25
 from tests.containers.engine import Engine, pack
 from tests.containers.fixtures import or_skip
-from tests.containers.images import START
+from tests.containers.images import START, masters_of
 from tests.containers.other_engines import OtherEngines
 from tests.containers.visitor import (
     COUNTS,
@@ -78,7 +78,9 @@ def master(engine: Engine) -> str:
 @pytest.fixture(scope="module")
 def masters(engine: Engine, master: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The description of that master image."""
-    return described(engine, master, tmp_path_factory.mktemp("masters"))
+    path = tmp_path_factory.mktemp("masters") / "masters.json"
+    path.write_bytes(masters_of(engine, master))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +271,8 @@ def test_a_container_committed_after_its_visit_is_accepted(
     container = Container.create(engine, train_image, opt, options)
     assert_visited(container.run())
     image = engine.must("commit", container.id).decode().strip()
-    masters = described(engine, runner_image, tmp_path)
+    masters = tmp_path / "masters.json"
+    masters.write_bytes(masters_of(engine, runner_image))
     assert validate(masters, save(engine, image, tmp_path / "t.tar")) == Judged(0, set())
 
 
@@ -295,14 +298,6 @@ def other_saved(others: OtherEngines, image: str) -> bytes:
     archive.unlink(missing_ok=True)
     others.podman("save", "--format", "docker-archive", "--output", archive, image)
     return archive.read_bytes()
-
-
-def described(engine: Engine, master: str, folder: Path) -> Path:
-    """Describe a master image, and return the path of the description."""
-    done = pht("describe-image", save(engine, master, folder / "master.tar"))
-    assert done.status == 0, done.stderr
-    (folder / "masters.json").write_bytes(done.stdout)
-    return folder / "masters.json"
 
 
 def validate(masters: Path, archive: Path) -> Judged:

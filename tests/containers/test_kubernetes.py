@@ -11,6 +11,7 @@ import pytest
 
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine
+from tests.containers.images import masters_of
 from tests.containers.other_engines import OtherEngines
 from tests.containers.pods import CONFIGURATION, play, pod_of
 from tests.containers.site import Arrive
@@ -81,7 +82,7 @@ def cluster(
     for tag in ("base", "latest"):
         saved = site.engine.must("save", f"{site.repository}:{tag}")
         (archives / f"patients-{tag}.tar").write_bytes(saved)
-    described = pht("describe-image", "-", stdin=site.engine.must("save", runner_image)).stdout
+    described = masters_of(site.engine, runner_image)
     (tmp_path / "masters" / "masters.json").write_bytes(described)
     project(tmp_path)
     master = others.take_over(site.engine, runner_image)

@@ -13,11 +13,11 @@ import pytest
 from tests import reference
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine
-from tests.containers.images import START
+from tests.containers.images import START, masters_of
 from tests.containers.site import Arrive, Client, Site, begin_and_end
 from tests.containers.visitor import FIRST, RUNS_TRAIN
 from tests.reference import STATIONS
-from tests.station import Done, finish, pht
+from tests.station import Done, finish
 
 pytestmark = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
 
@@ -38,9 +38,7 @@ case $1 in save) "{docker}" tag {image} {tag} ;; esac
 @pytest.fixture(scope="module")
 def masters(engine: Engine, runner_image: str) -> bytes:
     """A `masters.json` with the master image of the trains."""
-    done = pht("describe-image", "-", stdin=engine.must("save", runner_image))
-    assert done.status == 0, done.stderr
-    return done.stdout
+    return masters_of(engine, runner_image)
 
 
 @pytest.fixture

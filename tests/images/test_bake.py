@@ -10,7 +10,8 @@ import pytest
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
-from tests.containers.images import REPOSITORY, make
+from tests.containers.images import make
+from tests.station import REPOSITORY
 
 FOLDER = REPOSITORY / "master_images"
 IMAGES = sorted(

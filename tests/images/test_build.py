@@ -12,9 +12,10 @@ import pytest
 
 from entrypoint import __version__
 from tests.containers.engine import Engine, Finished
-from tests.containers.images import REPOSITORY, make
+from tests.containers.images import make
 from tests.images.conftest import Master
 from tests.images.metadata import LABEL, inspect
+from tests.station import REPOSITORY
 
 INPUT = (".dockerignore", "entrypoint", "master_images", "build/wheels/plain")
 """What an image is built from."""

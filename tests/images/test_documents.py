@@ -2,7 +2,7 @@
 
 import re
 
-from tests.containers.images import REPOSITORY
+from tests.station import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "images.md").read_text()
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.images import REPOSITORY, make
+from tests.containers.images import make
+from tests.station import REPOSITORY
 
 
 def would_run(target: str, **variables: str) -> str:

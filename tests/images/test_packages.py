@@ -8,7 +8,7 @@ import pytest
 from tests.containers.bases import BASES
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
-from tests.containers.images import REPOSITORY, make_master
+from tests.containers.images import make_master
 from tests.containers.visitor import (
     SECOND,
     Container,
@@ -17,7 +17,7 @@ from tests.containers.visitor import (
     build_image,
     station_folder,
 )
-from tests.station import opened, settle
+from tests.station import REPOSITORY, opened, settle
 
 LOCKS = REPOSITORY / "master_images" / "packages"
 R_EXAMPLE = REPOSITORY / "examples" / "r_master"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from master_images.wheels import GLIBC, MACHINE, MUSL
-from tests.containers.images import REPOSITORY
+from tests.station import REPOSITORY
 
 NAMES = ["manylinux_2_28", "manylinux_2_17", "manylinux2014"]
 if MACHINE == "x86_64":

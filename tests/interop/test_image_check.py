@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
+from tests.containers.images import masters_of
 from tests.interop.authors import by_pht_create_route
 from tests.interop.conftest import Depart
 from tests.interop.journey import OURS, ROUTE_STATIONS, THEIRS
@@ -61,8 +62,7 @@ def test_a_train_passes_behind_every_stop_of_a_mixed_route(
     """Both our check of the image and that of published stations accept it."""
     train = depart_route(partial(by_pht_create_route, master_image=runner_image))
     masters = tmp_path / "masters.json"
-    described = pht("describe-image", "-", stdin=engine.must("save", runner_image))
-    masters.write_bytes(described.stdout)
+    masters.write_bytes(masters_of(engine, runner_image))
     for kind, station in zip((OURS, THEIRS, OURS), ROUTE_STATIONS, strict=False):
         train.visit(kind, station, shapes["many"])
         image = f"{train.repository}:latest"
