@@ -15,19 +15,22 @@ class BadJson(ValueError):
     """A document is not strict JSON; the message continues a sentence that begins with its name."""
 
 
-def parse_json(data: bytes, max_depth: int) -> Any:
+def parse_json(data: bytes, max_depth: int, max_values: int | None = None) -> Any:
     """Return the value in `data`.
 
     Args:
         data: the document.
         max_depth: maximum nesting of arrays and objects.
+        max_values: maximum number of commas and opening brackets; None if the size bounds memory.
 
     Raises:
-        BadJson: too deep, not UTF-8 or with a byte order mark, with a repeated key, NaN or
-            infinity.
+        BadJson: too deep, with too many values, not UTF-8 or with a byte order mark, with a
+            repeated key, NaN or infinity.
     """
     if _depth(data) > max_depth:
         raise BadJson(f"is nested deeper than {max_depth} levels")
+    if max_values is not None and sum(map(data.count, (b",", b"[", b"{"))) > max_values:
+        raise BadJson("holds too many values")
 
     try:
         return json.loads(

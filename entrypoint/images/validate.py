@@ -135,9 +135,7 @@ def _signed_files(data: bytes | None) -> list[str]:
         raise BadJson("is not in the image")
     if len(data) * (_RARE_FACTOR if _RARE.search(data) else 1) > IMAGE_TRAIN_CONFIG_BYTES:
         raise BadJson("takes too much memory")
-    if sum(map(data.count, (b",", b"[", b"{"))) > IMAGE_DOCUMENT_VALUES:
-        raise BadJson("holds too many values")
-    document = parse_json(data, CONFIG_DEPTH)
+    document = parse_json(data, CONFIG_DEPTH, IMAGE_DOCUMENT_VALUES)
     match document:
         case {"file_list": _, "immutable_file_list": _}:
             raise BadJson("has two lists of files")

@@ -92,6 +92,11 @@ def test_indexes_that_are_nested_too_deep() -> None:
     assert (code, "too deep" in message) == ("archive-malformed", True)
 
 
+def test_a_document_with_more_values_than_fit_into_memory() -> None:
+    code, message = problem(tar(entry("manifest.json", b"[" + b"0," * 100_000 + b"0]")))
+    assert (code, "manifest.json holds too many values" in message) == ("archive-malformed", True)
+
+
 @pytest.mark.parametrize("name", ["manifest.json", "index.json"])
 def test_a_document_that_is_a_folder(name: str) -> None:
     assert problem(tar(entry(f"{name}/", kind=b"5")))[0] == "archive-malformed"

@@ -72,6 +72,14 @@ def test_a_decompression_bomb_fills_no_memory() -> None:
     assert peak < 8 * 2**20
 
 
+def test_a_configuration_of_a_train_with_more_values_than_fit_into_memory() -> None:
+    many = b'{"file_list": [' + b"0," * 100_000 + b"0]}"
+    verdict = verdict_on(train_archive(entry("opt/train_config.json", many)))
+    assert ("train-config-unusable", "holds too many values") in {
+        (found.code, found.what) for found in verdict.differences
+    }
+
+
 def test_an_archive_of_countless_entries_is_refused() -> None:
     with pytest.raises(MalformedTrain, match="more than 4096 entries"):
         read(tar(*(entry(str(number)) for number in range(5000))))
