@@ -16,6 +16,7 @@ from entrypoint.report import Outcome, Report, Surroundings, table
 from entrypoint.station.inputs import Inputs
 from entrypoint.station.layer_rows import data_row, layer_rows
 from entrypoint.station.machine_rows import disk_row, network_row, system_row, temporary_row
+from entrypoint.station.row import Row, Verdict, judged
 from entrypoint.station.station_rows import (
     folder_row,
     key_row,
@@ -23,7 +24,6 @@ from entrypoint.station.station_rows import (
     settings_row,
     trust_row,
 )
-from entrypoint.station.verdict import Row, Verdict, judged
 
 _HEADER = ("verdict", "check", "found")
 _WIDTH = 76

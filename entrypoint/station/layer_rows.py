@@ -9,9 +9,9 @@ from entrypoint.model import LAYERS
 from entrypoint.process import landlock
 from entrypoint.process.credentials import Credentials
 from entrypoint.settings.settings import Settings
+from entrypoint.station.row import Notes, Row, Verdict, judged, row_of_error
 from entrypoint.station.station_rows import ledger_row
 from entrypoint.station.trial import Trial, Tried, make_trial
-from entrypoint.station.verdict import Notes, Row, Verdict, judged, row_of_error
 from entrypoint.visit.data import check_data
 from entrypoint.visit.key_reach import check_key_reach, check_read_twice
 from entrypoint.visit.ledger_reach import check_ledger_reach

@@ -12,7 +12,7 @@ from entrypoint.linux.disk import free_bytes, total_bytes
 from entrypoint.linux.mounts import Mount, is_mount_point, mount_of
 from entrypoint.linux.network import network
 from entrypoint.model import Paths
-from entrypoint.station.verdict import Row, Verdict
+from entrypoint.station.row import Row, Verdict
 
 _LITTLE_BYTES = 1024**3
 """Free space of `/opt` from which on nothing is said; a visit needs its results twice."""

@@ -19,8 +19,8 @@ from entrypoint.settings.ledger_folder import find_ledger
 from entrypoint.settings.private_key import find_key, load_station_key
 from entrypoint.settings.settings import Settings
 from entrypoint.station.inputs import Inputs
+from entrypoint.station.row import Row, Verdict, judged
 from entrypoint.station.validate_image import read_masters
-from entrypoint.station.verdict import Row, Verdict, judged
 from entrypoint.trust.ledger import Ledger
 
 _OTHERS = {stat.S_IRGRP: "its group {gid}", stat.S_IROTH: "everybody"}

@@ -18,8 +18,8 @@ from entrypoint.images.masters import Master, write_masters
 from entrypoint.report import Report
 from entrypoint.settings.load import load
 from entrypoint.station import doctor, machine_rows
+from entrypoint.station.row import Row, Verdict
 from entrypoint.station.station_rows import ledger_row
-from entrypoint.station.verdict import Row, Verdict
 from tests import reference
 from tests.docs.pages import STATION, rows
 from tests.landlocked import need_landlock
