@@ -1,4 +1,4 @@
-"""The station's list of master images: `masters.json`, and what an image tells for an entry."""
+"""The station's list of master images: `masters.json`, and the entry that describes an image."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -51,10 +51,10 @@ def master_of(image: Image, name: str) -> Master:
     unreadable = [d for layer in image.layers for d in layer.findings if not d.where]
     for difference in (*image.differences, *unreadable):
         if difference.refused:
+            problem = f"{difference.where} {difference.what}".strip()
             raise IntegrityError(
                 "master-unusable",
-                f"the archive of the master image {name} cannot be used: "
-                f"{difference.where} {difference.what}",
+                f"the archive of the master image {name} cannot be used: {problem}",
                 hint="save the master image again, from where you trust it",
                 by=OPERATOR,
             )

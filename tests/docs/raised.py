@@ -25,7 +25,7 @@ COMPUTED = {
     ("image-missing", "…"): "the system's reason",
     ("masters-malformed", "PROBLEM"): "is not what pht describe-image prints",
     ("masters-unreadable", "…"): "the system's reason",
-    ("master-unusable", "WHERE WHAT"): "the first difference between its documents and its files",
+    ("master-unusable", "PROBLEM"): "the first difference between its documents and its files",
     (
         "name-unsuitable",
         "PROBLEM",

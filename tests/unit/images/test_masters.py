@@ -78,11 +78,19 @@ def test_a_train_is_not_described_as_a_master() -> None:
     assert caught.value.code == "master-unusable"
 
 
-def test_a_master_that_is_not_whole_is_not_described() -> None:
-    broken = docker_archive([tar()], image_config(MASTER_LAYERS))
+@pytest.mark.parametrize(
+    ("layer", "described", "problem"),
+    [(tar(), b"", "layer 1 is sha256:"), (b"no tar", b"no tar", "it ends without")],
+    ids=["another layer", "unreadable"],
+)
+def test_a_master_that_is_not_whole_is_not_described(
+    layer: bytes, described: bytes, problem: str
+) -> None:
+    archive = docker_archive([layer], image_config([described]))
     with pytest.raises(IntegrityError) as caught:
-        master_of(read(broken), "master")
+        master_of(read(archive), "master")
     assert caught.value.code == "master-unusable"
+    assert f"cannot be used: {problem}" in caught.value.message
 
 
 @pytest.fixture
