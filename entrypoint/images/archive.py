@@ -89,7 +89,7 @@ def read_image(source: IO[bytes], read: ReadLayer = read_layer) -> Image:
 
 
 class _Contents:
-    """What an archive holds, by digest.
+    """The contents of an archive, by digest.
 
     Attributes:
         digests: of the regular files, by their names.

@@ -92,7 +92,7 @@ class TooManyPaths(Exception):
 
 
 class Paths:
-    """What the rules remember of the paths in one layer, as hashes: equal paths have equal ones.
+    """The paths of one layer that the rules remember, as hashes: equal paths have equal ones.
 
     Two different paths with one hash are as good as impossible, and only refuse an image.
 

@@ -19,7 +19,7 @@ _SHOWN_PATH = 200
 
 @dataclass(slots=True)
 class Room:
-    """What the layers of one archive may still keep, so that memory is bounded.
+    """The room that is left for what is kept of the layers of one archive, in bounded memory.
 
     Attributes:
         findings: number of findings; further ones are counted.
