@@ -57,7 +57,7 @@ class Image:
 
     @property
     def settings(self) -> Document:
-        """How the engine starts a container: the object `config` of the document."""
+        """The object `config` of the document, by which an engine starts containers."""
         return self.document.get("config") or {}
 
 
