@@ -74,6 +74,10 @@ def open_archive(archive: Path) -> Iterator["Archive"]:
                 yield tar
         except _MALFORMED:
             raise _bad("it is not a complete tar archive") from None
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # of a negative position, after a negative size
+                raise
+            raise _bad("it is not a complete tar archive") from None
 
 
 class Archive(tarfile.TarFile):

@@ -67,6 +67,7 @@ IMPOSSIBLE = {
     "a time that is no number": pax(mtime="nan"),
     "a time of a folder": header("d", tarfile.DIRTYPE, pax_headers={"mtime": str(2**62)}),
     "a negative size": pax(size="-512"),
+    "a size that leads before the beginning": pax(size="-2048"),
     "a size beyond all numbers": pax(size=str(2**80)),
     "names of names without end": nested_long_names(2000),
 }
