@@ -77,5 +77,5 @@ class Difference:
 
     @property
     def refused(self) -> bool:
-        """Whether the image is refused for it."""
+        """True if the image is refused for it."""
         return RULES[self.code].refused

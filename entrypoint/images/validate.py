@@ -45,7 +45,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Whether the image is the master image with a train in it, and nothing else."""
+        """True if the image is the master image with a train in it, and nothing else."""
         return not any(difference.refused for difference in self.differences)
 
 

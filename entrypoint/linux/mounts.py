@@ -50,7 +50,7 @@ class Mount:
 
     @property
     def is_anonymous_volume(self) -> bool:
-        """Whether it is an anonymous volume of an engine, such as an image's VOLUME.
+        """True for an anonymous volume of an engine, such as an image's VOLUME.
 
         Known by where Docker, Podman, containerd and nerdctl keep them; in gVisor none is found.
         """

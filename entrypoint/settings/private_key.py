@@ -71,7 +71,7 @@ class FoundKey:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether it needs a password."""
+        """True if it needs a password."""
         return b"ENCRYPTED" in self.pem
 
 

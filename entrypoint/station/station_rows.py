@@ -24,7 +24,7 @@ from entrypoint.station.validate_image import read_masters
 from entrypoint.trust.ledger import Ledger
 
 _OTHERS = {stat.S_IRGRP: "its group {gid}", stat.S_IROTH: "everybody"}
-"""Who else may read a file, by the bit of its mode."""
+"""Names of the others that may read a file, by the bit of its mode."""
 
 
 def folder_row(check: str, paths: Paths, *, in_container: bool) -> Row:

@@ -63,12 +63,12 @@ class Tried:
 
     @property
     def is_refused(self) -> bool:
-        """Whether it is denied, not only impossible."""
+        """True if it is denied, not only impossible."""
         return self.error in _REFUSED
 
     @property
     def is_held(self) -> bool:
-        """Whether the layers deny it, and nothing else does."""
+        """True if the layers deny it, and nothing else does."""
         return self.is_refused and self.bare == 0
 
 

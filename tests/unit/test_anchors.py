@@ -1,5 +1,6 @@
 """Trust anchors: how their file is read, and what they say about a train's keys."""
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -162,7 +163,8 @@ def test_text_in_another_encoding(encoding: str) -> None:
 @given(st.binary() | st.text('user builder SHA256:a"\\#\r\n\0\u00a0').map(str.encode))
 def test_any_file_is_read_or_refused(data: bytes) -> None:
     with suppress(SettingsError):
-        parse(FILE, data)
+        for keys in parse(FILE, data).values():
+            assert all(re.fullmatch("[0-9a-f]{64}", key) for key in keys)
 
 
 # --- the verdict ---------------------------------------------------------------------------------

@@ -225,7 +225,8 @@ def test_a_folder_in_the_place_of_an_entry_is_damage(ledger: Ledger, tmp_path: P
     [path] = ledger.files()
     path.unlink()
     path.mkdir()
-    settings_error("ledger-damaged", lambda: ledger.replay(config))
+    error = settings_error("ledger-damaged", lambda: ledger.replay(config))
+    assert path.name in error.message
 
 
 def test_a_link_in_the_place_of_the_lock_is_not_followed(ledger: Ledger, folder: Path) -> None:
