@@ -27,7 +27,7 @@ def test_a_code_appears_once_in_a_section() -> None:
     assert [codes for codes in shown if len(codes) != len(set(codes))] == []
 
 
-def test_every_message_and_hint_is_more_than_placeholders() -> None:
+def test_every_message_and_hint_has_words_of_its_own() -> None:
     for error in raised():
         for text in (error.message, error.hint):
             assert re.search("[a-z]{2}.* [a-z]{2}", text), f"{error.code}: name it in COMPUTED"

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from entrypoint.linux.capabilities import Capability, mask
+from tests.other_user import needs_root
 from tests.station import REPOSITORY
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+pytestmark = needs_root
 
 # Drops capabilities from all sets of the runner, then becomes the credentials and executes.
 CHILD = """

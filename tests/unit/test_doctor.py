@@ -24,13 +24,12 @@ from tests import reference
 from tests.docs.pages import STATION, rows
 from tests.landlocked import need_landlock
 from tests.ledger import give_ledger
+from tests.other_user import needs_root
 from tests.reference import STATIONS
 from tests.station import leaked, pht
 from tests.unit.examined import LAYERS, open_station, table_of
 
 PEM = reference.vector_key(STATIONS[0], private=True)
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
 
 @pytest.fixture

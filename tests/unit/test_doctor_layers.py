@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.landlocked import need_landlock
+from tests.other_user import needs_root
 from tests.station import PATIENCE_S, REPOSITORY, finish, pht, wait_until
 from tests.unit.examined import LAYERS, open_station, table_of
 from tests.unprotected import UNPROTECTED
 
 pytestmark = pytest.mark.slow
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
 
 @pytest.fixture

@@ -20,11 +20,10 @@ from entrypoint.settings.load import load
 from entrypoint.visit import key_reach
 from entrypoint.visit.key_reach import check_key_reach, check_read_twice
 from entrypoint.visit.session import Session
+from tests.other_user import needs_root
 
 OWN = Credentials(uid=os.getuid(), gid=os.getgid(), groups=())
 TRAIN = Credentials(uid=10001, gid=10001, groups=())
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
 
 @pytest.fixture

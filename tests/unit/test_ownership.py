@@ -16,15 +16,13 @@ from entrypoint.recovery.journal import Journal, Phase
 from entrypoint.recovery.ownership import record, restore, results_owner
 from entrypoint.recovery.state import VisitState
 from entrypoint.recovery.work_folder import WorkFolder
-from tests.other_user import as_user
+from tests.other_user import as_user, needs_root
 from tests.station import Snapshot, snapshot
 from tests.unfinished import KEY, NEW_CONFIG, begin, make_train
 
 USER = 10001
 TRAIN = (USER, USER)
 STRANGER = 10002
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
 
 @pytest.fixture
@@ -108,14 +106,14 @@ FORBIDDEN: dict[str, Action] = {
 }
 
 
-@as_root
+@needs_root
 @pytest.mark.parametrize("action", ALLOWED.values(), ids=ALLOWED)
 def test_a_train_may(action: Action, paths: Paths) -> None:
     begin(paths, train=TRAIN)
     assert as_user(USER, lambda: action(paths)) == 0
 
 
-@as_root
+@needs_root
 @pytest.mark.parametrize("action", FORBIDDEN.values(), ids=FORBIDDEN)
 def test_a_train_may_not(action: Action, paths: Paths) -> None:
     begin(paths, train=TRAIN)
@@ -125,7 +123,7 @@ def test_a_train_may_not(action: Action, paths: Paths) -> None:
     assert snapshot(paths.opt) == before
 
 
-@as_root
+@needs_root
 @pytest.mark.parametrize("action", FORBIDDEN.values(), ids=FORBIDDEN)
 def test_what_it_may_not_is_possible_without_protection(action: Action, paths: Paths) -> None:
     """The control of the test above: it would pass if an action failed for any other reason."""
@@ -135,7 +133,7 @@ def test_what_it_may_not_is_possible_without_protection(action: Action, paths: P
     assert as_user(USER, lambda: action(paths)) == 0
 
 
-@as_root
+@needs_root
 def test_other_users_get_no_right_that_they_had_not(paths: Paths) -> None:
     begin(paths, train=TRAIN)
     assert as_user(STRANGER, lambda: os.listdir(paths.opt)) == errno.EACCES
@@ -144,14 +142,14 @@ def test_other_users_get_no_right_that_they_had_not(paths: Paths) -> None:
         assert (paths.opt / path).stat().st_mode & 0o007 == 0
 
 
-@as_root
+@needs_root
 def test_everything_in_the_results_is_the_trains(paths: Paths) -> None:
     begin(paths, train=TRAIN)
     found = (paths.results, *paths.results.rglob("*"))
     assert {(path.lstat().st_uid, path.lstat().st_gid) for path in found} == {TRAIN}
 
 
-@as_root
+@needs_root
 @pytest.mark.parametrize("name", ["", "folder", "folder/new"])
 def test_the_mode_of_a_result_keeps_the_train_from_nothing(name: str, paths: Paths) -> None:
     (paths.results / "folder" / "new").touch()
@@ -206,7 +204,7 @@ def at_the_next_start(paths: Paths) -> VisitState:
     return again
 
 
-@as_root
+@needs_root
 @pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("outcome", OUTCOMES.values(), ids=OUTCOMES)
 def test_modes_and_owners_are_those_of_the_arrival(
@@ -224,7 +222,7 @@ def test_modes_and_owners_are_those_of_the_arrival(
     assert after == before
 
 
-@as_root
+@needs_root
 def test_a_kill_before_the_commit_leaves_the_rest_to_the_next_start(paths: Paths) -> None:
     before = modes_and_owners(snapshot(paths.opt))
     begin(paths, train=TRAIN).start_sealing(b"key")
@@ -238,7 +236,7 @@ def test_a_kill_before_the_commit_leaves_the_rest_to_the_next_start(paths: Paths
     assert after == before
 
 
-@as_root
+@needs_root
 @pytest.mark.parametrize("phase", [Phase.OPENING, Phase.OPEN, Phase.WAITING, Phase.SUCCEEDED])
 def test_going_back_from_any_phase_restores_everything(phase: Phase, paths: Paths) -> None:
     before = snapshot(paths.opt)
@@ -275,7 +273,7 @@ def test_the_journal_is_as_the_configuration_except_while_the_train_runs(paths: 
     assert Attributes.of(paths.config) == arrived
 
 
-@as_root
+@needs_root
 def test_the_folder_of_results_that_are_lost_is_as_it_arrived(paths: Paths) -> None:
     before = snapshot(paths.results)["."]
     go_back_without_backup(begin(paths, train=TRAIN))

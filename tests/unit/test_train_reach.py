@@ -26,8 +26,9 @@ from entrypoint.visit.train_reach import (
     usable_credentials,
     with_dac_override,
 )
+from tests.other_user import needs_root
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+pytestmark = needs_root
 
 TRAIN = Credentials(uid=10001, gid=10001, groups=())
 

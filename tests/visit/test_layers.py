@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.landlocked import need_landlock
+from tests.other_user import needs_root
 from tests.station import Done, new_train, settle, visit
 from tests.unprotected import UNPROTECTED
 
@@ -24,8 +25,6 @@ except PermissionError:
 """
 NO_CAPABILITIES = "0000000000000000"
 DAC_OVERRIDE = "0000000000000002"
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
 
 @pytest.fixture

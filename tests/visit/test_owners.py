@@ -15,7 +15,7 @@ import pytest
 from entrypoint.recovery.state import VisitState
 from entrypoint.visit.opener import Opener
 from tests import reference
-from tests.other_user import as_user
+from tests.other_user import as_user, needs_root
 from tests.station import (
     in_process,
     new_route_train,
@@ -31,7 +31,7 @@ ARRIVED = 1234
 FILES = {"code/helper.py": b"HELP = 1", "large": bytes(2**20 + 1)}
 FIRST_KEY = reference.vector_key("station_1", private=True)
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
+pytestmark = needs_root
 
 
 @pytest.fixture(autouse=True)
