@@ -13,6 +13,7 @@ from entrypoint.author.local_visit import make_root, visit
 from entrypoint.author.output import check_apart, check_free, new_folder
 from entrypoint.author.simulation import (
     USER_KEY,
+    Plan,
     Simulation,
     find_stations,
     prepare,
@@ -36,56 +37,35 @@ class _Stop:
     result: VisitResult
 
 
-def simulate(
-    train: Path,
-    data: Path,
-    *,
-    exclude: Sequence[str],
-    route: Sequence[str] | None,
-    keys: Path | None,
-    output: Path | None,
-    keep: Path | None,
-    image: str | None,
-    leave_network: Callable[[], None] | None,
-    generation: str,
-    command: Sequence[str],
-    report: Report,
-) -> int:
+def simulate(plan: Plan, leave_network: Callable[[], None] | None, report: Report) -> int:
     """Send a train through all stations and return 0, or the status of the visit that failed.
 
     Args:
-        train: the folder with the train's files.
-        data: holds one folder of data for each station, named by its id.
-        exclude: patterns of files and folders in it that do not travel.
-        route: ids in the order of the visits; by default all folders, `inst-2` before `inst-10`.
-        keys: holds ID.private.pem or ID.pem of stations that have a key; the others get one.
-        output: a new or empty folder for the decrypted final results.
-        keep: a new or empty folder in which the roots, logs and keys of all stations stay.
-        image: the master image of the containers that are the stops; None for processes.
-        leave_network: takes such a process off the network; None if nothing can.
-        generation: of the train.
-        command: of the train, run at every station.
+        plan: the train, its route, and how to simulate it.
+        leave_network: takes a stop that is a process off the network; None if nothing can.
+        report: takes the log.
 
     Raises:
         PhtError: the simulation cannot begin, or the final results do not verify.
     """
-    make_visit = _visitor(image, leave_network)
-    stations = find_stations(data, route)
-    check_apart(train, (output, keep))
-    for folder in (output, keep):
+    make_visit = _visitor(plan.image, leave_network)
+    stations = find_stations(plan.data, plan.route)
+    folders = (plan.output, plan.keep)
+    check_apart(plan.train, folders)
+    for folder in folders:
         if folder is not None:
             check_free(folder)
-    with work_folder(keep) as work:
+    with work_folder(plan.keep) as work:
         report.progress("making keys and the train")
-        simulation = prepare(train, exclude, data, stations, keys, generation, work, report)
-        stops = _travel(simulation, make_visit, command, report)
+        simulation = prepare(plan, stations, work, report)
+        stops = _travel(simulation, make_visit, plan.command, report)
         last = stops[-1]
         if not last.result.visited:
-            return _explain(last, len(stations), keep, report)
-        if output is not None:
-            with new_folder(output) as results:
+            return _explain(last, len(stations), plan.keep, report)
+        if plan.output is not None:
+            with new_folder(plan.output) as results:
                 open_results(last.paths, simulation.user, None, results, report)
-    _summarise(stops, output, keep, report)
+    _summarise(stops, plan.output, plan.keep, report)
     return 0
 
 

@@ -22,6 +22,35 @@ USER_KEY = "user.private.pem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A train, its route, and how the route is to be simulated.
+
+    Attributes:
+        train: the folder with the train's files.
+        exclude: patterns of files and folders in it that do not travel.
+        generation: of the train.
+        command: of the train, run at every station.
+        data: holds one folder of data for each station, named by its id.
+        route: ids in the order of the visits; by default all folders, `inst-2` before `inst-10`.
+        keys: holds ID.private.pem or ID.pem of stations that have a key; the others get one.
+        image: the master image of the containers that are the stops; None for processes.
+        output: a new or empty folder for the decrypted final results.
+        keep: a new or empty folder in which the roots, logs and keys of all stations stay.
+    """
+
+    train: Path
+    exclude: Sequence[str]
+    generation: str
+    command: Sequence[str]
+    data: Path
+    route: Sequence[str] | None
+    keys: Path | None
+    image: str | None
+    output: Path | None
+    keep: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
     """Everything that a simulated route starts from.
 
@@ -70,21 +99,13 @@ def work_folder(keep: Path | None) -> Iterator[Path]:
         yield Path(folder).resolve()
 
 
-def prepare(
-    train: Path,
-    exclude: Sequence[str],
-    data: Path,
-    stations: Sequence[str],
-    keys: Path | None,
-    generation: str,
-    work: Path,
-    report: Report,
-) -> Simulation:
-    """Make the signed train, and a key for everyone who has none in the folder `keys`.
+def prepare(plan: Plan, stations: Sequence[str], work: Path, report: Report) -> Simulation:
+    """Make the signed train, and a key for everyone who has none in the folder `plan.keys`.
 
     Raises:
         PhtError: a given key is not acceptable, or the folder cannot become a train.
     """
+    keys = plan.keys
     if keys is not None and not keys.is_dir():
         raise MissingInput(
             "keys-folder-missing",
@@ -101,18 +122,18 @@ def prepare(
     public = {station: key.public_key() for station, key in private.items()}
     paths = Paths(work / "train")
     definition = Definition(
-        folder=train,
-        exclude=exclude,
-        generation=generation,
+        folder=plan.train,
+        exclude=plan.exclude,
+        generation=plan.generation,
         user="user",
         train_id="simulation",
         stations=public,
         proposal="",
         master_image="",
     )
-    builder = private_keys.generate(RSA_BITS_MIN) if has_builder(generation) else None
+    builder = private_keys.generate(RSA_BITS_MIN) if has_builder(plan.generation) else None
     build(definition, Signers(user=user, builder=builder), paths, report)
-    return Simulation(work=work, data=data, user=user, keys=files, train=paths)
+    return Simulation(work=work, data=plan.data, user=user, keys=files, train=paths)
 
 
 def _station_key(station: str, given: Path | None, made: Path) -> tuple[Path, PrivateKey]:

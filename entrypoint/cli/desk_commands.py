@@ -115,6 +115,7 @@ def add_simulate_options(parser: ArgumentParser) -> None:
 def simulate(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
     """Send a train through a whole route."""
     from entrypoint.author.simulate import simulate
+    from entrypoint.author.simulation import Plan
 
     if not options.command:
         raise UsageError(
@@ -122,20 +123,19 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
             "there is no command to run at the stations",
             hint="add the CMD of the train's image at the end: -- python /opt/pht_train/FILE",
         )
-    return simulate(
-        options.train,
-        options.data,
+    plan = Plan(
+        train=options.train,
         exclude=options.exclude,
-        route=options.route,
-        keys=options.keys,
-        output=options.output,
-        keep=options.keep,
-        image=options.image,
-        leave_network=None if options.image else _way_out_of_network(),
         generation=options.generation,
         command=options.command,
-        report=report,
+        data=options.data,
+        route=options.route,
+        keys=options.keys,
+        image=options.image,
+        output=options.output,
+        keep=options.keep,
     )
+    return simulate(plan, None if options.image else _way_out_of_network(), report)
 
 
 def _way_out_of_network() -> Callable[[], None] | None:

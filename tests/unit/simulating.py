@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from entrypoint.author.simulate import simulate
+from entrypoint.author.simulation import Plan
 from entrypoint.errors import PhtError
 from tests.desk import Said
 
@@ -44,20 +45,19 @@ def send(
     command: list[str] | None = None,
 ) -> tuple[int, str]:
     said = Said()
-    status = simulate(
-        train,
-        data,
+    plan = Plan(
+        train=train,
         exclude=exclude,
-        route=route,
-        keys=keys,
-        output=output,
-        keep=keep,
-        image=image,
-        leave_network=None,
         generation=generation,
         command=COMMAND if command is None else command,
-        report=said,
+        data=data,
+        route=route,
+        keys=keys,
+        image=image,
+        output=output,
+        keep=keep,
     )
+    status = simulate(plan, None, said)
     return status, said.text
 
 

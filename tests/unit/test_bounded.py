@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.author.simulation import prepare
 from entrypoint.crypto.key_files import read_public_key
 from entrypoint.errors import MissingInput, SettingsError
 from entrypoint.files.bounded import FileTooLarge, read_bounded
 from entrypoint.limits import SETTINGS_BYTES
-from entrypoint.report import Report
 from tests import reference
+from tests.desk import plant
+from tests.unit.simulating import TRAIN, assert_not_sent
 
 BLANK_LINES = b"\n" * SETTINGS_BYTES
 """May stand behind the key in a PEM file."""
@@ -45,6 +45,8 @@ def test_a_file_too_large_for_a_public_key(tmp_path: Path) -> None:
 def test_a_file_too_large_for_a_station_key_of_a_simulation(tmp_path: Path) -> None:
     key = reference.vector_key("station_1", private=True)
     (tmp_path / "s-1.pem").write_bytes(key + BLANK_LINES)
-    with pytest.raises(MissingInput, match=r"s-1\.pem: it is larger than") as refused:
-        prepare(tmp_path, (), tmp_path, ["s-1"], tmp_path, "route", tmp_path, Report())
-    assert refused.value.code == "file-unreadable"
+    plant(tmp_path, {"train/train.py": TRAIN, "data/s-1/rows.csv": "one"})
+    error = assert_not_sent(
+        MissingInput, "file-unreadable", tmp_path / "train", tmp_path / "data", keys=tmp_path
+    )
+    assert "s-1.pem: it is larger than" in error.message
