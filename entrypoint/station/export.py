@@ -54,7 +54,8 @@ def is_export_of(paths: Paths, output: Path) -> bool:
 def write(paths: Paths, file: IO[bytes]) -> None:
     """Write the train's tar to a stream.
 
-    The same train gives the same bytes: entries are in archive order, owned by root, without times.
+    The same train gives the same bytes: entries are in archive order, with their owners as
+    numbers, for a station whose containers run as that user, and without times.
 
     Raises:
         IntegrityError: a part of the train is a link: it could lead to the station's key.
@@ -86,7 +87,6 @@ def _add_path(tar: TarWriter, path: Path) -> None:
 
 def _add(tar: TarWriter, entry: Entry, path: Path, name: str) -> None:
     info = member(entry, name)
-    info.uid = info.gid = 0
     info.mtime = 0
     if entry.kind is Kind.FILE:
         with path.open("rb") as source:
