@@ -15,6 +15,14 @@ from tests.containers.visitor import (
     assert_visited,
 )
 
+THREADS = """
+import os, pathlib, subprocess, threading
+thread = threading.Thread(target=lambda: None)
+thread.start()
+thread.join()
+out = subprocess.check_output(["echo", "started"])
+(pathlib.Path(os.environ["PHT_RESULTS_DIR"]) / "out").write_bytes(out)
+"""
 CHOWN = ("chown", "fchown", "lchown", "fchownat")
 
 
@@ -45,3 +53,13 @@ def test_a_visit_ends_in_order_where_no_owner_can_be_set(
     else:
         assert (done.status, done.facts["state"]) == (status, "unchanged"), done.stderr
         assert_taken_back(container, opt, tmp_path / "after")
+
+
+@on_each_libc
+def test_a_train_has_threads_where_an_old_engine_forbids_clone3(
+    engine: Engine, train_image: str, station: list[str], tmp_path: Path
+) -> None:
+    """The C library falls back to clone only at ENOSYS, as the sandbox answers: its filter wins."""
+    options = [*station, *forbidding(tmp_path, ["clone3"])]
+    container = Container.create(engine, train_image, arrived(tmp_path, THREADS), options)
+    assert_visited(container.run())
