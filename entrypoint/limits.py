@@ -83,6 +83,9 @@ LOG_TAIL_BYTES = 64 * 1024
 LOG_TAIL_LINES = 20
 """Maximum number of lines of that log shown by `simulate`."""
 
+WATCH_INTERVAL_S = 0.5
+"""Seconds between two looks of `simulate` at a running visit, which it shows on the screen."""
+
 FOLDER_PATH_BYTES = 1024
 """Maximum length of a folder's path within a train, in bytes; deeper folders are not entered.
 

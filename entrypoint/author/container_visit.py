@@ -9,7 +9,7 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from entrypoint.author.container_options import OPTIONS
@@ -35,11 +35,13 @@ def check_image(image: str) -> None:
         )
 
 
-def visit_in_container(image: str, paths: Paths, command: Sequence[str], log: Path) -> VisitResult:
+def visit_in_container(
+    image: str, paths: Paths, command: Sequence[str], log: Path, watch: Callable[[], None]
+) -> VisitResult:
     """Make a whole visit by the image's ENTRYPOINT to the train below `paths`.
 
-    The output of the runner and the train goes to `log`. When this is interrupted, the container is
-    removed.
+    The output of the runner and the train goes to `log`; for `watch` see `wait`. When this is
+    interrupted, the container is removed.
 
     Raises:
         SystemFailure: the engine cannot make, fill or read the container.
@@ -54,7 +56,8 @@ def visit_in_container(image: str, paths: Paths, command: Sequence[str], log: Pa
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-            )
+            ),
+            watch,
         )
         _copy_back(container, paths)
     return VisitResult(status=status, seconds=time.monotonic() - began, log=read_log(log))

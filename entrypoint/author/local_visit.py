@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from entrypoint.author.visit_result import VisitResult, read_log
-from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S
+from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S, WATCH_INTERVAL_S
 from entrypoint.model import Paths
 
 _PACKAGE = Path(__file__).parents[1]
@@ -39,7 +39,11 @@ def make_root(train: Paths, paths: Paths, station: str, key: Path, data: Path) -
 
 
 def visit(
-    leave_network: Callable[[], None] | None, paths: Paths, command: Sequence[str], log: Path
+    leave_network: Callable[[], None] | None,
+    paths: Paths,
+    command: Sequence[str],
+    log: Path,
+    watch: Callable[[], None],
 ) -> VisitResult:
     """Make a whole visit.
 
@@ -51,6 +55,7 @@ def visit(
         paths: of the root.
         command: of the train.
         log: takes the output of the runner and the train.
+        watch: see `wait`.
     """
     arguments = ["run", "--root", str(paths.root), "--", *command]
     began = time.monotonic()
@@ -65,16 +70,24 @@ def visit(
                 env=_environment(paths),
                 cwd=paths.root,
                 preexec_fn=leave_network,
-            )
+            ),
+            watch,
         )
     return VisitResult(status=status, seconds=time.monotonic() - began, log=read_log(log))
 
 
-def wait(process: "subprocess.Popen[bytes]") -> int:
-    """Wait for a runner and return its exit status; when interrupted, tell it to end first."""
+def wait(process: "subprocess.Popen[bytes]", watch: Callable[[], None]) -> int:
+    """Wait for a runner and return its exit status; when interrupted, tell it to end first.
+
+    Args:
+        process: the runner, or the client of the engine that runs it.
+        watch: called from time to time while the runner runs, and once at its end.
+    """
     with process:
         try:
-            code = process.wait()
+            while (code := _wait_briefly(process)) is None:
+                watch()
+            watch()
         except BaseException:
             process.terminate()
             try:
@@ -84,6 +97,12 @@ def wait(process: "subprocess.Popen[bytes]") -> int:
                 process.kill()  # does nothing if it has ended; a train dies with its runner
             raise
     return code if code >= 0 else 128 - code
+
+
+def _wait_briefly(process: "subprocess.Popen[bytes]") -> int | None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(WATCH_INTERVAL_S)
+    return None
 
 
 def data_path(paths: Paths) -> Path:

@@ -24,7 +24,7 @@ from entrypoint.errors import PhtError, SystemFailure
 from entrypoint.model import LAYERS, Paths
 from entrypoint.report import Outcome, Report, counted, show, table
 
-_Visitor = Callable[[Paths, Sequence[str], Path], VisitResult]
+_Visitor = Callable[[Paths, Sequence[str], Path, Callable[[], None]], VisitResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,8 @@ def _travel(
         report.progress(f"stop {number} of {len(simulation.keys)}: {station}")
         paths = Paths(simulation.work / f"{number:02}-{station}")
         make_root(train, paths, station, key, simulation.data / station)
-        result = make_visit(paths, command, simulation.work / f"{number:02}-{station}.log")
+        log = simulation.work / f"{number:02}-{station}.log"
+        result = make_visit(paths, command, log, lambda: None)
         stops.append(_Stop(number=number, station=station, paths=paths, result=result))
         if not result.visited:
             break

@@ -15,7 +15,8 @@ from tests.desk import plant
 from tests.station import PATIENCE_S, REPOSITORY, wait_until
 from tests.unit.simulating import COMMAND, send
 
-Wait = Callable[["subprocess.Popen[bytes]"], int]
+Watch = Callable[[], None]
+Wait = Callable[["subprocess.Popen[bytes]", Watch], int]
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
 
@@ -25,10 +26,12 @@ def runner_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Code of a train whose runner is killed when the train comes to it."""
     reached = tmp_path / "reached"
 
-    def kill_and_wait(process: "subprocess.Popen[bytes]", wait: Wait = local_visit.wait) -> int:
+    def kill_and_wait(
+        process: "subprocess.Popen[bytes]", watch: Watch, wait: Wait = local_visit.wait
+    ) -> int:
         wait_until(reached.exists)
         process.kill()
-        return wait(process)
+        return wait(process, watch)
 
     monkeypatch.setattr(local_visit, "wait", kill_and_wait)
     return f"import time\nopen({str(reached)!r}, 'w')\ntime.sleep(60)\n"
