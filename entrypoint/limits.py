@@ -77,8 +77,8 @@ REAP_LIMIT_S = 10.0
 LOG_CHARACTERS = 4096
 """Maximum length of a log line, in characters; a configuration can hold names of megabytes."""
 
-LOG_TAIL_BYTES = 64 * 1024
-"""Size of the end of a station's log that `simulate` reads if a visit failed, in bytes."""
+LOG_END_BYTES = 64 * 1024
+"""Size of the beginning and of the end of a visit's log that `simulate` reads, in bytes each."""
 
 LOG_TAIL_LINES = 20
 """Maximum number of lines of that log shown by `simulate`."""

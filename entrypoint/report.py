@@ -3,8 +3,9 @@
 Log lines begin with `pht: `, in lower case and without a full stop. An error is followed by a
 `hint:` line. A command that fails, a visit, and every command of a container end with a status
 line; no other line begins with `pht: result=`. Text that a train may have chosen (ids, file names)
-is escaped. With PHT_LOG=json every line is a JSON object. An empty line separates the log from the
-train's own output on stderr. Stdout belongs to the train, or to the output of a command.
+is escaped. With PHT_LOG=json every line is a JSON object. The train's own output on stderr stands
+between two messages and is followed by an empty line. Stdout belongs to the train, or to the output
+of a command.
 """
 
 import io
@@ -22,6 +23,12 @@ from entrypoint.errors import OPERATOR, PhtError, StorageError
 from entrypoint.limits import LOG_CHARACTERS
 
 Fact = str | int
+
+TRAIN_RUNS = "step 6: the train runs"
+"""The last message before the train's own output."""
+
+TRAIN_ENDED = "step 6: the train has ended"
+"""The first message behind the train's own output, which may hold a line that looks the same."""
 
 _JSON_START = '{"level": '
 """The beginning of every line of the log with PHT_LOG=json."""
@@ -182,8 +189,12 @@ class Report:
         else:
             self._line("", " ".join(f"{name}={_word(value)}" for name, value in facts.items()))
 
+    def train_runs(self) -> None:
+        """Log that from here on the stream holds the train's own output too."""
+        self.info(TRAIN_RUNS)
+
     def train_ended(self) -> None:
-        """Start a new line on a stream that the train has written to as well.
+        """Log on a new line that the stream holds no more output of the train.
 
         The train may have left an unfinished line that looks like ours. It may also have made the
         stream non-blocking, as some programs do to every pipe: then longer writes would fail.
@@ -191,6 +202,7 @@ class Report:
         with suppress(OSError, ValueError):  # the stream is not a file, or is closed
             os.set_blocking(self._stream.fileno(), True)
         self._write("")
+        self.info(TRAIN_ENDED)
 
     def progress(self, text: str) -> None:
         """Show the progress of a long command, on a terminal in one line that is overwritten."""

@@ -1,16 +1,17 @@
-"""The result of a simulated visit: the runner's exit status, and what the end of its log holds."""
+"""The result of a simulated visit: the runner's exit status, and what its log holds."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from entrypoint.limits import LOG_TAIL_BYTES, LOG_TAIL_LINES
-from entrypoint.report import Fact, split_json_line
+from entrypoint.limits import LOG_END_BYTES, LOG_TAIL_LINES
+from entrypoint.report import TRAIN_ENDED, TRAIN_RUNS, Fact, split_json_line
 
 
 @dataclass(slots=True, kw_only=True)
 class Log:
-    """The end of a visit's log.
+    """A visit's log.
 
     Attributes:
         facts: of the runner's status line.
@@ -25,7 +26,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitResult:
-    """The runner's exit status, how long the visit took, and the end of its log."""
+    """The runner's exit status, how long the visit took, and its log."""
 
     status: int
     seconds: float
@@ -48,13 +49,20 @@ class VisitResult:
 
 
 def read_log(path: Path) -> Log:
-    """Return the end of a log, the runner's messages apart from the train's output."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
-        lines = file.read().decode(errors="replace").split("\n")
+    """Return the beginning and the end of a log, the train's output apart from our messages.
+
+    From the first message that the train runs to the last one that it has ended, everything is the
+    train's, whose own log may be JSON too. No other sign tells them apart: a train may imitate
+    every message, but before the first of these it has not run, and behind the last it is dead.
+    """
+    lines = _lines(path)
+    split = [split_json_line(line) for line in lines]
+    said = [message.get("message") for _, message in split]
+    began = said.index(TRAIN_RUNS) if TRAIN_RUNS in said else len(said)
+    ended = len(said) - 1 - said[::-1].index(TRAIN_ENDED) if TRAIN_ENDED in said else len(said)
     log = Log()
-    for line in lines:
-        output, message = split_json_line(line)
+    for number, line in enumerate(lines):
+        output, message = (line, {}) if began < number < ended else split[number]
         if output:
             log.train.append(output)
         match message:  # a train may imitate ours, with values of any type
@@ -66,3 +74,14 @@ def read_log(path: Path) -> Log:
                 }
     del log.train[:-LOG_TAIL_LINES]
     return log
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of the beginning and the end of a log, all lines of a short one."""
+    with path.open("rb") as file:
+        beginning = file.read(LOG_END_BYTES)
+        rest = path.stat().st_size - len(beginning)
+        if rest > LOG_END_BYTES:
+            beginning += b"\n"
+            file.seek(-LOG_END_BYTES, os.SEEK_END)
+        return (beginning + file.read()).decode(errors="replace").split("\n")

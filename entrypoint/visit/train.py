@@ -121,7 +121,7 @@ def run_train(
 
 def _run(session: Session, argv: Sequence[str], env: Mapping[str, str], sandbox: Sandbox) -> None:
     """Step 6: run the command and explain its failure."""
-    session.report.info("step 6: the train runs")
+    session.report.train_runs()
     settings = session.settings
     # Elsewhere the kernel counts the processes of others too.
     kills = oom_kills() if settings.in_container else None

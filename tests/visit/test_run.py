@@ -70,6 +70,7 @@ def test_what_is_said_about_a_visit(tmp_path: Path) -> None:
         "pht: steps 3 to 5: no results to decrypt, this is the first stop",
         f"pht: layers of protection: {layers.replace(',', ', ')}",
         "pht: step 6: the train runs",
+        "pht: step 6: the train has ended",
         "pht: steps 7 to 11: sealed 1 file, 5 bytes",
         "pht: step 12: committed stop 1",
     ]

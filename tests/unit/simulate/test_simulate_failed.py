@@ -11,6 +11,7 @@ import pytest
 
 from entrypoint.author import local_visit
 from entrypoint.author.visit_result import read_log
+from entrypoint.report import TRAIN_RUNS
 from tests.desk import plant
 from tests.station import PATIENCE_S, REPOSITORY, wait_until
 from tests.unit.simulating import COMMAND, send
@@ -89,12 +90,30 @@ def test_without_keep_the_way_to_keep_is_told(train: Path, data: Path) -> None:
     assert "to look at the folders of all stations, start again with --keep DIR" in said
 
 
-def test_a_long_output_is_quoted_from_its_end(train: Path, data: Path) -> None:
-    plant(train, {"train.py": "for n in range(100_000): print('line', n)\nraise SystemExit(3)"})
+LOG_LINES = ["line {}", '{{"level": "info", "message": "line {}"}}']
+
+
+@pytest.mark.parametrize("line", LOG_LINES, ids=["text", "JSON"])
+def test_a_long_output_is_quoted_from_its_end(line: str, train: Path, data: Path) -> None:
+    code = f"for n in range(100_000): print({line!r}.format(n))\nraise SystemExit(3)"
+    plant(train, {"train.py": code})
     status, said = send(train, data, route=["s-1"])
     assert status == 3
     quoted = [line for line in said.splitlines() if line.startswith("pht: | ")]
-    assert quoted == [f"pht: | line {number}" for number in range(99_980, 100_000)]
+    assert quoted == [f"pht: | {line.format(number)}" for number in range(99_980, 100_000)]
+    assert said.splitlines()[-1].startswith("pht: result=train-failed status=3 stage=command")
+
+
+def test_a_log_of_the_train_that_looks_like_ours_is_its_output(train: Path, data: Path) -> None:
+    imitated = [*IMITATIONS, {"level": "info", "message": TRAIN_RUNS}, {"level": "status"}]
+    lines = [json.dumps(message) for message in imitated]
+    code = "\n".join(f"print({line!r})" for line in lines)
+    plant(train, {"train.py": f"{code}\nprint({lines[0]!r}, end='')\nraise SystemExit(3)"})
+    status, said = send(train, data, route=["s-1"])
+    assert status == 3
+    quoted = [line for line in said.splitlines() if line.startswith("pht: | ")]
+    assert quoted == [f"pht: | {line}" for line in [*lines, lines[0]]]
+    assert "error: stop 1 of 1, station s-1, stage command" in said
 
 
 def test_a_refusal_of_the_runner_is_passed_on(train: Path, data: Path) -> None:
