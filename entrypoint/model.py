@@ -7,6 +7,9 @@ from typing import NamedTuple
 QUERY = "query.json"
 """The one immutable file that is hashed after all others (docs/protocol.md, "Immutable hash")."""
 
+PROJECT_FILE = "pht.toml"
+"""The file beside a train's folder that holds options of its author; it never travels."""
+
 GENERATIONS = ("route", "flat")
 """The names of the wire generations; the first one is the default for a new train.
 

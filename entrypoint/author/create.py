@@ -17,7 +17,7 @@ from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.limits import LISTED_PROBLEMS, SESSION_ID_BYTES
-from entrypoint.model import QUERY, Paths
+from entrypoint.model import PROJECT_FILE, QUERY, Paths
 from entrypoint.protocol.verify import check_config_growth, verify
 from entrypoint.report import Report, counted, show, table
 from entrypoint.train_config import (
@@ -33,9 +33,9 @@ from entrypoint.trust.anchors import NO_ANCHORS
 
 LEFT_OUT = frozenset(
     {".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
-    | {".ipynb_checkpoints", ".DS_Store"}
+    | {".ipynb_checkpoints", ".DS_Store", PROJECT_FILE}
 )
-"""Names of files and folders that tools leave behind; `*.pyc` is left out of a train as well."""
+"""Names of what never travels: what tools leave behind, as also `*.pyc`, and the project file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

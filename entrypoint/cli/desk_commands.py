@@ -4,10 +4,18 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from functools import wraps
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from entrypoint.errors import UsageError
-from entrypoint.model import GENERATIONS
+from entrypoint.cli.project_options import (
+    add_command,
+    add_exclude,
+    add_generation,
+    add_train,
+    complete,
+    need,
+    need_command,
+)
+from entrypoint.model import PROJECT_FILE
 from entrypoint.report import Report
 
 _Function = Callable[[Namespace, Mapping[str, str], Report], int]
@@ -53,22 +61,29 @@ def keygen(options: Namespace, _environment: Mapping[str, str], report: Report) 
 def add_create_options(parser: ArgumentParser) -> None:
     """Add the options of `create`."""
     add = parser.add_argument
-    add("train", type=Path, metavar="TRAIN_DIR", help="folder of the train's immutable files")
+    add_train(parser)
     add("--output", required=True, type=Path, metavar="ROOT", help="new folder for the train")
-    add("--user-key", required=True, type=Path, metavar="PEM", help="the user's private key")
+    add("--user-key", type=Path, metavar="PEM", help="the user's private key")
     add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
     builder = "the builder's private key, of the route generation"
     add("--builder-key", type=Path, metavar="PEM", help=builder)
     add("--builder-password-file", type=Path, metavar="FILE", help="holds the password of that key")
-    _add_generation(parser)
-    add("--user", required=True, metavar="ID", help="id of the user")
-    add("--train-id", required=True, metavar="ID", help="id of the train")
+    add_generation(parser)
+    add("--user", metavar="ID", help="id of the user")
+    add("--train-id", metavar="ID", help="id of the train")
     station = "a station and its public key; once for each, in the order of the route"
-    add("--station", required=True, action="append", type=_station, metavar="ID=PEM", help=station)
-    _add_exclude(parser)
-    add("--proposal", default="", metavar="ID", help="id of the proposal")
+    add(
+        "--station",
+        dest="stations",
+        action="append",
+        type=_station,
+        metavar="ID=PEM",
+        help=station,
+    )
+    add_exclude(parser)
+    add("--proposal", metavar="ID", help="id of the proposal")
     image = "name of the master image, as stations can pull it: REGISTRY/NAME:VERSION"
-    add("--master-image", default="", metavar="IMAGE", help=image)
+    add("--master-image", metavar="IMAGE", help=image)
 
 
 @_interruptible
@@ -76,6 +91,8 @@ def create(options: Namespace, _environment: Mapping[str, str], report: Report) 
     """Build and sign a train."""
     from entrypoint.author.create import create
 
+    complete(options, report)
+    need(options, "user_key", "user", "train_id", "stations")
     create(
         options.train,
         options.output,
@@ -87,9 +104,9 @@ def create(options: Namespace, _environment: Mapping[str, str], report: Report) 
         builder_password_file=options.builder_password_file,
         user=options.user,
         train_id=options.train_id,
-        stations=options.station,
-        proposal=options.proposal,
-        master_image=options.master_image,
+        stations=options.stations,
+        proposal=options.proposal or "",
+        master_image=options.master_image or "",
         report=report,
     )
     return 0
@@ -98,17 +115,20 @@ def create(options: Namespace, _environment: Mapping[str, str], report: Report) 
 def add_simulate_options(parser: ArgumentParser) -> None:
     """Add the options of `simulate`."""
     add = parser.add_argument
-    add("train", type=Path, metavar="TRAIN_DIR", help="folder of the train's immutable files")
+    add_train(parser)
     data = "holds one folder of data for each station, named by the station's id"
-    add("--data", required=True, type=Path, metavar="DIR", help=data)
-    _add_exclude(parser)
-    add("--route", type=_ids, metavar="ID,ID,…", help="default: every folder of data, sorted")
+    add("--data", type=Path, metavar="DIR", help=data)
+    add_exclude(parser)
+    route = f"default: the stations of {PROJECT_FILE}, or else every folder of data, sorted"
+    add("--route", type=_ids, metavar="ID,ID,…", help=route)
     add("--keys", type=Path, metavar="DIR", help="holds ID.private.pem of stations that have one")
     add("--output", type=Path, metavar="DIR", help="new folder for the decrypted final results")
     add("--keep", type=Path, metavar="DIR", help="new folder in which all stations' folders stay")
-    add("--image", metavar="IMAGE", help="make every stop a container of this master image")
-    _add_generation(parser)
-    add("command", nargs="*", metavar="COMMAND", help="command of the train, after --")
+    image = f"make every stop a container of this master image; by default that of {PROJECT_FILE}"
+    add("--image", nargs="?", const="", metavar="IMAGE", help=image)
+    add_generation(parser)
+    add_command(parser)
+    parser.set_defaults(master_image=None, stations=None)
 
 
 @_interruptible
@@ -117,19 +137,22 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
     from entrypoint.author.simulate import simulate
     from entrypoint.author.simulation import Plan
 
-    if not options.command:
-        raise UsageError(
-            "no-command",
-            "there is no command to run at the stations",
-            hint="add the CMD of the train's image at the end: -- python /opt/pht_train/FILE",
-        )
+    complete(options, report)
+    need(options, "data")
+    if options.image == "":
+        options.image = options.master_image
+        need(options, "image")
+    need_command(options)
+    route = options.route
+    if route is None and options.stations is not None:
+        route = [station for station, _ in options.stations]
     plan = Plan(
         train=options.train,
         exclude=options.exclude,
         generation=options.generation,
         command=options.command,
         data=options.data,
-        route=options.route,
+        route=route,
         keys=options.keys,
         image=options.image,
         output=options.output,
@@ -170,25 +193,6 @@ def decrypt_results(options: Namespace, _environment: Mapping[str, str], report:
         report=report,
     )
     return 0
-
-
-def _add_generation(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--generation", choices=GENERATIONS, default=GENERATIONS[0], help="default: %(default)s"
-    )
-
-
-def _add_exclude(parser: ArgumentParser) -> None:
-    text = "files and folders of TRAIN_DIR that do not travel; may be given several times"
-    parser.add_argument(
-        "--exclude", action="append", default=[], type=_pattern, metavar="PATTERN", help=text
-    )
-
-
-def _pattern(text: str) -> str:
-    if not PurePosixPath(text).parts:
-        raise ArgumentTypeError("an empty pattern matches nothing")
-    return text
 
 
 def _station(text: str) -> tuple[str, Path]:

@@ -107,8 +107,7 @@ CREATE += ["--train-id", "t"]
 
 def test_building_a_train() -> None:
     parsed = values_of(*CREATE, "--station", "b=keys/b.pem", "--station", "a=x=y.pem")
-    assert parsed["station"] == [("b", Path("keys/b.pem")), ("a", Path("x=y.pem"))]
-    assert (parsed["proposal"], parsed["master_image"]) == ("", "")
+    assert parsed["stations"] == [("b", Path("keys/b.pem")), ("a", Path("x=y.pem"))]
 
 
 @pytest.mark.parametrize("station", ["a", "a=", "=b.pem", "="])
@@ -136,7 +135,7 @@ WRONG = [
     ["export"],
     ["keygen"],
     ["keygen", "a", "--bits", "many"],
-    ["create", "train"],
+    ["create", "train", "--output", "built", "--generation", "old"],
     ["decrypt-results", "x"],
     ["help", "run"],
     ["--root", "/a", "run"],
