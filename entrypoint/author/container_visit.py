@@ -13,26 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from entrypoint.author.container_options import OPTIONS
+from entrypoint.author.engine import call_docker, docker
 from entrypoint.author.local_visit import data_path, wait
 from entrypoint.author.visit_result import VisitResult, read_log
-from entrypoint.errors import MissingInput, SystemFailure
 from entrypoint.model import Paths
-
-
-def check_image(image: str) -> None:
-    """Check that a container engine runs and has the image; the image is never pulled.
-
-    Raises:
-        MissingInput: the engine does not have it.
-        SystemFailure: no engine is running.
-    """
-    _docker("version", "--format", "{{.Server.Version}}")
-    if _call("image", "inspect", image).returncode != 0:
-        raise MissingInput(
-            "image-missing",
-            f"the container engine has no image {image}",
-            hint=f"build it, or fetch it with docker pull {image}",
-        )
 
 
 def visit_in_container(
@@ -49,7 +33,7 @@ def visit_in_container(
     began = time.monotonic()
     with _container(image, paths, command) as container, log.open("ab") as file:
         for path in _parts(paths):
-            _docker("cp", str(path), f"{container}:/opt")
+            docker("cp", str(path), f"{container}:/opt")
         status = wait(
             subprocess.Popen(
                 ["docker", "start", "--attach", container],
@@ -71,11 +55,11 @@ def _container(image: str, paths: Paths, command: Sequence[str]) -> Iterator[str
     options += ["--mount", _mount(paths.data, "/opt/train_data")]
     options += ["--mount", _mount(paths.station, "/run/pht")]
     options += ["--env", f"TRAIN_DATA_PATH={data}", "--env", "PHT_LOG=json"]
-    container = _docker("create", *options, image, *command).strip()
+    container = docker("create", *options, image, *command).strip()
     try:
         yield container
     finally:
-        _call("rm", "--force", "--volumes", container)
+        call_docker("rm", "--force", "--volumes", container)
 
 
 def _mount(source: Path, target: str) -> str:
@@ -94,37 +78,7 @@ def _copy_back(container: str, paths: Paths) -> None:
     for path in (paths.train, paths.results):
         shutil.rmtree(path)
     for path in (paths.train, paths.results, paths.config):
-        _docker("cp", f"{container}:/opt/{path.name}", str(paths.opt))
-    _call(
+        docker("cp", f"{container}:/opt/{path.name}", str(paths.opt))
+    call_docker(
         "cp", f"{container}:/opt/{paths.user_key.name}", str(paths.opt)
     )  # absent before the first stop
-
-
-def _docker(*arguments: str) -> str:
-    """Run the client and return what it printed."""
-    done = _call(*arguments)
-    if done.returncode != 0:
-        raise _engine_failed(f"docker {arguments[0]} failed: {done.stderr.strip()}")
-    return done.stdout
-
-
-def _call(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    try:
-        return subprocess.run(
-            ["docker", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-    except FileNotFoundError:
-        raise _engine_failed("the command docker is not installed") from None
-
-
-def _engine_failed(problem: str) -> SystemFailure:
-    return SystemFailure(
-        "container-engine",
-        problem,
-        hint="--image needs a running Docker that this user may use; without --image every stop is "
-        "a process of this machine",
-    )

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from entrypoint.author.container_visit import check_image, visit_in_container
+from entrypoint.author.container_visit import visit_in_container
 from entrypoint.author.decrypt_results import open_results
+from entrypoint.author.engine import check_image
 from entrypoint.author.local_visit import make_root, visit
 from entrypoint.author.output import check_apart, check_free, new_folder
 from entrypoint.author.simulation import (

@@ -1,0 +1,59 @@
+"""The container engine of this machine, driven through the `docker` client."""
+
+import subprocess
+
+from entrypoint.errors import MissingInput, SystemFailure
+
+
+def check_image(image: str) -> None:
+    """Check that a container engine runs and has the image; the image is never pulled.
+
+    Raises:
+        MissingInput: the engine does not have it.
+        SystemFailure: no engine is running.
+    """
+    docker("version", "--format", "{{.Server.Version}}")
+    if call_docker("image", "inspect", image).returncode != 0:
+        raise MissingInput(
+            "image-missing",
+            f"the container engine has no image {image}",
+            hint=f"build it, or fetch it with docker pull {image}",
+        )
+
+
+def docker(*arguments: str) -> str:
+    """Run the client and return what it printed.
+
+    Raises:
+        SystemFailure: it is not installed, or it failed.
+    """
+    done = call_docker(*arguments)
+    if done.returncode != 0:
+        raise _engine_failed(f"docker {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def call_docker(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the client and return how it ended.
+
+    Raises:
+        SystemFailure: it is not installed.
+    """
+    try:
+        return subprocess.run(
+            ["docker", *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except FileNotFoundError:
+        raise _engine_failed("the command docker is not installed") from None
+
+
+def _engine_failed(problem: str) -> SystemFailure:
+    return SystemFailure(
+        "container-engine",
+        problem,
+        hint="start a Docker that this user may use; pht simulate needs none without --image",
+    )
