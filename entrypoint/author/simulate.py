@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from entrypoint.author.advice import advise
 from entrypoint.author.container_visit import visit_in_container
 from entrypoint.author.decrypt_results import open_results
 from entrypoint.author.engine import check_image
@@ -149,7 +150,7 @@ def _failure(place: str, result: VisitResult) -> PhtError:
         return PhtError(
             str(error.get("code")),
             f"{place}: {error.get('message')}",
-            hint=str(error.get("hint")),
+            hint=advise(facts, result.log.train) or str(error.get("hint")),
             problems=[str(problem) for problem in error.get("problems", ())],
         )
     if facts:

@@ -59,6 +59,13 @@ def test_a_train_that_fails_is_placed_and_quoted(
     assert (keep / "02-s-2" / "opt" / "train_config.json").read_bytes() == first
 
 
+def test_a_cause_that_the_output_shows_is_named(train: Path, data: Path) -> None:
+    plant(train, {"train.py": "import no_such_module"})
+    status, said = send(train, data, route=["s-1"])
+    assert status == 1
+    assert "ended with status 1 [train-failed]\npht: hint: the Python module no_such_module" in said
+
+
 def test_where_a_station_had_to_act_the_author_does(train: Path, data: Path) -> None:
     plant(train, {"train.py": "import os, signal\nos.kill(os.getpid(), signal.SIGBUS)"})
     status, said = send(train, data)
