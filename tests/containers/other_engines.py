@@ -54,9 +54,7 @@ class OtherEngines:
         return self.load(archive)
 
     def _store(self) -> list[str | Path]:
-        # Without a kernel's help, which a container may not give.
-        root, run = self.folder / "root", self.folder / "run"
-        return ["--root", root, "--runroot", run, "--storage-driver", "vfs"]
+        return ["--root", self.folder / "root", "--runroot", self.folder / "run"]
 
     def _must(self, *command: str | Path) -> str:
         done = self._call(*command)
