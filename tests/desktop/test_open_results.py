@@ -1,10 +1,10 @@
-"""Results open in another language: with Node.js alone, as in the users' desktop application."""
+"""Results open in another language: as in the users' desktop application, and with its modules."""
 
 import base64
 import json
 import os
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,26 +20,41 @@ FIRST = STATIONS[0]
 USER_KEY = reference_route.VECTORS / "keys" / "user.sk.pem"
 
 
-@pytest.fixture(scope="session")
-def node() -> str:
-    """The interpreter of JavaScript."""
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("no node on the PATH")
-    return found
+Open = Callable[[Path, Path], dict[str, bytes]]
+"""Opens an export with a private key; returns the content of each result."""
+
+
+@pytest.fixture(params=["with Node.js alone", "with the modules of the application"])
+def open_results(node: str, request: pytest.FixtureRequest) -> Open:
+    """A function that opens an export in another language."""
+    more = [] if "alone" in request.param else [request.getfixturevalue("modules")]
+
+    def run(archive: Path, key: Path) -> dict[str, bytes]:
+        done = subprocess.run(
+            [node, SCRIPT, archive, key, *more],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout).items()
+        return {path: base64.b64decode(content) for path, content in found}
+
+    return run
 
 
 @pytest.mark.parametrize("stage", range(1, len(STAGES)), ids=STAGES[1:])
-def test_published_results_open(node: str, stage: int, tmp_path: Path) -> None:
+def test_published_results_open(open_results: Open, stage: int, tmp_path: Path) -> None:
     opt = reference_route.lay_out(stage, tmp_path)
     expected = result_files(reference_route.lay_out_plain(stage, tmp_path / "plain"))
 
-    opened = open_with_node(node, exported(opt), USER_KEY)
+    opened = open_results(exported(opt), USER_KEY)
 
     assert opened == {path: content for path, (content, _) in expected.items()}
 
 
-def test_results_of_any_name_and_size_open(node: str, tmp_path: Path) -> None:
+def test_results_of_any_name_and_size_open(open_results: Open, tmp_path: Path) -> None:
     contents = {
         "empty": b"",
         "one block": bytes(16),
@@ -50,14 +65,14 @@ def test_results_of_any_name_and_size_open(node: str, tmp_path: Path) -> None:
     }
     opt = sealed_train(tmp_path, contents)
 
-    assert open_with_node(node, exported(opt), USER_KEY) == contents
+    assert open_results(exported(opt), USER_KEY) == contents
 
 
-def test_the_key_of_another_does_not_open(node: str, tmp_path: Path) -> None:
+def test_the_key_of_another_does_not_open(open_results: Open, tmp_path: Path) -> None:
     archive = exported(reference_route.lay_out(1, tmp_path))
 
     with pytest.raises(AssertionError, match="oaep"):
-        open_with_node(node, archive, USER_KEY.with_name(f"{FIRST}.sk.pem"))
+        open_results(archive, USER_KEY.with_name(f"{FIRST}.sk.pem"))
 
 
 def sealed_train(folder: Path, results: dict[str, bytes]) -> Path:
@@ -91,15 +106,3 @@ def exported(opt: Path) -> Path:
     done = pht("export", "--output", archive, root=opt.parent)
     assert done.status == 0, done.stderr
     return archive
-
-
-def open_with_node(node: str, archive: Path, key: Path) -> dict[str, bytes]:
-    done = subprocess.run(
-        [node, SCRIPT, archive, key],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return {path: base64.b64decode(content) for path, content in json.loads(done.stdout).items()}
