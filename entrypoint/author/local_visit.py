@@ -106,9 +106,16 @@ def _wait_briefly(process: "subprocess.Popen[bytes]") -> int | None:
 
 
 def data_path(paths: Paths) -> Path:
-    """Return the value of TRAIN_DATA_PATH: the only file of the data, or else their folder."""
-    files = list(paths.data.iterdir())
-    return files[0] if len(files) == 1 and files[0].is_file() else paths.data
+    """Return the value of TRAIN_DATA_PATH: the only visible file of the data, else their folder.
+
+    The script for stations has the same rule: desktops and editors leave more than anybody sees.
+    """
+    visible = [path for path in paths.data.iterdir() if _is_visible(path.name)]
+    return visible[0] if len(visible) == 1 and visible[0].is_file() else paths.data
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith((".", "~$")) and name not in ("Thumbs.db", "desktop.ini")
 
 
 def _environment(paths: Paths) -> dict[str, str]:

@@ -6,7 +6,8 @@
 #   REPOSITORY  of the train: its tag `latest` is what has arrived and what will leave, `base`
 #               what the train was built as
 #   -s STATION  the station folder, /etc/pht if left out
-#   -d DATA     the file or folder that the train computes on
+#   -d DATA     the file that the train computes on, or a folder; if only one file is visible in it,
+#               TRAIN_DATA_PATH is that file
 #   -l LEDGER   the folder of the ledger; if left out, /var/lib/pht if there is one
 #   -m MASTER   the image whose program validates the train; if left out, `pht` on the PATH does
 #   -r REVIEW   decrypt the sealed results into this new folder with `pht`, and stop before the
@@ -236,6 +237,18 @@ create_next() {
 # field NAME PATH: one of --mount, whose value is a line of CSV: a path may hold a comma.
 field() { printf '"%s=%s"' "$1" "$(printf '%s' "$2" | sed 's/"/""/g')"; }
 
+# Prints /NAME if this is the only visible file in the folder with the data, and no folder is beside it:
+# desktops and editors leave more there than anybody sees.
+only_file() {
+    only=''
+    for path in "$data"/*; do
+        case ${path##*/} in Thumbs.db | desktop.ini | '~$'*) continue ;; esac
+        [ -z "$only" ] || return 0
+        only=$path
+    done
+    [ ! -f "$only" ] || printf '/%s' "${only##*/}"
+}
+
 # No key stands in the container's own configuration: it is in the mounted folder.
 create_run() {
     set -- --read-only --volume /opt --tmpfs /tmp:exec --network none \
@@ -247,10 +260,10 @@ create_run() {
         --env PYTHONEXECUTABLE= --env __PYVENV_LAUNCHER__= --env OPENSSL_CONF= \
         --mount "type=bind,$(field source "$station"),target=/run/pht,readonly" "$@"
     if [ -n "$data" ]; then
-        target=/opt/train_data
-        [ -d "$data" ] || target=$target/$(basename "$data")
+        target=/opt/train_data inside=''
+        if [ -d "$data" ]; then inside=$(only_file); else target=$target/$(basename "$data"); fi
         set -- --mount "type=bind,$(field source "$data"),$(field target "$target"),readonly" \
-            --env "TRAIN_DATA_PATH=$target" "$@"
+            --env "TRAIN_DATA_PATH=$target$inside" "$@"
     fi
     [ -z "$ledger" ] || set -- --mount "type=bind,$(field source "$ledger"),target=/var/lib/pht" "$@"
     create --name "$run" --label "pht.base=$base" --label "pht.options=$options" \

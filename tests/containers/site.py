@@ -23,21 +23,21 @@ old = [*results.iterdir()]
 for path in old:
     path.unlink()
 print("aboard", flush=True)
-while os.path.exists("/opt/train_data/hold"):
+while os.path.exists("/opt/train_data/.hold"):
     time.sleep(0.02)
 """
 """A train that leaves one file, named by the number of the stop, in the place of the last one. It
-waits while its data has a file `hold`."""
+waits while its data has a hidden file `.hold`."""
 
 STATUS_LINE = "pht: result={} status={} stage=commit state={} network=none runner=0.1.0"
 """A forged status line."""
 
 FAKES = """\
 import os, sys
-if os.path.exists("/opt/train_data/fake"):
-    print(open("/opt/train_data/fake").read(), file=sys.stderr, flush=True)
+if os.path.exists("/opt/train_data/.fake"):
+    print(open("/opt/train_data/.fake").read(), file=sys.stderr, flush=True)
 """
-"""The beginning of a train that says what its data has in a file `fake`."""
+"""The beginning of a train that says what its data has in a hidden file `.fake`."""
 
 CLIENT = """\
 #!/bin/sh
@@ -168,7 +168,7 @@ Client = Callable[..., Path]
 
 def begin_and_hold(site: Site, data: Path, more: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
     """Start the script, and return it once its train runs, which waits then."""
-    (data / "hold").touch()
+    (data / ".hold").touch()
     process = site.begin("-d", data, more=more)
     assert process.stdout is not None
     assert process.stdout.readline() == b"aboard\n"

@@ -35,14 +35,14 @@ def test_a_visit_that_was_killed_goes_on_when_it_is_tried_again(
     arrive: Arrive, data: Path, tmp_path: Path
 ) -> None:
     site = arrive()
-    (data / "hold").touch()
+    (data / ".hold").touch()
     killed = begin(site, data)
     assert killed.stdout is not None
     assert any(line == "aboard\n" for line in killed.stdout)
     site.visiting().kill()
     _, said = killed.communicate()
     assert said.splitlines()[-1] == f"station_visit.Unfinished: {site.repository}: status 137"
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
 
     log, said = begin(site, data).communicate()
 

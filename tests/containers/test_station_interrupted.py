@@ -19,7 +19,7 @@ def test_a_key_of_the_terminal_takes_the_visit_back(
     begin_and_end(site, data, signal.SIGINT)
     [stopped] = site.containers()
     assert "result=stopped status=130" in stopped.ended().stderr
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
 
     assert site.visit("-d", data).status == 0
 
@@ -34,7 +34,7 @@ def test_a_train_that_has_outlived_the_script_is_waited_for(
     process = site.begin("-d", data)
     assert process.stderr is not None
     assert any(b"still running" in line for line in process.stderr)
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
 
     assert finish(process).status == 0
 
@@ -54,7 +54,7 @@ def test_two_runs_at_once_do_not_meet(arrive: Arrive, data: Path, tmp_path: Path
     third = site.begin("-d", data)
     assert third.stderr is not None
     assert any(b"still running" in line for line in third.stderr)
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
     assert finish(third).status == 0
     first.communicate(timeout=PATIENCE_S)
     site.assert_handed_over(tmp_path / "after", FIRST)
@@ -69,7 +69,7 @@ def test_a_visit_killed_in_its_container_is_finished(
     done = finish(process)
     assert (done.status, "not finished: start this again" in done.stderr) == (137, True)
     assert "perhaps for want of memory; started again, it has the same options" in done.stderr
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
 
     assert site.visit("-d", data).status == 0
 

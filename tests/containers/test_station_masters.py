@@ -224,13 +224,13 @@ def test_an_interrupted_visit_of_a_validated_image_goes_on(
     careful: Arrive, data: Path, pht_program: Path, tmp_path: Path
 ) -> None:
     site = careful()
-    (data / "hold").touch()
+    (data / ".hold").touch()
     process = site.begin("-d", data, programs=pht_program)
     assert process.stdout is not None
     assert process.stdout.readline() == b"aboard\n"
     os.killpg(process.pid, signal.SIGINT)
     finish(process)
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
     know(site, b"{}")
 
     done = site.visit("-d", data, programs=pht_program)
@@ -244,7 +244,7 @@ def test_a_visit_that_began_without_a_list_of_masters_is_compared_with_a_new_one
 ) -> None:
     site = arrive()
     begin_and_end(site, data, signal.SIGINT)
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
     know(site, b"{}")
 
     done = site.visit("-d", data, programs=pht_program)

@@ -102,7 +102,7 @@ def test_a_train_that_fakes_the_end_and_is_killed_is_neither_handed_over_nor_rem
 ) -> None:
     site = arrive(FAKES + RENAMES)
     before = site.engine.must("image", "inspect", f"{site.repository}:latest")
-    (data / "fake").write_text(line)
+    (data / ".fake").write_text(line)
     process = begin_and_hold(site, data)
     container = site.visiting()
     assert container.kill().stderr.splitlines()[-1] == line, "this fakes nothing"
@@ -111,7 +111,7 @@ def test_a_train_that_fakes_the_end_and_is_killed_is_neither_handed_over_nor_rem
 
     assert (done.status, "not finished: start this again" in done.stderr) == (137, True)
     assert site.engine.must("image", "inspect", f"{site.repository}:latest") == before
-    for path in ("hold", "fake"):
+    for path in (".hold", ".fake"):
         (data / path).unlink()
     assert site.visit("-d", data).status == 0
     site.assert_handed_over(tmp_path / "after", FIRST)
@@ -192,7 +192,7 @@ def test_another_train_in_the_place_of_an_unfinished_one_is_left_alone(
     site = arrive()
     old = site.ids()
     begin_and_end(site, data, signal.SIGINT)
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
     new = arrive("print('the new one')\n").image("base")
     site.engine.must("commit", new.id, f"{site.repository}:{tag}")
     now = site.ids()
@@ -212,7 +212,7 @@ def test_another_train_in_the_place_of_an_unfinished_one_is_left_alone(
 def test_an_unfinished_train_can_be_given_up_for_another(arrive: Arrive, data: Path) -> None:
     site = arrive()
     begin_and_end(site, data, signal.SIGINT)
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
     site.build(arrive("print('the new one')\n").image("base"))
     refused = site.visit("-d", data)
 
@@ -229,7 +229,7 @@ def test_a_train_is_not_handed_over_as_one_that_has_come_meanwhile(
     process = begin_and_hold(site, data)
     site.build(arrive("").image("base"))
     now = site.ids()
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
 
     done = finish(process)
 
@@ -244,7 +244,7 @@ def test_a_visit_does_not_go_on_with_other_options(
     site = arrive(RENAMES + "print(os.environ['WARD'])\n")
     more = ["--", "--env", "WARD=the first"]
     begin_and_end(site, data, signal.SIGINT, more)
-    (data / "hold").unlink()
+    (data / ".hold").unlink()
     other = tmp_path / "other"
     shutil.copytree(site.folder / "run" / "pht", other)
     words: tuple[str | Path, ...] = ("-d", other) if change == "data" else ("-d", data)
