@@ -52,7 +52,7 @@ def empty(folder: Path, *, leave_out: str = "") -> None:
     Raises:
         OSError: see `remove`.
     """
-    _allow_changes(folder, None)
+    allow_changes(folder)
     handle = os.open(folder, _FOLDER)
     way: list[str] = []
     try:
@@ -78,13 +78,13 @@ def _remove_up_to_folder(handle: int, leave_out: str) -> str | None:
             if child.name == leave_out:
                 continue
             if child.is_dir(follow_symlinks=False):
-                _allow_changes(child.name, handle)
+                allow_changes(child.name, handle)
                 return child.name
             os.unlink(child.name, dir_fd=handle)
     return None
 
 
-def _allow_changes(folder: str | Path, handle: int | None) -> None:
+def allow_changes(folder: str | Path, handle: int | None = None) -> None:
     """Make this user the owner of a folder, with all permissions, as far as that is allowed.
 
     A train can have removed its permissions or, as root, given it away. Even root may lack the

@@ -117,7 +117,12 @@ def seal(
             user_envelope=user_envelope,
         )
     )
-    return SealedTrain(document=encode(document), user_envelope=user_envelope, contents=contents)
+    return SealedTrain(
+        document=encode(document),
+        user_envelope=user_envelope,
+        result_hash=result_hash,
+        contents=contents,
+    )
 
 
 class _Sealing:

@@ -48,9 +48,11 @@ class SealedTrain:
     Attributes:
         document: the next `train_config.json`, encoded.
         user_envelope: the new symmetric key for the user.
+        result_hash: of the results.
         contents: of the results.
     """
 
     document: bytes
     user_envelope: bytes
+    result_hash: bytes
     contents: Contents

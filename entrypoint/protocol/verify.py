@@ -298,6 +298,12 @@ def unlisted(config: TrainConfig, train: Path, leave_out: str) -> list[str]:
     ]
 
 
+def is_cache(path: str) -> bool:
+    """Return whether a path in `pht_train` is that of compiled Python."""
+    parts = path.split("/")
+    return len(parts) > 1 and parts[-2] == "__pycache__" and path.endswith(".pyc")
+
+
 def _check_entries(config: TrainConfig, train: Path, leave_out: str) -> None:
     """Check that all listed files are there, and no others but compiled Python.
 
@@ -322,7 +328,7 @@ def _differences(config: TrainConfig, train: Path, leave_out: str) -> list[str]:
     for path, kind in _entries(config, train, leave_out):
         if path in listed and kind is Kind.FILE:
             present.add(path)
-        elif kind is not Kind.DIRECTORY and not (kind is Kind.FILE and _is_cache(path)):
+        elif kind is not Kind.DIRECTORY and not (kind is Kind.FILE and is_cache(path)):
             others[path] = kind
     missing = {_composed(path): path for path in sorted(listed - present - others.keys())}
     problems = []
@@ -351,11 +357,6 @@ def _entries(config: TrainConfig, train: Path, leave_out: str) -> Iterator[tuple
     for entry in walk(train, leave_out=leave_out, missing_ok=True):
         linked = entry.kind is Kind.HARD_LINK and not config.encrypts_definition
         yield entry.path, Kind.FILE if linked else entry.kind
-
-
-def _is_cache(path: str) -> bool:
-    parts = path.split("/")
-    return len(parts) > 1 and parts[-2] == "__pycache__" and path.endswith(".pyc")
 
 
 def _describe(kind: Kind) -> str:

@@ -3,7 +3,7 @@
 from entrypoint.errors import MalformedTrain, PhtError, StorageError
 from entrypoint.linux.remove import is_folder
 from entrypoint.protocol.seal import check_sealable, seal
-from entrypoint.protocol.stages import Contents
+from entrypoint.protocol.stages import Contents, SealedTrain
 from entrypoint.protocol.verify import check_definition
 from entrypoint.recovery.journal import Journal, Phase
 from entrypoint.recovery.ownership import results_owner
@@ -133,11 +133,28 @@ class Closer:
         contents = sealed.contents
         files, size = counted(contents.files, "file"), counted(contents.size, "byte")
         self._report.info(f"steps 7 to 11: sealed {files}, {size}")
+        self._warn_of_nothing_new(config, sealed)
         self._session.stage = Stage.COMMIT
         self.disk.finish(sealed.document, sealed.user_envelope)
         self._session.state = State.SEALED
         self._report.info(f"step 12: committed stop {len(config.visits) + 1}")
         return contents
+
+    def _warn_of_nothing_new(self, config: TrainConfig, sealed: SealedTrain) -> None:
+        """Log a warning if the results are empty or unchanged.
+
+        The train may have caught its own error and ended with status 0.
+        """
+        if not sealed.contents.size:
+            self._report.warning(
+                "the train has left no results, or only empty files: it has to write into "
+                "PHT_RESULTS_DIR"
+            )
+        elif sealed.result_hash == config.result_hash:
+            self._report.warning(
+                "the train has left the results as they came: it has to write what is new into "
+                "PHT_RESULTS_DIR"
+            )
 
     def _check_definition(self, config: TrainConfig, key: bytes) -> None:
         """Check that the immutable files were not damaged after the train had ended."""

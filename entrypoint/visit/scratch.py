@@ -13,9 +13,10 @@ from typing import Self
 from entrypoint.errors import StorageError
 from entrypoint.files.attributes import Owner
 from entrypoint.linux.mounts import mount_of
-from entrypoint.linux.remove import is_folder, remove
+from entrypoint.linux.remove import allow_changes, is_folder, remove
 from entrypoint.model import Paths
 from entrypoint.report import Report
+from entrypoint.visit.left_files import warn_of_left_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +65,31 @@ class Scratch:
         return {"HOME": str(_home(self.path)), "TMPDIR": str(_tmp(self.path))}
 
     def remove(self, report: Report) -> None:
-        """Remove the folder with all that the train has left in it; log a warning if that fails."""
+        """Remove the folder; log a warning of what goes with it, and if it cannot be removed.
+
+        What the train has left in `HOME` and `TMPDIR` is not named: nobody misses it.
+        """
         try:
+            warn_of_left_files(report, "its working folder", self._left())
             remove(self.path)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             report.warning(f"the train's scratch folder {self.path} cannot be removed: {why}")
+
+    def _left(self) -> list[str]:
+        """Return the names in the working folder, but those of links, such as ours."""
+        if self.cwd is None:
+            return []
+        for folder in (self.path, self.cwd):  # the train may have replaced one, or closed it
+            if not is_folder(folder):
+                return []
+            allow_changes(folder)
+        entries = sorted(os.scandir(self.cwd), key=lambda entry: entry.name)
+        return [
+            entry.name + "/" * entry.is_dir(follow_symlinks=False)
+            for entry in entries
+            if not entry.is_symlink()
+        ]
 
 
 def _places(paths: Paths, *, in_container: bool, owner: Owner | None) -> list[Path]:

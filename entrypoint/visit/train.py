@@ -17,18 +17,16 @@ from entrypoint.process.failure import TrainFailed
 from entrypoint.process.oom import oom_kills
 from entrypoint.process.sandbox import Sandbox
 from entrypoint.protocol.stages import VerifiedTrain
-from entrypoint.protocol.verify import changes, is_as_signed, unlisted
+from entrypoint.protocol.verify import changes, is_as_signed, is_cache, unlisted
 from entrypoint.report import Outcome, Stage, counted
 from entrypoint.train_config import TrainConfig
 from entrypoint.train_config.file import read_config
 from entrypoint.trust.anchors import Trust
 from entrypoint.visit.command import resolve_command
+from entrypoint.visit.left_files import first_names, warn_of_left_files
 from entrypoint.visit.protection import protected, report_protection
 from entrypoint.visit.scratch import Scratch
 from entrypoint.visit.session import Session
-
-_NAMED_FILES = 10
-"""Maximum number of removed files listed in the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,16 +156,18 @@ def newest_change(folder: Path) -> int:
 
 
 def remove_unlisted(session: Session, config: TrainConfig, leave_out: str = "") -> None:
-    """Remove everything from `pht_train` but the signed files and `leave_out`, and log it."""
+    """Remove everything from `pht_train` but the signed files and `leave_out`, and log it.
+
+    Compiled Python may lie there before a run too, and nobody misses it.
+    """
     train, report = session.paths.train, session.report
     if not is_folder(train):
         return
     removed = unlisted(config, train, leave_out)
     remove_from(train, removed)
-    for path in removed[:_NAMED_FILES]:
-        report.info(f"removed pht_train/{path}, which nobody signed")
-    if len(removed) > _NAMED_FILES:
-        report.info(f"removed {len(removed) - _NAMED_FILES} more unsigned files of pht_train")
+    if caches := [path for path in removed if is_cache(path)]:
+        report.info(f"removed compiled Python from pht_train: {first_names(caches)}")
+    warn_of_left_files(report, train.name, [path for path in removed if not is_cache(path)])
 
 
 def check_signed_files(

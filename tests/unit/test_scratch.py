@@ -3,6 +3,7 @@
 import ast
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -261,8 +262,6 @@ def test_if_it_can_lie_nowhere_all_reasons_are_given(tmp_path: Path) -> None:
 
 
 def test_it_goes_with_all_that_the_train_has_left(paths: Paths, scratch: Scratch) -> None:
-    assert scratch.cwd is not None
-    (scratch.cwd / "Rplots.pdf").touch()
     closed = scratch.path / "home" / ".cache" / "closed"
     closed.mkdir(parents=True)
     (closed / "file").touch()
@@ -276,14 +275,45 @@ def test_it_goes_with_all_that_the_train_has_left(paths: Paths, scratch: Scratch
     assert stream.getvalue() == ""
 
 
-def test_a_link_in_its_place_goes_and_not_what_it_leads_to(paths: Paths, scratch: Scratch) -> None:
-    scratch.path.rename(paths.root / "moved")
-    scratch.path.symlink_to(paths.data)
+@pytest.mark.parametrize("closed", [".", "work"])
+def test_files_of_the_working_folder_are_named(closed: str, scratch: Scratch) -> None:
+    assert scratch.cwd is not None
+    (scratch.cwd / "Rplots.pdf").touch()
+    (scratch.path / closed).chmod(0)
+    stream = io.StringIO()
 
-    scratch.remove(Report())
+    scratch.remove(Report(stream=stream))
+
+    assert "the train has left files in its working folder" in stream.getvalue()
+    assert stream.getvalue().endswith(" travels: Rplots.pdf\n")
+
+
+@pytest.mark.parametrize("replaced", [".", "work"])
+def test_a_link_in_its_place_goes_and_not_what_it_leads_to(
+    replaced: str, paths: Paths, scratch: Scratch
+) -> None:
+    (paths.data / "work").mkdir()
+    (paths.data / "work" / "secret.csv").touch()
+    place = scratch.path / replaced
+    place.rename(paths.root / "moved")
+    place.symlink_to(paths.data / "work" if replaced == "work" else paths.data)
+    stream = io.StringIO()
+
+    scratch.remove(Report(stream=stream))
 
     assert not os.path.lexists(scratch.path)
-    assert (paths.data / "rows.csv").exists()
+    assert (paths.data / "work" / "secret.csv").exists()
+    assert stream.getvalue() == ""
+
+
+def test_a_working_folder_may_be_gone(scratch: Scratch) -> None:
+    assert scratch.cwd is not None
+    shutil.rmtree(scratch.cwd)
+    stream = io.StringIO()
+
+    scratch.remove(Report(stream=stream))
+
+    assert stream.getvalue() == ""
 
 
 def test_one_that_cannot_be_removed_is_named(tmp_path: Path) -> None:

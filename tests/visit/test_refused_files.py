@@ -110,7 +110,8 @@ def test_caches_of_honest_builders_are_removed_before_the_run(tmp_path: Path) ->
         tmp_path, "import sys; sys.exit(bool(__import__('helper').X))", {"helper.py": b"X = 0"}
     )
     settle(tmp_path, "station_1")
-    for path in ("__pycache__/helper.cpython-311.pyc", "a/__pycache__/x.pyc"):
+    caches = ["__pycache__/helper.cpython-311.pyc", "a/__pycache__/x.pyc"]
+    for path in caches:
         (opt / "pht_train" / path).parent.mkdir(parents=True)
         (opt / "pht_train" / path).write_bytes(b"planted")
     before = snapshot(tmp_path)
@@ -121,7 +122,7 @@ def test_caches_of_honest_builders_are_removed_before_the_run(tmp_path: Path) ->
 
     assert done.status == 0
     assert {path.name for path in (opt / "pht_train").iterdir()} == {"train.py", "helper.py"}
-    assert "pht: removed pht_train/a/__pycache__/x.pyc, which nobody signed" in done.lines
+    assert f"pht: removed compiled Python from pht_train: {', '.join(caches)}" in done.lines
 
 
 # --- results -------------------------------------------------------------------------------------

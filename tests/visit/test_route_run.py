@@ -148,9 +148,8 @@ def test_caches_of_honest_stations_are_removed_before_the_run(content: str, tmp_
 
     assert done.status == 0
     assert not cache.parent.exists()
-    assert "pht: removed pht_train/__pycache__/helper.cpython-311.pyc, which nobody signed" in (
-        done.lines
-    )
+    cached = "__pycache__/helper.cpython-311.pyc"
+    assert f"pht: removed compiled Python from pht_train: {cached}" in done.lines
 
 
 @pytest.mark.parametrize("status", [0, 3])
