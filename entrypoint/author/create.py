@@ -1,6 +1,7 @@
 """`pht create`: makes a signed train of a folder of files and the stations' public keys."""
 
 import os
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from entrypoint.author import private_keys
+from entrypoint.author.dockerfile import DOCKERFILE, write_dockerfile
 from entrypoint.author.doubtful_files import warn_of_doubtful
 from entrypoint.author.output import check_apart, new_folder
 from entrypoint.crypto.digests import chunks, immutable_hash
@@ -71,61 +73,98 @@ class Signers:
     builder: PrivateKey | None = field(repr=False)
 
 
-def create(
-    train: Path,
-    output: Path,
-    *,
-    exclude: Sequence[str],
-    generation: str,
-    user_key: Path,
-    password_file: Path | None,
-    builder_key: Path | None,
-    builder_password_file: Path | None,
-    user: str,
-    train_id: str,
-    stations: Sequence[tuple[str, Path]],
-    proposal: str,
-    master_image: str,
-    report: Report,
-) -> None:
-    """Make `output`/opt: pht_train, an empty pht_results and the signed train_config.json.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Everything that an author says of a train to be signed.
 
-    Args:
-        train: the folder with the train's files.
-        output: a new or empty folder.
+    Attributes:
+        train: the folder with its files.
+        exclude, generation, user, train_id, proposal, master_image: as in `Definition`.
         user_key: file of the user's private key, `password_file` of its password.
         builder_key: file of the builder's, `builder_password_file` of its password.
-        stations: ids and public key files.
-        exclude, generation, user, train_id, proposal, master_image: as in `Definition`.
+        stations: ids and public key files, in the order of the route.
+        command: the CMD of the train's image, or empty if that is not known yet.
+        workdir: the working folder of the command; None for that of the master image.
+    """
+
+    train: Path
+    exclude: Sequence[str]
+    generation: str
+    user_key: Path
+    password_file: Path | None
+    builder_key: Path | None
+    builder_password_file: Path | None
+    user: str
+    train_id: str
+    stations: Sequence[tuple[str, Path]]
+    proposal: str
+    master_image: str
+    command: Sequence[str]
+    workdir: str | None
+
+
+def create(request: Request, output: Path, report: Report) -> None:
+    """Make `output`/opt: pht_train, an empty pht_results and the signed train_config.json.
+
+    Beside it lies the Dockerfile of the train's image if the request has all that it says.
+
+    Args:
+        request: the train.
+        output: a new or empty folder.
+        report: takes the log.
 
     Raises:
         PhtError: a file, key or option is missing or unsuitable; `output` is not made.
     """
-    secrets = (user_key, password_file, builder_key, builder_password_file)
-    check_apart(train, (output, *secrets))
-    public_keys = _public_keys(stations)
-    definition = Definition(
-        folder=train,
-        exclude=exclude,
-        generation=generation,
-        user=user,
-        train_id=train_id,
-        stations=public_keys,
-        proposal=proposal,
-        master_image=master_image,
-    )
+    check_apart(request.train, [output])
     with new_folder(output) as folder:
-        signers = Signers(
-            user=private_keys.read(user_key, password_file),
-            builder=private_keys.read(builder_key, builder_password_file) if builder_key else None,
-        )
-        config = build(definition, signers, Paths(folder), report)
-    if compared_with_master(generation) and not master_image:
+        config = make(request, folder, report)
+    if compared_with_master(request.generation) and not request.master_image:
         report.warning(
             "no --master-image: stations with the published software compare the train with that "
             "image, and refuse a train that names none"
         )
-    _summarise(config, output, report)
+    describe(config, output, report)
+    report.info(f"the train is in {output / 'opt'}")
+    if (output / DOCKERFILE).exists():
+        words = ["docker", "build", "--tag", "REPOSITORY:base", "--tag", "REPOSITORY:latest"]
+        report.info(f"then build its image: {shlex.join([*words, str(output)])}")
+    else:
+        report.info(
+            f"then build the train's image in {output}: FROM a master image, COPY opt /opt, "
+            'CMD ["python", "/opt/pht_train/FILE"]'
+        )
+
+
+def make(request: Request, folder: Path, report: Report) -> TrainConfig:
+    """Make the signed train in `folder`/opt, and the Dockerfile if all that it says is known.
+
+    Raises:
+        PhtError: a file, key or option is missing or unsuitable.
+    """
+    user, builder = request.user_key, request.builder_key
+    passwords = (request.password_file, request.builder_password_file)
+    check_apart(request.train, (user, builder, *passwords))
+    definition = Definition(
+        folder=request.train,
+        exclude=request.exclude,
+        generation=request.generation,
+        user=request.user,
+        train_id=request.train_id,
+        stations=_public_keys(request.stations),
+        proposal=request.proposal,
+        master_image=request.master_image,
+    )
+    signers = Signers(
+        user=private_keys.read(user, request.password_file),
+        builder=private_keys.read(builder, request.builder_password_file) if builder else None,
+    )
+    config = build(definition, signers, Paths(folder), report)
+    if request.master_image and request.command:
+        write_dockerfile(
+            folder, request.master_image, request.command, request.workdir, config.files
+        )
+    return config
 
 
 def build(definition: Definition, signers: Signers, paths: Paths, report: Report) -> TrainConfig:
@@ -276,17 +315,14 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
-def _summarise(config: TrainConfig, output: Path, report: Report) -> None:
+def describe(config: TrainConfig, folder: Path, report: Report) -> None:
+    """Show a new train: its contents, the keys of its stations, and what they are compared with."""
     rows = [(name, fingerprint(key)) for name, key in config.stations.items()]
     show(table(("station", "fingerprint of its key (SHA-256)"), rows))
-    count = len(immutable_files(config, Paths(output).train))
+    count = len(immutable_files(config, Paths(folder).train))
     session = config.session_id.hex()[:16]
     report.info(
-        f"train {config.train_id} ({config.generation} generation, session {session}…) is in "
-        f"{output / 'opt'}: {counted(count, 'file')}, signed by user {config.user_id}"
+        f"train {config.train_id} ({config.generation} generation, session {session}…) has "
+        f"{counted(count, 'file')}, signed by user {config.user_id}"
     )
     report.info("next, ask each station for its fingerprint and compare it with the one above")
-    report.info(
-        f"then build the train's image in {output}: FROM a master image, COPY opt /opt, "
-        'CMD ["python", "/opt/pht_train/FILE"]'
-    )

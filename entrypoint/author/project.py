@@ -7,13 +7,14 @@ table of the stations. An option on the command line wins over its key.
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from entrypoint.errors import MissingInput, UsageError
 from entrypoint.files.bounded import read_bounded
 from entrypoint.limits import SETTINGS_BYTES
 from entrypoint.model import GENERATIONS, PROJECT_FILE
+from entrypoint.protocol.command import TRAIN_FOLDER
 
 _Reader = Callable[[Path, Any], Any]
 """Returns a value as the parser of options returns it; paths are relative to the first argument.
@@ -80,11 +81,10 @@ def _generation(folder: Path, value: Any) -> str:
     return _text(folder, value)
 
 
-def _workdir(folder: Path, value: Any) -> str:
-    text = _text(folder, value)
-    if not PurePosixPath(text).is_absolute() or not text.isprintable():
-        raise ValueError("it has to be the path of a folder in the train's image, from / on")
-    return text
+def _workdir(_folder: Path, value: Any) -> str:
+    if value != str(TRAIN_FOLDER):
+        raise ValueError(f"it has to be {TRAIN_FOLDER}: stations accept no other, but the default")
+    return str(TRAIN_FOLDER)
 
 
 def _path(folder: Path, value: Any) -> Path:

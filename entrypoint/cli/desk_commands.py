@@ -5,6 +5,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from entrypoint.cli.project_options import (
     add_command,
@@ -17,6 +18,9 @@ from entrypoint.cli.project_options import (
 )
 from entrypoint.model import PROJECT_FILE
 from entrypoint.report import Report
+
+if TYPE_CHECKING:
+    from entrypoint.author.create import Request
 
 _Function = Callable[[Namespace, Mapping[str, str], Report], int]
 
@@ -60,9 +64,15 @@ def keygen(options: Namespace, _environment: Mapping[str, str], report: Report) 
 
 def add_create_options(parser: ArgumentParser) -> None:
     """Add the options of `create`."""
+    text = "new folder for the train"
+    parser.add_argument("--output", required=True, type=Path, metavar="ROOT", help=text)
+    _add_request(parser)
+
+
+def _add_request(parser: ArgumentParser) -> None:
+    """Add the options that describe a train to be signed."""
     add = parser.add_argument
     add_train(parser)
-    add("--output", required=True, type=Path, metavar="ROOT", help="new folder for the train")
     add("--user-key", type=Path, metavar="PEM", help="the user's private key")
     add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
     builder = "the builder's private key, of the route generation"
@@ -73,17 +83,13 @@ def add_create_options(parser: ArgumentParser) -> None:
     add("--train-id", metavar="ID", help="id of the train")
     station = "a station and its public key; once for each, in the order of the route"
     add(
-        "--station",
-        dest="stations",
-        action="append",
-        type=_station,
-        metavar="ID=PEM",
-        help=station,
+        "--station", action="append", type=_station, dest="stations", metavar="ID=PEM", help=station
     )
     add_exclude(parser)
     add("--proposal", metavar="ID", help="id of the proposal")
     image = "name of the master image, as stations can pull it: REGISTRY/NAME:VERSION"
     add("--master-image", metavar="IMAGE", help=image)
+    add_command(parser)
 
 
 @_interruptible
@@ -92,10 +98,17 @@ def create(options: Namespace, _environment: Mapping[str, str], report: Report) 
     from entrypoint.author.create import create
 
     complete(options, report)
+    create(_request(options), options.output, report)
+    return 0
+
+
+def _request(options: Namespace) -> "Request":
+    """Return what the author says of a train to be signed, which has to be complete."""
+    from entrypoint.author.create import Request
+
     need(options, "user_key", "user", "train_id", "stations")
-    create(
-        options.train,
-        options.output,
+    return Request(
+        train=options.train,
         exclude=options.exclude,
         generation=options.generation,
         user_key=options.user_key,
@@ -107,9 +120,9 @@ def create(options: Namespace, _environment: Mapping[str, str], report: Report) 
         stations=options.stations,
         proposal=options.proposal or "",
         master_image=options.master_image or "",
-        report=report,
+        command=options.command,
+        workdir=options.workdir,
     )
-    return 0
 
 
 def add_simulate_options(parser: ArgumentParser) -> None:

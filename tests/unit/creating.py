@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from entrypoint.author.create import create
+from entrypoint.author.create import Request, create
 from entrypoint.errors import PhtError
 from tests import reference, reference_route
 from tests.desk import Said
@@ -32,11 +32,12 @@ def build_train(
     user: str = "user-1",
     train_id: str = "train-1",
     stations: list[tuple[str, Path]] = STATIONS,
+    command: Sequence[str] = (),
+    workdir: str | None = None,
 ) -> str:
     said = Said()
-    create(
-        train,
-        output,
+    request = Request(
+        train=train,
         exclude=exclude,
         generation=generation,
         user_key=user_key,
@@ -48,8 +49,10 @@ def build_train(
         stations=stations,
         proposal="17",
         master_image="python:slim",
-        report=said,
+        command=command,
+        workdir=workdir,
     )
+    create(request, output, said)
     return said.text
 
 
