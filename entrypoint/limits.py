@@ -37,6 +37,14 @@ RSA_BITS_MAX = 8192
 RSA_EXPONENT = 65537
 """The only accepted public exponent: smaller ones have weaknesses, larger ones no advantage."""
 
+PAILLIER_BITS_MIN = 128
+PAILLIER_BITS_MAX = 6144
+"""Accepted moduli of Paillier keys, in bits.
+
+The users' application makes keys of 128 bits. A number encrypted under a longer key than the
+maximum can have more than the 4300 digits that Python reads.
+"""
+
 PASSWORD_BYTES = 1023
 """Maximum length of a private key's password, in bytes; `cryptography` supports no longer one."""
 

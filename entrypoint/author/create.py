@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from entrypoint.author import private_keys
+from entrypoint.author import paillier, private_keys
 from entrypoint.author.dockerfile import DOCKERFILE, write_dockerfile
 from entrypoint.author.doubtful_files import warn_of_doubtful
 from entrypoint.author.output import check_apart, new_folder
@@ -16,6 +16,7 @@ from entrypoint.crypto.digests import chunks, immutable_hash
 from entrypoint.crypto.file_cipher import IV_BYTES, FileCipher, transform
 from entrypoint.crypto.key_files import read_public_key
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint
+from entrypoint.crypto.paillier_key import PaillierKey
 from entrypoint.errors import MalformedTrain, MissingInput, UsageError
 from entrypoint.files.tree import Entry, Kind, walk
 from entrypoint.limits import LISTED_PROBLEMS, SESSION_ID_BYTES
@@ -53,6 +54,7 @@ class Definition:
         stations: the public key of every station, by its id.
         proposal: id of the proposal, or empty.
         master_image: name of the image that the train's is built from, or empty.
+        paillier_key: the user's key under which the train adds encrypted numbers, or None.
     """
 
     folder: Path
@@ -63,6 +65,7 @@ class Definition:
     stations: Mapping[str, PublicKey]
     proposal: str
     master_image: str
+    paillier_key: PaillierKey | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +86,7 @@ class Request:
         user_key: file of the user's private key, `password_file` of its password.
         builder_key: file of the builder's, `builder_password_file` of its password.
         stations: ids and public key files, in the order of the route.
+        paillier_key: file of the user's Paillier public key, or None.
         command: the CMD of the train's image, or empty if that is not known yet.
         workdir: the working folder of the command; None for that of the master image.
     """
@@ -97,6 +101,7 @@ class Request:
     user: str
     train_id: str
     stations: Sequence[tuple[str, Path]]
+    paillier_key: Path | None
     proposal: str
     master_image: str
     command: Sequence[str]
@@ -142,7 +147,7 @@ def make(request: Request, folder: Path, report: Report) -> TrainConfig:
     Raises:
         PhtError: a file, key or option is missing or unsuitable.
     """
-    user, builder = request.user_key, request.builder_key
+    user, builder, public = request.user_key, request.builder_key, request.paillier_key
     passwords = (request.password_file, request.builder_password_file)
     check_apart(request.train, (user, builder, *passwords))
     definition = Definition(
@@ -154,6 +159,7 @@ def make(request: Request, folder: Path, report: Report) -> TrainConfig:
         stations=_public_keys(request.stations),
         proposal=request.proposal,
         master_image=request.master_image,
+        paillier_key=paillier.read_public(public, report) if public else None,
     )
     signers = Signers(
         user=private_keys.read(user, request.password_file),
@@ -211,6 +217,7 @@ def _draft(definition: Definition, files: Sequence[str]) -> Draft:
         stations=definition.stations,
         file_list=files,
         definition_hash=digest,
+        paillier_key=definition.paillier_key,
     )
 
 

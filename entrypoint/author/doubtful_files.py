@@ -16,7 +16,12 @@ _BY_NAME = {
 _ENVIRONMENT = "pyvenv.cfg"
 """The file that makes a folder a virtual environment of Python."""
 
-_PRIVATE_KEY = re.compile(rb"^-----BEGIN [A-Z ]*PRIVATE KEY-----", re.MULTILINE)
+_PRIVATE_KEY = re.compile(
+    rb"""^-----BEGIN\ [A-Z ]*PRIVATE\ KEY-----  # PEM
+    | "lambda"\s*:\s*"[0-9]{30}                # the Paillier keys of the users' application
+    """,
+    re.MULTILINE | re.VERBOSE,
+)
 _SCRIPTS = (".sh", ".r", ".py")
 _HEAD_BYTES = 64 * 1024
 """Size of the beginning of each file that is looked at, in bytes."""

@@ -44,7 +44,7 @@ def read_pem(path: Path) -> bytes:
         MissingInput: the file cannot be read.
         SettingsError: it holds a public key.
     """
-    pem = pem_of_file(_read_file(path, SETTINGS_BYTES))
+    pem = pem_of_file(read_file(path, SETTINGS_BYTES))
     if b" PUBLIC KEY-----" in pem and b"PRIVATE KEY-----" not in pem:
         raise SettingsError(
             "private-key-unusable",
@@ -52,6 +52,15 @@ def read_pem(path: Path) -> bytes:
             hint="give the private key that belongs to it: NAME.private.pem, if keygen made it",
         )
     return pem
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """Return the contents of a file of at most `limit` bytes; raises MissingInput."""
+    try:
+        return read_bounded(path, limit)
+    except OSError as error:
+        problem = (error.strerror or "it is unreadable").lower()
+    raise MissingInput("file-unreadable", f"cannot read {path}: {problem}", hint="check the path")
 
 
 def new_password(path: Path, password_file: Path | None) -> bytes:
@@ -98,18 +107,9 @@ def new_file(path: Path) -> IO[bytes]:
     return open(path, "xb", opener=partial(os.open, mode=0o600))
 
 
-def _read_file(path: Path, limit: int) -> bytes:
-    """Return the contents of a file of at most `limit` bytes; raises MissingInput."""
-    try:
-        return read_bounded(path, limit)
-    except OSError as error:
-        problem = (error.strerror or "it is unreadable").lower()
-    raise MissingInput("file-unreadable", f"cannot read {path}: {problem}", hint="check the path")
-
-
 def _password_in(path: Path, *, may_be_empty: bool) -> bytes:
     # A password of the limit's length may end with two bytes of a line end.
-    password = _read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
+    password = read_file(path, PASSWORD_BYTES + 2).rstrip(b"\r\n")
     if may_be_empty and not password:
         return b""
     return _usable(password, hint=f"put the password into {path} as its only line")

@@ -121,6 +121,7 @@ _READERS: Mapping[str, _Reader] = {
     "password-file": _path,
     "builder-key": _path,
     "builder-password-file": _path,
+    "paillier-key": _path,
     "user": _text,
     "train-id": _text,
     "proposal": _text,

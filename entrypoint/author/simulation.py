@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from entrypoint.author import private_keys
+from entrypoint.author import paillier, private_keys
 from entrypoint.author.create import Definition, Signers, build, check_unique
 from entrypoint.crypto.key_files import load_private_key
 from entrypoint.crypto.keys import PrivateKey
@@ -34,6 +34,7 @@ class Plan:
         route: ids in the order of the visits; by default all folders, `inst-2` before `inst-10`.
         keys: holds ID.private.pem or ID.pem of stations that have a key; the others get one.
         image: the master image of the containers that are the stops; None for processes.
+        paillier_key: file of the user's Paillier public key; None without one.
         output: a new or empty folder for the decrypted final results.
         keep: a new or empty folder in which the roots, logs and keys of all stations stay.
     """
@@ -46,6 +47,7 @@ class Plan:
     route: Sequence[str] | None
     keys: Path | None
     image: str | None
+    paillier_key: Path | None
     output: Path | None
     keep: Path | None
 
@@ -112,6 +114,7 @@ def prepare(plan: Plan, stations: Sequence[str], work: Path, report: Report) -> 
             f"there is no folder {keys}",
             hint="name the folder that holds ID.private.pem, or leave --keys out for new keys",
         )
+    paillier_key = paillier.read_public(plan.paillier_key, report) if plan.paillier_key else None
     user = _new_key(work / USER_KEY)
     made = work / "keys"
     made.mkdir()
@@ -130,6 +133,7 @@ def prepare(plan: Plan, stations: Sequence[str], work: Path, report: Report) -> 
         stations=public,
         proposal="",
         master_image="",
+        paillier_key=paillier_key,
     )
     builder = private_keys.generate(RSA_BITS_MIN) if has_builder(plan.generation) else None
     build(definition, Signers(user=user, builder=builder), paths, report)

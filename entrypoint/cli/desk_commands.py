@@ -11,6 +11,7 @@ from entrypoint.cli.project_options import (
     add_command,
     add_exclude,
     add_generation,
+    add_paillier_key,
     add_train,
     complete,
     need,
@@ -45,13 +46,25 @@ def add_keygen_options(parser: ArgumentParser) -> None:
     add("--bits", type=int, default=3072, metavar="N", help="size of the key; default 3072")
     add("--password-file", type=Path, metavar="FILE", help="holds the password of the private key")
     add("--no-password", action="store_true", help="leave the private key unencrypted")
+    paillier = (
+        "for encrypted numbers: makes NAME.paillier.private.json and NAME.paillier.public.json"
+    )
+    add("--paillier", action="store_true", help=paillier)
 
 
 @_interruptible
 def keygen(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
     """Make a pair of keys."""
-    from entrypoint.author.keygen import keygen
+    from entrypoint.author.keygen import keygen, keygen_paillier
 
+    if options.paillier:
+        keygen_paillier(
+            options.key_name,
+            bits=options.bits,
+            password_file=options.password_file,
+            report=report,
+        )
+        return 0
     keygen(
         options.key_name,
         bits=options.bits,
@@ -86,6 +99,7 @@ def _add_request(parser: ArgumentParser) -> None:
         "--station", action="append", type=_station, dest="stations", metavar="ID=PEM", help=station
     )
     add_exclude(parser)
+    add_paillier_key(parser)
     add("--proposal", metavar="ID", help="id of the proposal")
     image = "name of the master image, as stations can pull it: REGISTRY/NAME:VERSION"
     add("--master-image", metavar="IMAGE", help=image)
@@ -122,6 +136,7 @@ def _request(options: Namespace) -> "Request":
         master_image=options.master_image or "",
         command=options.command,
         workdir=options.workdir,
+        paillier_key=options.paillier_key,
     )
 
 
@@ -132,6 +147,7 @@ def add_simulate_options(parser: ArgumentParser) -> None:
     data = "holds one folder of data for each station, named by the station's id"
     add("--data", type=Path, metavar="DIR", help=data)
     add_exclude(parser)
+    add_paillier_key(parser)
     route = f"default: the stations of {PROJECT_FILE}, or else every folder of data, sorted"
     add("--route", type=_ids, metavar="ID,ID,…", help=route)
     add("--keys", type=Path, metavar="DIR", help="holds ID.private.pem of stations that have one")
@@ -168,6 +184,7 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
         route=route,
         keys=options.keys,
         image=options.image,
+        paillier_key=options.paillier_key,
         output=options.output,
         keep=options.keep,
     )

@@ -46,6 +46,12 @@ def add_exclude(parser: ArgumentParser) -> None:
     parser.add_argument("--exclude", action="append", type=_pattern, metavar="PATTERN", help=text)
 
 
+def add_paillier_key(parser: ArgumentParser) -> None:
+    """Add the public key for encrypted numbers."""
+    text = "the user's Paillier public key, under which the train adds encrypted numbers"
+    parser.add_argument("--paillier-key", type=Path, metavar="FILE", help=text)
+
+
 def complete(options: Namespace, report: Report) -> None:
     """Take what the command line does not give from the project file, and then the defaults.
 

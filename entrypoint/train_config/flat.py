@@ -11,7 +11,8 @@ from typing import Any
 from entrypoint.crypto import fernet
 from entrypoint.crypto.digests import sha512
 from entrypoint.crypto.file_cipher import FileCipher
-from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
+from entrypoint.crypto.keys import BadKey, PrivateKey, PublicKey, public_pem
+from entrypoint.crypto.paillier_key import PaillierKey, decimal, simple_key
 from entrypoint.crypto.signatures import is_pss_signature, sign_pss
 from entrypoint.errors import UsageError
 from entrypoint.files.strict_json import Document
@@ -116,6 +117,14 @@ class FlatConfig:
             "user_encrypted_sym_key": seal.user_envelope.hex(),
         }
 
+    @property
+    def paillier_key(self) -> PaillierKey | None:
+        """The key for encrypted numbers, of which this generation has only n."""
+        try:
+            return simple_key(decimal(str(self.document["user_he_key"]), "n"))
+        except (KeyError, BadKey):
+            return None
+
     def public_fields(self) -> Document:
         """Return the field that a running train reads: the public key for its counts."""
         return {"user_he_key": self.document.get("user_he_key")}
@@ -157,7 +166,8 @@ def new_train(
     """Return the signed document of a new train, and no symmetric key.
 
     Raises:
-        UsageError: there is a builder's key, but this generation has no builder.
+        UsageError: there is a builder's key, but this generation has no builder; or the Paillier
+            key has a g of its own.
     """
     if builder is not None:
         raise UsageError(
@@ -180,10 +190,26 @@ def new_train(
         "e_d_sig": None,
         "digital_signature": None,
         "proposal_id": draft.proposal_id,
-        "user_he_key": None,
+        "user_he_key": _modulus(draft.paillier_key),
         "immutable_file_list": list(draft.file_list),
     }
     return document, None
+
+
+def _modulus(key: PaillierKey | None) -> str | None:
+    """Return n as decimal text: published trains take n + 1 for g."""
+    if key is None:
+        return None
+    if not key.is_simple:
+        raise UsageError(
+            "paillier-key-unsuitable",
+            "the Paillier key has a g of its own, but trains of the flat generation read n only "
+            "and take n + 1 for g",
+            hint="give a key that pht keygen --paillier made, or build a train of the route "
+            "generation",
+            by="author",
+        )
+    return str(key.n)
 
 
 def _stations(fields: Fields) -> dict[str, PublicKey]:

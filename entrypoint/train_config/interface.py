@@ -8,6 +8,7 @@ from unicodedata import normalize
 
 from entrypoint.crypto.file_cipher import FileCipher
 from entrypoint.crypto.keys import PublicKey
+from entrypoint.crypto.paillier_key import PaillierKey
 from entrypoint.crypto.signatures import is_pss_signature
 from entrypoint.errors import IntegrityError, RouteError
 from entrypoint.model import QUERY, Visit
@@ -46,6 +47,7 @@ class Draft:
         stations: the public key of every station, by its id, in the order of the route.
         file_list: the immutable files in the order of hashing, including the query.
         definition_hash: of these files, 64 bytes.
+        paillier_key: the key under which the train adds encrypted numbers; None without one.
     """
 
     train_id: str
@@ -56,6 +58,7 @@ class Draft:
     stations: Mapping[str, PublicKey]
     file_list: Sequence[str]
     definition_hash: bytes
+    paillier_key: PaillierKey | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,13 @@ class TrainConfig(Protocol):
     @property
     def builder_key(self) -> PublicKey | None:
         """The public key of the builder, None in a generation that has no builder."""
+
+    @property
+    def paillier_key(self) -> PaillierKey | None:
+        """The key for encrypted numbers, or None if there is none in the form of its generation.
+
+        Nobody signs it.
+        """
 
     @property
     def session_id(self) -> bytes:

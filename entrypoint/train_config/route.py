@@ -14,7 +14,8 @@ from entrypoint.crypto import cbc
 from entrypoint.crypto.digests import sha512
 from entrypoint.crypto.envelopes import wrap
 from entrypoint.crypto.file_cipher import FileCipher
-from entrypoint.crypto.keys import PrivateKey, PublicKey, public_pem
+from entrypoint.crypto.keys import BadKey, PrivateKey, PublicKey, public_pem
+from entrypoint.crypto.paillier_key import PaillierKey, load_paillier_key, paillier_json
 from entrypoint.crypto.signatures import is_pkcs1_signature, is_pss_signature, sign_pkcs1
 from entrypoint.errors import IntegrityError, RouteError, UsageError
 from entrypoint.files.strict_json import Document
@@ -144,6 +145,14 @@ class RouteConfig:
             "result_signature": seal.result_signature.hex(),
         }
 
+    @property
+    def paillier_key(self) -> PaillierKey | None:
+        """The key for encrypted numbers, whose field is hex of its JSON form."""
+        try:
+            return load_paillier_key(bytes.fromhex(self.document["creator"]["paillier_public_key"]))
+        except (KeyError, TypeError, ValueError, BadKey):
+            return None
+
     def public_fields(self) -> Document:
         """Return the field that a running train reads: the public key for its counts."""
         key = self.document["creator"].get("paillier_public_key")
@@ -210,7 +219,7 @@ def new_train(
         "creator": {
             "id": draft.user_id,
             "rsa_public_key": public_pem(user.public_key()).hex(),
-            "paillier_public_key": None,
+            "paillier_public_key": _hex(draft.paillier_key),
             "encrypted_key": None,
         },
         "proposal_id": draft.proposal_id,
@@ -229,6 +238,10 @@ def new_train(
         "result_signature": None,
     }
     return document, key
+
+
+def _hex(key: PaillierKey | None) -> str | None:
+    return None if key is None else paillier_json(key).hex()
 
 
 def _source(image: str) -> Document:

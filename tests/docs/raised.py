@@ -25,6 +25,7 @@ COMPUTED = {
     ("image-missing", "…"): "the system's reason",
     ("masters-malformed", "PROBLEM"): "is not what pht describe-image prints",
     ("masters-unreadable", "…"): "the system's reason",
+    ("key-size-refused", "LONGEST"): "8192 (of Paillier 6144)",
     ("master-unusable", "PROBLEM"): "the first difference between its documents and its files",
     (
         "name-unsuitable",
@@ -34,6 +35,8 @@ COMPUTED = {
     ("password-unusable", "ENCODING"): "is in UTF-16 or has a byte order mark",
     ("password-unusable", "HINT"): "type one, or save it as the only line of its file, in UTF-8 "
     "without a byte order mark; keygen makes a key without a password with --no-password",
+    ("paillier-key-unusable", "PROBLEM"): "is the other half, has another form or size, or numbers "
+    "that do not belong together",
     ("place-unsuitable", "MESSAGE; HINT"): "the message and hint of the check that failed",
     ("private-key-unusable", "PROBLEM"): "is no RSA key of 2048 to 8192 bits in PEM, or its "
     "password is missing or wrong",

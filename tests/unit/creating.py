@@ -34,6 +34,7 @@ def build_train(
     stations: list[tuple[str, Path]] = STATIONS,
     command: Sequence[str] = (),
     workdir: str | None = None,
+    paillier_key: Path | None = None,
 ) -> str:
     said = Said()
     request = Request(
@@ -51,6 +52,7 @@ def build_train(
         master_image="python:slim",
         command=command,
         workdir=workdir,
+        paillier_key=paillier_key,
     )
     create(request, output, said)
     return said.text

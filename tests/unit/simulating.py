@@ -41,6 +41,7 @@ def send(
     output: Path | None = None,
     keep: Path | None = None,
     image: str | None = None,
+    paillier_key: Path | None = None,
     generation: str = "route",
     command: list[str] | None = None,
 ) -> tuple[int, str]:
@@ -54,6 +55,7 @@ def send(
         route=route,
         keys=keys,
         image=image,
+        paillier_key=paillier_key,
         output=output,
         keep=keep,
     )

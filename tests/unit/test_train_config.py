@@ -204,6 +204,7 @@ def test_a_new_document_has_the_published_fields_in_their_order() -> None:
         stations={"s": KEY.public_key()},
         file_list=["a"],
         definition_hash=bytes(64),
+        paillier_key=None,
     )
     document, key = new_train("flat", draft, KEY, None)
     assert key is None

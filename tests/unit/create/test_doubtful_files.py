@@ -1,5 +1,6 @@
 """The author is warned of files that should not travel, and the train is built all the same."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests import reference
 from tests.desk import plant
+from tests.reference_paillier import PRIVATE
 from tests.station import pht
 from tests.unit.creating import USER_KEY, build_train, command
 from tests.unit.simulating import send
@@ -32,6 +34,7 @@ def warnings(said: str) -> list[str]:
             b"-----BEGIN OPENSSH PRIVATE KEY-----\n",
             "id holds a private key",
         ),
+        ("he.json", json.dumps(PRIVATE).encode(), "he.json holds a private key"),
         ("run.sh", b"echo\r\n", f"run.sh {LINE_ENDS}"),
         ("b.R", b"x <- 1\r\n", f"b.R {LINE_ENDS}"),
         ("b.py", b"x = 1\r\n", f"b.py {LINE_ENDS}"),
