@@ -27,6 +27,12 @@ DATA_ENTRIES = 1000
 SESSION_ID_BYTES = 64
 """Length of the session id, in bytes."""
 
+ENCRYPTED_NUMBERS_BYTES = 64 * 1024 * 1024
+"""Maximum size of a result file whose numbers are decrypted with a Paillier key, in bytes."""
+
+ENCRYPTED_NUMBERS_DEPTH = 100
+"""Maximum nesting of arrays and objects in such a file."""
+
 SHA512_BYTES = 64
 """Length of every hash of the protocol, in bytes."""
 

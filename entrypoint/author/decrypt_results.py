@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from entrypoint.author import private_keys
+from entrypoint.author import paillier, private_keys
 from entrypoint.author.desktop_files import copy_without, desktop_files
+from entrypoint.author.encrypted_numbers import decrypt_numbers
 from entrypoint.author.output import new_folder, private_folder
 from entrypoint.crypto.envelopes import open_envelope
 from entrypoint.crypto.keys import PrivateKey, PublicKey, fingerprint, same_key
@@ -60,6 +61,7 @@ def decrypt_results(
     key: Path,
     password_file: Path | None,
     station: str | None,
+    paillier_key: Path | None,
     report: Report,
 ) -> None:
     """Decrypt the results of a train and verify them, its definition and its chain.
@@ -70,6 +72,7 @@ def decrypt_results(
         output: a new or empty folder for the results.
         key: file of the private key, `password_file` of its password.
         station: the id of the station whose key it is, or None for the user's.
+        paillier_key: file of the user's Paillier private key, to decrypt numbers in the results.
 
     Raises:
         PhtError: a part is missing or not authentic; `output` is not made.
@@ -78,7 +81,11 @@ def decrypt_results(
         private_key = private_keys.read(key, password_file)
         with _opened(source, output) as paths:
             opened = _open(paths, private_key, station, folder, output, report)
-    config = opened.train.config
+        config = opened.train.config
+        if paillier_key is not None:
+            decrypt_numbers(
+                folder, paillier.read_private(paillier_key, config.paillier_key), report
+            )
     rows = [
         (str(number), visit.station, fingerprint(config.stations[visit.station]))
         for number, visit in enumerate(config.visits, start=1)

@@ -206,6 +206,8 @@ def add_decrypt_results_options(parser: ArgumentParser) -> None:
     add("--key", required=True, type=Path, metavar="PEM", help="the user's private key")
     add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
     add("--station", metavar="ID", help="the key is this station's, not the user's")
+    paillier = "the user's Paillier private key: decrypts numbers in *.he.json too"
+    add("--paillier-key", type=Path, metavar="FILE", help=paillier)
     add("--output", required=True, type=Path, metavar="DIR", help="new folder for the results")
 
 
@@ -220,6 +222,7 @@ def decrypt_results(options: Namespace, _environment: Mapping[str, str], report:
         key=options.key,
         password_file=options.password_file,
         station=options.station,
+        paillier_key=options.paillier_key,
         report=report,
     )
     return 0

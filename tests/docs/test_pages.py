@@ -38,11 +38,12 @@ def _run(desk: Path, shown: list[str]) -> None:
 
 def test_the_ways_work_as_written_where_they_need_no_engine(desk: Path) -> None:
     shown = blocks("desk")
-    assert len(shown) == 8
+    assert len(shown) == 9
     _run(desk, shown)
     assert (desk / "desk" / "results" / "patients.txt").read_text() == "3"
     assert (desk / "desk" / "opened" / "patients.txt").read_text() == "2"
     assert (desk / "desk" / "seen" / "patients.txt").read_text() == "2"
+    assert (desk / "desk" / "sum" / "sum.he.json").read_text() == '{"patients":3}'
 
 
 def test_the_first_lines_of_the_readme_work_as_written(desk: Path) -> None:

@@ -29,6 +29,7 @@ def open_train(
     key: Path | None = None,
     password_file: Path | None = None,
     station: str | None = None,
+    paillier_key: Path | None = None,
 ) -> str:
     said = Said()
     decrypt_results(
@@ -37,6 +38,7 @@ def open_train(
         key=key or key_file_of(station),
         password_file=password_file,
         station=station,
+        paillier_key=paillier_key,
         report=said,
     )
     return said.text
