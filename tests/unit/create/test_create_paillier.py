@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from entrypoint.errors import SettingsError, UsageError
 from tests import reference
 from tests.reference_paillier import PRIVATE, PUBLIC, SIMPLE, N, write_key
@@ -35,9 +37,15 @@ def test_a_private_key_never_gets_into_a_train(train: Path, output: Path, tmp_pa
     assert_not_built(SettingsError, "paillier-key-unusable", train, output, paillier_key=key)
 
 
-def test_the_command_takes_the_key(train: Path, output: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_option", [True, False], ids=["option", "project file"])
+def test_the_command_takes_the_key(
+    by_option: bool, train: Path, output: Path, tmp_path: Path
+) -> None:
     key = write_key(tmp_path / "key", SIMPLE)
-    done = pht(*command(train, output, USER_KEY), "--paillier-key", key)
+    if not by_option:
+        (tmp_path / "pht.toml").write_text('paillier-key = "key"')
+    option: list[str | Path] = ["--paillier-key", key] if by_option else []
+    done = pht(*command(train, output, USER_KEY), *option)
     assert done.status == 0, done.stderr
     config = json.loads((output / "opt/train_config.json").read_text())
     assert config["user_he_key"] == SIMPLE["n"]
