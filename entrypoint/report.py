@@ -206,17 +206,23 @@ class Report:
 
     def progress(self, text: str) -> None:
         """Show the progress of a long command, on a terminal in one line that is overwritten."""
-        if not self.as_json and self._stream.isatty():
-            self._stream.write(f"\r\x1b[Kpht: {escape(text)}")
-            self._stream.flush()
+        if self._is_terminal():
+            self.update_progress(text)
         else:
             self.info(text)
 
+    def update_progress(self, text: str) -> None:
+        """Overwrite the line of `progress` on a terminal; elsewhere no line more is written."""
+        if self._is_terminal():
+            self._put(f"\r\x1b[Kpht: {escape(text)}")
+
     def progress_done(self) -> None:
         """Clear the line of `progress` on a terminal."""
-        if not self.as_json and self._stream.isatty():
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        if self._is_terminal():
+            self._put("\r\x1b[K")
+
+    def _is_terminal(self) -> bool:
+        return not self.as_json and self._stream.isatty()
 
     def _line(self, level: str, text: str) -> None:
         if self.as_json:
@@ -226,8 +232,11 @@ class Report:
             self._write(f"pht: {prefix.get(level, level + ': ')}{escape(_cut(text))}")
 
     def _write(self, line: str) -> None:
+        self._put(line + "\n")
+
+    def _put(self, text: str) -> None:
         try:
-            self._stream.write(line + "\n")
+            self._stream.write(text)
             self._stream.flush()
         except OSError:
             self._go_silent()
@@ -350,6 +359,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with a noun in the right form: `1 file`, `2 files`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def duration(seconds: int) -> str:
+    """Return a duration for people: `12 s`, `1 min 12 s`."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _cut(text: str) -> str:

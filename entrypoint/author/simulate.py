@@ -21,6 +21,7 @@ from entrypoint.author.simulation import (
     prepare,
     work_folder,
 )
+from entrypoint.author.stop_display import StopDisplay
 from entrypoint.author.visit_result import VisitResult
 from entrypoint.errors import PhtError, SystemFailure
 from entrypoint.model import LAYERS, Paths
@@ -60,14 +61,15 @@ def simulate(plan: Plan, leave_network: Callable[[], None] | None, report: Repor
     with work_folder(plan.keep) as work:
         report.progress("making keys and the train")
         simulation = prepare(plan, stations, work, report)
-        stops = _travel(simulation, make_visit, plan.command, report)
+        stops = _travel(simulation, make_visit, plan, report)
+        _repeat_warnings(stops, report)
         last = stops[-1]
         if not last.result.visited:
-            return _explain(last, len(stations), plan.keep, report)
+            return _explain(last, len(stations), plan, report)
         if plan.output is not None:
             with new_folder(plan.output) as results:
                 open_results(last.paths, simulation.user, None, results, report)
-    _summarise(stops, plan.output, plan.keep, report)
+    _summarise(stops, plan, report)
     return 0
 
 
@@ -86,17 +88,19 @@ def _visitor(image: str | None, leave_network: Callable[[], None] | None) -> _Vi
 
 
 def _travel(
-    simulation: Simulation, make_visit: _Visitor, command: Sequence[str], report: Report
+    simulation: Simulation, make_visit: _Visitor, plan: Plan, report: Report
 ) -> list[_Stop]:
     """Visit one station after another, up to the first visit that fails."""
     stops: list[_Stop] = []
     train = simulation.train
     for number, (station, key) in enumerate(simulation.keys.items(), start=1):
-        report.progress(f"stop {number} of {len(simulation.keys)}: {station}")
         paths = Paths(simulation.work / f"{number:02}-{station}")
-        make_root(train, paths, station, key, simulation.data / station)
         log = simulation.work / f"{number:02}-{station}.log"
-        result = make_visit(paths, command, log, lambda: None)
+        title = f"stop {number} of {len(simulation.keys)}: {station}"
+        display = StopDisplay(title, log if plan.verbose else None, report)
+        make_root(train, paths, station, key, simulation.data / station)
+        result = make_visit(paths, plan.command, log, display.update)
+        display.end()
         stops.append(_Stop(number=number, station=station, paths=paths, result=result))
         if not result.visited:
             break
@@ -105,10 +109,26 @@ def _travel(
     return stops
 
 
-def _explain(failed: _Stop, count: int, keep: Path | None, report: Report) -> int:
+def _repeat_warnings(stops: Sequence[_Stop], report: Report) -> None:
+    """Log the warnings of the visits, each text once, with paths as a station would see them."""
+    warned: dict[str, list[_Stop]] = {}
+    for stop in stops:
+        for warning in dict.fromkeys(stop.result.log.warnings):
+            warned.setdefault(warning.replace(str(stop.paths.root), ""), []).append(stop)
+    for warning, places in warned.items():
+        report.warning(f"{_in_words(places)}: {warning}")
+
+
+def _in_words(stops: Sequence[_Stop]) -> str:
+    if len(stops) > 1:
+        return f"stops {', '.join(str(stop.number) for stop in stops)}"
+    return f"stop {stops[0].number}, station {stops[0].station}"
+
+
+def _explain(failed: _Stop, count: int, plan: Plan, report: Report) -> int:
     """Report where a visit failed and the train's last lines; return the exit status."""
-    result = failed.result
-    for line in result.log.train:
+    result, keep = failed.result, plan.keep
+    for line in result.log.train if not plan.verbose else ():
         report.info(f"| {line}")
     if keep is None:
         report.info("to look at the folders of all stations, start again with --keep DIR")
@@ -167,9 +187,8 @@ def _failure(place: str, result: VisitResult) -> PhtError:
     )
 
 
-def _summarise(
-    stops: Sequence[_Stop], output: Path | None, keep: Path | None, report: Report
-) -> None:
+def _summarise(stops: Sequence[_Stop], plan: Plan, report: Report) -> None:
+    output, keep = plan.output, plan.keep
     show(table(("stop", "station", "status", "files", "bytes", "seconds"), [*map(_row, stops)]))
     report.info(f"the train has made its whole route of {counted(len(stops), 'stop')}")
     _report_layers(stops[-1], report)
@@ -179,7 +198,10 @@ def _summarise(
         final, key = keep / stops[-1].paths.root.name, keep / USER_KEY
         words = ["pht", "decrypt-results", str(final), "--key", str(key), "--output", "DIR"]
         report.info(f"the folders, logs and keys of all stations are in {keep}")
+        report.info(f"the output of each stop is in {keep / 'NN-STATION.log'}")
         report.info(f"to decrypt the final results by hand: {shlex.join(words)}")
+    elif not plan.verbose:
+        report.info("to see the output of each stop, start with -v, or with --keep DIR to keep it")
     if output is None and keep is None:
         report.info(
             "nothing was kept: start with --output DIR for the results, --keep DIR for all folders"

@@ -37,6 +37,7 @@ class Plan:
         paillier_key: file of the user's Paillier public key; None without one.
         output: a new or empty folder for the decrypted final results.
         keep: a new or empty folder in which the roots, logs and keys of all stations stay.
+        verbose: whether the train's output is shown as it comes.
     """
 
     train: Path
@@ -50,6 +51,7 @@ class Plan:
     paillier_key: Path | None
     output: Path | None
     keep: Path | None
+    verbose: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,13 @@ class Log:
     Attributes:
         facts: of the runner's status line.
         error: the runner's error, empty if there was none.
+        warnings: of the runner.
         train: the last lines that the train wrote.
     """
 
     facts: dict[str, Fact] = field(default_factory=dict)
     error: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
     train: list[str] = field(default_factory=list)
 
 
@@ -68,6 +70,8 @@ def read_log(path: Path) -> Log:
         match message:  # a train may imitate ours, with values of any type
             case {"level": "error", "code": str(), "problems": list()}:
                 log.error = message
+            case {"level": "warning", "message": str(text)}:
+                log.warnings.append(text)
             case {"level": "status"}:
                 log.facts = {
                     name: value for name, value in message.items() if isinstance(value, str | int)

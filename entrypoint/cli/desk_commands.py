@@ -155,6 +155,7 @@ def add_simulate_options(parser: ArgumentParser) -> None:
     add("--keep", type=Path, metavar="DIR", help="new folder in which all stations' folders stay")
     image = f"make every stop a container of this master image; by default that of {PROJECT_FILE}"
     add("--image", nargs="?", const="", metavar="IMAGE", help=image)
+    add("-v", "--verbose", action="store_true", help="show the train's output as it comes")
     add_generation(parser)
     add_command(parser)
     parser.set_defaults(master_image=None, stations=None)
@@ -187,6 +188,7 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
         paillier_key=options.paillier_key,
         output=options.output,
         keep=options.keep,
+        verbose=options.verbose,
     )
     return simulate(plan, None if options.image else _way_out_of_network(), report)
 

@@ -106,6 +106,20 @@ def test_a_train_that_fails_is_explained(runner_image: str, desk: Path) -> None:
     assert not (desk / "results").exists()
 
 
+def test_output_is_shown_and_warnings_are_repeated(runner_image: str, desk: Path) -> None:
+    script = "import os, pathlib\nprint('at', os.environ['STATION_ID'], end='')\n"
+    plant(desk, {"train/train.py": f"{script}pathlib.Path('Rplots.pdf').touch()"})
+    command, *rest = simulate_arguments(desk, runner_image)
+
+    done = pht(command, "-v", *rest, env=engine_address())
+
+    assert done.status == 0, done.stderr
+    assert [line for line in done.lines if "| " in line] == ["pht: | at s-1", "pht: | at s-2"]
+    warnings = [line for line in done.lines if "warning: stops 1, 2: the train has left" in line]
+    assert len(warnings) == 2
+    assert warnings[0].endswith(" travels: Rplots.pdf")
+
+
 def test_an_image_without_this_program_is_told_from_a_visit(base_image: str, desk: Path) -> None:
     plant(desk, {"train/train.py": "print('ran all the same')"})
     command, *rest = simulate_arguments(desk, base_image)

@@ -44,6 +44,7 @@ def send(
     paillier_key: Path | None = None,
     generation: str = "route",
     command: list[str] | None = None,
+    verbose: bool = False,
 ) -> tuple[int, str]:
     said = Said()
     plan = Plan(
@@ -58,6 +59,7 @@ def send(
         paillier_key=paillier_key,
         output=output,
         keep=keep,
+        verbose=verbose,
     )
     status = simulate(plan, None, said)
     return status, said.text

@@ -9,7 +9,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from entrypoint.errors import MalformedTrain, StorageError
-from entrypoint.report import Outcome, Report, Stage, State, counted, escape, split_json_line, table
+from entrypoint.report import (
+    Outcome,
+    Report,
+    Stage,
+    State,
+    counted,
+    duration,
+    escape,
+    split_json_line,
+    table,
+)
 from entrypoint.train_config import ResultsUnverified
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
@@ -193,13 +203,38 @@ def test_progress_overwrites_one_line_of_a_terminal() -> None:
     report.progress_done()
     assert terminal.getvalue() == "\r\x1b[Kpht: stop 1\\x1b\r\x1b[Kpht: stop 2\r\x1b[K"
 
+    report.update_progress("stop 2, 1 s\x1b")
+    assert terminal.getvalue().endswith("\r\x1b[K\r\x1b[Kpht: stop 2, 1 s\\x1b")
 
-def test_progress_is_plain_lines_elsewhere() -> None:
-    stream = io.StringIO()
-    report = Report(stream=stream)
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["file", "JSON on a terminal"])
+def test_progress_is_plain_lines_elsewhere(stream: io.StringIO) -> None:
+    as_json = isinstance(stream, Terminal)
+    report = Report(stream=stream, as_json=as_json)
+    report.progress("stop 1")
+    report.update_progress("stop 1, 1 s")
+    report.progress_done()
+    line = '{"level": "info", "message": "stop 1"}' if as_json else "pht: stop 1"
+    assert stream.getvalue() == line + "\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (59, "59 s"), (72, "1 min 12 s"), (7200, "120 min 0 s")]
+)
+def test_durations_are_told_in_minutes(seconds: int, words: str) -> None:
+    assert duration(seconds) == words
+
+
+class GoneTerminal(Gone, Terminal):
+    pass
+
+
+def test_a_terminal_that_has_gone_is_no_reason_to_fail() -> None:
+    terminal = GoneTerminal()
+    report = Report(stream=terminal)
     report.progress("stop 1")
     report.progress_done()
-    assert stream.getvalue() == "pht: stop 1\n"
+    assert terminal.tries == 1
 
 
 def test_a_reader_that_has_gone_is_no_reason_to_fail() -> None:
