@@ -10,28 +10,49 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import IO, cast
 
 from entrypoint.author.container_options import OPTIONS
-from entrypoint.author.engine import call_docker, docker
+from entrypoint.author.engine import PROXIES, call_docker, docker
 from entrypoint.author.local_visit import data_path, wait
 from entrypoint.author.visit_result import VisitResult, read_log
+from entrypoint.errors import SystemFailure, UsageError
 from entrypoint.model import Paths
+
+_STATION, _DATA = "/run/pht", "/opt/train_data"
+"""Where a container has the station folder and the data."""
 
 
 def visit_in_container(
-    image: str, paths: Paths, command: Sequence[str], log: Path, watch: Callable[[], None]
+    image: str,
+    options: Sequence[str],
+    paths: Paths,
+    command: Sequence[str],
+    log: Path,
+    watch: Callable[[], None],
 ) -> VisitResult:
     """Make a whole visit by the image's ENTRYPOINT to the train below `paths`.
 
     The output of the runner and the train goes to `log`; for `watch` see `wait`. When this is
     interrupted, the container is removed.
 
+    Args:
+        image: the master image.
+        options: more options of `docker create`, of the author.
+        paths: of the station's root.
+        command: of the train.
+        log: a new file.
+        watch: called while the container runs.
+
     Raises:
-        SystemFailure: the engine cannot make, fill or read the container.
+        SystemFailure: the engine cannot make, fill, start or read the container.
+        UsageError: the options do not go together with a simulation.
     """
     began = time.monotonic()
-    with _container(image, paths, command) as container, log.open("ab") as file:
+    with _container(image, options, paths, command) as container, log.open("ab") as file:
+        _check_shared(container, paths)
         for path in _parts(paths):
             docker("cp", str(path), f"{container}:/opt")
         status = wait(
@@ -43,23 +64,70 @@ def visit_in_container(
             ),
             watch,
         )
+        if docker("inspect", "--format", "{{.State.Status}}", container).strip() == "created":
+            raise _refused(log.read_text("utf-8", "replace"), paths)
         _copy_back(container, paths)
     return VisitResult(status=status, seconds=time.monotonic() - began, log=read_log(log))
 
 
 @contextlib.contextmanager
-def _container(image: str, paths: Paths, command: Sequence[str]) -> Iterator[str]:
+def _container(
+    image: str, options: Sequence[str], paths: Paths, command: Sequence[str]
+) -> Iterator[str]:
     """Make a container with the station's data and settings, and remove it in the end."""
     data = "/" + data_path(paths).relative_to(paths.root).as_posix()
-    options = ["--pull", "never", *OPTIONS]
-    options += ["--mount", _mount(paths.data, "/opt/train_data")]
-    options += ["--mount", _mount(paths.station, "/run/pht")]
-    options += ["--env", f"TRAIN_DATA_PATH={data}", "--env", "PHT_LOG=json"]
-    container = docker("create", *options, image, *command).strip()
+    words = ["--pull", "never", *OPTIONS]
+    words += [word for name in PROXIES for word in ("--env", name)]
+    words += ["--mount", _mount(paths.data, _DATA), "--mount", _mount(paths.station, _STATION)]
+    words += ["--env", f"TRAIN_DATA_PATH={data}", *options, "--env", "PHT_LOG=json"]
+    created = call_docker("create", *words, image, *command)
+    if created.returncode != 0:
+        raise _refused(created.stderr, paths)
+    container = created.stdout.strip()
     try:
+        if options:
+            _check_options(container)
         yield container
     finally:
         call_docker("rm", "--force", "--volumes", container)
+
+
+def _check_options(container: str) -> None:
+    """Check that the author's options let the end of a visit be read, and its train taken out."""
+    form = "{{.Config.Tty}} {{.HostConfig.AutoRemove}}"
+    if docker("inspect", "--format", form, container).strip() != "false false":
+        raise UsageError(
+            "engine-options-unsuitable",
+            "-t and --rm do not go together with a visit",
+            hint="leave them out of the options behind --",
+        )
+
+
+def _check_shared(container: str, paths: Paths) -> None:
+    """Check that the folders of this machine are those in the container.
+
+    An engine may make an empty one in place of a folder that it does not see, as podman does.
+    """
+    entries = (path for path in paths.data.iterdir() if path.is_file() or path.is_dir())
+    samples = [(paths.station, _STATION, "station.env")]
+    samples += [(paths.data, _DATA, entry.name) for entry in islice(entries, 1)]
+    for folder, target, name in samples:
+        if not _has(container, f"{target}/{name}"):
+            raise _not_shared(folder)
+
+
+def _has(container: str, path: str) -> bool:
+    """Return True if a container that has not been started has this file or folder."""
+    with subprocess.Popen(
+        ["docker", "cp", f"{container}:{path}", "-"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as client:
+        try:
+            return cast(IO[bytes], client.stdout).read(1) != b""
+        finally:
+            client.kill()  # there may be gigabytes behind the first byte
 
 
 def _mount(source: Path, target: str) -> str:
@@ -82,3 +150,27 @@ def _copy_back(container: str, paths: Paths) -> None:
     call_docker(
         "cp", f"{container}:/opt/{paths.user_key.name}", str(paths.opt)
     )  # absent before the first stop
+
+
+def _refused(said: str, paths: Paths) -> SystemFailure:
+    """Return the error of an engine that does not make or start the container of a visit."""
+    for folder in (paths.station, paths.data):
+        if str(folder.resolve()) in said:
+            return _not_shared(folder, said.strip())
+    return SystemFailure(
+        "container-refused",
+        f"the container engine refuses a visit: {said.strip()}",
+        hint="correct what it names: docker create gets the options between -- and --, and the "
+        "image has to be a master image",
+    )
+
+
+def _not_shared(folder: Path, *said: str) -> SystemFailure:
+    return SystemFailure(
+        "folder-not-shared",
+        f"the container engine does not see the folder {folder.resolve()}",
+        hint="an engine from snap, in a virtual machine or on another machine sees only some "
+        "folders of this one: move the data below your home directory, and set TMPDIR to a folder "
+        "there, or name one with --keep; or use an engine of this machine",
+        problems=said,
+    )

@@ -1,8 +1,19 @@
 """The container engine of this machine, driven through the `docker` client."""
 
+import os
 import subprocess
 
 from entrypoint.errors import MissingInput, SystemFailure
+
+PROXIES = [
+    spelling
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
+    for spelling in (name, name.lower())
+]
+"""Variables that the client would write, from its configuration, into every container.
+
+Named without a value, they are not set, unless the client itself has them.
+"""
 
 
 def check_image(image: str) -> None:
@@ -44,6 +55,7 @@ def call_docker(*arguments: str) -> "subprocess.CompletedProcess[str]":
             ["docker", *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            env={name: value for name, value in os.environ.items() if name not in PROXIES},
             encoding="utf-8",
             errors="replace",
         )

@@ -51,7 +51,7 @@ def simulate(plan: Plan, leave_network: Callable[[], None] | None, report: Repor
     Raises:
         PhtError: the simulation cannot begin, or the final results do not verify.
     """
-    make_visit = _visitor(plan.image, leave_network)
+    make_visit = _visitor(plan, leave_network)
     stations = find_stations(plan.data, plan.route)
     folders = (plan.output, plan.keep)
     check_apart(plan.train, folders)
@@ -73,11 +73,11 @@ def simulate(plan: Plan, leave_network: Callable[[], None] | None, report: Repor
     return 0
 
 
-def _visitor(image: str | None, leave_network: Callable[[], None] | None) -> _Visitor:
+def _visitor(plan: Plan, leave_network: Callable[[], None] | None) -> _Visitor:
     """Return the function that makes one visit: in a container, or as a process of this machine."""
-    if image is not None:
-        check_image(image)
-        return functools.partial(visit_in_container, image)
+    if plan.image is not None:
+        check_image(plan.image)
+        return functools.partial(visit_in_container, plan.image, plan.engine_options)
     if sys.platform != "linux":
         raise SystemFailure(
             "linux-needed",

@@ -34,6 +34,7 @@ class Plan:
         route: ids in the order of the visits; by default all folders, `inst-2` before `inst-10`.
         keys: holds ID.private.pem or ID.pem of stations that have a key; the others get one.
         image: the master image of the containers that are the stops; None for processes.
+        engine_options: more options of `docker create` for these containers.
         paillier_key: file of the user's Paillier public key; None without one.
         output: a new or empty folder for the decrypted final results.
         keep: a new or empty folder in which the roots, logs and keys of all stations stay.
@@ -48,6 +49,7 @@ class Plan:
     route: Sequence[str] | None
     keys: Path | None
     image: str | None
+    engine_options: Sequence[str]
     paillier_key: Path | None
     output: Path | None
     keep: Path | None

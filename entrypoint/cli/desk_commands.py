@@ -17,6 +17,7 @@ from entrypoint.cli.project_options import (
     need,
     need_command,
 )
+from entrypoint.errors import UsageError
 from entrypoint.model import PROJECT_FILE
 from entrypoint.report import Report
 
@@ -153,7 +154,10 @@ def add_simulate_options(parser: ArgumentParser) -> None:
     add("--keys", type=Path, metavar="DIR", help="holds ID.private.pem of stations that have one")
     add("--output", type=Path, metavar="DIR", help="new folder for the decrypted final results")
     add("--keep", type=Path, metavar="DIR", help="new folder in which all stations' folders stay")
-    image = f"make every stop a container of this master image; by default that of {PROJECT_FILE}"
+    image = (
+        f"make every stop a container of this master image; by default that of {PROJECT_FILE}. "
+        "Options of docker create may stand before COMMAND: -- --memory 4g -- COMMAND"
+    )
     add("--image", nargs="?", const="", metavar="IMAGE", help=image)
     add("-v", "--verbose", action="store_true", help="show the train's output as it comes")
     add_generation(parser)
@@ -164,14 +168,22 @@ def add_simulate_options(parser: ArgumentParser) -> None:
 @_interruptible
 def simulate(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
     """Send a train through a whole route."""
+    from entrypoint.author.container_options import split_options
     from entrypoint.author.simulate import simulate
     from entrypoint.author.simulation import Plan
 
+    engine_options, options.command = split_options(options.command)
     complete(options, report)
     need(options, "data")
     if options.image == "":
         options.image = options.master_image
         need(options, "image")
+    if engine_options and not options.image:
+        raise UsageError(
+            "engine-options-without-image",
+            f"{engine_options[0]} is an option of docker create, and no stop is a container",
+            hint="add --image IMAGE, or leave out what stands between -- and the train's command",
+        )
     need_command(options)
     route = options.route
     if route is None and options.stations is not None:
@@ -185,6 +197,7 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
         route=route,
         keys=options.keys,
         image=options.image,
+        engine_options=engine_options,
         paillier_key=options.paillier_key,
         output=options.output,
         keep=options.keep,

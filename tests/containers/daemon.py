@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,34 +46,74 @@ def working_engine() -> Iterator[Engine]:
 
 
 @contextmanager
-def _daemon(program: str) -> Iterator[str]:
-    """Give the address of a daemon that answers, and leave nothing of it on the disk."""
+def engine_elsewhere(program: str, hidden: Path) -> Iterator[str]:
+    """Give the address of an engine that has another folder in a place of this machine.
+
+    Args:
+        program: of the engine, `dockerd` or `podman`.
+        hidden: the place; the engine has an empty folder there.
+
+    Raises:
+        Unavailable: it takes root and the program.
+    """
+    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    if path is None or os.geteuid() != 0:
+        raise Unavailable(f"an engine of our own takes root and {program}")
+    hiding = 'mount -t tmpfs none "$0" && exec "$@"'
+    under = ["unshare", "--mount", "sh", "-c", hiding, str(hidden)]
+    with _daemon(path, under) if program == "dockerd" else _podman(path, under) as address:
+        yield address
+
+
+@contextmanager
+def _podman(program: str, under: Sequence[str]) -> Iterator[str]:
+    """Like `_daemon`, with podman behind the protocol of Docker."""
+    # It refuses a path of more than 50 characters.
+    with tempfile.TemporaryDirectory(prefix="pht-") as folder:
+        options = [f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=vfs"]
+        address = f"unix://{folder}/socket"
+        command = [*under, program, *options, "system", "service", "--time=0", address]
+        with _running(command, Path(folder)):
+            yield address
+
+
+@contextmanager
+def _daemon(program: str, under: Sequence[str] = ()) -> Iterator[str]:
+    """Give the address of a daemon that answers, and leave nothing of it on the disk.
+
+    Args:
+        program: its path.
+        under: a program, with its options, that starts it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="pht-engine-"))
     address = f"unix://{folder}/socket"
     places = [f"--{name}={folder}/{name}" for name in ("data-root", "exec-root", "pidfile")]
     config = folder / "config.json"
     config.write_text(json.dumps({"runtimes": _runtimes()}))
-    log = folder / "log"
+    command = [*under, program, f"--config-file={config}", f"--host={address}", *places, *OPTIONS]
     try:
-        with (
-            log.open("wb") as output,
-            subprocess.Popen(
-                [program, f"--config-file={config}", f"--host={address}", *places, *OPTIONS],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            ) as daemon,
-        ):
-            try:
-                _wait_for(daemon, folder / "socket", log)
-                yield address
-            finally:
-                _end(daemon)
+        with _running(command, folder):
+            yield address
     finally:
         network = folder / "exec-root" / "netns" / "default"
         if network.is_mount():
             subprocess.run(["umount", network], check=True)
         subprocess.run(["rm", "--recursive", "--one-file-system", folder], check=True)
+
+
+@contextmanager
+def _running(command: Sequence[str], folder: Path) -> Iterator[None]:
+    """Run a daemon for the block, once it has made `socket` in a folder, and its log there."""
+    log = folder / "log"
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as daemon,
+    ):
+        try:
+            _wait_for(daemon, folder / "socket", log)
+            yield
+        finally:
+            _end(daemon)
 
 
 def _runtimes() -> dict[str, object]:
@@ -88,7 +128,7 @@ def _wait_for(daemon: "subprocess.Popen[bytes]", socket: Path, log: Path) -> Non
     end = time.monotonic() + PATIENCE_S
     while not socket.exists():  # it is made when the daemon can answer
         if daemon.poll() is not None or time.monotonic() > end:
-            raise Unavailable(f"dockerd does not start: {log.read_text().strip()[-500:]}")
+            raise Unavailable(f"the engine does not start: {log.read_text().strip()[-500:]}")
         time.sleep(0.05)
 
 

@@ -56,6 +56,7 @@ def send(
         route=route,
         keys=keys,
         image=image,
+        engine_options=(),
         paillier_key=paillier_key,
         output=output,
         keep=keep,
