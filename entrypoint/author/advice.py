@@ -30,7 +30,8 @@ _MODULE = (
 _TRAIN_LIB = (
     "train_lib is the published library, pht-train-container-library on PyPI: copy the modules "
     "that the train needs, such as train_lib/security/homomorphic_addition.py, into the train's "
-    "folder, or build a master image with it (docs/images.md)"
+    'folder (docs/author.md, "Homomorphic trains"), or build a master image with it '
+    "(docs/images.md)"
 )
 _R_PACKAGE = f"the R package {{}} is missing or too old; {_IMAGE}"
 _LIBRARY = f"the shared library {{}} is missing; {_IMAGE}"

@@ -102,6 +102,15 @@ def test_a_train_that_needs_more_memory_than_is_given_is_advised(
     assert "pht: hint: memory ran out: have the train need less" in done.stderr
 
 
+def test_a_place_where_no_train_can_write_is_named(runner_image: str, desk: Path) -> None:
+    plant(desk, {"train/train.py": "open('/placed', 'w')"})
+
+    done = simulate(desk, runner_image, *COMMAND)
+
+    assert done.status == 1
+    assert "pht: hint: /placed is where a train cannot write" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "status", "code"),
     [
