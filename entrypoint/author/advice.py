@@ -39,6 +39,10 @@ _DISPLAY = (
     'a train has no display: draw into files, in Python behind matplotlib.use("Agg"), in R between '
     "pdf(FILE) or png(FILE) and dev.off()"
 )
+_NETWORK = (
+    "a train has no network: put what it downloads into its folder, or build a master image with "
+    "it (docs/images.md)"
+)
 _MEMORY = (
     "memory ran out: have the train need less, for example by reading its data in parts; what a "
     "container may have is set by --memory"
@@ -64,8 +68,8 @@ _ADVICE = [
     for pattern, hint in (
         (_named_with("Read-only file system"), _READ_ONLY),
         (_named_with("Permission denied"), _NO_RIGHT),
-        # R draws into this file unless the script opens another device, and gives no reason.
-        (r"'(Rplots\.pdf)'", _READ_ONLY),
+        # R gives no reason; it draws into this file unless the script opens another device.
+        (r"'(Rplots\.pdf)'|(?:pdf|plot\.new)\(.*'([^'\n]+)'", _READ_ONLY),
         (r"(?:^| )([^\s:]+): (?:command )?not found$", _PROGRAM),
         (rf"^env: (?:can't execute )?{_QUOTED}: No such file or directory", _PROGRAM),
         (
@@ -74,6 +78,7 @@ _ADVICE = [
             _PROGRAM,
         ),
         (r"No module named '?(?!train_lib\b)(\w+)", _MODULE),
+        (r"Missing optional dependency '(\w+)'", _MODULE),
         (r"No module named '?train_lib\b", _TRAIN_LIB),
         (r"there is no package called ['\u2018]([\w.]+)['\u2019]", _R_PACKAGE),
         # In every language of R: the call, then the name in quotes.
@@ -81,6 +86,7 @@ _ADVICE = [
         (r"([^\s:/]+): cannot open shared object file", _LIBRARY),
         (r"Error loading shared library ([^\s:]+)", _LIBRARY),
         (r"no \$DISPLAY|connect to display|\bX11(?:cairo|\(\))|interactive framework", _DISPLAY),
+        (r"\[Errno -3\]|Network (?:is )?unreachable|Could not resolve host", _NETWORK),
         (r"MemoryError\b|std::bad_alloc|cannot allocate vector of size|\bKilled\b", _MEMORY),
         (r"No space left on device", _FULL),
     )

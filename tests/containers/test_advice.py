@@ -22,11 +22,16 @@ SHELL = {
     "frobnicate": "the program frobnicate is missing",
     "env frobnicate": "the program frobnicate is missing",
     "python3 -c 'import ctypes; ctypes.CDLL(\"libnothing.so.3\")'": "library libnothing.so.3 is",
+    "python3 -c 'import urllib.request as r; r.urlopen(\"http://example.org\")'": "no network",
+    "python3 -c 'import urllib.request as r; r.urlopen(\"http://192.0.2.1\")'": "no network",
 }
 """Commands of a shell, and a part of the hint for each."""
 
 R = {
     "plot(1)": "Rplots.pdf is where a train cannot write",
+    "pdf('/placed.pdf')": "/placed.pdf is where a train cannot write",
+    "png('/placed.png'); plot(1)": "/placed.png is where a train cannot write",
+    "readLines('http://example.org')": "a train has no network",
     "write.csv(1, '/placed.csv')": "/placed.csv is where a train cannot write",
     "saveRDS(1, '/placed.rds')": "/placed.rds is where a train cannot write",
     "writeLines('a', '/proc/version')": "no right to /proc/version",

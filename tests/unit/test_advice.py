@@ -27,6 +27,9 @@ PYTHON = {
 """Programs in Python, and a part of the hint for each."""
 
 QUOTED = {
+    "ImportError: Missing optional dependency 'openpyxl'.  Use pip or conda to install openpyxl.": (
+        "Python module openpyxl is missing"
+    ),
     "/usr/bin/python3: No module named pandas": "Python module pandas is missing",
     "_tkinter.TclError: no display name and no $DISPLAY environment variable": "no display",
     '_tkinter.TclError: couldn\'t connect to display ":0"': "no display",
