@@ -9,14 +9,15 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from entrypoint.author.container_options import OPTIONS
 from entrypoint.author.engine import PROXIES, call_docker, docker
 from entrypoint.author.local_visit import data_path, wait
+from entrypoint.author.simulation import Plan
 from entrypoint.author.visit_result import VisitResult, read_log
 from entrypoint.errors import SystemFailure, UsageError
 from entrypoint.model import Paths
@@ -26,23 +27,17 @@ _STATION, _DATA = "/run/pht", "/opt/train_data"
 
 
 def visit_in_container(
-    image: str,
-    options: Sequence[str],
-    paths: Paths,
-    command: Sequence[str],
-    log: Path,
-    watch: Callable[[], None],
+    plan: Plan, paths: Paths, data: Path, log: Path, watch: Callable[[], None]
 ) -> VisitResult:
-    """Make a whole visit by the image's ENTRYPOINT to the train below `paths`.
+    """Make a whole visit by the ENTRYPOINT of the plan's image to the train below `paths`.
 
     The output of the runner and the train goes to `log`; for `watch` see `wait`. When this is
     interrupted, the container is removed.
 
     Args:
-        image: the master image.
-        options: more options of `docker create`, of the author.
+        plan: of the simulation; it names a master image.
         paths: of the station's root.
-        command: of the train.
+        data: the station's folder of data.
         log: a new file.
         watch: called while the container runs.
 
@@ -51,8 +46,8 @@ def visit_in_container(
         UsageError: the options do not go together with a simulation.
     """
     began = time.monotonic()
-    with _container(image, options, paths, command) as container, log.open("ab") as file:
-        _check_shared(container, paths)
+    with _container(plan, paths, data) as container, log.open("ab") as file:
+        _check_shared(container, paths, data)
         for path in _parts(paths):
             docker("cp", str(path), f"{container}:/opt")
         status = wait(
@@ -65,27 +60,26 @@ def visit_in_container(
             watch,
         )
         if docker("inspect", "--format", "{{.State.Status}}", container).strip() == "created":
-            raise _refused(log.read_text("utf-8", "replace"), paths)
+            raise _refused(log.read_text("utf-8", "replace"), paths, data)
         _copy_back(container, paths)
     return VisitResult(status=status, seconds=time.monotonic() - began, log=read_log(log))
 
 
 @contextlib.contextmanager
-def _container(
-    image: str, options: Sequence[str], paths: Paths, command: Sequence[str]
-) -> Iterator[str]:
+def _container(plan: Plan, paths: Paths, data: Path) -> Iterator[str]:
     """Make a container with the station's data and settings, and remove it in the end."""
-    data = "/" + data_path(paths).relative_to(paths.root).as_posix()
     words = ["--pull", "never", *OPTIONS]
     words += [word for name in PROXIES for word in ("--env", name)]
-    words += ["--mount", _mount(paths.data, _DATA), "--mount", _mount(paths.station, _STATION)]
-    words += ["--env", f"TRAIN_DATA_PATH={data}", *options, "--env", "PHT_LOG=json"]
-    created = call_docker("create", *words, image, *command)
+    words += ["--workdir", plan.workdir] if plan.workdir else []
+    words += ["--mount", _mount(data, _DATA), "--mount", _mount(paths.station, _STATION)]
+    value = data_path(data, PurePosixPath(_DATA))
+    words += ["--env", f"TRAIN_DATA_PATH={value}", *plan.engine_options, "--env", "PHT_LOG=json"]
+    created = call_docker("create", *words, str(plan.image), *plan.command)
     if created.returncode != 0:
-        raise _refused(created.stderr, paths)
+        raise _refused(created.stderr, paths, data)
     container = created.stdout.strip()
     try:
-        if options:
+        if plan.engine_options:
             _check_options(container)
         yield container
     finally:
@@ -103,14 +97,14 @@ def _check_options(container: str) -> None:
         )
 
 
-def _check_shared(container: str, paths: Paths) -> None:
+def _check_shared(container: str, paths: Paths, data: Path) -> None:
     """Check that the folders of this machine are those in the container.
 
     An engine may make an empty one in place of a folder that it does not see, as podman does.
     """
-    entries = (path for path in paths.data.iterdir() if path.is_file() or path.is_dir())
+    entries = (path for path in data.iterdir() if path.is_file() or path.is_dir())
     samples = [(paths.station, _STATION, "station.env")]
-    samples += [(paths.data, _DATA, entry.name) for entry in islice(entries, 1)]
+    samples += [(data, _DATA, entry.name) for entry in islice(entries, 1)]
     for folder, target, name in samples:
         if not _has(container, f"{target}/{name}"):
             raise _not_shared(folder)
@@ -152,9 +146,9 @@ def _copy_back(container: str, paths: Paths) -> None:
     )  # absent before the first stop
 
 
-def _refused(said: str, paths: Paths) -> SystemFailure:
+def _refused(said: str, paths: Paths, data: Path) -> SystemFailure:
     """Return the error of an engine that does not make or start the container of a visit."""
-    for folder in (paths.station, paths.data):
+    for folder in (paths.station, data):
         if str(folder.resolve()) in said:
             return _not_shared(folder, said.strip())
     return SystemFailure(

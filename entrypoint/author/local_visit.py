@@ -1,14 +1,17 @@
 """A simulated visit by the real runner, as a process of this machine with a root of its own."""
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
+from typing import Protocol
 
+from entrypoint.author.simulation import Plan
 from entrypoint.author.visit_result import VisitResult, read_log
 from entrypoint.limits import REAP_LIMIT_S, STOP_GRACE_S, WATCH_INTERVAL_S
 from entrypoint.model import Paths
@@ -16,15 +19,33 @@ from entrypoint.model import Paths
 _PACKAGE = Path(__file__).parents[1]
 
 
-def make_root(train: Paths, paths: Paths, station: str, key: Path, data: Path) -> None:
-    """Make a station's root: the train as the stop before left it, settings, key and data.
+class Isolation(Protocol):
+    """Keeps the process of a stop apart from this machine, as far as the kernel lets it.
+
+    Made by a room that only Linux has.
+    """
+
+    @property
+    def opt(self) -> bool:
+        """True if the process has an /opt of its own."""
+
+    def enter(self, opt: Path, data: Path) -> None:
+        """Separate this process, in a child before exec: from the network too, if possible.
+
+        Args:
+            opt: a folder that it then sees at /opt, with the programs that are there.
+            data: a folder that it then sees at /opt/train_data, read-only.
+        """
+
+
+def make_root(train: Paths, paths: Paths, station: str, key: Path) -> None:
+    """Make a station's root: the train as the stop before left it, settings and key.
 
     Args:
         train: where the train comes from.
         paths: of the new root.
         station: the station's id.
         key: file of its private key.
-        data: its folder of data.
     """
     paths.opt.mkdir(parents=True)
     shutil.copytree(train.train, paths.train)
@@ -35,13 +56,13 @@ def make_root(train: Paths, paths: Paths, station: str, key: Path, data: Path) -
     paths.station.mkdir(parents=True)
     (paths.station / "station.env").write_text(f"STATION_ID={station}\n", "utf-8")
     shutil.copy(key, paths.station / "private_key.pem")  # a link would lead nowhere in a container
-    paths.data.symlink_to(data.resolve())
 
 
 def visit(
-    leave_network: Callable[[], None] | None,
+    plan: Plan,
+    isolation: Isolation,
     paths: Paths,
-    command: Sequence[str],
+    data: Path,
     log: Path,
     watch: Callable[[], None],
 ) -> VisitResult:
@@ -50,26 +71,28 @@ def visit(
     When this is interrupted, the runner is told to end and is gone afterwards.
 
     Args:
-        leave_network: called in the runner's process before it starts, since at a station a train
-            has no network; None to keep the network.
+        plan: has the command of the train and its working folder.
+        isolation: keeps the runner's process apart from this machine.
         paths: of the root.
-        command: of the train.
+        data: the station's folder of data.
         log: takes the output of the runner and the train.
         watch: see `wait`.
     """
-    arguments = ["run", "--root", str(paths.root), "--", *command]
+    arguments = ["run", "--root", str(paths.root), "--", *plan.command]
+    folder = paths.root / os.path.normpath(plan.workdir or "/").lstrip("/")
+    folder.mkdir(parents=True, exist_ok=True)  # as engines do
     began = time.monotonic()
     # Appended to, since the train may open its output again by the name /dev/stdout.
-    with log.open("ab") as file:
+    with _data_at(isolation, paths, data) as place, log.open("ab") as file:
         status = wait(
             subprocess.Popen(
                 [sys.executable, "-I", "-B", str(_PACKAGE), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=_environment(paths),
-                cwd=paths.root,
-                preexec_fn=leave_network,
+                env=_environment(data_path(data, place)),
+                cwd=folder,
+                preexec_fn=functools.partial(isolation.enter, paths.opt, data.resolve()),
             ),
             watch,
         )
@@ -105,27 +128,62 @@ def _wait_briefly(process: "subprocess.Popen[bytes]") -> int | None:
     return None
 
 
-def data_path(paths: Paths) -> Path:
+def data_path(data: Path, place: PurePath) -> str:
     """Return the value of TRAIN_DATA_PATH: the only visible file of the data, else their folder.
 
     The script for stations has the same rule: desktops and editors leave more than anybody sees.
+
+    Args:
+        data: the folder of the data.
+        place: where the train sees it.
     """
-    visible = [path for path in paths.data.iterdir() if _is_visible(path.name)]
-    return visible[0] if len(visible) == 1 and visible[0].is_file() else paths.data
+    visible = [path for path in data.iterdir() if _is_visible(path.name)]
+    only = visible[0].name if len(visible) == 1 and visible[0].is_file() else ""
+    return (place / only).as_posix()
 
 
 def _is_visible(name: str) -> bool:
     return not name.startswith((".", "~$")) and name not in ("Thumbs.db", "desktop.ini")
 
 
-def _environment(paths: Paths) -> dict[str, str]:
+@contextlib.contextmanager
+def _data_at(isolation: Isolation, paths: Paths, data: Path) -> Iterator[Path]:
+    """Yield the folder at which the train sees its data, which it cannot change.
+
+    Without an /opt of its own it gets a copy, also of what links lead to, that is removed.
+    """
+    if isolation.opt:
+        paths.data.mkdir()
+        yield Paths(Path("/")).data
+        _remove_mount_points(paths)
+        return
+    shutil.copytree(data, paths.data, ignore_dangling_symlinks=True)
+    try:
+        for path in (paths.data, *paths.data.rglob("*")):
+            path.chmod(path.stat().st_mode & ~0o222)
+        yield paths.data
+    finally:
+        for folder, _, _ in os.walk(paths.data):
+            os.chmod(folder, 0o700)
+        shutil.rmtree(paths.data)
+
+
+def _remove_mount_points(paths: Paths) -> None:
+    """Remove the empty folders in which the runner's process saw folders of this machine."""
+    for folder in paths.opt.iterdir():
+        if folder not in (paths.train, paths.results) and folder.is_dir():
+            with contextlib.suppress(OSError):  # not empty: of a visit that was killed
+                folder.rmdir()
+
+
+def _environment(data: str) -> dict[str, str]:
     """Return a clean environment in which `python` is the interpreter that runs this."""
     programs = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     return {
         "PATH": os.pathsep.join(programs),
         "HOME": str(Path.home()),
         "LANG": os.environ.get("LANG", "C.UTF-8"),
-        "TRAIN_DATA_PATH": str(data_path(paths)),
+        "TRAIN_DATA_PATH": data,
         "PHT_LOG": "json",
         "PHT_ALLOW_UNPROTECTED_KEY": "1",  # the keys of a simulation are thrown away
     }

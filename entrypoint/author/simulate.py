@@ -2,7 +2,6 @@
 
 import functools
 import shlex
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from entrypoint.author.advice import advise
 from entrypoint.author.container_visit import visit_in_container
 from entrypoint.author.decrypt_results import open_results
 from entrypoint.author.engine import check_image
-from entrypoint.author.local_visit import make_root, visit
+from entrypoint.author.fixed_paths import refuse_fixed_paths
+from entrypoint.author.local_visit import Isolation, make_root, visit
 from entrypoint.author.output import check_apart, check_free, new_folder
 from entrypoint.author.simulation import (
     USER_KEY,
@@ -27,7 +27,8 @@ from entrypoint.errors import PhtError, SystemFailure
 from entrypoint.model import LAYERS, Paths
 from entrypoint.report import Outcome, Report, counted, show, table
 
-_Visitor = Callable[[Paths, Sequence[str], Path, Callable[[], None]], VisitResult]
+_Visitor = Callable[[Paths, Path, Path, Callable[[], None]], VisitResult]
+"""Takes the paths of a root, the data, the log, and the function that watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +41,19 @@ class _Stop:
     result: VisitResult
 
 
-def simulate(plan: Plan, leave_network: Callable[[], None] | None, report: Report) -> int:
+def simulate(plan: Plan, isolation: Isolation | None, report: Report) -> int:
     """Send a train through all stations and return 0, or the status of the visit that failed.
 
     Args:
         plan: the train, its route, and how to simulate it.
-        leave_network: takes a stop that is a process off the network; None if nothing can.
+        isolation: keeps stops that are processes apart from this machine; None where a stop cannot
+            be one.
         report: takes the log.
 
     Raises:
         PhtError: the simulation cannot begin, or the final results do not verify.
     """
-    make_visit = _visitor(plan, leave_network)
+    make_visit = _visitor(plan, isolation)
     stations = find_stations(plan.data, plan.route)
     folders = (plan.output, plan.keep)
     check_apart(plan.train, folders)
@@ -61,6 +63,8 @@ def simulate(plan: Plan, leave_network: Callable[[], None] | None, report: Repor
     with work_folder(plan.keep) as work:
         report.progress("making keys and the train")
         simulation = prepare(plan, stations, work, report)
+        if isolation and not isolation.opt:
+            refuse_fixed_paths(plan.train, simulation.files)
         stops = _travel(simulation, make_visit, plan, report)
         _repeat_warnings(stops, report)
         last = stops[-1]
@@ -70,21 +74,22 @@ def simulate(plan: Plan, leave_network: Callable[[], None] | None, report: Repor
             with new_folder(plan.output) as results:
                 open_results(last.paths, simulation.user, None, results, report)
     _summarise(stops, plan, report)
+    _report_unlike(last, isolation, report)
     return 0
 
 
-def _visitor(plan: Plan, leave_network: Callable[[], None] | None) -> _Visitor:
+def _visitor(plan: Plan, isolation: Isolation | None) -> _Visitor:
     """Return the function that makes one visit: in a container, or as a process of this machine."""
     if plan.image is not None:
         check_image(plan.image)
-        return functools.partial(visit_in_container, plan.image, plan.engine_options)
-    if sys.platform != "linux":
+        return functools.partial(visit_in_container, plan)
+    if isolation is None:
         raise SystemFailure(
             "linux-needed",
             "the runner, which makes the visits, works only on Linux",
             hint="name a master image with --image: then every stop is a container of it",
         )
-    return functools.partial(visit, leave_network)
+    return functools.partial(visit, plan, isolation)
 
 
 def _travel(
@@ -98,8 +103,8 @@ def _travel(
         log = simulation.work / f"{number:02}-{station}.log"
         title = f"stop {number} of {len(simulation.keys)}: {station}"
         display = StopDisplay(title, log if plan.verbose else None, report)
-        make_root(train, paths, station, key, simulation.data / station)
-        result = make_visit(paths, plan.command, log, display.update)
+        make_root(train, paths, station, key)
+        result = make_visit(paths, simulation.data / station, log, display.update)
         display.end()
         stops.append(_Stop(number=number, station=station, paths=paths, result=result))
         if not result.visited:
@@ -214,6 +219,17 @@ def _report_layers(stop: _Stop, report: Report) -> None:
     others = [layer for layer in LAYERS if layer not in active.split(",")]
     more = f"; a station may also have: {','.join(others)}" if others else ""
     report.info(f"layers of protection: {active}{more}")
+
+
+def _report_unlike(stop: _Stop, isolation: Isolation | None, report: Report) -> None:
+    """Log what the train had that no station gives it."""
+    unlike = []
+    if stop.result.log.facts.get("network") != "none":
+        unlike.append("this machine's network")
+    if isolation and not isolation.opt:
+        unlike.append("this machine's /opt")
+    if unlike:
+        report.info(f"unlike at a station the train had {' and '.join(unlike)}: try --image too")
 
 
 def _row(stop: _Stop) -> list[str]:

@@ -30,6 +30,7 @@ class Plan:
         exclude: patterns of files and folders in it that do not travel.
         generation: of the train.
         command: of the train, run at every station.
+        workdir: the WORKDIR of the train's image; None if it is that of the master image, or `/`.
         data: holds one folder of data for each station, named by its id.
         route: ids in the order of the visits; by default all folders, `inst-2` before `inst-10`.
         keys: holds ID.private.pem or ID.pem of stations that have a key; the others get one.
@@ -45,6 +46,7 @@ class Plan:
     exclude: Sequence[str]
     generation: str
     command: Sequence[str]
+    workdir: str | None
     data: Path
     route: Sequence[str] | None
     keys: Path | None
@@ -66,6 +68,7 @@ class Simulation:
         user: the user's throw-away key.
         keys: the file of every station's private key, in the order of the route.
         train: the signed train.
+        files: the paths of its immutable files.
     """
 
     work: Path
@@ -73,6 +76,7 @@ class Simulation:
     user: PrivateKey = field(repr=False)
     keys: Mapping[str, Path]
     train: Paths
+    files: Sequence[str]
 
 
 def find_stations(data: Path, route: Sequence[str] | None) -> list[str]:
@@ -140,8 +144,10 @@ def prepare(plan: Plan, stations: Sequence[str], work: Path, report: Report) -> 
         paillier_key=paillier_key,
     )
     builder = private_keys.generate(RSA_BITS_MIN) if has_builder(plan.generation) else None
-    build(definition, Signers(user=user, builder=builder), paths, report)
-    return Simulation(work=work, data=plan.data, user=user, keys=files, train=paths)
+    config = build(definition, Signers(user=user, builder=builder), paths, report)
+    return Simulation(
+        work=work, data=plan.data, user=user, keys=files, train=paths, files=config.files
+    )
 
 
 def _station_key(station: str, given: Path | None, made: Path) -> tuple[Path, PrivateKey]:

@@ -23,6 +23,7 @@ from entrypoint.report import Report
 
 if TYPE_CHECKING:
     from entrypoint.author.create import Request
+    from entrypoint.linux.namespaces import Namespaces
 
 _Function = Callable[[Namespace, Mapping[str, str], Report], int]
 
@@ -193,6 +194,7 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
         exclude=options.exclude,
         generation=options.generation,
         command=options.command,
+        workdir=options.workdir,
         data=options.data,
         route=route,
         keys=options.keys,
@@ -203,15 +205,15 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
         keep=options.keep,
         verbose=options.verbose,
     )
-    return simulate(plan, None if options.image else _way_out_of_network(), report)
+    return simulate(plan, None if options.image else _isolation(), report)
 
 
-def _way_out_of_network() -> Callable[[], None] | None:
+def _isolation() -> "Namespaces | None":
     if sys.platform != "linux":
         return None
-    from entrypoint.linux.network import way_out
+    from entrypoint.linux.namespaces import available
 
-    return way_out()
+    return available()
 
 
 def add_decrypt_results_options(parser: ArgumentParser) -> None:

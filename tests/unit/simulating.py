@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from entrypoint.author.local_visit import Isolation
 from entrypoint.author.simulate import simulate
 from entrypoint.author.simulation import Plan
 from entrypoint.errors import PhtError
+from entrypoint.linux.namespaces import Namespaces
 from tests.desk import Said
 
 COMMAND = ["python", "/opt/pht_train/train.py"]
@@ -28,6 +30,9 @@ if rows == "bad":
 results.write_text(json.dumps([*seen, [os.environ["STATION_ID"], rows]]))
 """
 DATA = {"s-2/rows.csv": "two", "s-10/rows.csv": "ten", "s-1/rows.csv": "one"}
+APART_IN_NOTHING = Namespaces(network=False, opt=False)
+"""As where the kernel lets this user have no namespace."""
+
 IN_ORDER = [["s-1", "one"], ["s-2", "two"], ["s-10", "ten"]]
 
 
@@ -45,6 +50,8 @@ def send(
     generation: str = "route",
     command: list[str] | None = None,
     verbose: bool = False,
+    workdir: str | None = None,
+    isolation: Isolation | None = APART_IN_NOTHING,
 ) -> tuple[int, str]:
     said = Said()
     plan = Plan(
@@ -52,6 +59,7 @@ def send(
         exclude=exclude,
         generation=generation,
         command=COMMAND if command is None else command,
+        workdir=workdir,
         data=data,
         route=route,
         keys=keys,
@@ -62,7 +70,7 @@ def send(
         keep=keep,
         verbose=verbose,
     )
-    status = simulate(plan, None, said)
+    status = simulate(plan, isolation, said)
     return status, said.text
 
 

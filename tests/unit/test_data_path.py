@@ -2,20 +2,19 @@
 
 import re
 import subprocess
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from entrypoint.author.local_visit import data_path
-from entrypoint.model import Paths
 from tests.desk import plant
 from tests.station import REPOSITORY
 
 SCRIPT = REPOSITORY / "examples" / "station" / "visit.sh"
 UNSEEN = [".DS_Store", ".~lock.a b.csv#", "~$a b.csv", "Thumbs.db", "desktop.ini", ".git/config"]
 FOLDERS = {
-    "one file": (["a b.csv"], "a b.csv"),
-    "files that nobody sees beside it": (["a b.csv", *UNSEEN], "a b.csv"),
+    "one file": (["a b.csv"], "/a b.csv"),
+    "files that nobody sees beside it": (["a b.csv", *UNSEEN], "/a b.csv"),
     "two files": (["a b.csv", "c.csv"], ""),
     "a folder beside it": (["a b.csv", "images/1.png"], ""),
     "a folder alone": (["images/1.png"], ""),
@@ -28,12 +27,10 @@ FOLDERS = {
 def test_the_only_visible_file_is_given_else_the_folder(
     files: list[str], given: str, tmp_path: Path
 ) -> None:
-    paths = Paths(tmp_path)
-    paths.data.mkdir(parents=True)
-    plant(paths.data, dict.fromkeys(files, ""))
+    data = plant(tmp_path, dict.fromkeys(files, ""))
 
-    assert data_path(paths) == paths.data / given
-    assert given_by_script(paths.data) == (f"/{given}" if given else "")
+    assert data_path(data, PurePosixPath("/opt/train_data")) == f"/opt/train_data{given}"
+    assert given_by_script(data) == given
 
 
 def given_by_script(data: Path) -> str:

@@ -1,7 +1,8 @@
 """Kaplan-Meier survival of patients whose rows never leave their stations.
 
-Every station starts it as `python /opt/pht_train/survival.py`; it needs Python 3.9 or newer and
-nothing besides the standard library.
+Every station starts it with `python`; it needs Python 3.9 or newer and nothing besides the standard
+library. A station sets the paths that it uses, so it can be simulated where no process may see
+another /opt than the machine's.
 
 The train carries two numbers for every day of follow-up: the patients at risk and the deaths
 (`statistics.csv`). Both are sums over patients, so a station adds its own to those it finds, in
@@ -183,8 +184,7 @@ def visit(data: Path, results: Path) -> None:
 
 def main() -> None:
     """Run one visit with the paths that the station sets."""
-    data = Path(os.environ.get("TRAIN_DATA_PATH", "/opt/train_data/lung.csv"))
-    results = Path(os.environ.get("PHT_RESULTS_DIR", "/opt/pht_results"))
+    data, results = Path(os.environ["TRAIN_DATA_PATH"]), Path(os.environ["PHT_RESULTS_DIR"])
     try:
         visit(data, results)
     except TrainError as error:

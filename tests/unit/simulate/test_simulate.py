@@ -6,7 +6,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -18,11 +17,18 @@ from entrypoint.errors import (
     SystemFailure,
     UsageError,
 )
+from entrypoint.linux.namespaces import available
 from entrypoint.model import GENERATIONS
 from tests import reference, reference_route
 from tests.desk import pht_on_terminal, plant
 from tests.station import pht
-from tests.unit.simulating import COMMAND, IN_ORDER, assert_not_sent, seen, send
+from tests.unit.simulating import (
+    COMMAND,
+    IN_ORDER,
+    assert_not_sent,
+    seen,
+    send,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
 
@@ -115,6 +121,7 @@ def test_the_authors_own_environment_does_not_reach_the_train(
     environment = (output / "env").read_text()
     assert "'STATION_ID': 's-1'" in environment
     assert "secret" not in environment
+    assert "PHT_TIMEOUT" not in environment
 
 
 @pytest.fixture
@@ -133,6 +140,29 @@ def test_the_working_folder_is_as_at_a_station(train: Path, data: Path, output: 
     status, said = send(train, data, route=["s-1"], output=output)
     assert status == 0, said
     assert (output / "x").read_text() == "x"
+
+
+@pytest.mark.parametrize(
+    ("command", "workdir"),
+    [
+        (["python", "opt/pht_train/train.py"], None),
+        (["./opt/pht_train/train.sh"], None),
+        (["./opt/pht_train/train.sh"], "/"),
+        (["python", "train.py"], "/opt/pht_train"),
+        (["./train.sh"], "/opt/../opt/pht_train/"),
+        (["python", "../pht_train/train.py"], "/opt/made_for_it"),
+    ],
+)
+def test_a_relative_command_is_found_from_the_working_folder_of_the_image(
+    command: list[str], workdir: str | None, train: Path, data: Path
+) -> None:
+    plant(train, {"train.sh": f"#!/bin/sh\ntest -e {command[-1]}"})
+    (train / "train.sh").chmod(0o755)
+    isolation = available()
+    status, said = send(
+        train, data, route=["s-1"], command=command, workdir=workdir, isolation=isolation
+    )
+    assert status == 0, said
 
 
 # Keys and kept folders
@@ -246,8 +276,5 @@ def test_folders_that_are_in_use_are_refused(
     assert os.listdir(used) == ["mine"]
 
 
-def test_visits_without_an_image_need_linux(
-    train: Path, data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("entrypoint.author.simulate.sys", SimpleNamespace(platform="darwin"))
-    assert_not_sent(SystemFailure, "linux-needed", train, data)
+def test_visits_without_an_image_need_linux(train: Path, data: Path) -> None:
+    assert_not_sent(SystemFailure, "linux-needed", train, data, isolation=None)

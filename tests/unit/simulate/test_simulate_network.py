@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.linux.network import leave_network, network
+from entrypoint.linux.namespaces import Namespaces
+from entrypoint.linux.network import network
 from entrypoint.linux.prctl import PR_SET_DUMPABLE, prctl
 from tests.desk import pht_on_terminal
 from tests.other_user import NOBODY, as_user
@@ -51,12 +52,12 @@ def test_a_train_reaches_itself_only(train: Path, data: Path, keep: Path) -> Non
     assert f"pht: layers of protection: {layers}{more}\r\n" in said
 
 
-def test_a_user_other_than_root_needs_no_rights_for_that() -> None:
+def test_a_user_other_than_root_needs_no_rights_for_that(tmp_path: Path) -> None:
     before = os.stat("/proc/self/ns/net").st_ino
 
     def leave() -> None:
         prctl(PR_SET_DUMPABLE, 1)  # as after exec: else /proc/self belongs to root
-        leave_network()
+        Namespaces(network=True, opt=False).enter(tmp_path, tmp_path)
         assert os.stat("/proc/self/ns/net").st_ino != before
         assert (network(), os.getuid()) == ("none", NOBODY)
 
