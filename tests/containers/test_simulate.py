@@ -20,6 +20,7 @@ results = pathlib.Path("/opt/pht_results/seen.json")
 seen = json.loads(results.read_text()) if results.exists() else []
 data = pathlib.Path("/opt/train_data")
 seen.append([os.environ["STATION_ID"], os.environ["TRAIN_DATA_PATH"], sorted(os.listdir(data))])
+assert "PHT_TIMEOUT" not in os.environ
 results.write_text(json.dumps(seen))
 """
 """A train that knows the fixed paths only, as many that are published."""
@@ -54,7 +55,8 @@ def simulate_arguments(desk: Path, image: str) -> list[str | Path]:
 
 
 def simulate_in_image(desk: Path, image: str) -> Done:
-    return pht(*simulate_arguments(desk, image), env=engine_address())
+    settings_of_the_desk = {"PHT_TIMEOUT": "nonsense"}
+    return pht(*simulate_arguments(desk, image), env={**engine_address(), **settings_of_the_desk})
 
 
 def engine_address() -> dict[str, str]:
@@ -69,6 +71,16 @@ def test_code_with_fixed_paths_visits_every_station(runner_image: str, desk: Pat
         ["s-1", "/opt/train_data/rows.csv", ["rows.csv"]],
         ["s-2", "/opt/train_data", ["a.csv", "b.csv"]],
     ]
+
+
+def test_a_relative_command_is_found_from_the_working_folder(runner_image: str, desk: Path) -> None:
+    project = 'workdir = "/opt/pht_train"\ncommand = ["python", "train.py"]\ndata = "da,ta"\n'
+    plant(desk, {"pht.toml": project})
+    words: list[str | Path] = ["simulate", desk / "train", "--route", "s-1"]
+
+    done = pht(*words, "--image", runner_image, env=engine_address())
+
+    assert done.status == 0, done.stderr
 
 
 def test_every_stop_has_the_protections_of_a_visit(runner_image: str, desk: Path) -> None:
