@@ -63,14 +63,16 @@ def _comes_with_train(program: str, paths: Paths, environment: Mapping[str, str]
 
     Its path, links included, must not lead through the data or through the train's own paths, nor
     through names below `/opt` that begin like these: work folders have such names, and image checks
-    let a train bring such paths. A link there decides what runs just as a file does.
+    let a train bring such paths. A link there decides what runs just as a file does. A simulated
+    stop sees its folders at `/opt` too, and refuses what a station refuses.
     """
     try:
         path = Path(find_program(program, environment))
     except FileNotFoundError:
         return False
     own = (paths.train, paths.results, paths.config, paths.user_key, paths.data)
-    prefixes = tuple(str(_real(paths.opt) / place.name) for place in own)
+    seen_at = (_real(paths.opt), TRAIN_FOLDER.parent)
+    prefixes = tuple(str(opt / place.name) for opt in seen_at for place in own)
     return any(str(place).startswith(prefixes) for place in _traversed(path))
 
 

@@ -148,6 +148,15 @@ def program(desk: Path) -> list[str | Path]:
     return [desk / "venv" / "bin" / "python", "-I", "-B", packages / "entrypoint"]
 
 
+def test_an_interpreter_of_the_train_is_refused_as_at_a_station(desk: Path) -> None:
+    plant(desk, {"train/python": "#!/bin/sh\nexit 0"})
+    (desk / "train" / "python").chmod(0o755)
+
+    done = pht(*arguments(desk)[:-2], "/opt/pht_train/python", "/opt/pht_train/train.py")
+
+    assert (done.status, done.code) == (77, "command-not-signed")
+
+
 BESIDE_OTHERS = f"""
 import os, subprocess, sys
 from pathlib import Path
