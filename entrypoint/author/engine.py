@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from typing import IO
 
 from entrypoint.errors import MissingInput, SystemFailure
 
@@ -32,20 +33,22 @@ def check_image(image: str) -> None:
         )
 
 
-def docker(*arguments: str) -> str:
-    """Run the client and return what it printed.
+def docker(*arguments: str, stdin: IO[bytes] | None = None) -> str:
+    """Run the client, by default without input, and return what it printed.
 
     Raises:
         SystemFailure: it is not installed, or it failed.
     """
-    done = call_docker(*arguments)
+    done = call_docker(*arguments, stdin=stdin)
     if done.returncode != 0:
         raise _engine_failed(f"docker {arguments[0]} failed: {done.stderr.strip()}")
     return done.stdout
 
 
-def call_docker(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the client and return how it ended.
+def call_docker(
+    *arguments: str, stdin: IO[bytes] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run the client, by default without input, and return how it ended.
 
     Raises:
         SystemFailure: it is not installed.
@@ -53,7 +56,7 @@ def call_docker(*arguments: str) -> "subprocess.CompletedProcess[str]":
     try:
         return subprocess.run(
             ["docker", *arguments],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin or subprocess.DEVNULL,
             capture_output=True,
             env={name: value for name, value in os.environ.items() if name not in PROXIES},
             encoding="utf-8",

@@ -125,6 +125,7 @@ _READERS: Mapping[str, _Reader] = {
     "user": _text,
     "train-id": _text,
     "proposal": _text,
+    "repository": _text,
     "stations": _stations,
 }
 """Every key, and what reads its value."""

@@ -123,10 +123,18 @@ _TABLE = [
     ),
     Command(
         name="create",
-        summary="build and sign a train",
+        summary="sign a train, into a folder",
         audience="author",
         function=desk.create,
         add_options=desk.add_create_options,
+        in_container=InContainer.WITHOUT_STATION,
+    ),
+    Command(
+        name="build",
+        summary="sign a train and build its image",
+        audience="author",
+        function=desk.build,
+        add_options=desk.add_build_options,
         in_container=InContainer.WITHOUT_STATION,
     ),
     Command(

@@ -118,6 +118,25 @@ def create(options: Namespace, _environment: Mapping[str, str], report: Report) 
     return 0
 
 
+def add_build_options(parser: ArgumentParser) -> None:
+    """Add the options of `build`."""
+    text = "name of the image without a tag, as stations can pull it: REGISTRY/NAME"
+    parser.add_argument("--repository", metavar="NAME", help=text)
+    _add_request(parser)
+
+
+@_interruptible
+def build(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """Sign a train and build its image."""
+    from entrypoint.author.build import build
+
+    complete(options, report)
+    need(options, "repository", "master_image")
+    need_command(options)
+    build(_request(options), options.repository, report)
+    return 0
+
+
 def _request(options: Namespace) -> "Request":
     """Return what the author says of a train to be signed, which has to be complete."""
     from entrypoint.author.create import Request

@@ -1,6 +1,8 @@
 """How the trains of these tests come to be: as published ones are built, and by `pht create`."""
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,35 +36,49 @@ def by_pht_create(folder: Path, keys: Mapping[str, bytes]) -> Path:
 
 def by_pht_create_route(folder: Path, keys: Mapping[str, bytes], master_image: str = "") -> Path:
     """Build a train of the route generation at the author's desk."""
+    return _create(folder, keys, ROUTE_STATIONS, *_of_the_route(folder, keys, master_image))
+
+
+def by_pht_build_route(
+    folder: Path, keys: Mapping[str, bytes], master_image: str, repository: str
+) -> None:
+    """Build the image of such a train, with a relative command, at the author's desk."""
+    shutil.copytree(TRAIN, folder / "train")
+    project = 'command = ["python", "train.py"]\nworkdir = "/opt/pht_train"\n'
+    (folder / "pht.toml").write_text(project)
+    words = _signed(folder, keys, ROUTE_STATIONS)
+    words += [*_of_the_route(folder, keys, master_image), "--repository", repository]
+    engine = {name: os.environ[name] for name in ("DOCKER_HOST", "HOME") if name in os.environ}
+    done = pht("build", folder / "train", *words, env=engine)
+    assert done.status == 0, done.stderr
+
+
+def _of_the_route(folder: Path, keys: Mapping[str, bytes], master_image: str) -> list[str | Path]:
+    """Return the options that only trains of the route generation need."""
     builder = folder / "builder.private.pem"
     builder.write_bytes(keys[BUILDER])
-    options = ("--builder-key", builder, "--master-image", master_image)
-    return _create(folder, keys, ROUTE_STATIONS, *options)
+    return ["--builder-key", builder, "--master-image", master_image]
 
 
 def _create(
     folder: Path, keys: Mapping[str, bytes], stations: Sequence[str], *options: str | Path
 ) -> Path:
+    words = _signed(folder, keys, stations)
+    done = pht("create", TRAIN, "--output", folder / "built", *words, *options)
+    assert done.status == 0, done.stderr
+    return folder / "built" / "opt"
+
+
+def _signed(folder: Path, keys: Mapping[str, bytes], stations: Sequence[str]) -> list[str | Path]:
+    """Return the options that name the user and the stations, whose keys are put into a folder."""
     user = folder / "user.private.pem"
     user.write_bytes(keys[USER])
-    arguments: list[str | Path] = [
-        "--output",
-        folder / "built",
-        "--user-key",
-        user,
-        "--user",
-        "u",
-        "--train-id",
-        "t",
-        *options,
-    ]
+    words: list[str | Path] = ["--user-key", user, "--user", "u", "--train-id", "t"]
     for number, station in enumerate(stations):
         pem = folder / f"{number}.public.pem"
         pem.write_bytes(public_half(keys[station]))
-        arguments += ["--station", f"{station}={pem}"]
-    done = pht("create", TRAIN, *arguments)
-    assert done.status == 0, done.stderr
-    return folder / "built" / "opt"
+        words += ["--station", f"{station}={pem}"]
+    return words
 
 
 def by_published_route_builder(folder: Path, keys: Mapping[str, bytes]) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.containers.engine import Engine
 from tests.containers.images import masters_of
-from tests.interop.authors import by_pht_create_route
+from tests.interop.authors import by_pht_build_route, by_pht_create_route
 from tests.interop.conftest import Depart
 from tests.interop.journey import OURS, ROUTE_STATIONS, THEIRS
 from tests.station import pht
@@ -19,7 +19,6 @@ IMAGE_CHECK = Path(__file__).with_name("published_image_check.py")
 PATIENCE_S = 120
 
 AS_DOCUMENTED = 'FROM {master}\nCOPY opt /opt\nCMD ["python", "/opt/pht_train/train.py"]\n'
-ONE_FILE_MORE = AS_DOCUMENTED + "RUN touch /usr/local/bin/more\n"
 
 Check = Callable[[str], str]
 """Returns the reason for which published stations refuse an image, or an empty string."""
@@ -79,21 +78,18 @@ def test_the_check_does_not_read_names_that_are_not_utf_8(
     assert published_check(f"{train.repository}:latest").startswith("UnicodeEncodeError")
 
 
-def test_an_image_built_as_the_readme_says_passes_and_one_with_more_does_not(
+def test_an_image_by_pht_build_passes_and_one_with_a_file_more_does_not(
     engine: Engine,
     published_check: Check,
     runner_image: str,
     keys: dict[str, bytes],
     tmp_path: Path,
 ) -> None:
-    opt = by_pht_create_route(tmp_path, keys, master_image=runner_image)
-    assert (
-        published_check(
-            build_train_image(engine, runner_image, opt, AS_DOCUMENTED, "as-documented")
-        )
-        == ""
-    )
-    more = build_train_image(engine, runner_image, opt, ONE_FILE_MORE, "one-file-more")
+    repository = f"pht-test-{engine.session}/by-pht-build"
+    by_pht_build_route(tmp_path, keys, runner_image, repository)
+    assert published_check(f"{repository}:latest") == ""
+    dockerfile = f"FROM {repository}:latest\nRUN touch /usr/local/bin/more\n"
+    more = engine.build("one-file-more", {"Dockerfile": dockerfile.encode()})
     assert "Hashed file system comparison" in published_check(more)
 
 

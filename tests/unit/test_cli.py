@@ -132,6 +132,10 @@ def test_an_interrupted_command_is_quiet(
 AT_THE_DESK = {
     "keygen": ["NAME"],
     "create": ["TRAIN", "--output=O", "--user-key=K", "--user=U", "--train-id=T", "--station=S=K"],
+    "build": [
+        *("TRAIN", "--repository=R", "--master-image=M", "--user-key=K", "--user=U"),
+        *("--train-id=T", "--station=S=K", "--", "COMMAND"),
+    ],
     "simulate": ["TRAIN", "--data", "DATA", "--", "COMMAND"],
     "decrypt-results": ["SOURCE", "--key", "KEY", "--output", "OUTPUT"],
 }

@@ -31,6 +31,7 @@ DESK = [
     ["decrypt-results", "/opt", "--key", KEY, "--station", "a", "--output", "/opt/x"],
     ["ledger", "--forget", "0" * 16],
     f"create /x --output /y --user-key {KEY} --user u --train-id t --station a=a.pem".split(),
+    f"build /x --repository y --user-key {KEY} --user u --train-id t --station a=a.pem".split(),
 ]
 """Commands that no container of a station may run."""
 

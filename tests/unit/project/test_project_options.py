@@ -109,6 +109,11 @@ MISSING = {
         "create still needs --user-key, --user, --train-id, --station",
         "pht.toml beside the folder of the train: user-key, user, train-id, [stations]",
     ),
+    "build": (
+        ["build"],
+        "build still needs --repository, --master-image",
+        "pht.toml beside the folder of the train: repository, master-image",
+    ),
     "simulate": (
         ["simulate", "--", "python", "x"],
         "simulate still needs --data",
