@@ -23,19 +23,30 @@ LOCKS = REPOSITORY / "master_images" / "packages"
 R_EXAMPLE = REPOSITORY / "examples" / "r_master"
 
 FITS = """\
-import os, pathlib
-import lifelines, matplotlib, numpy, pandas, scipy.stats, statsmodels.api
+import io, os, pathlib
+import dotenv, lifelines, matplotlib, numpy, pandas, requests, scipy.stats, seaborn
+import statsmodels.api
+from cryptography.fernet import Fernet
 table = pandas.DataFrame({"x": numpy.arange(10.0), "y": numpy.arange(10.0) * 2 + 1})
 slope = scipy.stats.linregress(table.x, table.y).slope
 model = statsmodels.api.OLS(table.y, statsmodels.api.add_constant(table.x)).fit()
 lifelines.KaplanMeierFitter().fit(table.y)
 results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
 (results / "slopes").write_text(f"{slope:.3f} {model.params['x']:.3f}")
+table.to_excel(results / "table.xlsx", engine="openpyxl")
+assert (pandas.read_excel(results / "table.xlsx", index_col=0) == table).all(axis=None)
+seaborn.lineplot(table, x="x", y="y").figure.savefig(results / "plot.png")
+fernet = Fernet(Fernet.generate_key())
+assert fernet.decrypt(fernet.encrypt(b"rows")) == b"rows"
+params = dotenv.dotenv_values(stream=io.StringIO("code=I10"))
+print(requests.Request("GET", "http://fhir.example.org", params=params).prepare().url)
 """
 LEARNS = """
 import pyarrow
 from sklearn.linear_model import LinearRegression
+from xgboost import XGBRegressor
 print(LinearRegression().fit(table[["x"]], table.y).coef_, pyarrow.array([1]))
+assert XGBRegressor(n_estimators=5).fit(table[["x"]], table.y).score(table[["x"]], table.y) > 0.5
 """
 
 
@@ -64,6 +75,7 @@ def test_trains_use_the_common_libraries(
     train = build_image(engine, master, name=f"train-{image}")
     results = opened(visited(engine, train, arrived(tmp_path, script), tmp_path))
     assert results["slopes"] == b"2.000 2.000"
+    assert results.keys() >= {"plot.png", "table.xlsx"}
 
 
 def test_a_train_in_r_visits_with_the_example_of_a_master_image(
