@@ -17,6 +17,9 @@ from entrypoint.limits import PAILLIER_BITS_MAX, PAILLIER_BITS_MIN
 _DEPTH = 2
 """Maximum nesting of the file of a key: a private key may hold its public key."""
 
+_DECIMAL = re.compile(f"[0-9]{{1,{len(str(1 << 2 * PAILLIER_BITS_MAX))}}}")
+"""A number of a key; the largest, g, is smaller than n²."""
+
 
 @dataclass(frozen=True, slots=True)
 class PaillierKey:
@@ -76,8 +79,7 @@ def key_of_document(document: Any) -> PaillierKey:
 
 def decimal(value: Any, name: str) -> int:
     """Return the number in a member of a key, decimal text; raises BadKey."""
-    longest = len(str(1 << 2 * PAILLIER_BITS_MAX))  # g is smaller than n²
-    if not isinstance(value, str) or not re.fullmatch(rf"[0-9]{{1,{longest}}}", value):
+    if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
         raise BadKey(f"has a member {name} that is no text of digits, or too long")
     return int(value)
 

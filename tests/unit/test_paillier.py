@@ -22,6 +22,7 @@ from tests.reference_paillier import (
     RECORDED_NUMBER,
     SIMPLE,
     SIMPLE_MU,
+    SIMPLE_PRIVATE,
     G,
     N,
     decrypt,
@@ -31,6 +32,7 @@ from tests.reference_paillier import (
 from tests.station import pht
 
 OF_TRAIN = PaillierKey(N, G)
+SIMPLE_PAIR = {**SIMPLE_PRIVATE, "publicKey": SIMPLE}
 LARGEST = (1 << 6144) - 1
 NO_PUBLIC_KEY = "is no object with exactly the members n and g"
 NO_PRIVATE_KEY = "is no object with the members lambda, mu and perhaps publicKey"
@@ -209,7 +211,7 @@ def test_what_is_not_encrypted_is_not_decrypted(encrypted: int, tmp_path: Path) 
         ({**PRIVATE, "lambda": str(LAMBDA + 1)}, OF_TRAIN, "key-of-someone-else", "on this train"),
         ({**PRIVATE, "mu": str(MU + 1)}, OF_TRAIN, "key-of-someone-else", "on this train"),
         ({**PRIVATE, "mu": str(SIMPLE_MU)}, OF_TRAIN, "key-of-someone-else", "on this train"),
-        ({**PRIVATE, "publicKey": SIMPLE}, OF_TRAIN, "key-of-someone-else", "on this train"),
+        (SIMPLE_PAIR, OF_TRAIN, "key-of-someone-else", "on this train"),
         ({**PRIVATE, "publicKey": SIMPLE}, None, "key-of-someone-else", "in the same file"),
     ],
 )
