@@ -65,14 +65,20 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The trust, replay check and layers of protection of a command, for the status line.
+    """The train of a command, its trust, replay check and layers of protection.
+
+    They follow the other facts of the status line.
 
     Attributes:
+        train: the id of the train; None before it was read.
+        session: the random number of the train, as hex, which no other train has; None like that.
         trust: how many of the train's keys the station knows: `none`, `partial` or `full`.
         replay: `checked` against the ledger, `unchecked`, or `allowed` although it is a replay.
         layers: the layers of protection around the train; none before it runs.
     """
 
+    train: str | None = None
+    session: str | None = None
     trust: str = "none"
     replay: str = "unchecked"
     layers: Sequence[str] = ()
@@ -94,7 +100,7 @@ class Outcome:
         files: number of results.
         bytes: size of the results.
         changed: the files and folders of the train that have changed.
-        surroundings: trust, replay check and layers; shown behind the other facts.
+        surroundings: the train, trust, replay check and layers; shown behind the other facts.
     """
 
     result: str

@@ -85,6 +85,7 @@ def settings_of(
         allow_unprotected_key=_choice(values, "PHT_ALLOW_UNPROTECTED_KEY", ("0", "1")) == "1",
         host_protocol=_HOST_PROTOCOL[_choice(values, "PHT_HOST_PROTOCOL", (*_HOST_PROTOCOL,))],
         train_user=_user(values, "PHT_TRAIN_USER"),
+        expected_train=values.get("PHT_EXPECT_TRAIN"),
         anchors=Anchors(
             pins=pins,
             own=values.get("STATION_ID"),

@@ -18,13 +18,15 @@ FROM_STATION_FOLDER = frozenset(
 )
 """Decide how the station is protected, so in a container they count only from its folder."""
 
-KNOWN = FROM_STATION_FOLDER | {"PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL"}
+KNOWN = FROM_STATION_FOLDER | {
+    *("PHT_TIMEOUT", "PHT_LOG", "PHT_EXPORT", "PHT_HOST_PROTOCOL", "PHT_EXPECT_TRAIN")
+}
 """All `PHT_` settings; any other name with this prefix is an error."""
 
 NOT_BUILT = frozenset({"PHT_NETWORK"})
 """Planned settings, refused so that nobody relies on them."""
 
-FREE_TEXT = frozenset({"STATION_ID", "TRAIN_DATA_PATH"})
+FREE_TEXT = frozenset({"STATION_ID", "TRAIN_DATA_PATH", "PHT_EXPECT_TRAIN"})
 """Settings whose value may contain ` #`, such as an id of one's own choice."""
 
 UNQUOTED = KNOWN | FREE_TEXT | SECRET - {PASSWORD}

@@ -31,6 +31,7 @@ class Settings:
         host_protocol: whether PHT_HOST_PROTOCOL says that the host does the protocol; None if it
             leaves that open.
         train_user: user and group that the train is to run as, or None.
+        expected_train: the id or the session of the only train that may visit, or None for any.
         anchors: the keys that the station has pinned.
         ledger: the folder of the station's ledger, or None.
         replay_allowed: whether the station lets a train board that its ledger says is a replay.
@@ -47,6 +48,7 @@ class Settings:
     allow_unprotected_key: bool
     host_protocol: bool | None
     train_user: Owner | None
+    expected_train: str | None
     anchors: Anchors
     ledger: Path | None
     replay_allowed: bool

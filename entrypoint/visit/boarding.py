@@ -58,7 +58,7 @@ def note_boarded(session: Session, config: TrainConfig) -> None:
     ledger = _ledger(session)
     with suppress(SettingsError):
         if ledger and ledger.has(config):
-            session.replay = _CHECKED
+            session.note(replay=_CHECKED)
 
 
 def _ledger(session: Session) -> Ledger | None:
@@ -67,6 +67,6 @@ def _ledger(session: Session) -> Ledger | None:
 
 
 def _judge(session: Session, replay: RouteError | None) -> None:
-    session.replay = _ALLOWED if replay and session.settings.replay_allowed else _CHECKED
+    session.note(replay=_ALLOWED if replay and session.settings.replay_allowed else _CHECKED)
     if replay and not session.settings.replay_allowed:
         raise replay

@@ -33,7 +33,7 @@ class Opened:
         key: the fingerprint of the station's key.
         credentials: of the train.
         key_absent: whether the station's key is out of its reach.
-        trust, replay: see `Surroundings`.
+        surroundings: what is known of the train, for the status line.
     """
 
     command: tuple[str, ...]
@@ -41,8 +41,7 @@ class Opened:
     key: str
     credentials: Credentials
     key_absent: bool
-    trust: str
-    replay: str
+    surroundings: Surroundings
 
 
 def run_opener(session: Session, opener: Callable[[], Opened | Outcome]) -> Opened | Outcome:
@@ -82,15 +81,14 @@ def _answer(session: Session, part: Callable[[], Opened | Outcome]) -> Mapping[s
 def _encode(answer: Opened | Outcome) -> Mapping[str, Any]:
     if isinstance(answer, Outcome):
         return {_OUTCOME: asdict(answer)}
-    train = answer.credentials  # it keeps no capability before `protected` says so
+    user = answer.credentials  # it keeps no capability before `protected` says so
     facts = {
         "command": answer.command,
         "record": answer.record.decode("ascii"),
         "key": answer.key,
-        "train": {"uid": train.uid, "gid": train.gid, "groups": train.groups},
+        "credentials": {"uid": user.uid, "gid": user.gid, "groups": user.groups},
         "key_absent": answer.key_absent,
-        "trust": answer.trust,
-        "replay": answer.replay,
+        "surroundings": asdict(answer.surroundings),
     }
     return {_OPENED: facts}
 
@@ -100,15 +98,14 @@ def _outcome(facts: Mapping[str, Any]) -> Outcome:
 
 
 def _opened(facts: Mapping[str, Any]) -> Opened:
-    train = facts["train"]
+    user = facts["credentials"]
     return Opened(
         command=tuple(facts["command"]),
         record=facts["record"].encode("ascii"),
         key=facts["key"],
-        credentials=Credentials(uid=train["uid"], gid=train["gid"], groups=tuple(train["groups"])),
+        credentials=Credentials(uid=user["uid"], gid=user["gid"], groups=tuple(user["groups"])),
         key_absent=facts["key_absent"],
-        trust=facts["trust"],
-        replay=facts["replay"],
+        surroundings=Surroundings(**facts["surroundings"]),
     )
 
 

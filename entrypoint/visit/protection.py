@@ -67,13 +67,13 @@ def uses_landlock(credentials: Credentials) -> bool:
 
 def report_protection(session: Session) -> None:
     """Log the layers of protection, and what an operator can do about the network."""
-    session.report.info(f"layers of protection: {', '.join(session.layers) or 'none'}")
+    session.report.info(f"layers of protection: {', '.join(session.surroundings.layers) or 'none'}")
     if session.settings.in_container and network() == "open":
         session.report.warning(
             "the train can reach a network: start the container with --network none, unless this "
             "train needs one"
         )
-    if "landlock" in session.layers and landlock.abi() == 1:
+    if "landlock" in session.surroundings.layers and landlock.abi() == 1:
         session.report.warning(
             "the Landlock of this old kernel forbids the train to move files to another folder"
         )

@@ -1,14 +1,17 @@
 """Runs one command under the train's lock and ends it with an outcome."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
-from entrypoint.errors import PhtError, storage_error, unexpected
+from entrypoint.errors import PhtError, RouteError, storage_error, unexpected
 from entrypoint.process.child import Reason
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.stop import Stopped, StopRequest
 from entrypoint.recovery.state import lock
 from entrypoint.report import Outcome, Report, Stage, State, Surroundings
 from entrypoint.settings.settings import Settings
+from entrypoint.train_config import TrainConfig
 from entrypoint.visit.hidden_mounts import explain_mounts
 
 
@@ -22,7 +25,7 @@ class Session:
         stop: the request to stop.
         stage: the stage of the visit, for the status line.
         state: the state of the train on disk, for the status line.
-        trust, replay, layers: see `Surroundings`.
+        surroundings: what is known of the train and its protection, for the status line.
     """
 
     def __init__(self, settings: Settings, report: Report) -> None:
@@ -32,9 +35,27 @@ class Session:
         self.stop = StopRequest()
         self.stage = Stage.START
         self.state = State.UNCHANGED
-        self.trust = "none"
-        self.replay = "unchecked"
-        self.layers: tuple[str, ...] = ()
+        self.surroundings = Surroundings()
+
+    def note(self, **facts: Any) -> None:
+        """Replace attributes of the surroundings."""
+        self.surroundings = replace(self.surroundings, **facts)
+
+    def meet(self, config: TrainConfig) -> None:
+        """Note which train this is, for the status line.
+
+        Raises:
+            RouteError: the station expects another one.
+        """
+        session, expected = config.session_id.hex(), self.settings.expected_train
+        self.note(train=config.train_id, session=session)
+        if expected not in (None, config.train_id, session):
+            raise RouteError(
+                "unexpected-train",
+                f"this is the train {config.train_id}, session {session}, and not {expected}",
+                hint="a volume may still hold the train of an earlier visit: start a new container "
+                "with a new volume; if this train is right, correct PHT_EXPECT_TRAIN",
+            )
 
     def succeeded(
         self,
@@ -62,7 +83,7 @@ class Session:
             files=files,
             bytes=size,
             changed=changed,
-            surroundings=self._surroundings(),
+            surroundings=self.surroundings,
         )
 
     def failed(self, error: Exception) -> Outcome:
@@ -80,13 +101,10 @@ class Session:
                 return self._refused(storage_error(error))
         return self._refused(unexpected(error))
 
-    def _surroundings(self) -> Surroundings:
-        return Surroundings(trust=self.trust, replay=self.replay, layers=self.layers)
-
     def _refused(self, error: PhtError) -> Outcome:
         self.report.error(error)
         return Outcome.refused(
-            error, stage=self.stage, state=self.state, surroundings=self._surroundings()
+            error, stage=self.stage, state=self.state, surroundings=self.surroundings
         )
 
     def _train_failed(self, failure: TrainFailed) -> Outcome:
@@ -99,7 +117,7 @@ class Session:
             by=failure.error.by,
             retry=False,
             state=self.state,
-            surroundings=self._surroundings(),
+            surroundings=self.surroundings,
         )
 
     def _stopped(self, status: int) -> Outcome:
@@ -110,7 +128,7 @@ class Session:
             by="station",
             retry=True,
             state=self.state,
-            surroundings=self._surroundings(),
+            surroundings=self.surroundings,
         )
 
 

@@ -79,7 +79,7 @@ def run(settings: Settings, report: Report, command: Sequence[str], *, export: E
         if isinstance(opened, Outcome):
             return opened
         session.state = State.UNFINISHED
-        session.trust, session.replay = opened.trust, opened.replay
+        session.surroundings = opened.surroundings
         ended = _run_train(session, opened)
         if ended.failure and ended.still_running:  # it could change what is restored
             return ended.failure
@@ -119,8 +119,7 @@ def _open(session: Session, command: Sequence[str], export: Export) -> Opened | 
         key=fingerprint(key.public()),
         credentials=credentials,
         key_absent=key_absent,
-        trust=session.trust,
-        replay=session.replay,
+        surroundings=session.surroundings,
     )
 
 
@@ -255,9 +254,11 @@ def _find(restorer: Restorer, session: Session) -> bytes | Journal:
 def _finish(closer: Closer, session: Session, journal: Journal, export: Export) -> Outcome:
     """Seal a train that an earlier start, or the operator, has run.
 
-    Nothing is refused for its keys any more: the results are there.
+    Nothing is refused for its keys any more: the results are there. Another train than the station
+    expects is left as it is.
     """
     config = read(journal.config)
+    session.meet(config)
     report_trust(session, session.settings.anchors.judge(config))
     note_boarded(session, config)
     if journal.phase is not Phase.SEALING:

@@ -57,7 +57,7 @@ def report_verified(session: Session, train: VerifiedTrain) -> None:
 
 def report_trust(session: Session, trust: Trust) -> None:
     """Log whose keys are not pinned, and remember the verdict for the status line."""
-    session.trust = trust.level
+    session.note(trust=trust.level)
     if unknown := [*trust.wrong, *trust.unpinned]:
         names = ", ".join(map(str, unknown))
         session.report.info(f"{counted(len(unknown), 'key')} not pinned: {names}")
@@ -106,7 +106,7 @@ def run_train(
     with ExitStack() as cleanup:
         cleanup.callback(scratch.remove, session.report)
         with protected(session, credentials, argv, scratch) as sandbox:
-            session.layers = (*sandbox.layers(), *(["key-absent"] if key_absent else []))
+            session.note(layers=(*sandbox.layers(), *(["key-absent"] if key_absent else [])))
             report_protection(session)
             env = {**settings.train_environment(), **scratch.variables()}
             close_imports()

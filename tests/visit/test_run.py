@@ -56,7 +56,7 @@ def test_a_route_of_three_stops(tmp_path: Path) -> None:
 
 
 def test_what_is_said_about_a_visit(tmp_path: Path) -> None:
-    first_stop(tmp_path, "(results / 'a').write_bytes(b'12345')")
+    opt = first_stop(tmp_path, "(results / 'a').write_bytes(b'12345')")
 
     done = visit(tmp_path)
 
@@ -75,6 +75,7 @@ def test_what_is_said_about_a_visit(tmp_path: Path) -> None:
         "pht: step 12: committed stop 1",
     ]
     assert facts.pop("network") in ("none", "open")
+    assert facts.pop("session") == reference.load_config(opt)["session_id"]
     assert facts.pop("runner").count(".") == 2
     assert facts == {
         "result": "visited",
@@ -84,6 +85,7 @@ def test_what_is_said_about_a_visit(tmp_path: Path) -> None:
         "files": "1",
         "bytes": "5",
         "changed": "pht_results,train_config.json,user_sym_key.key",
+        "train": "train-1",
         "trust": "none",
         "replay": "unchecked",
     }
