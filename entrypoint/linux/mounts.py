@@ -144,6 +144,11 @@ def shown_elsewhere(path: Path) -> Path | None:
     return next((mount.point for mount, shown in others if _may_be_same(real, shown)), None)
 
 
+def shown_at(real: Path) -> list[Path]:
+    """Return the other paths that a real path has by bind mounts; nothing need be there."""
+    return [shown for _, shown in other_paths(real, _mounts())]
+
+
 def other_paths(real: Path, mounts: Sequence[Mount]) -> Iterator[tuple[Mount, Path]]:
     """Yield the other paths that a real path has by the roots of mounts, each with its mount."""
     holder = _holder(real, mounts)

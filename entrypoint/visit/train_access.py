@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from entrypoint.linux.durable import temporary_file
-from entrypoint.linux.mounts import writable_mounts
+from entrypoint.linux.mounts import shown_at, writable_mounts
 from entrypoint.model import Paths
 from entrypoint.process.landlock import Access, Rule
 from entrypoint.recovery.work_folder import WorkFolder
@@ -33,10 +33,14 @@ _PROGRAM = (Path(__file__).parents[1], Path(sys.prefix), Path(sys.base_prefix))
 
 
 class _Hidden:
-    """Paths that the train may not reach, without links on the way; they need not exist."""
+    """Paths that the train may not reach, without links on the way; they need not exist.
+
+    Other paths that mounts give them count too: a rule holds for a folder by whatever path.
+    """
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self.paths = {real for path in paths for real in (_real_name(path), _real(path))}
+        reals = {real for path in paths for real in (_real_name(path), _real(path))}
+        self.paths = reals.union(*map(shown_at, reals))
         self.above = {parent for path in self.paths for parent in path.parents}
 
 

@@ -68,6 +68,22 @@ print(ends(make, "data", "opt/train_data", "folder", "read-only"))
     assert printed(code, tmp_path) == {"data": "done", "opt/train_data": "done", **denied}
 
 
+def test_a_hidden_folder_is_hidden_where_a_mount_shows_it_too(tmp_path: Path) -> None:
+    code = """
+for name in ("opt/pht_results.pht", "opt/pht_results", "opt/train_data"):
+    (new(name) / "file").touch()
+mount("shown", "--bind", root / "opt")
+hidden = ["opt/pht_results.pht/file", "shown/pht_results.pht/file"]
+print(ends(Path.read_bytes, *hidden, "shown/pht_results/file", "shown/train_data/file"))
+"""
+    assert printed(code, tmp_path) == {
+        "opt/pht_results.pht/file": "EACCES",
+        "shown/pht_results.pht/file": "EACCES",
+        "shown/pht_results/file": "done",
+        "shown/train_data/file": "done",
+    }
+
+
 def test_only_a_mount_that_takes_no_writes_counts_as_fixed(tmp_path: Path) -> None:
     code = """
 mount("fixed"), mount("partly"), mount("partly/writable"), new("folder")
