@@ -11,6 +11,10 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 NOBODY = 65534
 
+_RESTRICTION = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+USER_NAMESPACES = not _RESTRICTION.exists() or _RESTRICTION.read_text() == "0\n"
+"""False where a user namespace gives a user other than root no rights in it, as on Ubuntu."""
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be another user")
 
 

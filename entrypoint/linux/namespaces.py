@@ -48,7 +48,7 @@ class Namespaces:
             OSError: the kernel or a profile forbids it; the process must end.
         """
         if os.getuid() != 0 and (self.network or self.opt):
-            _become_its_own_master()
+            _enter_user_namespace()
         if self.network:
             _leave_network()
         if self.opt:
@@ -78,10 +78,10 @@ def _can_be_entered(namespaces: Namespaces) -> bool:
         return os.waitpid(pid, 0)[1] == 0
 
 
-def _become_its_own_master() -> None:
-    """Enter a user namespace, which a user other than root needs for the others.
+def _enter_user_namespace() -> None:
+    """Enter a user namespace, without which a user other than root may enter no other.
 
-    The process keeps its number; until exec it has all rights, but only in this namespace.
+    The process keeps its number. Until exec it has all rights, but only in this namespace.
     """
     uid, gid = os.getuid(), os.getgid()
     _unshare(_CLONE_NEWUSER)
