@@ -14,7 +14,9 @@ from tests.unprotected import UNPROTECTED
 
 SCRIPT = """
 import os, pathlib
-root = pathlib.Path(os.environ["PHT_RESULTS_DIR"]).parents[1]
+results = pathlib.Path(os.environ["PHT_RESULTS_DIR"])
+(results / "result").write_text("x")
+root = results.parents[1]
 status = pathlib.Path("/proc/self/status").read_text()
 print(os.getuid(), status.split("CapEff:")[1].split()[0])
 try:
