@@ -114,6 +114,15 @@ _TABLE = [
         needs_cryptography=False,
     ),
     Command(
+        name="new",
+        summary="make a folder with a train that runs as it is, to write your own in",
+        audience="author",
+        function=desk.new,
+        add_options=desk.add_new_options,
+        in_container=InContainer.WITHOUT_STATION,
+        needs_cryptography=False,
+    ),
+    Command(
         name="keygen",
         summary="make a pair of keys",
         audience="author",

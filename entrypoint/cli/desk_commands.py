@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from entrypoint.author.create import Request
     from entrypoint.linux.namespaces import Namespaces
 
+_LANGUAGES = ("python", "r")
 _Function = Callable[[Namespace, Mapping[str, str], Report], int]
 
 
@@ -74,6 +75,23 @@ def keygen(options: Namespace, _environment: Mapping[str, str], report: Report) 
         no_password=options.no_password,
         report=report,
     )
+    return 0
+
+
+def add_new_options(parser: ArgumentParser) -> None:
+    """Add the options of `new`."""
+    add = parser.add_argument
+    add("folder", type=Path, metavar="NAME", help="new folder")
+    text = "language of the train; default: %(default)s"
+    add("--language", choices=_LANGUAGES, default=_LANGUAGES[0], help=text)
+
+
+@_interruptible
+def new(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """Make a folder to write a train in."""
+    from entrypoint.author.new import new
+
+    new(options.folder, options.language, report)
     return 0
 
 

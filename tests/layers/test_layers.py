@@ -21,7 +21,7 @@ FLOORS = [
         "cli": "arguments -> one command; how it ended -> exit status and status line",
     },
     {
-        "author": "keygen, create, build, simulate, decrypt-results: what needs no station",
+        "author": "new, keygen, create, build, simulate, decrypt-results: what needs no station",
         "station": "check, doctor, inspect, ledger and more: what a station asks beside a visit",
     },
     {
@@ -74,7 +74,7 @@ LINUX_ONLY = (f"{ROOT}.linux", f"{ROOT}.process")
 
 VALIDATION = f"{ROOT}.station.validate_image"
 
-_COMMANDS = ("keygen", "create", "build", "decrypt_results", "simulate")
+_COMMANDS = ("new", "keygen", "create", "build", "decrypt_results", "simulate")
 DESK = [f"{ROOT}.author.{name}" for name in _COMMANDS]
 """Commands of an author."""
 

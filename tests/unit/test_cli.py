@@ -130,6 +130,7 @@ def test_an_interrupted_command_is_quiet(
 
 
 AT_THE_DESK = {
+    "new": ["NAME"],
     "keygen": ["NAME"],
     "create": ["TRAIN", "--output=O", "--user-key=K", "--user=U", "--train-id=T", "--station=S=K"],
     "build": [

@@ -26,6 +26,7 @@ OUTSIDE = [
 ]
 """Commands that no container may run."""
 DESK = [
+    ["new", "/x"],
     ["keygen", "/x", "--no-password"],
     ["simulate", "/unsigned", "--data", "/opt", "--", "python", "/opt/pht_train/x"],
     ["decrypt-results", "/opt", "--key", KEY, "--station", "a", "--output", "/opt/x"],
