@@ -38,19 +38,21 @@ def _run(desk: Path, shown: list[str]) -> None:
 
 def test_the_ways_work_as_written_where_they_need_no_engine(desk: Path) -> None:
     shown = blocks("desk")
-    assert len(shown) == 9
+    assert len(shown) == 10
     _run(desk, shown)
-    assert (desk / "desk" / "results" / "patients.txt").read_text() == "3"
-    assert (desk / "desk" / "opened" / "patients.txt").read_text() == "2"
-    assert (desk / "desk" / "seen" / "patients.txt").read_text() == "2"
-    assert (desk / "desk" / "sum" / "sum.he.json").read_text() == '{"patients":3}'
+    project = desk / "desk" / "patients"
+    assert (project / "results" / "patients.txt").read_text() == "3"
+    assert (project / "opened" / "patients.txt").read_text() == "2"
+    assert (project / "seen" / "patients.txt").read_text() == "2"
+    assert (project / "sum" / "sum.he.json").read_text() == '{"patients":3}'
 
 
 def test_the_first_lines_of_the_readme_work_as_written(desk: Path) -> None:
     shown = blocks("readme", pages=(README,))
     assert len(shown) == 1
     _run(desk, shown)
-    assert (desk / "desk" / "results" / "patients.txt").read_text() == "3"
+    result = desk / "desk" / "patients" / "results" / "ages.csv"
+    assert "Sjögren,4,229,57.2\n" in result.read_text("utf-8")
 
 
 def test_every_block_of_commands_is_tried() -> None:

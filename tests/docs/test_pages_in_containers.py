@@ -92,12 +92,11 @@ def remove_containers(engine: Engine) -> None:
 
 @pytest.fixture
 def reader(engine: Engine, registry: str, names: None, tmp_path: Path) -> Reader:
-    """A reader with an empty Python environment, and with the data that the author's page makes."""
+    """A reader with an empty Python environment, in the folder that the author's page makes."""
     or_skip(lambda: make_master(engine, "slim", "musl"))  # fetches the wheels, too
     venv.create(tmp_path / "venv", with_pip=True)
     wheel_of("flit_core", tmp_path)
-    folder = tmp_path / "desk"
-    folder.mkdir()
+    folder = tmp_path / "patients"  # which the first command makes
     shutil.copy(ROOT / "examples" / "station" / "visit.sh", tmp_path / "venv" / "bin")
     given = {
         "PATH": f"{tmp_path / 'venv' / 'bin'}:{os.environ['PATH']}",
@@ -149,7 +148,8 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     engine: Engine, reader: Reader
 ) -> None:
     page = blocks("clone", "desk", "docker")
-    install, write, simulate, create, master, in_containers, build, *page = page
+    install, begin, write, master, in_containers, sign, build, push_built, *page = page
+    create, build_by_hand, encrypted, *page = page
     settle, make_ledger, pin, describe, examine, script, *page = page
     fetch, ids, accept, options, query, visit, copy, compare, push, remove, *page = page
     ledger, on_a_folder, *page = page
@@ -157,12 +157,12 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     repository = reader.environment["REPOSITORY"]
 
     reader.run(install, ROOT)
-    reader.run(write)
-    assert reader.run(simulate).splitlines()[-1] == "3"
-    reader.run(create)
+    reader.run(begin, reader.folder.parent)
+    assert reader.run(write).splitlines()[-1] == "3"
     reader.run(master, ROOT)
     assert reader.run(in_containers).splitlines()[-1] == "3"
-    reader.run(build)
+    reader.run(sign + build + push_built)
+    reader.run(create + encrypted)
     remove_images(engine, repository)  # the station is another machine
 
     reader.run(settle + make_ledger + pin + describe)
@@ -176,7 +176,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     assert reader.read("review/patients.txt") == "2"
     assert pulled_results(engine, repository, reader, "by-script") == "2"
 
-    reader.run(build)  # by hand is another way for the same train
+    reader.run(build_by_hand + push_built)  # and visits by hand are another way
     remove_images(engine, repository)
     reader.run(fetch)
     assert reader.run(ids + accept).count("verdict: accepted") == 2
