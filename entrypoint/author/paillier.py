@@ -132,7 +132,7 @@ def _load_private(data: bytes, of_train: PaillierKey | None) -> PrivateKey:
     if public is None:
         raise BadKey("does not hold its publicKey, and neither does the train")
     if not all(0 < number < public.n for number in numbers):
-        raise BadKey("has larger numbers than its public key")
+        raise BadKey("has numbers that do not fit its public key")
     return PrivateKey(public=public, lambda_=numbers[0], mu=numbers[1])
 
 

@@ -219,7 +219,7 @@ def new_train(
         "creator": {
             "id": draft.user_id,
             "rsa_public_key": public_pem(user.public_key()).hex(),
-            "paillier_public_key": _hex(draft.paillier_key),
+            "paillier_public_key": _paillier_hex(draft.paillier_key),
             "encrypted_key": None,
         },
         "proposal_id": draft.proposal_id,
@@ -240,7 +240,7 @@ def new_train(
     return document, key
 
 
-def _hex(key: PaillierKey | None) -> str | None:
+def _paillier_hex(key: PaillierKey | None) -> str | None:
     return None if key is None else paillier_json(key).hex()
 
 
