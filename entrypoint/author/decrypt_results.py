@@ -83,9 +83,9 @@ def decrypt_results(
             opened = _open(paths, private_key, station, folder, output, report)
         config = opened.train.config
         if paillier_key is not None:
-            decrypt_numbers(
-                folder, paillier.read_private(paillier_key, config.paillier_key), report
-            )
+            numbers_key = paillier.read_private(paillier_key, config.paillier_key)
+            decrypt_numbers(folder, numbers_key, report)
+        sizes = [entry.stat.st_size for entry in walk(folder) if entry.has_contents]
     rows = [
         (str(number), visit.station, fingerprint(config.stations[visit.station]))
         for number, visit in enumerate(config.visits, start=1)
@@ -96,8 +96,7 @@ def decrypt_results(
         f"{counted(len(config.stations), 'stop')}; "
         f"its results are signed by station {config.visits[-1].station}"
     )
-    contents = opened.contents
-    size = f"{counted(contents.files, 'file')}, {counted(contents.size, 'byte')}"
+    size = f"{counted(len(sizes), 'file')}, {counted(sum(sizes), 'byte')}"
     report.info(f"the decrypted results are in {output}: {size}")
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -124,24 +125,41 @@ def test_sums_of_the_published_flat_packages(
     assert private.decrypt(int(total)) == 42 + (before or 0)
 
 
-def test_a_train_like_the_published_example_travels_in_containers(
-    engine: Engine, runner_image: str, published_route: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def desk(published_route: Path, tmp_path: Path) -> Path:
+    """A folder with a train like the published example, its data, and a Paillier key."""
     [module] = published_route.parents[1].glob("lib/*/site-packages/train_lib/security/homo*.py")
     library = tmp_path / "train" / "train_lib" / "security"
     library.mkdir(parents=True)
     shutil.copy(module, library)
     shutil.copy(TRAIN, tmp_path / "train" / "train.py")
     plant(tmp_path, AGES)
-    assert pht("keygen", "user", "--paillier", "--bits", "2048", cwd=tmp_path).status == 0
-    simulate = "simulate train --data data --paillier-key user.paillier.public.json --keep kept"
-    command = ["--image", runner_image, "--", "python", "/opt/pht_train/train.py"]
-    environment = {**os.environ, "DOCKER_HOST": engine.address()}
-    done = pht(*simulate.split(), *command, cwd=tmp_path, env=environment)
+    done = pht("keygen", "user", "--paillier", "--bits", "2048", cwd=tmp_path)
     assert done.status == 0, done.stderr
+    return tmp_path
 
+
+def sums_of_a_route(desk: Path, *options: str, env: Mapping[str, str] | None = None) -> object:
+    """Return what the user reads after all stops of a simulation."""
+    simulate = "simulate train --data data --paillier-key user.paillier.public.json --keep kept"
+    command = ["--", "python", "/opt/pht_train/train.py"]
+    done = pht(*simulate.split(), *options, *command, cwd=desk, env=env)
+    assert done.status == 0, done.stderr
     opens = "decrypt-results kept/03-s-3 --key kept/user.private.pem --output opened"
     key = ["--paillier-key", "user.paillier.private.json"]
-    done = pht(*opens.split(), *key, cwd=tmp_path)
+    done = pht(*opens.split(), *key, cwd=desk)
     assert done.status == 0, done.stderr
-    assert json.loads((tmp_path / "opened" / "results.he.json").read_text()) == SUMS
+    size = (desk / "opened" / "results.he.json").stat().st_size
+    assert f"the decrypted results are in opened: 1 file, {size} bytes\n" in done.stderr
+    return json.loads((desk / "opened" / "results.he.json").read_bytes())
+
+
+def test_a_train_like_the_published_example_travels_on_this_machine(desk: Path) -> None:
+    assert sums_of_a_route(desk) == SUMS
+
+
+def test_a_train_like_the_published_example_travels_in_containers(
+    engine: Engine, runner_image: str, desk: Path
+) -> None:
+    environment = {**os.environ, "DOCKER_HOST": engine.address()}
+    assert sums_of_a_route(desk, "--image", runner_image, env=environment) == SUMS
