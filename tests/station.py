@@ -172,11 +172,12 @@ def check(root: Path) -> Done:
     return in_process("check", root)
 
 
-def in_process(command: str, root: Path) -> Done:
+def in_process(command: str, root: Path, env: Mapping[str, str] | None = None) -> Done:
     """Run a command that starts no train in this process."""
     out, err = io.StringIO(), io.StringIO()
-    environment = patch.dict(os.environ, {"PATH": os.environ["PATH"]}, clear=True)
-    with environment, redirect_stdout(out), redirect_stderr(err):
+    environment = {"PATH": os.environ["PATH"], **(env or {})}
+    variables = patch.dict(os.environ, environment, clear=True)
+    with variables, redirect_stdout(out), redirect_stderr(err):
         status = main.main([command, "--root", str(root)])
     return Done(status, out.getvalue().encode(), err.getvalue())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference
-from tests.station import Done, assert_explained, new_train, visit
+from tests.station import Done, assert_explained, in_process, new_train, visit
 
 PEM = reference.vector_key("station_1", private=True)
 KEY = {"RSA_STATION_PRIVATE_KEY": PEM.hex()}
@@ -49,8 +49,9 @@ def log(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.mark.parametrize("name", KEY_FILES)
 def test_in_the_place_of_a_key_file(name: str, value: str, root: Path, log: dict[str, str]) -> None:
     env = {**log, name: value}
-    assert_hidden(visit(root, env=env), 78, "setting-unreadable", name, value=value)
-    twice = visit(root, env={**env, **KEY})
+    done = in_process("pre-run", root, env)
+    assert_hidden(done, 78, "setting-unreadable", name, value=value)
+    twice = in_process("pre-run", root, {**env, **KEY})
     assert_hidden(twice, 78, "setting-twice", name, *KEY, value=value)
     hosted = visit(root, env={**env, "PHT_HOST_PROTOCOL": "1"})
     assert_hidden(hosted, 78, "host-driven-contradicted", name, value=value)
@@ -59,7 +60,7 @@ def test_in_the_place_of_a_key_file(name: str, value: str, root: Path, log: dict
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 def test_in_the_place_of_a_password_file(value: str, root: Path, log: dict[str, str]) -> None:
     name = "PRIVATE_KEY_PASSWORD_FILE"
-    done = visit(root, env={**log, **KEY, name: value})
+    done = in_process("pre-run", root, {**log, **KEY, name: value})
     assert_hidden(done, 78, "setting-unreadable", name, value=value)
 
 

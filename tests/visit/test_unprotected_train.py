@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.landlocked import need_landlock
-from tests.station import assert_explained, journal, opened, pht, snapshot, visit
+from tests.station import assert_explained, in_process, journal, opened, pht, snapshot, visit
 from tests.unprotected import UNPROTECTED
 from tests.visit.damaged_train import assert_as_before, second_stop
 
@@ -85,10 +85,10 @@ def test_a_failing_train_that_damages_what_is_kept_to_go_back(script: str, tmp_p
     assert not os.path.lexists(opt / "pht_results.pht")
     assert snapshot(tmp_path / "outside") == outside
     left = snapshot(tmp_path)
-    for again in (visit(tmp_path), pht("pre-run", root=tmp_path), pht("undo", root=tmp_path)):
+    for again in (visit(tmp_path), in_process("pre-run", tmp_path), in_process("undo", tmp_path)):
         assert_explained(again, 74, "start-from-image")
-    assert_explained(pht("check", root=tmp_path), 76, "wrong-half")
-    assert_explained(pht("post-run", root=tmp_path), 76, "wrong-half")
+    assert_explained(in_process("check", tmp_path), 76, "wrong-half")
+    assert_explained(in_process("post-run", tmp_path), 76, "wrong-half")
     assert_explained(pht("export", "--output", "-", root=tmp_path), 65, "config-unfinished")
     assert snapshot(tmp_path) == left
 
