@@ -29,7 +29,7 @@ def check_image(image: str) -> None:
         raise MissingInput(
             "image-missing",
             f"the container engine has no image {image}",
-            hint=f"build it, or fetch it with docker pull {image}",
+            hint=f"build it, as docs/images.md says, or fetch it with docker pull {image}",
         )
 
 

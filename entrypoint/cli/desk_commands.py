@@ -149,17 +149,17 @@ def build(options: Namespace, _environment: Mapping[str, str], report: Report) -
     from entrypoint.author.build import build
 
     complete(options, report)
-    need(options, "repository", "master_image")
+    request = _request(options, "repository", "master_image")
     need_command(options)
-    build(_request(options), options.repository, report)
+    build(request, options.repository, report)
     return 0
 
 
-def _request(options: Namespace) -> "Request":
-    """Return what the author says of a train to be signed, which has to be complete."""
+def _request(options: Namespace, *needed: str) -> "Request":
+    """Return what the author says of a train to be signed; refuse if anything needed is missing."""
     from entrypoint.author.create import Request
 
-    need(options, "user_key", "user", "train_id", "stations")
+    need(options, *needed, "user_key", "user", "train_id", "stations")
     return Request(
         train=options.train,
         exclude=options.exclude,

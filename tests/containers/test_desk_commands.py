@@ -44,6 +44,16 @@ def test_a_route_is_simulated_in_a_container(
     assert (desk / "results" / "visits").read_text() == "2"
 
 
+def test_a_train_is_begun_and_simulated_in_containers(
+    engine: Engine, runner_image: str, tmp_path: Path
+) -> None:
+    done = at_desk(engine, runner_image, tmp_path, "new", "first")
+    assert done.status == 0, done.stderr
+    done = at_desk(engine, runner_image, tmp_path / "first", "simulate", "--output", "results")
+    assert done.status == 0, done.stderr
+    assert "Sjögren,4," in (tmp_path / "first" / "results" / "ages.csv").read_text("utf-8")
+
+
 @on_each_libc
 def test_a_train_is_built_and_opened_in_containers(
     engine: Engine, runner_image: str, desk: Path

@@ -111,8 +111,8 @@ MISSING = {
     ),
     "build": (
         ["build"],
-        "build still needs --repository, --master-image",
-        "pht.toml beside the folder of the train: repository, master-image",
+        "build still needs --repository, --master-image, --user-key, --user, --train-id, --station",
+        "repository, master-image, user-key, user, train-id, [stations]",
     ),
     "simulate": (
         ["simulate", "--", "python", "x"],
@@ -136,6 +136,12 @@ def test_what_nothing_gives_is_named_as_option_and_as_key(
     assert f"pht: error: {problem} [usage]\n" in done.stderr
     assert f"{hint}\n" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_of_the_file_does_not_lie_in_the_train(desk: Path) -> None:
+    text = PROJECT.replace(str(KEYS / "user.sk.pem"), "train/user.pem")
+    plant(desk, {"pht.toml": text + STATIONS, "train/user.pem": ""})
+    assert_explained(pht("create", "--output", "built", cwd=desk), 64, "path-inside-train")
 
 
 def test_a_file_that_cannot_be_read_stops_a_command(tmp_path: Path) -> None:
