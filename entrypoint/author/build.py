@@ -39,10 +39,9 @@ def build(request: Request, repository: str, report: Report) -> None:
         report.progress("building the image")
         _build_image(folder, images)
         report.progress_done()
-        describe(config, folder, report)
-    report.info(f"its image, from {request.master_image}, is {' and '.join(images)}")
-    for image in images:
-        report.info(f"then docker push {image}")
+        place = f"is in {' and '.join(images)}, on {request.master_image}"
+        describe(config, folder, place, report)
+    report.info(f"then push both: {'; '.join(f'docker push {image}' for image in images)}")
 
 
 def _build_image(folder: Path, images: list[str]) -> None:

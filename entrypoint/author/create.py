@@ -129,8 +129,7 @@ def create(request: Request, output: Path, report: Report) -> None:
             "no --master-image: stations with the published software compare the train with that "
             "image, and refuse a train that names none"
         )
-    describe(config, output, report)
-    report.info(f"the train is in {output / 'opt'}")
+    describe(config, output, f"is in {output / 'opt'}", report)
     if (output / DOCKERFILE).exists():
         words = ["docker", "build", "--tag", "REPOSITORY:base", "--tag", "REPOSITORY:latest"]
         report.info(f"then build its image: {shlex.join([*words, str(output)])}")
@@ -322,14 +321,21 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
-def describe(config: TrainConfig, folder: Path, report: Report) -> None:
-    """Show a new train: its contents, the keys of its stations, and what they are compared with."""
+def describe(config: TrainConfig, folder: Path, place: str, report: Report) -> None:
+    """Show a new train, and the keys of its stations, which are to be compared with theirs.
+
+    Args:
+        config: of the train.
+        folder: holds its `opt`.
+        place: says where it is to be found.
+        report: takes the log.
+    """
     rows = [(name, fingerprint(key)) for name, key in config.stations.items()]
     show(table(("station", "fingerprint of its key (SHA-256)"), rows))
     count = len(immutable_files(config, Paths(folder).train))
     session = config.session_id.hex()[:16]
     report.info(
-        f"train {config.train_id} ({config.generation} generation, session {session}…) has "
+        f"train {config.train_id} ({config.generation} generation, session {session}…) {place}: "
         f"{counted(count, 'file')}, signed by user {config.user_id}"
     )
     report.info("next, ask each station for its fingerprint and compare it with the one above")

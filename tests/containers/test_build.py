@@ -69,7 +69,8 @@ def test_stations_accept_and_visit_what_is_built(
 
     assert done.status == 0, done.stderr
     base, latest = f"{repository}:base", f"{repository}:latest"
-    assert f"its image, from {runner_image}, is {base} and {latest}\n" in done.stderr
+    assert f"is in {base} and {latest}, on {runner_image}: 2 files, signed by" in done.stderr
+    assert f"then push both: docker push {base}; docker push {latest}\n" in done.stderr
     ids = engine.must("image", "inspect", "--format", "{{.Id}}", base, latest).split()
     assert ids[0] == ids[1]
     judged = pht("validate-image", "--masters", masters, "-", stdin=engine.must("save", latest))
