@@ -6,7 +6,8 @@ DEMO := .venv/demo
 TESTS := .venv/tests
 CODE := entrypoint master_images tests examples
 FAST := tests/unit tests/layers tests/vectors
-DOCKERFILES := $(wildcard master_images/*/Dockerfile examples/*/Dockerfile)
+DOCKERFILES := $(wildcard master_images/*/Dockerfile master_images/*/base/Dockerfile \
+	examples/*/Dockerfile)
 
 # Arguments of pytest: the tests to run, in place of all.
 T :=
@@ -21,6 +22,7 @@ TAG ?= pht-master:$(IMAGE)
 SOURCE ?= $(shell git remote get-url origin 2>/dev/null | sed -n 's|://[^/]*@|://|; /^[^/]*:/p')
 BUILD ?=
 MASTER = $(firstword $(subst -, ,$(IMAGE)))
+BASE = $(if $(BASE_IMAGE),,$(wildcard master_images/$(MASTER)/base))
 ALIAS = $(subst :buster-,:debian-,$(patsubst %:buster,%:debian,$(TAG)))
 PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
@@ -71,6 +73,7 @@ format: $(TESTS)/ready ## rewrite the code in the project's style
 wheels: build/wheels/$(PACKAGES)/ready ## fetch the locked wheels that an image is built from
 
 image: wheels ## build a master image: make image IMAGE=slim-science
+	$(if $(BASE),docker build --tag pht-base:$(MASTER) $(BUILD) $(BASE))
 	docker build --network none $(addprefix --tag ,$(TAG) $(filter-out $(TAG),$(ALIAS))) \
 		--file master_images/$(MASTER)/Dockerfile \
 		--build-arg PACKAGES=$(PACKAGES) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \

@@ -19,15 +19,21 @@ variable "SOURCE" {
 target "image" {
   name = image
   matrix = {
-    image = ["slim", "slim-science", "buster", "buster-science", "dl", "dl-science"]
+    image = ["slim", "slim-science", "buster", "buster-science", "dl", "dl-science", "r"]
   }
+  contexts   = image == "r" ? { "pht-base:r" = "target:r-base" } : {}
   dockerfile = "master_images/${split("-", image)[0]}/Dockerfile"
   network    = "none"
   args = {
-    PACKAGES = contains(["slim", "buster"], image) ? "plain" : image
+    PACKAGES = contains(["slim", "buster", "r"], image) ? "plain" : image
     VERSION  = VERSION
     REVISION = REVISION
     SOURCE   = SOURCE
   }
   tags = distinct(["pht-master:${image}", "pht-master:${replace(image, "buster", "debian")}"])
+}
+
+target "r-base" {
+  context = "master_images/r/base"
+  tags    = ["pht-base:r"]
 }

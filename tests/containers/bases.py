@@ -69,7 +69,7 @@ class Base:
 BASES = {
     "bookworm": Base("bookworm", ("python3", "python-is-python3")),
     "trixie": Base("trixie", ("python3",)),
-    "r": Base("trixie", ("python3", "r-base-core")),
+    "r": Base("trixie", ("python3", "r-base-core", "r-cran-dplyr", "r-cran-readr")),
     "buildx": Base("trixie", ("docker-buildx",)),
     "musl": Base(
         "trixie",
@@ -81,9 +81,9 @@ BASES = {
         script=MUSL_SCRIPT,
     ),
 }
-"""Debian with Python 3.11; with Python 3.13, and `python3` only; the same with R; with a tool that
-not every Debian has; and like Alpine, with Python 3.13 below `/usr/local`, without its bytecode, as
-the official images have it."""
+"""Debian with Python 3.11; with `python3` only, 3.13; the same with R; with a tool that not every
+Debian has; and like Alpine, with Python 3.13 below `/usr/local`, without its bytecode, as the
+official images have it."""
 
 
 def make_base(engine: Engine, name: str) -> str:
@@ -145,7 +145,7 @@ def _make(name: str, base: Base, output: Path) -> None:
         # Whole or not at all: what a failed mmdebstrap leaves must not become an image.
         root = Path(folder, "root.tar")
         try:
-            _build(base, root) if base.script else install(base, _mirror(), root)
+            _build(base, root) if base.script else install(base, debian_mirror(), root)
         except Unavailable as reason:
             raise Unavailable(f"no base image `{name}`: {reason}") from reason
         root.rename(output)
@@ -158,15 +158,17 @@ def _build(base: Base, output: Path) -> None:
     sources = output.with_name("src")
     sources.mkdir()
     for name, files in base.sources.items():
-        fetch_source(name, files, _mirror(), sources)
+        fetch_source(name, files, debian_mirror(), sources)
     hooks = [
         f'cp -r {sources} {script} "$1" && chroot "$1" sh -eu /script >&2',
         f'tar --sort=name -C "$1/image" -cf {output} .',
     ]
-    install(base, _mirror(), "-", "--format=null", *(f"--customize-hook={hook}" for hook in hooks))
+    install(
+        base, debian_mirror(), "-", "--format=null", *(f"--customize-hook={hook}" for hook in hooks)
+    )
 
 
-def _mirror() -> str:
+def debian_mirror() -> str:
     """Return the Debian mirror that this machine's apt is set up with."""
     if shutil.which("apt-get") is None:
         raise Unavailable("no apt whose mirror could be used to make base images")

@@ -18,8 +18,9 @@ OWN = [
     r'(?<=image\.title=)".*"',
     r'(?<=image\.description=)".*"',
     r"^# What NVIDIA's container runtime reads\.\nENV NVIDIA_\S+ NVIDIA_\S+\n",
+    r"^# Without it R .*\nENV LANG=C\.UTF-8\n",
 ]
-"""What each of them has of its own, the last one only `dl`."""
+"""What each of them has of its own, the last two only `dl` and `r`."""
 
 
 def recipe(name: str) -> str:
@@ -34,6 +35,7 @@ def test_master_images_differ_only_in_what_they_are(name: str) -> None:
     assert recipe(name) == recipe("slim")
 
 
-def test_only_one_reads_nvidias_variables() -> None:
-    named = [path.parent.name for path in IMAGES.glob("*/Dockerfile") if "ENV" in path.read_text()]
-    assert named == ["dl"]
+@pytest.mark.parametrize(("name", "setting"), [("dl", "NVIDIA_"), ("r", "LANG=")])
+def test_only_one_sets_a_variable(name: str, setting: str) -> None:
+    files = [path for path in IMAGES.glob("*/Dockerfile") if setting in path.read_text()]
+    assert [path.parent.name for path in files] == [name]

@@ -37,18 +37,29 @@ def baked(engine: Engine) -> dict[str, Any]:
 
 
 def test_every_master_image_can_be_baked(baked: dict[str, Any]) -> None:
-    assert sorted(baked) == IMAGES
+    assert sorted(baked.keys() - {"r-base"}) == IMAGES
 
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_bake_builds_what_make_builds(image: str, baked: dict[str, Any]) -> None:
-    shown = make("--dry-run", "image", IMAGE=image, **TOLD).stdout
-    [command] = [line for line in shown.replace("\\\n", "").splitlines() if "docker build" in line]
+    shown = make("--dry-run", "image", IMAGE=image, **TOLD).stdout.replace("\\\n", "")
+    built = [described(line) for line in shown.splitlines() if "docker build" in line]
+
+    target = dict(baked[image])
+    below = target.pop("contexts", {})
+    bases = [baked[name.removeprefix("target:")] for name in below.values()]
+    assert built == [*bases, target]
+    assert [tag for base in bases for tag in base["tags"]] == list(below)
+
+
+def described(command: str) -> dict[str, Any]:
+    """Return what `docker build` is told, in the words of the bake file."""
     words = shlex.split(command)
     given = list(pairwise(words))
-    assert {
+    arguments = dict(value.split("=") for option, value in given if option == "--build-arg")
+    return {
         "context": words[-1],
-        "dockerfile": dict(given)["--file"],
-        "args": dict(value.split("=") for option, value in given if option == "--build-arg"),
+        "dockerfile": dict(given).get("--file", "Dockerfile"),
         "tags": [value for option, value in given if option == "--tag"],
-    } == baked[image]
+        **({"args": arguments} if arguments else {}),
+    }

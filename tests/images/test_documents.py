@@ -12,9 +12,3 @@ def test_every_master_image_is_in_the_table() -> None:
     names = {path.parent.name for path in folder.glob("*/Dockerfile")}
     names |= {path.stem for path in folder.glob("packages/*.in")}
     assert set(re.findall(r"^\| `([a-z-]+)`", PAGE, re.MULTILINE)) == names
-
-
-def test_the_example_of_another_language_is_built_as_its_page_says() -> None:
-    [shown] = re.findall(r"```sh\n(docker build .*?)```", PAGE, re.DOTALL)
-    dockerfile = (REPOSITORY / "examples" / "r_master" / "Dockerfile").read_text()
-    assert all(f"#   {line}\n" in dockerfile for line in shown.splitlines())

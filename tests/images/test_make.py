@@ -35,6 +35,18 @@ def test_debian_is_another_name_for_buster_wherever_the_image_belongs(
     assert tags == [tag, alias] if alias else tags == [tag]
 
 
+def test_the_base_of_an_image_that_has_its_own_is_built_unless_another_is_named() -> None:
+    built = re.findall("docker build .*", would_run("image", IMAGE="r"))
+    assert [("--network none" in command, "pht-base:r" in command) for command in built] == [
+        (False, True),
+        (True, False),
+    ]
+    [built] = re.findall(
+        "docker build .*", would_run("image", IMAGE="r", BASE_IMAGE="rocker/r-ver")
+    )
+    assert "--network none" in built
+
+
 @pytest.mark.parametrize(
     ("origin", "source"),
     [

@@ -1,26 +1,18 @@
-"""Master images with more than Python: the field's common libraries, deep learning, R."""
+"""Master images with packages for Python: the field's common libraries, deep learning."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.containers.bases import BASES
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
 from tests.containers.images import make_master
-from tests.containers.visitor import (
-    SECOND,
-    Container,
-    arrived,
-    assert_visited,
-    build_image,
-    station_folder,
-)
-from tests.station import REPOSITORY, opened, settle
+from tests.containers.visitor import arrived, build_image
+from tests.images.visits import visited
+from tests.station import REPOSITORY, opened
 
 LOCKS = REPOSITORY / "master_images" / "packages"
-R_EXAMPLE = REPOSITORY / "examples" / "r_master"
 
 FITS = """\
 import io, os, pathlib
@@ -55,14 +47,6 @@ def packages(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (LOCKS / f"{name}.txt").read_text(), re.M))
 
 
-def visited(engine: Engine, image: str, opt: Path, folder: Path, *options: str) -> Path:
-    """Send a train to the second station and return its `/opt` afterwards."""
-    settle(folder, SECOND)
-    container = Container.create(engine, image, opt, [*station_folder(folder), *options])
-    assert_visited(container.run())
-    return container.take(folder / "after")
-
-
 @pytest.mark.parametrize(
     ("image", "base", "script"),
     [("slim-science", "musl", FITS), ("buster-science", "trixie", FITS + LEARNS)],
@@ -76,25 +60,6 @@ def test_trains_use_the_common_libraries(
     results = opened(visited(engine, train, arrived(tmp_path, script), tmp_path))
     assert results["slopes"] == b"2.000 2.000"
     assert results.keys() >= {"plot.png", "table.xlsx"}
-
-
-def test_a_train_in_r_visits_with_the_example_of_a_master_image(
-    engine: Engine, tmp_path: Path
-) -> None:
-    dockerfile = (R_EXAMPLE / "Dockerfile").read_text()
-    [installed] = re.findall(r"--no-install-recommends (.*?) \\", dockerfile)
-    assert tuple(installed.split()) == BASES["r"].packages
-
-    master = or_skip(lambda: make_master(engine, "buster", "r"))
-    command = ("Rscript", "/opt/pht_train/mean_age.R")
-    train = build_image(engine, master, command, name="train-r")
-    (tmp_path / "ages.csv").write_text("id,age\n1,40\n2,50\n")
-    script = (R_EXAMPLE / "train" / "mean_age.R").read_bytes()
-    opt = arrived(tmp_path, "", {"mean_age.R": script})
-    data = "/opt/train_data/ages.csv"
-    mounted = ["--volume", f"{tmp_path}/ages.csv:{data}:ro", "--env", f"TRAIN_DATA_PATH={data}"]
-    results = opened(visited(engine, train, opt, tmp_path, *mounted))
-    assert results["sums.csv"].split() == [b'"patients","years"', b"2,90"]
 
 
 @pytest.mark.parametrize("name", [lock.stem for lock in LOCKS.glob("*.in")])
