@@ -13,11 +13,12 @@ DOCKERFILES := $(wildcard master_images/*/Dockerfile master_images/*/base/Docker
 T :=
 
 # What `make wheels` and `make image` can be told: an image (a folder of master_images, or with more
-# packages a name in master_images/packages, like slim-science), another base image, a tag, where the
-# source is published (else where it was cloned from, without a password), and options for
-# `docker build`.
+# packages a name in master_images/packages, like slim-science), another base image, the Python in it
+# that the runner uses (else `python3`), a tag, where the source is published (else where it was cloned
+# from, without a password), and options for `docker build`.
 IMAGE ?= slim
 BASE_IMAGE ?=
+RUNNER_PYTHON ?=
 TAG ?= pht-master:$(IMAGE)
 SOURCE ?= $(shell git remote get-url origin 2>/dev/null | sed -n 's|://[^/]*@|://|; /^[^/]*:/p')
 BUILD ?=
@@ -77,6 +78,7 @@ image: wheels ## build a master image: make image IMAGE=slim-science
 	docker build --network none $(addprefix --tag ,$(TAG) $(filter-out $(TAG),$(ALIAS))) \
 		--file master_images/$(MASTER)/Dockerfile \
 		--build-arg PACKAGES=$(PACKAGES) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		$(if $(RUNNER_PYTHON),--build-arg RUNNER_PYTHON=$(RUNNER_PYTHON)) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
 		--build-arg SOURCE='$(SOURCE)' $(BUILD) .
 

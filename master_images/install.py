@@ -1,8 +1,9 @@
 """Lays out in /image the layer that a master image adds to its base.
 
-Runs as root on the base image itself, in a build stage without network. Its input lies beside this
-file: `entrypoint/` and its lock, `packages.txt`, and the wheels of both. The same input gives the
-same bytes, dated SOURCE_DATE_EPOCH (seconds since 1970).
+Runs as root on the base image itself, in a build stage without network, with the Python that is to
+be the runner's. Its input lies beside this file: `entrypoint/` and its lock, `packages.txt`, and
+the wheels of both. The same input gives the same bytes, dated SOURCE_DATE_EPOCH (seconds since
+1970).
 
 An older Python must still be able to read this file, to say that it is too old.
 """
@@ -22,6 +23,8 @@ IMAGE = Path("/image")
 LIBRARIES = os.environ.get("LD_LIBRARY_PATH", "")
 HOME = Path("/usr/local/lib/pht")
 INTERPRETER = Path(sys.executable).resolve()
+OF_TRAINS = Path(shutil.which("python3") or sys.executable).resolve()
+"""The Python that trains find on the PATH, that of the runner or another."""
 
 PASSWD = "pht-train:*:10001:10001:Personal Health Train:/nonexistent:/sbin/nologin"
 GROUP = "pht-train:*:10001:"
@@ -34,7 +37,7 @@ def main() -> None:
     _add_account()
     _install_runner()
     _pip(INPUT / "packages.txt", "--root", IMAGE, "--ignore-installed")
-    _link_interpreter()
+    _link_interpreters()
     (IMAGE / "opt").mkdir(exist_ok=True)
     _compile()
     _settle(int(os.environ["SOURCE_DATE_EPOCH"]))
@@ -42,7 +45,15 @@ def main() -> None:
 
 def _check_base() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - the base is somebody else's
-        sys.exit("the base image needs Python 3.11 or newer")
+        sys.exit(
+            "the runner needs Python 3.11 or newer: take a newer base image, or keep this one's "
+            "Python for trains and give the runner its own, as docs/images.md shows (An old Python)"
+        )
+    if OF_TRAINS != INTERPRETER and "==" in (INPUT / "packages.txt").read_text():
+        sys.exit(
+            "packages for trains are locked for the runner's Python, but trains use another one: "
+            "build an image without packages, and install those for trains in its base image"
+        )
     for name in ("pht_train", "pht_results"):
         if Path("/opt", name).exists():
             sys.exit(f"the base image has /opt/{name}, which is a train's")
@@ -93,15 +104,15 @@ def _pip(lock: Path, *place: "str | Path") -> None:
     )
 
 
-def _link_interpreter() -> None:
+def _link_interpreters() -> None:
     # The runner uses this one, whatever an image built on top puts first on its PATH.
-    links = [HOME / "python"]
+    links = {HOME / "python": INTERPRETER}
     if shutil.which("python") is None:
-        links.append(Path("/usr/local/bin/python"))
-    for link in links:
+        links[Path("/usr/local/bin/python")] = OF_TRAINS
+    for link, interpreter in links.items():
         inside = IMAGE / link.relative_to("/")
         inside.parent.mkdir(parents=True, exist_ok=True)
-        inside.symlink_to(INTERPRETER)
+        inside.symlink_to(interpreter)
 
 
 def _compile() -> None:

@@ -67,6 +67,7 @@ class Base:
 
 
 BASES = {
+    "bullseye": Base("bullseye", ("python3",)),
     "bookworm": Base("bookworm", ("python3", "python-is-python3")),
     "trixie": Base("trixie", ("python3",)),
     "r": Base("trixie", ("python3", "r-base-core", "r-cran-dplyr", "r-cran-readr")),
@@ -81,9 +82,9 @@ BASES = {
         script=MUSL_SCRIPT,
     ),
 }
-"""Debian with Python 3.11; with `python3` only, 3.13; the same with R; with a tool that not every
-Debian has; and like Alpine, with Python 3.13 below `/usr/local`, without its bytecode, as the
-official images have it."""
+"""Debian with `python3` only, 3.9; with Python 3.11; with `python3` only, 3.13; the same with R;
+with a tool that not every Debian has; and like Alpine, with Python 3.13 below `/usr/local`, without
+its bytecode, as the official images have it."""
 
 
 def make_base(engine: Engine, name: str) -> str:

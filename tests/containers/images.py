@@ -15,20 +15,27 @@ START = [*PYTHON, f"{HOME}/entrypoint/__main__.py", "--as-entrypoint"]
 
 
 def make_master(engine: Engine, image: str, base: str, **more: str) -> str:
+    """Build a master image on one of `tests.containers.bases.BASES`; see `make_master_on`."""
+    name = f"{image}-on-{base}"
+    return make_master_on(engine, image, make_base(engine, base), name, **more)
+
+
+def make_master_on(engine: Engine, image: str, base_image: str, name: str, **more: str) -> str:
     """Build a master image as `make image` does, and return its tag.
 
     Args:
         engine: where to build.
         image: its name, as in `make image IMAGE=…`.
-        base: what to build on, one of `tests.containers.bases.BASES`.
+        base_image: the tag of what to build on.
+        name: tells the images of the session apart.
         more: further variables for `make`.
 
     Raises:
         Unavailable: this machine cannot make the base, or cannot fetch the wheels.
     """
-    tag = f"pht-test-{engine.session}:{image}-on-{base}"
+    tag = f"pht-test-{engine.session}:{name}"
     build = f"--quiet --label {engine.label}"
-    variables = {"IMAGE": image, "BASE_IMAGE": make_base(engine, base), "TAG": tag, **more}
+    variables = {"IMAGE": image, "BASE_IMAGE": base_image, "TAG": tag, **more}
     wheels = make("wheels", **variables)
     if wheels.returncode != 0:
         raise Unavailable(f"make wheels failed: {wheels.stderr.strip()[-500:]}")

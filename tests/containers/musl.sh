@@ -29,26 +29,30 @@ enter() {
 
 enter libffi
 autoreconf --force --install
-./configure "--build=$machine-linux-musl" --prefix=$libraries --disable-shared \
+./configure "--build=$machine-linux-musl" --prefix=$libraries --disable-static \
     --disable-docs --disable-multi-os-directory --disable-exec-static-tramp
 make -j2 install
 
 enter zlib
 ./configure --prefix=$libraries
 make -j2 install
-# For wheels that expect it there. CPython gets the static library: its build could not load this.
-mkdir -p /image/usr/lib
-mv $libraries/lib/libz.so* /image/usr/lib/
 
 enter python3
+echo $libraries/lib >"/etc/ld-musl-$machine.path"
 PKG_CONFIG_PATH=$libraries/lib/pkgconfig ./configure "--build=$machine-linux-musl" \
-    --prefix=/usr/local --without-ensurepip --disable-test-modules
+    --prefix=/usr/local --enable-shared --without-ensurepip --disable-test-modules
 make -j2
+# As the official images link it: it finds its libraries wherever the tree is copied to.
+rm python
+make "LDFLAGS=$LDFLAGS -Wl,-rpath='\$\$ORIGIN/../lib'" python
 make install DESTDIR=/image
 find /image -name __pycache__ -prune -exec rm -r {} +
-rm -r /image/usr/local/lib/libpython3*.a /image/usr/local/lib/python3*/config-*
+rm -r /image/usr/local/lib/python3*/config-*
 ln -s python3 /image/usr/local/bin/python
-strip /image/usr/local/bin/python3.*[0-9] /image/usr/local/lib/python3*/lib-dynload/*.so
+cd /image/usr/local
+strip bin/python3.*[0-9] lib/libpython3*.so* lib/python3*/lib-dynload/*.so
+mkdir /image/usr/lib
+cp -P $libraries/lib/lib*.so* /image/usr/lib/
 
 cd /image
 mkdir bin dev etc lib opt proc root sys tmp var

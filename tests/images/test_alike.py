@@ -18,7 +18,7 @@ OWN = [
     r'(?<=image\.title=)".*"',
     r'(?<=image\.description=)".*"',
     r"^# What NVIDIA's container runtime reads\.\nENV NVIDIA_\S+ NVIDIA_\S+\n",
-    r"^# Without it R .*\nENV LANG=C\.UTF-8\n",
+    r"^# R knows .*\nENV LANG=C\.UTF-8\n",
 ]
 """What each of them has of its own, the last two only `dl` and `r`."""
 

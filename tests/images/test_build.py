@@ -156,6 +156,22 @@ def test_a_base_may_have_another_python_below_opt(
     assert done.status == 0, done.stdout + done.stderr
 
 
+@of_slim
+def test_packages_are_refused_where_trains_have_another_python_than_the_runner(
+    engine: Engine, tree: Path, master: Master
+) -> None:
+    lines = "RUN mkdir /old && cp /usr/local/bin/python3 /old/\nENV PATH=/old:$PATH\n"
+    base = engine.build("two-pythons", {"Dockerfile": f"FROM {master.base}\n{lines}".encode()})
+    packages = tree / "master_images" / "packages" / "plain.txt"
+    before = packages.read_text()
+    packages.write_text("numpy==2.5.5 --hash=sha256:00\n")
+    runner = ["--build-arg", "RUNNER_PYTHON=/usr/local/bin/python3"]
+    done = build_master(engine, tree, Master(master.name, "", base), *runner)
+    packages.write_text(before)
+    assert done.status != 0
+    assert b"locked for the runner's Python, but" in done.stdout + done.stderr
+
+
 def test_the_bill_of_materials_lists_what_is_locked_for_the_runner() -> None:
     done = make("sbom")
     if "No matching distribution found" in done.stderr:  # all that pip says without a network

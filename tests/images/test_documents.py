@@ -12,3 +12,9 @@ def test_every_master_image_is_in_the_table() -> None:
     names = {path.parent.name for path in folder.glob("*/Dockerfile")}
     names |= {path.stem for path in folder.glob("packages/*.in")}
     assert set(re.findall(r"^\| `([a-z-]+)`", PAGE, re.MULTILINE)) == names
+
+
+def test_the_recipe_for_an_old_python_is_built_as_its_page_says() -> None:
+    [shown] = re.findall(r"```sh\n(docker build .*?)```", PAGE, re.DOTALL)
+    dockerfile = (REPOSITORY / "examples" / "old_python" / "Dockerfile").read_text()
+    assert all(f"#   {line}\n" in dockerfile for line in shown.splitlines())
