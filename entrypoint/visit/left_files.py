@@ -12,8 +12,8 @@ def warn_of_left_files(report: Report, place: str, names: Sequence[str]) -> None
     """Log a warning that files which the train has left in a place are gone, if there are any."""
     if names:
         report.warning(
-            f"the train has left files in {place}, which are gone now; only what it writes into "
-            f"PHT_RESULTS_DIR travels: {first_names(names)}"
+            f"the train has left files in {place}, which are gone now: {first_names(names)}; "
+            "only what it writes into PHT_RESULTS_DIR travels"
         )
 
 

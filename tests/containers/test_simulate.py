@@ -129,7 +129,7 @@ def test_output_is_shown_and_warnings_are_repeated(runner_image: str, desk: Path
     assert [line for line in done.lines if "| " in line] == ["pht: | at s-1", "pht: | at s-2"]
     warnings = [line for line in done.lines if "warning: stops 1, 2: the train has left" in line]
     assert len(warnings) == 2
-    assert warnings[0].endswith(" travels: Rplots.pdf")
+    assert "which are gone now: Rplots.pdf; only" in warnings[0]
 
 
 def test_an_image_without_this_program_is_told_from_a_visit(base_image: str, desk: Path) -> None:

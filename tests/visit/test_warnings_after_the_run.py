@@ -20,8 +20,8 @@ UNCHANGED = (
     "PHT_RESULTS_DIR"
 )
 LEFT = (
-    "pht: warning: the train has left files in {}, which are gone now; only what it writes into "
-    "PHT_RESULTS_DIR travels: {}"
+    "pht: warning: the train has left files in {}, which are gone now: {}; only what it writes "
+    "into PHT_RESULTS_DIR travels"
 )
 ONCE = "if not list(results.iterdir()): (results / 'x').write_text('x')\n"
 

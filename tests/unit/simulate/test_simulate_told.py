@@ -10,7 +10,10 @@ from tests.unit.simulating import send
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("temporary")]
 
 NO_RESULTS = "the train has left no results, or only empty files: it has to write into"
-LEFT = "the train has left files in its working folder, which are gone now; only what it writes"
+LEFT = (
+    "the train has left files in its working folder, which are gone now: Rplots.pdf; "
+    "only what it writes into"
+)
 IMPORTS = """
 import os, pathlib, sys
 station, results = os.environ["STATION_ID"], pathlib.Path(os.environ["PHT_RESULTS_DIR"])
@@ -33,7 +36,7 @@ def test_a_warning_is_repeated_once_with_all_its_stops(
     status, said = send(train, data, generation=generation)
     assert status == 0
     assert warnings(said) == [
-        f"stops 1, 3: {LEFT} into",
+        f"stops 1, 3: {LEFT}",
         f"stops 1, 2, 3: {NO_RESULTS}",
     ]
 
@@ -47,7 +50,7 @@ def test_a_warning_of_one_stop_names_its_station(
     plant(train, {"train.py": f"{IMPORTS}{write}\n{stop}"})
     ended, said = send(train, data)
     assert ended == status
-    assert warnings(said) == [f"stop 2, station s-2: {LEFT} into"]
+    assert warnings(said) == [f"stop 2, station s-2: {LEFT}"]
 
 
 def test_a_train_that_writes_results_only_is_warned_of_nothing(train: Path, data: Path) -> None:
