@@ -79,8 +79,7 @@ def visit(
         watch: see `wait`.
     """
     arguments = ["run", "--root", str(paths.root), "--", *plan.command]
-    folder = paths.root / os.path.normpath(plan.workdir or "/").lstrip("/")
-    folder.mkdir(parents=True, exist_ok=True)  # as engines do
+    folder = paths.root / (plan.workdir or "/").lstrip("/")
     began = time.monotonic()
     # Appended to, since the train may open its output again by the name /dev/stdout.
     with _data_at(isolation, paths, data) as place, log.open("ab") as file:

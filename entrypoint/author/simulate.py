@@ -104,7 +104,7 @@ def _travel(
         title = f"stop {number} of {len(simulation.keys)}: {station}"
         display = StopDisplay(title, log if plan.verbose else None, report)
         make_root(train, paths, station, key)
-        result = make_visit(paths, simulation.data / station, log, display.update)
+        result = make_visit(paths, plan.data / station, log, display.update)
         display.end()
         stops.append(_Stop(number=number, station=station, paths=paths, result=result))
         if not result.visited:
@@ -133,8 +133,9 @@ def _in_words(stops: Sequence[_Stop]) -> str:
 def _explain(failed: _Stop, count: int, plan: Plan, report: Report) -> int:
     """Report where a visit failed and the train's last lines; return the exit status."""
     result, keep = failed.result, plan.keep
-    for line in result.log.train if not plan.verbose else ():
-        report.info(f"| {line}")
+    if not plan.verbose:
+        for line in result.log.train:
+            report.info(f"| {line}")
     if keep is None:
         report.info("to look at the folders of all stations, start again with --keep DIR")
     else:
@@ -222,14 +223,15 @@ def _report_layers(stop: _Stop, report: Report) -> None:
 
 
 def _report_unlike(stop: _Stop, isolation: Isolation | None, report: Report) -> None:
-    """Log what the train had that no station gives it."""
+    """Log the parts of this machine that the train could use, which no station has."""
     unlike = []
     if stop.result.log.facts.get("network") != "none":
         unlike.append("this machine's network")
     if isolation and not isolation.opt:
         unlike.append("this machine's /opt")
     if unlike:
-        report.info(f"unlike at a station the train had {' and '.join(unlike)}: try --image too")
+        parts = " and ".join(unlike)
+        report.info(f"the train could use {parts}, unlike at a station: try --image too")
 
 
 def _row(stop: _Stop) -> list[str]:

@@ -30,7 +30,7 @@ class Plan:
         exclude: patterns of files and folders in it that do not travel.
         generation: of the train.
         command: of the train, run at every station.
-        workdir: the WORKDIR of the train's image; None if it is that of the master image, or `/`.
+        workdir: the WORKDIR of the train's image, a folder of the train; None for the default `/`.
         data: holds one folder of data for each station, named by its id.
         route: ids in the order of the visits; by default all folders, `inst-2` before `inst-10`.
         keys: holds ID.private.pem or ID.pem of stations that have a key; the others get one.
@@ -64,7 +64,6 @@ class Simulation:
 
     Attributes:
         work: the folder that holds the train, the keys, and a root and a log of every stop.
-        data: holds one folder of data for each station.
         user: the user's throw-away key.
         keys: the file of every station's private key, in the order of the route.
         train: the signed train.
@@ -72,7 +71,6 @@ class Simulation:
     """
 
     work: Path
-    data: Path
     user: PrivateKey = field(repr=False)
     keys: Mapping[str, Path]
     train: Paths
@@ -145,9 +143,7 @@ def prepare(plan: Plan, stations: Sequence[str], work: Path, report: Report) -> 
     )
     builder = private_keys.generate(RSA_BITS_MIN) if has_builder(plan.generation) else None
     config = build(definition, Signers(user=user, builder=builder), paths, report)
-    return Simulation(
-        work=work, data=plan.data, user=user, keys=files, train=paths, files=config.files
-    )
+    return Simulation(work=work, user=user, keys=files, train=paths, files=config.files)
 
 
 def _station_key(station: str, given: Path | None, made: Path) -> tuple[Path, PrivateKey]:

@@ -47,7 +47,7 @@ class VisitResult:
         line may be the train's, or another program ended with 0.
         """
         facts = self.log.facts
-        return facts if 0 != self.status == facts.get("status") else {}
+        return facts if self.status != 0 and facts.get("status") == self.status else {}
 
 
 def read_log(path: Path) -> Log:

@@ -147,10 +147,8 @@ def test_the_working_folder_is_as_at_a_station(train: Path, data: Path, output: 
     [
         (["python", "opt/pht_train/train.py"], None),
         (["./opt/pht_train/train.sh"], None),
-        (["./opt/pht_train/train.sh"], "/"),
         (["python", "train.py"], "/opt/pht_train"),
-        (["./train.sh"], "/opt/../opt/pht_train/"),
-        (["python", "../pht_train/train.py"], "/opt/made_for_it"),
+        (["./train.sh"], "/opt/pht_train"),
     ],
 )
 def test_a_relative_command_is_found_from_the_working_folder_of_the_image(

@@ -219,7 +219,7 @@ def test_other_trains_visit_and_change_copies_of_the_data_at_most(
     assert done.status == 0, done.stderr
     assert data_of(desk) == {"s-1/rows.csv": "one", "s-2/rows.csv": "two"}
     assert not (desk / "kept" / "01-s-1" / "opt" / "train_data").exists()
-    assert f"pht: unlike at a station the train had {had}: try --image too\n" in done.stderr
+    assert f"pht: the train could use {had}, unlike at a station: try --image too\n" in done.stderr
 
 
 @pytest.mark.parametrize(
