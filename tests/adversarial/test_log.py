@@ -17,7 +17,7 @@ def fails_after(root: Path, written: str, log: str) -> None:
 
 def test_an_unfinished_line_does_not_become_the_status_line(tmp_path: Path) -> None:
     fails_after(tmp_path, FAKED, "text")
-    *_, faked, error, _, status = visit(tmp_path).stderr.splitlines()
+    *_, faked, _, error, _, status = visit(tmp_path).stderr.splitlines()
     assert faked == FAKED
     assert error.endswith("[train-failed]")
     assert status.startswith("pht: result=train-failed status=3 ")

@@ -167,7 +167,7 @@ def _visit(engine: Engine, image: str, options: Sequence[str]) -> Seconds:
     started = engine.must("inspect", "--format", "{{.State.StartedAt}}", container.id)
     log = engine.call("logs", "--timestamps", container.id)
     engine.must("rm", "--force", container.id)
-    opened = _time_of_line(log.stderr, "step 6: ")
+    opened = _time_of_line(log.stderr, "step 6: the train runs")
     ended = _time_of_line(log.stdout, "end")
     sealed = _time_of_line(log.stderr, "result=visited")
     seconds = (opened - _time(started.decode()), sealed - ended)
