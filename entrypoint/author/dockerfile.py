@@ -35,4 +35,4 @@ def write_dockerfile(
     if workdir:
         lines.append(f"WORKDIR {workdir}")
     lines.append(f"CMD {json.dumps(list(command))}")
-    (folder / DOCKERFILE).write_text("\n".join(lines) + "\n", "utf-8")
+    (folder / DOCKERFILE).write_text("\n".join(lines) + "\n", "utf-8", newline="\n")

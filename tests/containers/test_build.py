@@ -13,6 +13,8 @@ from tests.containers.visitor import COUNTS, FIRST, Container, assert_visited, s
 from tests.desk import plant
 from tests.station import Done, assert_explained, pht, settle
 
+pytestmark = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)  # the smallest one
+
 KEYS = reference.VECTORS / "keys"
 ABSOLUTE = 'command = ["python", "/opt/pht_train/count.py"]\n'
 RELATIVE = 'command = ["python", "count.py"]\nworkdir = "/opt/pht_train"\n'

@@ -1,4 +1,4 @@
-"""`pht new`: its trains go a route in containers, as simulated and as built."""
+"""`pht new`: its train in R, which not every desk has, goes a route in containers."""
 
 import csv
 import os
@@ -11,15 +11,10 @@ from tests.station import pht
 SUMS = [["Behçet", 3, 105], ["Ménière", 2, 107], ["Sjögren", 4, 229]]
 
 
-@pytest.mark.parametrize(
-    ("language", "runner_image"),
-    [("python", "bookworm"), ("r", "r")],
-    indirect=["runner_image"],
-    ids=["python", "r"],
-)
-def test_it_runs_as_it_is(language: str, runner_image: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("runner_image", ["r"], indirect=True)
+def test_the_train_in_r_runs_as_it_is(runner_image: str, tmp_path: Path) -> None:
     engine = {name: os.environ[name] for name in ("DOCKER_HOST", "HOME") if name in os.environ}
-    made = pht("new", "first", "--language", language, cwd=tmp_path)
+    made = pht("new", "first", "--language", "r", cwd=tmp_path)
     assert made.status == 0, made.stderr
     project = tmp_path / "first"
 
