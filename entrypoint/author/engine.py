@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from typing import IO
 
 from entrypoint.errors import MissingInput, SystemFailure
+from entrypoint.limits import LISTED_PROBLEMS
 
 PROXIES = [
     spelling
@@ -41,7 +43,8 @@ def docker(*arguments: str, stdin: IO[bytes] | None = None) -> str:
     """
     done = call_docker(*arguments, stdin=stdin)
     if done.returncode != 0:
-        raise _engine_failed(f"docker {arguments[0]} failed: {done.stderr.strip()}")
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise _engine_failed(f"the command docker {arguments[0]} failed", said[-LISTED_PROBLEMS:])
     return done.stdout
 
 
@@ -66,9 +69,11 @@ def call_docker(
         raise _engine_failed("the command docker is not installed") from None
 
 
-def _engine_failed(problem: str) -> SystemFailure:
+def _engine_failed(problem: str, said: Sequence[str] = ()) -> SystemFailure:
     return SystemFailure(
         "container-engine",
         problem,
-        hint="start a Docker that this user may use; pht simulate needs none without --image",
+        hint="docker has to run, and this user to be allowed to use it; pht simulate needs none "
+        "without --image",
+        problems=said,
     )

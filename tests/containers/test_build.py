@@ -139,5 +139,7 @@ def test_an_engine_that_cannot_build_says_why(
     done = build(tmp_path, runner_image, "No/Such", ABSOLUTE)
 
     assert_explained(done, 71, "container-engine")
-    assert "docker build failed: " in done.stderr
-    assert "repository name must be lowercase" in done.stderr
+    assert (
+        "pht: error: the command docker build failed [container-engine]\npht:   - " in done.stderr
+    )
+    assert "repository name must be lowercase\n" in done.stderr
