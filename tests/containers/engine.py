@@ -6,6 +6,7 @@ made here carries the label of its test session, by which `remove_all` finds it 
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -146,6 +147,11 @@ class Engine:
     def _fixed_options(self) -> list[str]:
         # Without `never`, a mistyped tag would go out to a registry.
         return ["--network", "none", "--pull", "never", "--label", self.label]
+
+
+def engine_address() -> dict[str, str]:
+    """Return the variables by which a client of the engine finds it."""
+    return {name: os.environ[name] for name in ("DOCKER_HOST", "HOME") if name in os.environ}
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:

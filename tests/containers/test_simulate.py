@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.containers.engine import Engine
+from tests.containers.engine import Engine, engine_address
 from tests.desk import plant
 from tests.station import REPOSITORY, Done, finish, pht, start
 
@@ -57,10 +57,6 @@ def simulate_arguments(desk: Path, image: str) -> list[str | Path]:
 def simulate_in_image(desk: Path, image: str) -> Done:
     settings_of_the_desk = {"PHT_TIMEOUT": "nonsense"}
     return pht(*simulate_arguments(desk, image), env={**engine_address(), **settings_of_the_desk})
-
-
-def engine_address() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("DOCKER_HOST", "HOME") if name in os.environ}
 
 
 def test_code_with_fixed_paths_visits_every_station(runner_image: str, desk: Path) -> None:
