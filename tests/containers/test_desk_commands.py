@@ -14,8 +14,8 @@ from tests.station import Done, assert_explained, settle
 
 SIMULATE = ["simulate", "train", "--data", "data", "--output", "results"]
 SIMULATE += ["--", "python", "/opt/pht_train/count.py"]
-PROCESSES = [[], ["--init"], ["--pid", "host"]]
-"""Options that decide which process of the container the program is."""
+PROCESSES = [([], "bookworm"), (["--init"], "musl"), (["--pid", "host"], "bookworm")]
+"""Options that decide which process of the container the program is, and a base of its image."""
 
 
 @pytest.fixture
@@ -34,8 +34,7 @@ def at_desk(
     return Done(status, stdout, stderr.decode())
 
 
-@on_each_libc
-@pytest.mark.parametrize("options", PROCESSES, ids=" ".join)
+@pytest.mark.parametrize(("options", "runner_image"), PROCESSES, indirect=["runner_image"])
 def test_a_route_is_simulated_in_a_container(
     options: list[str], engine: Engine, runner_image: str, desk: Path
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import gvisor, on_each_libc, or_skip
+from tests.containers.fixtures import gvisor, or_skip
 from tests.containers.plain_options import ID, KEY
 from tests.containers.visitor import (
     COUNTS,
@@ -66,9 +66,13 @@ def sandbox(in_gvisor: list[str], station: list[str]) -> list[str]:
     return [*station, *in_gvisor]
 
 
-@on_each_libc
 @pytest.mark.parametrize("arrive", [arrived, arrived_by_route], ids=["flat", "route"])
-@pytest.mark.parametrize("volume", [[], ["--volume", "/opt"]], ids=["layer", "volume"])
+@pytest.mark.parametrize(
+    ("volume", "runner_image"),
+    [([], "bookworm"), (["--volume", "/opt"], "musl")],
+    indirect=["runner_image"],
+    ids=["layer", "volume, musl"],
+)
 def test_a_visit_and_its_export(
     volume: list[str],
     arrive: Callable[[Path, str], Path],

@@ -28,8 +28,12 @@ from tests.station import opened
 KILLED, UNFINISHED = 137, 75
 
 
-@on_each_base
-@pytest.mark.parametrize("init", [[], ["--init"]], ids=["PID 1", "under an init"])
+@pytest.mark.parametrize(
+    ("init", "runner_image"),
+    [([], "bookworm"), (["--init"], "trixie"), ([], "musl")],
+    indirect=["runner_image"],
+    ids=["PID 1", "under an init", "PID 1, musl"],
+)
 @pytest.mark.parametrize(
     ("script", "command", "status"),
     [

@@ -7,7 +7,6 @@ import pytest
 
 from tests import reference
 from tests.containers.engine import Engine
-from tests.containers.fixtures import on_each_libc
 from tests.containers.plain_options import ID, KEY
 from tests.containers.visitor import (
     COUNTS,
@@ -93,8 +92,12 @@ def test_a_stop_while_the_train_is_verified_leaves_it_as_it_is(
     assert_taken_back(visitor, opt, tmp_path / "after")
 
 
-@on_each_libc
-@pytest.mark.parametrize("init", PLACES)
+@pytest.mark.parametrize(
+    ("init", "runner_image"),
+    [([], "bookworm"), (["--init"], "musl")],
+    indirect=["runner_image"],
+    ids=["PID 1", "under an init, musl"],
+)
 def test_a_stop_while_the_results_are_decrypted_takes_the_visit_back(
     init: list[str], engine: Engine, train_image: str, tmp_path: Path
 ) -> None:
