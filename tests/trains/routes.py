@@ -4,13 +4,14 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests import reference, reference_route
 from tests.containers.engine import Engine, engine_address
 from tests.containers.plain_options import RECOMMENDED
 from tests.containers.visitor import Container, build_image, station_folder
 from tests.reference import STATIONS
-from tests.station import BUILDER_KEY, USER_KEY, Done, opened, pht, settle
+from tests.station import BUILDER_KEY, USER_KEY, Done, edit, opened, pht, settle
 
 HERE = Path(__file__).parent
 ROUTE = STATIONS[:2]
@@ -59,7 +60,7 @@ class Train:
 
     def in_visits(self, engine: Engine, master: str, folder: Path) -> Outcome:
         """Make the visits with the recommended options, the train signed without our code."""
-        project = tomllib.loads(self.folder.with_name("pht.toml").read_text())
+        project = self._project()
         workdir = project.get("workdir", "/")
         image = build_image(
             engine, master, project["command"], name=self.name, more=f"WORKDIR {workdir}\n"
@@ -83,15 +84,22 @@ class Train:
         said = {text: ", ".join(stops) for text, stops in warnings.items()}
         return Outcome(opened(opt) if done.status == 0 else {}, failure(done), said)
 
+    def _project(self) -> dict[str, Any]:
+        return tomllib.loads(self.folder.with_name("pht.toml").read_text())
+
     def _signed(self, folder: Path) -> Path:
         files = sorted(path for path in self.folder.rglob("*") if path.is_file())
-        return reference_route.build_initial(
+        opt = reference_route.build_initial(
             folder,
             {str(path.relative_to(self.folder)): path.read_bytes() for path in files},
             USER_KEY,
             BUILDER_KEY,
             {station: reference.vector_key(station) for station in ROUTE},
         )
+        if name := self._project().get("paillier-key"):
+            key = self.folder.with_name(name).read_bytes().hex()
+            edit(opt, lambda config: config["creator"].update(paillier_public_key=key))
+        return opt
 
 
 def failure(done: Done) -> tuple[str | None, ...]:

@@ -1,5 +1,6 @@
 """What passes at the desk passes at the station: small trains end alike wherever they run."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from tests.containers.engine import Engine, Unavailable
 from tests.containers.fixtures import or_skip
+from tests.reference_paillier import PRIVATE, G, N, decrypt
 from tests.trains.routes import Outcome, Train
 
 GONE = (
@@ -15,6 +17,9 @@ GONE = (
     "into PHT_RESULTS_DIR travels"
 )
 NOTHING = "the train has left no results, or only empty files: it has to write into PHT_RESULTS_DIR"
+
+SUM = pow(G, 61 + 48 + 70 + 35 + 66, N * N) * pow(2, 2 * N, N * N) % (N * N)
+"""An encrypted number."""
 
 ENDS = {
     "hard_coded": Outcome({"ages.json": b"[61, 48, 70, 35, 66]"}),
@@ -24,6 +29,7 @@ ENDS = {
     "plots": Outcome({"median.txt": b"61\n50.5\n"}, warnings={GONE: "1, 2"}),
     "processes": Outcome({"squares.txt": b"179 10925\n101 5581\n"}),
     "umlauts": Outcome({"größte.txt": "JÖRG Mühlgasse 181\nBÄRBEL Süd-Allee 172\n".encode()}),
+    "paillier": Outcome({"ages.he.json": json.dumps({"sum": SUM}).encode()}),
     "no_result": Outcome({}, warnings={NOTHING: "1, 2"}),
     "own_query": Outcome({}, ("train-failed", "command", None, "exited")),
 }
@@ -59,6 +65,10 @@ def test_at_the_desk_in_containers(name: str, master: str, tmp_path: Path) -> No
 @on_each_train
 def test_in_visits(name: str, engine: Engine, master: str, tmp_path: Path) -> None:
     assert Train(name).in_visits(engine, master, tmp_path) == ENDS[name]
+
+
+def test_the_user_decrypts_the_sum_of_all_ages() -> None:
+    assert decrypt(SUM, PRIVATE) == 280
 
 
 def r() -> None:
