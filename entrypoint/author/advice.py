@@ -14,7 +14,7 @@ _LINE_CHARACTERS = 400
 _PLACES = 'docs/author.md, "Where a train may write"'
 _IMAGE = (
     "a train has only what its master image brings: take one with packages, such as slim-science, "
-    "buster-science or one with R, or build your own (docs/images.md)"
+    "buster-science or r, or build your own (docs/images.md)"
 )
 
 _READ_ONLY = (

@@ -38,7 +38,7 @@ LEFT_OUT = frozenset(
     {".git", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
     | {".ipynb_checkpoints", ".DS_Store", PROJECT_FILE}
 )
-"""Names of what never travels: what tools leave behind, as also `*.pyc`, and the project file."""
+"""Names of files and folders that never travel: those that tools leave, and the project file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ class Request:
 def create(request: Request, output: Path, report: Report) -> None:
     """Make `output`/opt: pht_train, an empty pht_results and the signed train_config.json.
 
-    Beside it lies the Dockerfile of the train's image if the request has all that it says.
+    Beside it lies the Dockerfile of the train's image if the request has an image and a command.
 
     Args:
         request: the train.
@@ -141,7 +141,7 @@ def create(request: Request, output: Path, report: Report) -> None:
 
 
 def make(request: Request, folder: Path, report: Report) -> TrainConfig:
-    """Make the signed train in `folder`/opt, and the Dockerfile if all that it says is known.
+    """Make the signed train in `folder`/opt, and the Dockerfile if its contents are known.
 
     Raises:
         PhtError: a file, key or option is missing or unsuitable.

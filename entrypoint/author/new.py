@@ -1,4 +1,4 @@
-"""`pht new`: a folder with a train that runs as it is, to begin an own one with."""
+"""`pht new`: makes a folder with a small train that runs as it is, to start your own from."""
 
 import shlex
 from pathlib import Path
@@ -11,11 +11,11 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def new(folder: Path, language: str, report: Report) -> None:
-    """Make a folder with a train, its project file, and data of two stations to try it with.
+    """Make a folder with a small train, its project file, and test data of two stations.
 
     Args:
         folder: a new or an empty one.
-        language: of the train; there is a folder of templates for it.
+        language: of the train, which is the name of its folder of templates.
         report: takes the log.
 
     Raises:
@@ -28,7 +28,7 @@ def new(folder: Path, language: str, report: Report) -> None:
     report.info(f"next: cd {shlex.quote(str(folder))}")
     report.info("      pht simulate            sends it to two stations on this machine")
     report.info("      pht simulate --image    does the same in containers of its master image")
-    report.info("then write your own: docs/author.md goes on to pht build, which makes its image")
+    report.info("then write your own train (docs/author.md); pht build makes its image")
 
 
 def _copy(source: Path, target: Path) -> None:

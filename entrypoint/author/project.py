@@ -1,6 +1,6 @@
-"""`pht.toml`, beside a train's folder: what the commands of its author need, written once.
+"""Reads `pht.toml`, which holds options of an author's commands beside the folder of a train.
 
-Its keys are the long options of these commands, `command` and `workdir` of the train's image, and a
+Its keys are long options of these commands, `command` and `workdir` of the train's image, and a
 table of the stations. An option on the command line wins over its key.
 """
 
@@ -83,7 +83,9 @@ def _generation(folder: Path, value: Any) -> str:
 
 def _workdir(_folder: Path, value: Any) -> str:
     if value != str(TRAIN_FOLDER):
-        raise ValueError(f"it has to be {TRAIN_FOLDER}: stations accept no other, but the default")
+        raise ValueError(
+            f"it has to be {TRAIN_FOLDER}; without the key it is /, and stations accept no other"
+        )
     return str(TRAIN_FOLDER)
 
 
@@ -128,7 +130,7 @@ _READERS: Mapping[str, _Reader] = {
     "repository": _text,
     "stations": _stations,
 }
-"""Every key, and what reads its value."""
+"""The function that reads the value of each key."""
 
 _SHOWN = 200
 """Maximum length of a part of the file that is shown, in characters."""
@@ -138,5 +140,5 @@ def _malformed(path: Path, problem: str) -> UsageError:
     return UsageError(
         "project-file-malformed",
         f"{path} {problem}",
-        hint='correct it; docs/author.md, "The project file" shows one',
+        hint='correct it; docs/author.md, "The project file", explains its keys',
     )

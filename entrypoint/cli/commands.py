@@ -115,7 +115,7 @@ _TABLE = [
     ),
     Command(
         name="new",
-        summary="make a folder with a train that runs as it is, to write your own in",
+        summary="make a folder with a small train that runs as it is, to start your own from",
         audience="author",
         function=desk.new,
         add_options=desk.add_new_options,

@@ -156,7 +156,7 @@ def build(options: Namespace, _environment: Mapping[str, str], report: Report) -
 
 
 def _request(options: Namespace, *needed: str) -> "Request":
-    """Return what the author says of a train to be signed; refuse if anything needed is missing."""
+    """Return the request for a signed train; raises UsageError if an option is missing."""
     from entrypoint.author.create import Request
 
     need(options, *needed, "user_key", "user", "train_id", "stations")
@@ -256,7 +256,8 @@ def _isolation() -> "Namespaces | None":
 def add_decrypt_results_options(parser: ArgumentParser) -> None:
     """Add the options of `decrypt-results`."""
     add = parser.add_argument
-    add("source", type=Path, metavar="SOURCE", help="an export tar, or the folder of a train")
+    source = "an export, an image as docker save writes it, or the folder of a train"
+    add("source", type=Path, metavar="SOURCE", help=source)
     add("--key", required=True, type=Path, metavar="PEM", help="the user's private key")
     add("--password-file", type=Path, metavar="FILE", help="holds the password of that key")
     add("--station", metavar="ID", help="the key is this station's, not the user's")

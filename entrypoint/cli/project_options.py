@@ -12,7 +12,7 @@ _NOT_GIVEN: tuple[object, ...] = (None, [])
 """Values of options that the command line does not give."""
 
 _SPELLINGS = {"stations": ("--station", "[stations]"), "image": ("--image IMAGE", "master-image")}
-"""The options whose keys in the project file have other names, each with its key."""
+"""Options that are spelt in another way than their keys in the project file: both spellings."""
 
 
 def add_train(parser: ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def complete(options: Namespace, report: Report) -> None:
         report.info(f"settings from {path}")
     values = {"generation": GENERATIONS[0], "exclude": [], **values}
     for name, value in values.items():
-        if getattr(options, name, value) in _NOT_GIVEN:
+        if name in options and getattr(options, name) in _NOT_GIVEN:
             setattr(options, name, value)
 
 
@@ -77,7 +77,7 @@ def need(options: Namespace, *names: str) -> None:
         raise UsageError(
             "usage",
             f"{options.name} still needs {', '.join(option for option, _ in spellings)}",
-            hint="give this on the command line, or in a file pht.toml beside the folder of the "
+            hint="give it on the command line, or as a key of pht.toml beside the folder of the "
             f"train: {', '.join(key for _, key in spellings)}",
         )
 
@@ -89,7 +89,7 @@ def need_command(options: Namespace) -> None:
             "no-command",
             "there is no command to run at the stations",
             hint="add the CMD of the train's image at the end: -- python /opt/pht_train/FILE, or "
-            "write it into a file pht.toml beside the folder of the train: command",
+            "give it as a key of pht.toml beside the folder of the train: command",
         )
 
 

@@ -97,6 +97,7 @@ def test_making_keys() -> None:
         "bits": 3072,
         "password_file": None,
         "no_password": False,
+        "paillier": False,
     }
     assert values_of("keygen", "user", "--bits", "4096", "--no-password")["bits"] == 4096
 
