@@ -128,7 +128,7 @@ def _add_request(parser: ArgumentParser) -> None:
 
 @_interruptible
 def create(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
-    """Build and sign a train."""
+    """Sign a train, into a folder."""
     from entrypoint.author.create import create
 
     complete(options, report)

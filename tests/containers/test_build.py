@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import reference
-from tests.containers.engine import Engine
+from tests.containers.engine import Engine, engine_address
 from tests.containers.images import masters_of
 from tests.containers.other_engines import OtherEngines
 from tests.containers.visitor import COUNTS, FIRST, Container, assert_visited, station_folder
@@ -39,12 +39,7 @@ train-id = "t"
 {FIRST} = "{KEYS / f"{FIRST}.pk.pem"}"
 """
     plant(desk, {"pht.toml": project, "train/count.py": COUNTS, "train/.dockerignore": "**"})
-    return pht("build", cwd=desk, env={**_client(), **env})
-
-
-def _client() -> dict[str, str]:
-    """Return the variables of the environment by which the client finds the engine."""
-    return {name: os.environ[name] for name in ("DOCKER_HOST", "HOME") if name in os.environ}
+    return pht("build", cwd=desk, env={**engine_address(), **env})
 
 
 @pytest.fixture(scope="module")

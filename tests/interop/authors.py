@@ -1,7 +1,6 @@
 """How the trains of these tests come to be: as published ones are built, and by `pht create`."""
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 
 from tests import reference
+from tests.containers.engine import engine_address
 from tests.interop import environments
 from tests.interop.journey import ROUTE_STATIONS, STATIONS, TRAIN
 from tests.station import PATIENCE_S, pht
@@ -48,8 +48,7 @@ def by_pht_build_route(
     (folder / "pht.toml").write_text(project)
     words = _signed(folder, keys, ROUTE_STATIONS)
     words += [*_of_the_route(folder, keys, master_image), "--repository", repository]
-    engine = {name: os.environ[name] for name in ("DOCKER_HOST", "HOME") if name in os.environ}
-    done = pht("build", folder / "train", *words, env=engine)
+    done = pht("build", folder / "train", *words, env=engine_address())
     assert done.status == 0, done.stderr
 
 
