@@ -5,13 +5,22 @@ import re
 from tests.station import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "images.md").read_text()
+FOLDER = REPOSITORY / "master_images"
 
 
 def test_every_master_image_is_in_the_table() -> None:
-    folder = REPOSITORY / "master_images"
-    names = {path.parent.name for path in folder.glob("*/Dockerfile")}
-    names |= {path.stem for path in folder.glob("packages/*.in")}
+    names = {path.parent.name for path in FOLDER.glob("*/Dockerfile")}
+    names |= {path.stem for path in FOLDER.glob("packages/*.in")}
     assert set(re.findall(r"^\| `([a-z-]+)`", PAGE, re.MULTILINE)) == names
+
+
+def test_every_common_package_is_in_the_table() -> None:
+    shown = set[str]()
+    for name in ("slim-science", "buster-science"):
+        [row] = re.findall(rf"^\| `{name}`.* \| (.*) \|$", PAGE, re.MULTILINE)
+        shown |= set(row.removeprefix("these, and ").split(", "))
+        requirements = (FOLDER / "packages" / f"{name}.in").read_text()
+        assert shown == set(re.findall(r"^[a-z-]+", requirements, re.MULTILINE))
 
 
 def test_the_recipe_for_an_old_python_is_built_as_its_page_says() -> None:
