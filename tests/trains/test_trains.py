@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from entrypoint.linux.namespaces import available
 from tests.containers.engine import Engine, Unavailable
 from tests.containers.fixtures import or_skip
 from tests.reference_paillier import PRIVATE, G, N, decrypt
@@ -51,8 +52,7 @@ def master(name: str, make_runner: Callable[[str], str]) -> str:
 
 @on_each_train
 def test_at_the_desk_in_processes(name: str, tmp_path: Path) -> None:
-    if name in IN_R:
-        or_skip(r)
+    or_skip(lambda: need_processes(name))
     expected = IN_PROCESSES.get(name, ENDS[name])
     assert Train(name).at_the_desk(tmp_path / "results") == expected
 
@@ -71,6 +71,13 @@ def test_the_user_decrypts_the_sum_of_all_ages() -> None:
     assert decrypt(SUM, PRIVATE) == 280
 
 
-def r() -> None:
-    if shutil.which("Rscript") is None:
+def need_processes(name: str) -> None:
+    """Check that trains can be processes of this machine, in their language.
+
+    Raises:
+        Unavailable: they cannot.
+    """
+    if not available().opt:
+        raise Unavailable("processes have no /opt of their own here")
+    if name in IN_R and shutil.which("Rscript") is None:
         raise Unavailable("no Rscript on the PATH")
