@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import on_each_libc
 from tests.containers.plain_options import RECOMMENDED
 from tests.containers.visitor import (
     COUNTS,
@@ -24,13 +23,13 @@ from tests.station import opened
 NOT_EXECUTABLE = ["/tmp" if word == "/tmp:exec" else word for word in RECOMMENDED]
 ONLY_OPT = ["--read-only", "--volume", "/opt"]
 
-OPTIONS = {
-    "none": ([], "/tmp/pht-"),
-    "recommended": (RECOMMENDED, "/tmp/pht-"),
-    "/tmp not executable": (NOT_EXECUTABLE, "/opt/pht_results.tmp/"),
-    "/tmp read-only": (ONLY_OPT, "/opt/pht_results.tmp/"),
+PLACES = {
+    "none": ([], "/tmp/pht-", "bookworm"),
+    "recommended": (RECOMMENDED, "/tmp/pht-", "musl"),
+    "/tmp not executable": (NOT_EXECUTABLE, "/opt/pht_results.tmp/", "bookworm"),
+    "/tmp read-only": (ONLY_OPT, "/opt/pht_results.tmp/", "musl"),
 }
-"""Options of a container, and the beginning of the paths in the scratch folder."""
+"""Options of a container, the beginning of the paths in the scratch folder, and a base."""
 
 WRITES = (
     COUNTS
@@ -57,8 +56,9 @@ def left_in_opt(container: Container) -> set[str]:
         return {Path(name).parts[1] for name in opt.getnames() if name.count("/") > 0}
 
 
-@on_each_libc
-@pytest.mark.parametrize(("options", "beginning"), OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize(
+    ("options", "beginning", "runner_image"), PLACES.values(), indirect=["runner_image"], ids=PLACES
+)
 def test_a_train_writes_where_it_works(
     options: list[str],
     beginning: str,
