@@ -29,17 +29,16 @@ _STATION, _DATA = "/run/pht", "/opt/train_data"
 def visit_in_container(
     plan: Plan, paths: Paths, data: Path, log: Path, watch: Callable[[], None]
 ) -> VisitResult:
-    """Make a whole visit by the ENTRYPOINT of the plan's image to the train below `paths`.
+    """Make a whole visit by the ENTRYPOINT of the plan's image.
 
-    The output of the runner and the train goes to `log`; for `watch` see `wait`. When this is
-    interrupted, the container is removed.
+    When this is interrupted, the container is removed.
 
     Args:
-        plan: of the simulation; it names a master image.
-        paths: of the station's root.
+        plan: has the master image, the command of the train and its working folder.
+        paths: of the root with the train.
         data: the station's folder of data.
-        log: a new file.
-        watch: called while the container runs.
+        log: takes the output of the runner and the train.
+        watch: see `wait`.
 
     Raises:
         SystemFailure: the engine cannot make, fill, start or read the container.
@@ -141,9 +140,8 @@ def _copy_back(container: str, paths: Paths) -> None:
         shutil.rmtree(path)
     for path in (paths.train, paths.results, paths.config):
         docker("cp", f"{container}:/opt/{path.name}", str(paths.opt))
-    call_docker(
-        "cp", f"{container}:/opt/{paths.user_key.name}", str(paths.opt)
-    )  # absent before the first stop
+    # Absent until the first stop has been sealed, and so no failure.
+    call_docker("cp", f"{container}:/opt/{paths.user_key.name}", str(paths.opt))
 
 
 def _refused(said: str, paths: Paths, data: Path) -> SystemFailure:

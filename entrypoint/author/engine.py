@@ -13,9 +13,10 @@ PROXIES = [
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY")
     for spelling in (name, name.lower())
 ]
-"""Variables that the client would write, from its configuration, into every container.
+"""Variables that the client writes, from its configuration, into every container.
 
-Named without a value, they are not set, unless the client itself has them.
+`--env NAME` without a value prevents that: the container gets the client's own variable, which
+`call_docker` takes away.
 """
 
 

@@ -1,4 +1,4 @@
-"""Finds trains that know the paths of a container, where a stop cannot have these."""
+"""Refuses trains that name the fixed paths of a container, where a stop cannot have these."""
 
 import re
 from collections.abc import Sequence
@@ -7,6 +7,8 @@ from pathlib import Path
 from entrypoint.errors import SystemFailure
 
 _FIXED = re.compile(rb"(?<![\w.}])/opt/pht_(?:results|train)")
+"""A path from the root folder, unlike `./opt/pht_train` or `{root}/opt/pht_train`."""
+
 _SEARCHED_BYTES = 1024 * 1024
 """Size of the beginning of each file that is searched, in bytes; code is shorter."""
 

@@ -22,7 +22,7 @@ _PACKAGE = Path(__file__).parents[1]
 class Isolation(Protocol):
     """Keeps the process of a stop apart from this machine, as far as the kernel lets it.
 
-    Made by a room that only Linux has.
+    A protocol, since its class is in `linux/`, which the desk may not import on other systems.
     """
 
     @property

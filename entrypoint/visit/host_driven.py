@@ -63,7 +63,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
 
     def run_only(session: Session) -> Outcome:
         train = _verified(session, settings)
-        session.meet(train.config)
+        session.identify(train.config)
         _refuse_contradictions(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
         argv = signed_command(session, command, train)

@@ -41,7 +41,7 @@ class Opener:
         """Steps 1 and 2: verify the definition, the chain, and this station's entry."""
         self._session.stage = Stage.VERIFY
         config = read(data)
-        self._session.meet(config)
+        self._session.identify(config)
         check_config_growth(config, len(data))
         check_own_entry(config, key.station, key.public())
         envelope = config.envelope(key.station)

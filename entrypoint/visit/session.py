@@ -41,8 +41,8 @@ class Session:
         """Replace attributes of the surroundings."""
         self.surroundings = replace(self.surroundings, **facts)
 
-    def meet(self, config: TrainConfig) -> None:
-        """Note which train this is, for the status line.
+    def identify(self, config: TrainConfig) -> None:
+        """Note which train this is, for the status line, and refuse an unexpected one.
 
         Raises:
             RouteError: the station expects another one.

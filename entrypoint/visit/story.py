@@ -258,7 +258,7 @@ def _finish(closer: Closer, session: Session, journal: Journal, export: Export) 
     expects is left as it is.
     """
     config = read(journal.config)
-    session.meet(config)
+    session.identify(config)
     report_trust(session, session.settings.anchors.judge(config))
     note_boarded(session, config)
     if journal.phase is not Phase.SEALING:
