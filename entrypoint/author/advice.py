@@ -9,12 +9,13 @@ _NAME_CHARACTERS = 80
 """Maximum length of a name that is taken from the output of a train."""
 
 _LINE_CHARACTERS = 400
-"""Maximum length of what is searched of a line: patterns take their time on a long one."""
+"""Number of characters of each line that are searched: patterns are slow on long lines."""
 
 _PLACES = 'docs/author.md, "Where a train may write"'
 _IMAGE = (
-    "a train has only what its master image brings: take one with packages, such as slim-science, "
-    "buster-science or r, or build your own (docs/images.md)"
+    "a train has only what its master image brings, and in a simulation without --image what this "
+    "machine has: take an image with packages, such as slim-science, buster-science or r, or build "
+    "your own (docs/images.md)"
 )
 
 _READ_ONLY = (

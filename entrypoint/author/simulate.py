@@ -189,7 +189,8 @@ def _failure(place: str, result: VisitResult) -> PhtError:
         "runner-failed",
         f"{place}: the runner ended with status {result.status}, "
         "without the status line of a visit",
-        hint="see the lines above; without any, it was killed, or the image has another ENTRYPOINT",
+        hint="see the lines above; without any, it was killed, or the image has another "
+        "ENTRYPOINT; if the master image has another version of this program, build it again",
     )
 
 
