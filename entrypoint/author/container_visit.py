@@ -16,8 +16,8 @@ from typing import IO, cast
 
 from entrypoint.author.container_options import OPTIONS
 from entrypoint.author.engine import PROXIES, call_docker, docker
-from entrypoint.author.local_visit import data_path, wait
 from entrypoint.author.simulation import Plan
+from entrypoint.author.stop import data_path, wait
 from entrypoint.author.visit_result import VisitResult, read_log
 from entrypoint.errors import SystemFailure, UsageError
 from entrypoint.model import Paths

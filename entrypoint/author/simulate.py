@@ -11,7 +11,7 @@ from entrypoint.author.container_visit import visit_in_container
 from entrypoint.author.decrypt_results import open_results
 from entrypoint.author.engine import check_image
 from entrypoint.author.fixed_paths import refuse_fixed_paths
-from entrypoint.author.local_visit import Isolation, make_root, visit
+from entrypoint.author.local_visit import Isolation, visit
 from entrypoint.author.output import check_apart, check_free, new_folder
 from entrypoint.author.simulation import (
     USER_KEY,
@@ -21,6 +21,7 @@ from entrypoint.author.simulation import (
     prepare,
     work_folder,
 )
+from entrypoint.author.stop import make_root
 from entrypoint.author.stop_display import StopDisplay
 from entrypoint.author.visit_result import VisitResult
 from entrypoint.errors import PhtError, SystemFailure

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from entrypoint.author.local_visit import data_path
+from entrypoint.author.stop import data_path
 from tests.desk import plant
 from tests.station import REPOSITORY
 

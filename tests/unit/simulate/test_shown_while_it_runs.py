@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.author.local_visit import wait
+from entrypoint.author.stop import wait
 from entrypoint.author.stop_display import TrainOutput
 from entrypoint.limits import LOG_END_BYTES
 from entrypoint.report import TRAIN_ENDED, TRAIN_RUNS

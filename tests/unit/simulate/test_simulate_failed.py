@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.author import local_visit
+from entrypoint.author import local_visit, stop
 from entrypoint.author.visit_result import read_log
 from entrypoint.report import TRAIN_RUNS
 from tests.desk import plant
@@ -28,7 +28,7 @@ def runner_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     reached = tmp_path / "reached"
 
     def kill_and_wait(
-        process: "subprocess.Popen[bytes]", watch: Watch, wait: Wait = local_visit.wait
+        process: "subprocess.Popen[bytes]", watch: Watch, wait: Wait = stop.wait
     ) -> int:
         wait_until(reached.exists)
         process.kill()
