@@ -9,13 +9,13 @@ import contextlib
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from entrypoint.author.container_options import OPTIONS
-from entrypoint.author.engine import PROXIES, call_docker, docker
+from entrypoint.author.engine import PROXIES, call_docker, docker, last_lines
 from entrypoint.author.simulation import Plan
 from entrypoint.author.stop import data_path, wait
 from entrypoint.author.visit_result import VisitResult, read_log
@@ -91,8 +91,8 @@ def _check_options(container: str) -> None:
     if docker("inspect", "--format", form, container).strip() != "false false":
         raise UsageError(
             "engine-options-unsuitable",
-            "-t and --rm do not go together with a visit",
-            hint="leave them out of the options behind --",
+            "with -t or --rm nobody could read the log of the visit, or take the train out",
+            hint="leave both out of the options behind --",
         )
 
 
@@ -148,16 +148,17 @@ def _refused(said: str, paths: Paths, data: Path) -> SystemFailure:
     """Return the error of an engine that does not make or start the container of a visit."""
     for folder in (paths.station, data):
         if str(folder.resolve()) in said:
-            return _not_shared(folder, said.strip())
+            return _not_shared(folder, last_lines(said))
     return SystemFailure(
         "container-refused",
-        f"the container engine refuses a visit: {said.strip()}",
+        "the container engine refuses to make or start the container of a visit",
         hint="correct what it names: docker create gets the options between -- and --, and the "
         "image has to be a master image",
+        problems=last_lines(said),
     )
 
 
-def _not_shared(folder: Path, *said: str) -> SystemFailure:
+def _not_shared(folder: Path, said: Sequence[str] = ()) -> SystemFailure:
     return SystemFailure(
         "folder-not-shared",
         f"the container engine does not see the folder {folder.resolve()}",

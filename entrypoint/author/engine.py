@@ -44,9 +44,14 @@ def docker(*arguments: str, stdin: IO[bytes] | None = None) -> str:
     """
     done = call_docker(*arguments, stdin=stdin)
     if done.returncode != 0:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise _engine_failed(f"the command docker {arguments[0]} failed", said[-LISTED_PROBLEMS:])
+        said = last_lines(done.stderr)
+        raise _engine_failed(f"the command docker {arguments[0]} failed", said)
     return done.stdout
+
+
+def last_lines(said: str) -> list[str]:
+    """Return the last lines that the client or the engine wrote, for the problems of an error."""
+    return [line for line in said.splitlines() if line.strip()][-LISTED_PROBLEMS:]
 
 
 def call_docker(
@@ -74,7 +79,6 @@ def _engine_failed(problem: str, said: Sequence[str] = ()) -> SystemFailure:
     return SystemFailure(
         "container-engine",
         problem,
-        hint="docker has to run, and this user to be allowed to use it; pht simulate needs none "
-        "without --image",
+        hint="start Docker, and allow this user to use it; pht simulate needs none without --image",
         problems=said,
     )

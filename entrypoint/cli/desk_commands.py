@@ -219,7 +219,7 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
     if engine_options and not options.image:
         raise UsageError(
             "engine-options-without-image",
-            f"{engine_options[0]} is an option of docker create, and no stop is a container",
+            f"{engine_options[0]} is an option of docker create, which needs --image",
             hint="add --image IMAGE, or leave out what stands between -- and the train's command",
         )
     need_command(options)
