@@ -15,10 +15,13 @@ from tests.terminal import Terminal
 from tests.unruly import CHAIN, COUNTING, LEAVING
 
 REPOSITORY = Path(__file__).parents[2]
-pytestmark = pytest.mark.parametrize("base_image", ["bookworm", "trixie", "musl"], indirect=True)
-
-PLACES = [pytest.param([], id="pid 1"), pytest.param(["--init"], id="init")]
-"""Options that make the runner PID 1, or a child of the engine's init."""
+pytestmark = pytest.mark.parametrize(
+    ("place", "base_image"),
+    [([], "bookworm"), (["--init"], "trixie"), ([], "musl")],
+    indirect=["base_image"],
+    ids=["pid 1", "init", "pid 1, musl"],
+)
+"""Options that make the runner PID 1, or a child of the engine's init, on every base."""
 
 SIGINT, SIGTERM = 2, 15
 
@@ -44,7 +47,6 @@ def report_of(stderr: bytes) -> Report:
     return Report(**json.loads(stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("user", ["0", "1000"])
 def test_the_status_of_the_train_is_passed_through(
     engine: Engine, image: str, place: list[str], user: str
@@ -53,17 +55,14 @@ def test_the_status_of_the_train_is_passed_through(
     assert report_of(done.stderr) == Report(7, "EXITED", None, None, [], True)
 
 
-@pytest.mark.parametrize(
-    "options", [["--pids-limit", "1"], ["--init", "--pids-limit", "2"]], ids=["pid 1", "init"]
-)
 def test_a_container_without_room_for_a_process_is_not_the_fault_of_the_command(
-    engine: Engine, image: str, options: list[str]
+    engine: Engine, image: str, place: list[str]
 ) -> None:
-    done = engine.run(image, *runner("true"), options=options)
+    full = ["--pids-limit", "2" if place else "1"]
+    done = engine.run(image, *runner("true"), options=[*place, *full])
     assert report_of(done.stderr) == Report(None, "no-process", None, None, [], True)
 
 
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("code", [LEAVING, CHAIN], ids=["daemons", "chain"])
 def test_nothing_that_the_train_left_outlives_it(
     engine: Engine, image: str, place: list[str], code: str
@@ -72,7 +71,6 @@ def test_nothing_that_the_train_left_outlives_it(
     assert report_of(done.stderr) == Report(0, "EXITED", None, None, [], True)
 
 
-@pytest.mark.parametrize("place", PLACES)
 def test_orphans_are_reaped_while_the_train_runs(
     engine: Engine, image: str, place: list[str]
 ) -> None:
@@ -90,7 +88,6 @@ print(open(f"/proc/{runner}/task/{runner}/children").read().split() == [str(os.g
     assert done.stdout == b"True\n"
 
 
-@pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize(
     ("train", "status"),
     [("echo ready; exec sleep 600", 143), ("trap '' TERM; echo ready; sleep 600 & wait", 137)],
@@ -113,7 +110,6 @@ def test_the_engine_stops_the_train(
     assert report == Report(status, "STOPPED", SIGTERM, SIGTERM, [], True)
 
 
-@pytest.mark.parametrize("place", PLACES)
 def test_ctrl_c_on_the_terminal_of_the_container_reaches_the_train_once(
     engine: Engine, image: str, terminal: Terminal, place: list[str]
 ) -> None:
