@@ -39,7 +39,7 @@ def read_project(train: Path) -> tuple[Path, dict[str, Any]]:
     folder = Path(os.path.abspath(train)).parent  # also for `.` and `..`, which have no name
     path = folder / PROJECT_FILE
     try:
-        document = tomllib.loads(read_bounded(path, SETTINGS_BYTES).decode())
+        document = tomllib.loads(read_bounded(path, SETTINGS_BYTES).decode("utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return path, {}
     except OSError as error:

@@ -95,6 +95,10 @@ def test_what_is_not_well_formed(text: str, problem: str, tmp_path: Path) -> Non
     assert len(refused.value.message) < 1000
 
 
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
+    assert values(tmp_path, '\ufeffuser = "alice"') == {"user": "alice"}
+
+
 def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
     (tmp_path / "pht.toml").write_bytes(b'user = "\xff"')
     with pytest.raises(UsageError, match=r"pht\.toml is not in UTF-8"):
