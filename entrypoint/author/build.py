@@ -4,7 +4,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from entrypoint.author.create import Request, describe, make
+from entrypoint.author.create import Request, describe, make_train
 from entrypoint.author.engine import check_image, docker
 from entrypoint.errors import UsageError
 from entrypoint.report import Report
@@ -35,7 +35,7 @@ def build(request: Request, repository: str, report: Report) -> None:
     images = [f"{repository}:{tag}" for tag in _TAGS]
     with tempfile.TemporaryDirectory(prefix="pht-build-") as name:
         folder = Path(name)
-        config = make(request, folder, report)
+        config = make_train(request, folder, report)
         report.progress("building the image")
         _build_image(folder, images)
         report.progress_done()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from entrypoint.author import paillier, private_keys
-from entrypoint.author.create import Definition, Signers, build, check_unique
+from entrypoint.author.signed_train import Definition, Signers, check_unique, sign_train
 from entrypoint.crypto.key_files import load_private_key
 from entrypoint.crypto.keys import PrivateKey
 from entrypoint.errors import MissingInput
@@ -142,7 +142,7 @@ def prepare(plan: Plan, stations: Sequence[str], work: Path, report: Report) -> 
         paillier_key=paillier_key,
     )
     builder = private_keys.generate(RSA_BITS_MIN) if has_builder(plan.generation) else None
-    config = build(definition, Signers(user=user, builder=builder), paths, report)
+    config = sign_train(definition, Signers(user=user, builder=builder), paths, report)
     return Simulation(work=work, user=user, keys=files, train=paths, files=config.files)
 
 
