@@ -3,8 +3,6 @@
 The guides and the script for stations repeat them literally.
 """
 
-from collections.abc import Sequence
-
 from entrypoint.settings.names import LOADING_CODE
 
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETPCAP", "SETUID")
@@ -26,14 +24,3 @@ OPTIONS = (
     *("--stop-timeout", "60"),
     *(word for name in (*LOADING_CODE, "OPENSSL_CONF") for word in ("--env", f"{name}=")),
 )
-
-
-def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the options of `docker create` that an author gives behind `--`, and the command.
-
-    Options are there if the first word begins with a dash; another `--` ends them.
-    """
-    if not words or not words[0].startswith("-"):
-        return [], [*words]
-    end = words.index("--") if "--" in words else len(words)
-    return [*words[:end]], [*words[end + 1 :]]

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -206,7 +206,6 @@ def add_simulate_options(parser: ArgumentParser) -> None:
 @_interruptible
 def simulate(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
     """Send a train through a whole route."""
-    from entrypoint.author.container_options import split_options
     from entrypoint.author.simulate import simulate
     from entrypoint.author.simulation import Plan
 
@@ -243,6 +242,17 @@ def simulate(options: Namespace, _environment: Mapping[str, str], report: Report
         verbose=options.verbose,
     )
     return simulate(plan, None if options.image else _isolation(), report)
+
+
+def split_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the options of `docker create` that an author gives behind `--`, and the command.
+
+    Options are there if the first word begins with a dash; another `--` ends them.
+    """
+    if not words or not words[0].startswith("-"):
+        return [], [*words]
+    end = words.index("--") if "--" in words else len(words)
+    return [*words[:end]], [*words[end + 1 :]]
 
 
 def _isolation() -> "Namespaces | None":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint.author.container_options import split_options
+from entrypoint.cli.desk_commands import split_options
 from tests.station import pht
 
 COMMAND = ["python", "/opt/pht_train/x.py"]
