@@ -13,6 +13,7 @@ from entrypoint.author.encrypted_numbers import decrypt_numbers
 from entrypoint.author.keygen import keygen_paillier
 from entrypoint.crypto.paillier_key import PaillierKey
 from tests.desk import Said, plant
+from tests.desktop.exports import USER_KEY, Open, exported, sealed_train
 from tests.reference_paillier import (
     PRIVATE,
     PUBLIC,
@@ -22,6 +23,7 @@ from tests.reference_paillier import (
     encrypt,
     write_key,
 )
+from tests.station import pht
 
 SCRIPT = Path(__file__).with_name("paillier.mjs")
 PATIENCE_S = 60
@@ -93,3 +95,25 @@ def test_under_a_long_key_the_application_reads_numbers_as_text_only(
     assert (there.stdout, there.stderr) == expected
     result = plant(tmp_path / "results", {"sum.he.json": text})
     assert opened_here(result, private, key) == b"[42]"
+
+
+def test_numbers_of_an_export_are_the_same_in_the_application(
+    application: Application, open_results: Open, tmp_path: Path
+) -> None:
+    public = write_key(tmp_path / "public", PUBLIC)
+    private = write_key(tmp_path / "private", PRIVATE)
+    carried = public.read_bytes().hex()
+    archive = exported(
+        sealed_train(
+            tmp_path / "station",
+            {"sum.he.json": json.dumps({"ages": encrypt(280)}).encode()},
+            lambda config: config["creator"].update(paillier_public_key=carried),
+        )
+    )
+    sealed = open_results(archive, USER_KEY)["sum.he.json"]
+    there = application("decrypt", public, private, stdin=sealed)
+    keys: list[str | Path] = ["--key", USER_KEY, "--paillier-key", private]
+    done = pht("decrypt-results", archive, *keys, "--output", tmp_path / "here")
+    assert done.status == 0, done.stderr
+    here = (tmp_path / "here" / "sum.he.json").read_bytes()
+    assert here == there.stdout == b'{"ages":280}'
