@@ -14,6 +14,8 @@ from typing import Protocol
 from entrypoint.author.simulation import Plan
 from entrypoint.author.stop import data_path, wait
 from entrypoint.author.visit_result import VisitResult, read_log
+from entrypoint.errors import MissingInput
+from entrypoint.limits import LISTED_PROBLEMS
 from entrypoint.model import Paths
 
 _PACKAGE = Path(__file__).parents[1]
@@ -84,13 +86,13 @@ def _data_at(isolation: Isolation, paths: Paths, data: Path) -> Iterator[Path]:
 
     Without an /opt of its own it gets a copy, also of what links lead to, that is removed.
     """
+    paths.data.mkdir()
     if isolation.opt:
-        paths.data.mkdir()
         yield Paths(Path("/")).data
         _remove_mount_points(paths)
         return
-    shutil.copytree(data, paths.data, ignore_dangling_symlinks=True)
     try:
+        _copy_data(data, paths.data)
         for path in (paths.data, *paths.data.rglob("*")):
             path.chmod(path.stat().st_mode & ~0o222)
         yield paths.data
@@ -98,6 +100,20 @@ def _data_at(isolation: Isolation, paths: Paths, data: Path) -> Iterator[Path]:
         for folder, _, _ in os.walk(paths.data):
             os.chmod(folder, 0o700)
         shutil.rmtree(paths.data)
+
+
+def _copy_data(data: Path, copy: Path) -> None:
+    """Copy what is in a folder of data; raises MissingInput, which names what cannot be read."""
+    try:
+        shutil.copytree(data, copy, ignore_dangling_symlinks=True, dirs_exist_ok=True)
+    except shutil.Error as error:
+        problems = [reason for _, _, reason in error.args[0]]
+        raise MissingInput(
+            "data-not-copied",
+            f"the data in {data} cannot be copied for the train, which must not change them",
+            hint="move away what is no file, or what you may not read; or start again with --image",
+            problems=problems[:LISTED_PROBLEMS],
+        ) from None
 
 
 def _remove_mount_points(paths: Paths) -> None:

@@ -20,7 +20,7 @@ from entrypoint.linux.namespaces import available
 from tests.desk import plant
 from tests.mount_namespace import run_python
 from tests.other_user import NOBODY, USER_NAMESPACES, needs_root
-from tests.station import REPOSITORY, pht
+from tests.station import REPOSITORY, assert_explained, pht
 from tests.unit.simulating import COMMAND, seen
 from tests.without_calls import under
 
@@ -220,6 +220,17 @@ def test_other_trains_visit_and_change_copies_of_the_data_at_most(
     assert data_of(desk) == {"s-1/rows.csv": "one", "s-2/rows.csv": "two"}
     assert not (desk / "kept" / "01-s-1" / "opt" / "train_data").exists()
     assert f"pht: the train could use {had}, unlike at a station: try --image too\n" in done.stderr
+
+
+def test_data_that_cannot_be_copied_are_named_and_nothing_of_them_stays(desk: Path) -> None:
+    plant(desk, {"train/train.py": CHANGES_DATA})
+    os.mkfifo(desk / "data" / "s-1" / "fifo")
+
+    done = pht(*arguments(desk), under=under("unshare"))
+
+    assert_explained(done, 66, "data-not-copied")
+    assert f"{desk / 'data/s-1/fifo'}` is a named pipe\n" in done.stderr
+    assert not (desk / "kept" / "01-s-1" / "opt" / "train_data").exists()
 
 
 @pytest.mark.parametrize(
