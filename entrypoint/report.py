@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -220,7 +221,8 @@ class Report:
     def update_progress(self, text: str) -> None:
         """Overwrite the line of `progress` on a terminal; elsewhere no line more is written."""
         if self._is_terminal():
-            self._put(f"\r\x1b[Kpht: {escape(text)}")
+            line, columns = f"pht: {escape(text)}", shutil.get_terminal_size().columns
+            self._put(f"\r\x1b[K{line[: columns - 1]}")  # what the terminal wraps would stay
 
     def progress_done(self) -> None:
         """Clear the line of `progress` on a terminal."""

@@ -207,6 +207,13 @@ def test_progress_overwrites_one_line_of_a_terminal() -> None:
     assert terminal.getvalue().endswith("\r\x1b[K\r\x1b[Kpht: stop 2, 1 s\\x1b")
 
 
+def test_progress_stays_in_one_line_of_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    terminal = Terminal()
+    Report(stream=terminal).update_progress("stop 1 of 3: station-1, 1 min 12 s")
+    assert terminal.getvalue() == "\r\x1b[Kpht: stop 1 of 3: s"
+
+
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["file", "JSON on a terminal"])
 def test_progress_is_plain_lines_elsewhere(stream: io.StringIO) -> None:
     as_json = isinstance(stream, Terminal)
