@@ -79,6 +79,7 @@ def _engine_failed(problem: str, said: Sequence[str] = ()) -> SystemFailure:
     return SystemFailure(
         "container-engine",
         problem,
-        hint="start Docker, and allow this user to use it; pht simulate needs none without --image",
+        hint="correct what it says, or start Docker and allow this user to use it; pht simulate "
+        "needs none without --image",
         problems=said,
     )

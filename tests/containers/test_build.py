@@ -138,3 +138,4 @@ def test_an_engine_that_cannot_build_says_why(
         "pht: error: the command docker build failed [container-engine]\npht:   - " in done.stderr
     )
     assert "repository name must be lowercase\n" in done.stderr
+    assert "pht: hint: correct what it says, or start Docker" in done.stderr
