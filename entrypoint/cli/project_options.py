@@ -77,8 +77,8 @@ def need(options: Namespace, *names: str) -> None:
         raise UsageError(
             "usage",
             f"{options.name} still needs {', '.join(option for option, _ in spellings)}",
-            hint="give it on the command line, or as a key of pht.toml beside the folder of the "
-            f"train: {', '.join(key for _, key in spellings)}",
+            hint="give it on the command line, or, as in what pht new makes, as a key of pht.toml "
+            f"beside the folder of the train: {', '.join(key for _, key in spellings)}",
         )
 
 
