@@ -19,7 +19,7 @@ _IMAGE = (
 )
 
 _READ_ONLY = (
-    "{} is where a train cannot write: write results to PHT_RESULTS_DIR and temporary files to "
+    "a train cannot write {}: write results to PHT_RESULTS_DIR and temporary files to "
     f"TMPDIR ({_PLACES})"
 )
 _NO_RIGHT = f"a train has no right to {{}} ({_PLACES})"

@@ -55,16 +55,16 @@ def _decrypt_file(file: Path, key: PrivateKey) -> int:
         FileTooLarge, BadJson, _Undecryptable: the file is unchanged.
     """
     document = parse_json(read_bounded(file, ENCRYPTED_NUMBERS_BYTES), ENCRYPTED_NUMBERS_DEPTH)
-    reader = _Reader(key)
-    data = json.dumps(reader.opened(document, ""), separators=(",", ":")).encode()
+    decrypter = _Decrypter(key)
+    data = json.dumps(decrypter.opened(document, ""), separators=(",", ":")).encode()
     mode = file.stat().st_mode
     file.unlink()  # another name of the same file is decrypted by itself
     file.write_bytes(data)
     file.chmod(mode)
-    return reader.count
+    return decrypter.count
 
 
-class _Reader:
+class _Decrypter:
     """Decrypts the numbers in a JSON value and counts them."""
 
     def __init__(self, key: PrivateKey) -> None:

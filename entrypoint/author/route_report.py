@@ -129,9 +129,7 @@ def summarise(
     elif not plan.verbose:
         report.info("to see the output of each stop, start with -v, or with --keep DIR to keep it")
     if output is None and keep is None:
-        report.info(
-            "nothing was kept: start with --output DIR for the results, --keep DIR for all folders"
-        )
+        report.info("the results were not kept: start with --output DIR to keep them")
     _report_unlike(stops[-1], isolation, report)
 
 

@@ -13,11 +13,11 @@ FAILED: dict[str, Fact] = {"result": "train-failed", "reason": "exited", "by": "
 UNCHANGEABLE = ["--user", "10001", "--read-only", "--tmpfs", "/tmp"]
 
 SHELL = {
-    "echo a >/placed": "/placed is where a train cannot write",
-    "touch /placed": "/placed is where a train cannot write",
-    "mkdir /placed": "/placed is where a train cannot write",
+    "echo a >/placed": "a train cannot write /placed",
+    "touch /placed": "a train cannot write /placed",
+    "mkdir /placed": "a train cannot write /placed",
     "echo a >/proc/version": "no right to /proc/version",
-    'python3 -c \'open("/placed", "w")\'': "/placed is where a train cannot write",
+    'python3 -c \'open("/placed", "w")\'': "a train cannot write /placed",
     'python3 -c \'open("/proc/version", "w")\'': "no right to /proc/version",
     "frobnicate": "the program frobnicate is missing",
     "env frobnicate": "the program frobnicate is missing",
@@ -28,12 +28,12 @@ SHELL = {
 """Commands of a shell, and a part of the hint for each."""
 
 R = {
-    "plot(1)": "Rplots.pdf is where a train cannot write",
-    "pdf('/placed.pdf')": "/placed.pdf is where a train cannot write",
-    "png('/placed.png'); plot(1)": "/placed.png is where a train cannot write",
+    "plot(1)": "a train cannot write Rplots.pdf",
+    "pdf('/placed.pdf')": "a train cannot write /placed.pdf",
+    "png('/placed.png'); plot(1)": "a train cannot write /placed.png",
     "readLines('http://example.org')": "a train has no network",
-    "write.csv(1, '/placed.csv')": "/placed.csv is where a train cannot write",
-    "saveRDS(1, '/placed.rds')": "/placed.rds is where a train cannot write",
+    "write.csv(1, '/placed.csv')": "a train cannot write /placed.csv",
+    "saveRDS(1, '/placed.rds')": "a train cannot write /placed.rds",
     "writeLines('a', '/proc/version')": "no right to /proc/version",
     "library(dplyr)": "the R package dplyr is missing",
     "dplyr::filter(1)": "the R package dplyr is missing",

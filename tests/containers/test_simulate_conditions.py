@@ -108,7 +108,7 @@ def test_a_place_where_no_train_can_write_is_named(runner_image: str, desk: Path
     done = simulate(desk, runner_image, *COMMAND)
 
     assert done.status == 1
-    assert "pht: hint: /placed is where a train cannot write" in done.stderr
+    assert "pht: hint: a train cannot write /placed" in done.stderr
 
 
 @pytest.mark.parametrize(

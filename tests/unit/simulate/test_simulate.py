@@ -75,7 +75,7 @@ def test_progress_is_plain_lines_without_a_terminal(train: Path, data: Path) -> 
         "pht: stop 3 of 3: s-10",
     ]
     assert "\r" not in said
-    assert "nothing was kept" in said
+    assert "the results were not kept" in said
 
 
 def test_progress_is_one_line_on_a_terminal(train: Path, data: Path) -> None:
