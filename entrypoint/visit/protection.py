@@ -36,7 +36,9 @@ def protected(
         SystemFailure: a layer of protection that the kernel has cannot be made.
     """
     if may_override() and (path := needs_dac_override(session, credentials, command)):
-        session.report.warning(
+        lenient, report = session.settings.allow_unprotected_key, session.report
+        log = report.info if lenient else report.warning
+        log(
             f"the train keeps the capability DAC_OVERRIDE, since uid {credentials.uid} may not use "
             f"{path}"
         )

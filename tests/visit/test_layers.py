@@ -73,6 +73,18 @@ def test_a_train_that_only_root_can_read_keeps_one_capability(root: Path) -> Non
 
 
 @needs_root
+def test_nobody_is_warned_of_that_who_allows_an_unprotected_key(root: Path) -> None:
+    """So it is in every simulation of root, whose folder nobody else may enter."""
+    need_landlock()
+    root.chmod(0o700)
+
+    done = visit(root, env={"PHT_ALLOW_UNPROTECTED_KEY": "1"})
+
+    assert "pht: the train keeps the capability DAC_OVERRIDE" in done.stderr
+    assert "warning" not in done.stderr
+
+
+@needs_root
 @pytest.mark.parametrize("mode", [0o000, 0o444])
 def test_a_train_gets_no_capability_by_closing_its_own_results(mode: int, root: Path) -> None:
     need_landlock(2)
