@@ -16,7 +16,7 @@ from typing import IO, cast
 
 from entrypoint.author.container_options import OPTIONS
 from entrypoint.author.engine import PROXIES, call_docker, docker, last_lines
-from entrypoint.author.simulation import Plan
+from entrypoint.author.plan import Plan
 from entrypoint.author.stop import data_path, wait
 from entrypoint.author.visit_result import VisitResult, read_log
 from entrypoint.errors import SystemFailure, UsageError

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from entrypoint.author.simulation import Plan
+from entrypoint.author.plan import Plan
 from entrypoint.author.stop import data_path, wait
 from entrypoint.author.visit_result import VisitResult, read_log
 from entrypoint.errors import MissingInput

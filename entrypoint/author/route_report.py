@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from entrypoint.author.advice import advise
 from entrypoint.author.local_visit import Isolation
-from entrypoint.author.simulation import USER_KEY, Plan
+from entrypoint.author.plan import Plan
+from entrypoint.author.simulation import USER_KEY
 from entrypoint.author.visit_result import VisitResult
 from entrypoint.errors import PhtError
 from entrypoint.model import LAYERS, Paths

@@ -10,13 +10,14 @@ from entrypoint.author.engine import check_image
 from entrypoint.author.fixed_paths import refuse_fixed_paths
 from entrypoint.author.local_visit import Isolation, visit
 from entrypoint.author.output import check_apart, check_free, new_folder
+from entrypoint.author.plan import Plan
 from entrypoint.author.route_report import (
     FinishedStop,
     explain_failure,
     repeat_warnings,
     summarise,
 )
-from entrypoint.author.simulation import Plan, Simulation, find_stations, prepare, work_folder
+from entrypoint.author.simulation import Simulation, find_stations, prepare, work_folder
 from entrypoint.author.stop import make_root
 from entrypoint.author.stop_display import StopDisplay
 from entrypoint.author.visit_result import VisitResult

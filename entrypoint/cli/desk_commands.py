@@ -206,8 +206,8 @@ def add_simulate_options(parser: ArgumentParser) -> None:
 @_interruptible
 def simulate(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
     """Send a train through a whole route."""
+    from entrypoint.author.plan import Plan
     from entrypoint.author.simulate import simulate
-    from entrypoint.author.simulation import Plan
 
     engine_options, options.command = split_options(options.command)
     complete(options, report)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from entrypoint.author.local_visit import Isolation
+from entrypoint.author.plan import Plan
 from entrypoint.author.simulate import simulate
-from entrypoint.author.simulation import Plan
 from entrypoint.errors import PhtError
 from entrypoint.linux.namespaces import Namespaces
 from tests.desk import Said
