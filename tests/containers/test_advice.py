@@ -35,9 +35,9 @@ R = {
     "write.csv(1, '/placed.csv')": "a train cannot write /placed.csv",
     "saveRDS(1, '/placed.rds')": "a train cannot write /placed.rds",
     "writeLines('a', '/proc/version')": "no right to /proc/version",
-    "library(dplyr)": "the R package dplyr is missing",
-    "dplyr::filter(1)": "the R package dplyr is missing",
-    "stopifnot(require(dplyr))": "the R package dplyr is missing",
+    "library(lme4)": "the R package lme4 is missing",
+    "lme4::filter(1)": "the R package lme4 is missing",
+    "stopifnot(require(lme4))": "the R package lme4 is missing",
     "X11()": "a train has no display",
     "numeric(1e13)": "memory ran out",
     "stopifnot(system('frobnicate') == 0)": "the program frobnicate is missing",
@@ -83,7 +83,7 @@ def said_by_r(engine: Engine) -> Output:
 
 @pytest.fixture(scope="module")
 def said_in_languages(engine: Engine) -> Output:
-    commands = [f"LANGUAGE={language} {shown_to_r('library(dplyr)')}" for language in LANGUAGES]
+    commands = [f"LANGUAGE={language} {shown_to_r('library(lme4)')}" for language in LANGUAGES]
     return run_each(engine, "r", commands, first=IN_GERMAN)
 
 
@@ -102,7 +102,7 @@ def test_a_message_of_r_is_understood(code: str, said_by_r: Output) -> None:
 def test_r_misses_a_package_in_every_language(said_in_languages: Output) -> None:
     for said in said_in_languages.values():
         assert "there is no package" not in " ".join(said)
-        assert "the R package dplyr is missing" in (advise(FAILED, said) or ""), said
+        assert "the R package lme4 is missing" in (advise(FAILED, said) or ""), said
 
 
 def shown_to_r(code: str) -> str:

@@ -9,6 +9,8 @@ from listing import listing
 
 results = Path("/opt/pht_results")
 data = Path(os.environ["TRAIN_DATA_PATH"])
+if data.is_file():  # the only one, which the script of stations names
+    data = data.parent
 
 print(json.dumps({"results": listing(results), "train": listing(Path("/opt/pht_train"))}))
 for path in sorted(results.rglob("*"), reverse=True):
