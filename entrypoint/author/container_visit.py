@@ -23,7 +23,7 @@ from entrypoint.errors import SystemFailure, UsageError
 from entrypoint.model import Paths
 
 _STATION, _DATA = "/run/pht", "/opt/train_data"
-"""Where a container has the station folder and the data."""
+"""The paths of the station folder and of the data in a container."""
 
 
 def visit_in_container(
