@@ -7,7 +7,7 @@ id of the mount of an open file (`mnt_id` in fdinfo) would do too, but gVisor do
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,9 +144,10 @@ def shown_elsewhere(path: Path) -> Path | None:
     return next((mount.point for mount, shown in others if _may_be_same(real, shown)), None)
 
 
-def shown_at(real: Path) -> list[Path]:
-    """Return the other paths that a real path has by bind mounts; nothing need be there."""
-    return [shown for _, shown in other_paths(real, _mounts())]
+def shown_at(reals: Iterable[Path]) -> set[Path]:
+    """Return the other paths that real paths have by bind mounts; nothing need be there."""
+    mounts = _mounts()
+    return {shown for real in reals for _, shown in other_paths(real, mounts)}
 
 
 def other_paths(real: Path, mounts: Sequence[Mount]) -> Iterator[tuple[Mount, Path]]:

@@ -40,7 +40,7 @@ class _Hidden:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         reals = {real for path in paths for real in (_real_name(path), _real(path))}
-        self.paths = reals.union(*map(shown_at, reals))
+        self.paths = reals | shown_at(reals)
         self.above = {parent for path in self.paths for parent in path.parents}
 
 

@@ -33,6 +33,14 @@ class Finished:
     stderr: bytes
 
 
+def client() -> str:
+    """Return the path of the docker client, or raise Unavailable."""
+    found = shutil.which("docker")
+    if found is None:
+        raise Unavailable("no docker client on the PATH")
+    return found
+
+
 @dataclass(frozen=True)
 class Engine:
     """The engine that `client` reaches, by DOCKER_HOST or at its usual place."""
@@ -43,10 +51,7 @@ class Engine:
     @classmethod
     def connect(cls) -> Self:
         """Find the engine of this machine, or raise Unavailable."""
-        client = shutil.which("docker")
-        if client is None:
-            raise Unavailable("no docker client on the PATH")
-        engine = cls(client)
+        engine = cls(client())
         answer = engine.call("version", "--format", "{{.Server.Version}}")
         if answer.status != 0:
             raise Unavailable(f"no container engine answers: {answer.stderr.decode().strip()}")

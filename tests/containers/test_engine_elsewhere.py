@@ -1,16 +1,17 @@
 """`pht simulate --image` with an engine that does not have the folders of the author's desk."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.containers.daemon import engine_elsewhere
-from tests.containers.engine import Unavailable, pack
+from tests.containers.engine import client, pack
+from tests.containers.fixtures import or_skip
 from tests.desk import plant
 from tests.station import Done, pht
 
@@ -49,17 +50,12 @@ class Elsewhere:
 def elsewhere(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Elsewhere]:
-    docker = shutil.which("docker")
-    if docker is None:
-        pytest.skip("no docker client on the PATH")
-    hidden = tmp_path_factory.mktemp("hidden")
-    try:
-        with engine_elsewhere(request.param, hidden) as address:
-            found = Elsewhere(docker, address, hidden)
-            found.call("import", "-", IMAGE, stdin=pack({"opt/empty": b""}))
-            yield found
-    except Unavailable as reason:
-        pytest.skip(str(reason))
+    docker, hidden = or_skip(client), tmp_path_factory.mktemp("hidden")
+    with ExitStack() as stack:
+        address = or_skip(lambda: stack.enter_context(engine_elsewhere(request.param, hidden)))
+        found = Elsewhere(docker, address, hidden)
+        found.call("import", "-", IMAGE, stdin=pack({"opt/empty": b""}))
+        yield found
 
 
 def assert_named(done: Done, folder: Path, elsewhere: Elsewhere) -> None:
