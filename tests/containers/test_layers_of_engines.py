@@ -1,4 +1,4 @@
-"""The layers of protection by engine and options: the page for stations is compared with visits."""
+"""The layers of protection by engine and options: the page of engines is compared with visits."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.containers.plain_options import ID, KEY, RECOMMENDED
 from tests.containers.visitor import SECOND, Container, station_folder
 from tests.station import REPOSITORY, settle
 
-PAGE = REPOSITORY / "docs" / "station.md"
+PAGE = REPOSITORY / "docs" / "engines.md"
 USER = 1000
 
 OPTIONS = {
