@@ -1,0 +1,34 @@
+"""Rows of the table for what has no client like Docker's: kept by hand, tested elsewhere."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table in `docs/engines.md`, as it stands there.
+
+    Attributes:
+        engine: what runs the containers; with a link to its section, or to its example.
+        works: what was run for real, in the words of the list above the table.
+        protects: the `layers` of the status line, in code quotes; or in words, what protects.
+        run_with: versions.
+        not_run: what could not be run, and why; a dash if nothing.
+    """
+
+    engine: str
+    works: str
+    protects: str
+    run_with: str
+    not_run: str = "–"
+
+
+ELSEWHERE = [
+    Row(
+        "[Kubernetes](#kubernetes)",
+        "visit, export",
+        "`caps,landlock,seccomp,key-absent`",
+        "podman 4.3.1, `kube play`",
+        "a cluster",
+    ),
+]
+"""In the order of the page, below the rows that `make engines` writes."""
