@@ -36,6 +36,7 @@ class Mount:
         read_only: whether the mount, or the whole file system, takes no writes.
         idmapped: whether it shows other owners than the file system has, mount_setattr(2).
         noexec: whether programs and libraries in it cannot be executed.
+        layered: whether it shows the lower layers of an overlay, as Linux always does.
     """
 
     id: int
@@ -47,6 +48,20 @@ class Mount:
     read_only: bool
     idmapped: bool = False
     noexec: bool = False
+    layered: bool = False
+
+    @property
+    def fleeting(self) -> str:
+        """Where it keeps what is written, if the end of a container loses that; else empty.
+
+        The overlay of gVisor (`runsc --overlay2`) has its upper layer in the sandbox, even where
+        that takes a file for memory: no other container and no engine reads it.
+        """
+        if self.fs_type == "tmpfs":
+            return "in memory"
+        if self.fs_type == "overlay" and not self.layered:
+            return "in the overlay of gVisor"
+        return ""
 
     @property
     def is_anonymous_volume(self) -> bool:
@@ -215,6 +230,7 @@ def _mount(line: str) -> Mount:
         read_only="ro" in options,
         idmapped="idmapped" in options,
         noexec="noexec" in options,
+        layered=any(option.startswith("lowerdir") for option in options),
     )
 
 

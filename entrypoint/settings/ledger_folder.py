@@ -48,10 +48,11 @@ def _is_of_station(folder: Path) -> bool:
 
 
 def _check_mount(folder: Path) -> None:
-    if mount_of(folder).fs_type == "tmpfs":
+    if where := mount_of(folder).fleeting:
         raise _unusable(
-            f"{folder} is in memory and vanishes with the container",
-            "mount a folder of the host or a named volume there",
+            f"{folder} is {where} and vanishes with the container",
+            "mount a folder of the host or a named volume there; if runsc lays its overlay over "
+            "that too, start it with --overlay2=none",
         )
     if hides_another(folder):
         raise _unusable(

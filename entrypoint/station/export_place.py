@@ -64,11 +64,12 @@ def _check_mount(paths: Paths, output: Path) -> None:
     reads it, as /etc/ld.so.preload.
     """
     mount = mount_of(output.parent)
-    if mount.fs_type == "tmpfs":
+    if where := mount.fleeting:
         raise SettingsError(
             "output-in-memory",
-            f"the folder of {output} is in memory and vanishes with the container",
-            hint="name a file in a folder that is mounted from the host",
+            f"the folder of {output} is {where} and vanishes with the container",
+            hint="name a file in a folder that is mounted from the host; if runsc lays its overlay "
+            "over that too, start it with --overlay2=none",
         )
     own = mount.id in {mount_of(paths.root).id, mount_of(paths.opt).id}
     if own or mount.is_anonymous_volume:

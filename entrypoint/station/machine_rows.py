@@ -13,6 +13,7 @@ from entrypoint.linux.mounts import Mount, is_mount_point, mount_of
 from entrypoint.linux.network import network
 from entrypoint.model import Paths
 from entrypoint.station.row import Row, Verdict
+from entrypoint.visit.place import check_lasts
 
 _LITTLE_BYTES = 1024**3
 """Free space of `/opt` from which on nothing is said; a visit needs its results twice."""
@@ -43,8 +44,8 @@ def disk_row(check: str, paths: Paths, *, in_container: bool) -> Row:
     """
     opt = paths.opt if paths.opt.exists() else paths.root
     mount = mount_of(opt)
-    if in_container and mount.fs_type == "tmpfs":
-        raise _unsuitable(f"{opt} is in memory and vanishes with the container")
+    if in_container:
+        check_lasts(opt)
     if mount.read_only or not may_write(opt):
         raise _unsuitable(f"the runner cannot write to {opt}")
     free = free_bytes(opt)
@@ -100,8 +101,8 @@ def _unsuitable(problem: str) -> SettingsError:
 
 def _kind(folder: Path, mount: Mount) -> str:
     """Return what a folder lies on, in words."""
-    if mount.fs_type == "tmpfs":
-        return "in memory"
+    if mount.fleeting:
+        return mount.fleeting
     if is_mount_point(folder):
         return f"a mount of {mount.fs_type}"
     return f"on {mount.fs_type}"

@@ -7,6 +7,7 @@ is.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
@@ -22,6 +23,7 @@ from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_config
 from entrypoint.visit.data import check_data
 from entrypoint.visit.hidden_mounts import explain_mounts
+from entrypoint.visit.place import check_lasts
 from entrypoint.visit.session import Session, run_locked
 from entrypoint.visit.train import (
     check_config_unchanged,
@@ -66,6 +68,8 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         session.identify(train.config)
         _refuse_contradictions(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
+        if settings.in_container:
+            check_lasts(*filter(Path.exists, [settings.paths.config, settings.paths.results]))
         argv = signed_command(session, command, train)
         credentials = host_driven_credentials(settings)
         check_data(session, credentials, may_override=False)

@@ -54,18 +54,34 @@ def check_place(paths: Paths, works: Sequence[WorkFolder], *, in_container: bool
             raise _bad_place(f"{path} is not a file")
         if mount_of(path).idmapped and is_unmapped(path):
             raise _unmapped(path)
+    if in_container:
+        check_lasts(paths.config, *(work.tree for work in works if work.tree.is_dir()))
     for work in works:
         if work.tree.is_dir():
-            _check_tree(work, in_container=in_container)
+            _check_tree(work)
 
 
-def _check_tree(work: WorkFolder, *, in_container: bool) -> None:
+def check_lasts(*places: Path) -> None:
+    """Check that what is written to files and folders of a container outlasts its end.
+
+    Raises:
+        SettingsError: one of them is in memory, or in an overlay that no engine reads.
+    """
+    for place in places:
+        if where := mount_of(place).fleeting:
+            raise SettingsError(
+                "place-unsuitable",
+                f"{place} is {where} and vanishes with the container",
+                hint="keep the train on the container's own file system, with runsc under "
+                "--overlay2=none, or, unless the host seals it, on a volume at /opt",
+            )
+
+
+def _check_tree(work: WorkFolder) -> None:
     tree = work.tree
     if mounts := mounts_below(tree):
         raise _bad_place(f"there is a mount inside {tree}: {mounts[0]}")
     mount = mount_of(tree)
-    if in_container and mount.fs_type == "tmpfs":
-        raise _bad_place(f"{tree} is in memory and vanishes with the container")
     if mount.idmapped:
         for owned, _, _ in _owners(work):
             if is_unmapped(owned):

@@ -19,8 +19,12 @@ OPTIONS = [f"--{name}=false" for name in ("iptables", "ip6tables", "ip-forward",
 OPTIONS += ["--bridge=none"]
 """No container of the tests has a network, and that of the machine is left as it is."""
 
-RUNTIMES = {"runsc": ["--network=none"]}
-"""Beside the engine's own: gVisor, which would refuse a network namespace without a bridge."""
+RUNTIMES = {
+    "runsc": [],
+    "runsc-overlay": ["--overlay2=root:memory"],
+    "runsc-overlay-all": ["--overlay2=all:memory"],
+}
+"""Beside the engine's own: gVisor and its overlays, with further options of runsc."""
 
 
 @contextmanager
@@ -117,10 +121,12 @@ def _running(command: Sequence[str], folder: Path) -> Iterator[None]:
 
 
 def _runtimes() -> dict[str, object]:
-    """Return the `runtimes` of a daemon's configuration: those of RUNTIMES that are installed."""
-    found = {name: shutil.which(name) for name in RUNTIMES}
+    """Return the `runtimes` of a daemon's configuration: RUNTIMES, if gVisor is installed."""
+    path = shutil.which("runsc")
+    # It would refuse a network namespace without a bridge.
     return {
-        name: {"path": path, "runtimeArgs": RUNTIMES[name]} for name, path in found.items() if path
+        name: {"path": path, "runtimeArgs": ["--network=none", *options]}
+        for name, options in (RUNTIMES.items() if path else ())
     }
 
 

@@ -86,11 +86,11 @@ def others() -> Iterator[OtherEngines]:
         yield or_skip(lambda: stack.enter_context(other_engines()))
 
 
-def gvisor(engine: Engine) -> list[str]:
+def gvisor(engine: Engine, runtime: str = "runsc") -> list[str]:
     """Return the options of a container in gVisor; may raise Unavailable."""
-    if not engine.has_runtime("runsc"):
-        raise Unavailable("the engine has no runtime called runsc")
-    return ["--runtime", "runsc"]
+    if not engine.has_runtime(runtime):
+        raise Unavailable(f"the engine has no runtime called {runtime}")
+    return ["--runtime", runtime]
 
 
 def or_skip(make: Callable[[], Made]) -> Made:

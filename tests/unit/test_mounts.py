@@ -57,6 +57,23 @@ def test_any_number_of_optional_fields(optional: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("file_system", "where"),
+    [
+        ("tmpfs tmpfs rw,size=65536k", "in memory"),
+        ("overlay none rw", "in the overlay of gVisor"),
+        ("overlay none rw,mode=0755", "in the overlay of gVisor"),
+        ("overlay overlay rw,lowerdir=/a:/b,upperdir=/c,workdir=/d", ""),
+        ("overlay overlay ro,lowerdir+=/a,lowerdir+=/b", ""),
+        ("fuse.fuse-overlayfs fuse-overlayfs rw,user_id=0", ""),
+        ("9p none rw,trans=fd,rfdno=4,wfdno=4", ""),
+        ("ext4 /dev/vda rw", ""),
+    ],
+)
+def test_where_the_end_of_a_container_loses_what_was_written(file_system: str, where: str) -> None:
+    assert only(f"36 35 0:9 / /opt rw - {file_system}").fleeting == where
+
+
+@pytest.mark.parametrize(
     ("own", "super_block", "read_only"),
     [
         ("rw", "rw", False),
