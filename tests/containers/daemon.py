@@ -26,6 +26,9 @@ RUNTIMES = {
 }
 """Beside the engine's own: gVisor and its overlays, with further options of runsc."""
 
+RUNTIME = "PHT_TEST_RUNTIME"
+"""Set to a name in RUNTIMES: all containers are started with it, unless a test names another."""
+
 
 @contextmanager
 def working_engine() -> Iterator[Engine]:
@@ -34,19 +37,30 @@ def working_engine() -> Iterator[Engine]:
     An engine that DOCKER_HOST names is used in any case, and none is started unasked.
 
     Raises:
-        Unavailable: no engine answers; one of our own takes root and `dockerd`.
+        Unavailable: no engine answers, or it starts containers with another runtime than RUNTIME;
+            one of our own takes root and `dockerd`.
     """
     program = shutil.which("dockerd", path=f"{os.environ['PATH']}:/usr/sbin")
-    is_required = os.environ.get("PHT_TEST_REQUIRE_ALL") == "1" and os.geteuid() == 0
-    if not is_required or program is None or "DOCKER_HOST" in os.environ:
-        yield Engine.connect()
+    is_asked_for = os.environ.get("PHT_TEST_REQUIRE_ALL") == "1" or RUNTIME in os.environ
+    is_left_alone = not is_asked_for or "DOCKER_HOST" in os.environ
+    if is_left_alone or program is None or os.geteuid() != 0:
+        yield connected()
         return
     with _daemon(program) as address:
         os.environ["DOCKER_HOST"] = address
         try:
-            yield Engine.connect()
+            yield connected()
         finally:
             del os.environ["DOCKER_HOST"]
+
+
+def connected() -> Engine:
+    """Return the engine of this machine; may raise Unavailable."""
+    engine = Engine.connect()
+    wanted = os.environ.get(RUNTIME)
+    if wanted and engine.default_runtime() != wanted:
+        raise Unavailable(f"containers of this engine are not in {wanted} unless they ask for it")
+    return engine
 
 
 @contextmanager
@@ -93,7 +107,8 @@ def _daemon(program: str, under: Sequence[str] = ()) -> Iterator[str]:
     address = f"unix://{folder}/socket"
     places = [f"--{name}={folder}/{name}" for name in ("data-root", "exec-root", "pidfile")]
     config = folder / "config.json"
-    config.write_text(json.dumps({"runtimes": _runtimes()}))
+    default = {"default-runtime": os.environ[RUNTIME]} if RUNTIME in os.environ else {}
+    config.write_text(json.dumps({"runtimes": _runtimes(), **default}))
     command = [*under, program, f"--config-file={config}", f"--host={address}", *places, *OPTIONS]
     try:
         with _running(command, folder):

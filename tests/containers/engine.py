@@ -122,6 +122,10 @@ class Engine:
         """Whether containers can be started with a runtime of this name."""
         return name in json.loads(self.must("info", "--format", "{{json .Runtimes}}"))
 
+    def default_runtime(self) -> str:
+        """Return the name of the runtime of containers that name none."""
+        return self.must("info", "--format", "{{.DefaultRuntime}}").decode().strip()
+
     def address(self) -> str:
         """Return where the engine is, for a program that does not read the client's contexts."""
         form = "{{.Endpoints.docker.Host}}"

@@ -4,6 +4,7 @@ What the machine lacks skips the tests that need it, with the reason; PHT_TEST_R
 that into a failure.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import cache
@@ -12,7 +13,7 @@ from typing import TypeVar
 import pytest
 
 from tests.containers.bases import make_base
-from tests.containers.daemon import working_engine
+from tests.containers.daemon import RUNTIME, connected, working_engine
 from tests.containers.engine import Engine, Unavailable
 from tests.containers.images import make_master
 from tests.containers.other_engines import OtherEngines, other_engines
@@ -27,9 +28,17 @@ on_each_libc = pytest.mark.parametrize("runner_image", ["bookworm", "musl"], ind
 """For tests of visits: on which bases the master image is made."""
 
 
+not_in_gvisor = pytest.mark.not_in_gvisor
+"""For tests that say with a reason why they are left out with PHT_TEST_RUNTIME=runsc."""
+NO_INIT = not_in_gvisor("visits under --init are refused there")
+NO_LANDLOCK = not_in_gvisor("it has no Landlock")
+SLOW_START = not_in_gvisor("its kernel shares the processor that --cpus leaves to the container")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known; start an engine, if one has to be there, for all workers together."""
+    """Make the marks known; start an engine, if one has to be there, for all workers together."""
     config.addinivalue_line("markers", "container: needs a container engine")
+    config.addinivalue_line("markers", "not_in_gvisor(reason): what is different there by design")
     if not hasattr(config, "workerinput"):
         started = ExitStack()
         with suppress(Unavailable):  # as the first test says that needs it
@@ -38,17 +47,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the engine, before others look at marks."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that use the engine, before others look at marks; leave some out in gVisor."""
     for item in items:
         if isinstance(item, pytest.Function) and "engine" in item.fixturenames:
             item.add_marker(pytest.mark.container)
+    if os.environ.get(RUNTIME) == "runsc":
+        left_out = [item for item in items if item.get_closest_marker("not_in_gvisor")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     """A working container engine, left without anything that the tests made in it."""
-    found = or_skip(Engine.connect)
+    found = or_skip(connected)
     yield found
     found.remove_all()
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.containers.engine import Engine
+from tests.containers.fixtures import NO_INIT
 from tests.supervised import Order, Report
 from tests.terminal import Terminal
 from tests.unruly import CHAIN, COUNTING, LEAVING
@@ -17,7 +18,7 @@ from tests.unruly import CHAIN, COUNTING, LEAVING
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.parametrize(
     ("place", "base_image"),
-    [([], "bookworm"), (["--init"], "trixie"), ([], "musl")],
+    [([], "bookworm"), pytest.param(["--init"], "trixie", marks=NO_INIT), ([], "musl")],
     indirect=["base_image"],
     ids=["pid 1", "init", "pid 1, musl"],
 )

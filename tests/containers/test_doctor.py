@@ -22,7 +22,7 @@ from tests.containers.examined import (
     open_key,
     without,
 )
-from tests.containers.fixtures import gvisor, on_each_libc, or_skip
+from tests.containers.fixtures import NO_LANDLOCK, gvisor, on_each_libc, or_skip
 from tests.containers.images import HOME, PYTHON
 from tests.containers.plain_options import ID, KEY, RECOMMENDED
 from tests.containers.visitor import (
@@ -35,6 +35,8 @@ from tests.containers.visitor import (
     station_folder,
 )
 from tests.station import settle
+
+pytestmark = NO_LANDLOCK
 
 
 @pytest.fixture

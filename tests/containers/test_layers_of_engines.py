@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import gvisor, or_skip
+from tests.containers.fixtures import gvisor, not_in_gvisor, or_skip
 from tests.containers.plain_options import ID, KEY, RECOMMENDED
 from tests.containers.visitor import SECOND, Container, station_folder
 from tests.station import REPOSITORY, settle
+
+pytestmark = not_in_gvisor("each case chooses its runtime")
 
 PAGE = REPOSITORY / "docs" / "engines.md"
 USER = 1000

@@ -9,7 +9,7 @@ import pytest
 
 from tests.attacks.visits import owned_by
 from tests.containers.engine import Engine
-from tests.containers.fixtures import gvisor, or_skip
+from tests.containers.fixtures import NO_LANDLOCK, gvisor, or_skip
 from tests.containers.plain_options import ID, KEY, RECOMMENDED
 from tests.containers.profiles import without_landlock
 from tests.containers.visitor import (
@@ -227,6 +227,7 @@ with_cases = pytest.mark.parametrize(
 )
 
 
+@NO_LANDLOCK
 @with_cases
 def test_the_train_neither_reads_nor_writes_it(case: Case, hostile: Hostile) -> None:
     done = hostile.visit(case)

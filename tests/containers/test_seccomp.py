@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import on_each_libc
+from tests.containers.fixtures import not_in_gvisor, on_each_libc
 from tests.containers.profiles import forbidding
 from tests.containers.visitor import (
     COUNTS,
@@ -14,6 +14,8 @@ from tests.containers.visitor import (
     assert_taken_back,
     assert_visited,
 )
+
+pytestmark = not_in_gvisor("it does not apply the engine's profile of seccomp")
 
 THREADS = """
 import os, pathlib, subprocess, threading

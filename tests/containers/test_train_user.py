@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import on_each_libc
+from tests.containers.fixtures import NO_LANDLOCK, on_each_libc
 from tests.containers.plain_options import RECOMMENDED
 from tests.containers.profiles import without_landlock
 from tests.containers.visitor import (
@@ -94,6 +94,7 @@ def test_a_train_is_another_user_without_capabilities(options: list[str], visit:
     assert has(done, "caps")
 
 
+@NO_LANDLOCK
 @pytest.mark.parametrize("options", [[], RECOMMENDED], ids=["default", "recommended"])
 @pytest.mark.parametrize(
     "data", [(0o600, 0, 0), (0o640, 0, 2000), (0o600, 4321, 4321)], ids=["root", "group", "user"]
