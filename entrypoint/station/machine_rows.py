@@ -1,5 +1,6 @@
 """The rows of `pht doctor` about the machine: network, disks, kernel."""
 
+import os
 import platform
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from entrypoint import __version__
 from entrypoint.errors import SettingsError
 from entrypoint.linux.access import may_write
 from entrypoint.linux.disk import free_bytes, total_bytes
-from entrypoint.linux.mounts import Mount, is_mount_point, mount_of
+from entrypoint.linux.mounts import Mount, is_mount_point, mount_of, mounts_below
 from entrypoint.linux.network import network
 from entrypoint.model import Paths
 from entrypoint.station.row import Row, Verdict
@@ -17,6 +18,9 @@ from entrypoint.visit.place import check_lasts
 
 _LITTLE_BYTES = 1024**3
 """Free space of `/opt` from which on nothing is said; a visit needs its results twice."""
+
+_LARGE_BYTES = 100 * 1024**2
+"""Size of what lies beside a train from which on its copies are warned of."""
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
@@ -48,13 +52,29 @@ def disk_row(check: str, paths: Paths, *, in_container: bool) -> Row:
         check_lasts(opt)
     if mount.read_only or not may_write(opt):
         raise _unsuitable(f"the runner cannot write to {opt}")
-    free = free_bytes(opt)
-    is_low = free < _LITTLE_BYTES
-    return Row(
-        check=check,
-        verdict=Verdict.WARNING if is_low else Verdict.OK,
-        found=f"{opt}, {_kind(opt, mount)}: {_space(opt)}",
-        advice="free space: the results need it twice while they are sealed" if is_low else "",
+    found, advice = f"{opt}, {_kind(opt, mount)}: {_space(opt)}", ""
+    if free_bytes(opt) < _LITTLE_BYTES:
+        advice = "free space: the results need it twice while they are sealed"
+    elif in_container and mount.point == opt and (copied := _size_beside(paths)) >= _LARGE_BYTES:
+        found += f"; {_size(copied)} in it are no train's"
+        advice = (
+            "each container copies them from its image into its volume: leave out --read-only and "
+            "--volume /opt, or use an image with less in /opt"
+        )
+    verdict = Verdict.WARNING if advice else Verdict.OK
+    return Row(check=check, verdict=verdict, found=found, advice=advice)
+
+
+def _size_beside(paths: Paths) -> int:
+    """Return the bytes in `/opt` that are neither a train's nor in a folder with a mount."""
+    mounts = mounts_below(paths.opt)
+    taken = {paths.train, paths.results, *mounts, *(at for mount in mounts for at in mount.parents)}
+    return sum(
+        os.lstat(os.path.join(folder, name)).st_size
+        for top in paths.opt.iterdir()
+        if top not in taken
+        for folder, _, names in os.walk(top)
+        for name in names
     )
 
 

@@ -259,6 +259,8 @@ create_run() {
         --env LD_PRELOAD= --env LD_AUDIT= --env GCONV_PATH= \
         --env PYTHONEXECUTABLE= --env __PYVENV_LAUNCHER__= --env OPENSSL_CONF= \
         --mount "type=bind,$(field source "$station"),target=/run/pht,readonly" "$@"
+    # A container that may be written needs no volume, into which all that the image has at /opt is copied.
+    case " $* " in *' --read-only=false '*) shift 3 ;; esac
     if [ -n "$data" ]; then
         target=/opt/train_data inside=''
         if [ -d "$data" ]; then inside=$(only_file); else target=$target/$(basename "$data"); fi
