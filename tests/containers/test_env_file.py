@@ -31,9 +31,8 @@ def test_docker_reads_the_file_as_the_runner_does(
 
     assert listed.status == 0, listed.stderr
     lines = listed.stdout.decode().split("\0")
-    assert [line for line in lines if line.partition("=")[0] in values] == [
-        f"{name}={value}" for name, value in values.items()
-    ]
+    ours = {line for line in lines if line.partition("=")[0] in values}  # gVisor sorts them
+    assert ours == {f"{name}={value}" for name, value in values.items()}
     assert list(values) == [
         *("STATION_ID", "INDENTED", "QUOTED", "BLANKS", "COMMENT", "EMPTY", "CRLF", "LAST")
     ]

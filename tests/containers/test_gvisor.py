@@ -1,5 +1,6 @@
 """A visit on a kernel that is not Linux: gVisor, which does not tell all that Linux does."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.containers.fixtures import gvisor, or_skip
 from tests.containers.plain_options import ID, KEY
 from tests.containers.visitor import (
     COUNTS,
+    SECOND,
     WAITS,
     Container,
     arrived,
@@ -17,8 +19,9 @@ from tests.containers.visitor import (
     assert_taken_back,
     assert_visited,
     shared,
+    station_folder,
 )
-from tests.station import assert_explained, opened, unpack
+from tests.station import assert_explained, opened, settle, unpack
 
 LARGE = COUNTS + "(results / 'large').write_bytes(bytes(3_000_000))\n"
 """A train with a result for which two processes share the work."""
@@ -168,3 +171,21 @@ def test_under_an_init_the_missing_list_of_processes_is_told(
     assert_explained(done, 71, "no-process-list")
     assert "without --init" in done.stderr
     assert_taken_back(visitor, opt, tmp_path / "after")
+
+
+def test_data_that_the_train_may_not_read_is_refused_and_another_user_reads_it(
+    engine: Engine, train_image: str, in_gvisor: list[str], data: Path, tmp_path: Path
+) -> None:
+    """No capability is lent for them, as on Linux behind Landlock."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give data to another user")
+    (data / "rows").touch(0o600)
+    os.chown(data / "rows", 4321, 4321)
+    opt, named = arrived(tmp_path, COUNTS), ["--env", "TRAIN_DATA_PATH=/opt/train_data/rows"]
+    options = [*station_folder(tmp_path), *in_gvisor, *shared(data), *named]
+    settle(tmp_path, SECOND)
+    assert_explained(
+        Container.create(engine, train_image, opt, options).run(), 66, "data-unreadable"
+    )
+    settle(tmp_path, SECOND, PHT_TRAIN_USER="4321")
+    assert_visited(Container.create(engine, train_image, opt, options).run())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import NO_INIT, on_each_libc
+from tests.containers.fixtures import NO_INIT, not_in_gvisor, on_each_libc
 from tests.containers.plain_options import ID, KEY
 from tests.containers.visitor import WAITS, Container, arrived, assert_visited, shared
 
@@ -44,6 +44,7 @@ def test_the_runner_has_no_key_in_its_environment(
     end(container, tmp_path)
 
 
+@not_in_gvisor("root may look at every process in its sandbox")
 def test_other_processes_of_root_cannot_read_the_runner(
     engine: Engine, train_image: str, tmp_path: Path
 ) -> None:
