@@ -29,11 +29,14 @@ from tests.containers.engine import Engine, pack
 from tests.containers.fixtures import or_skip
 from tests.containers.images import make_master
 from tests.containers.visitor import Container
-from tests.docs.pages import ROOT, STATION, blocks
+from tests.docs.pages import ROOT, STATION, block_with, blocks
 from tests.station import pht
 
 MASTER, VISIT = "pht-master:slim", "visit"
 """Names that the pages give to an image and to the container of a visit."""
+
+TRAIN = "RUN cd /opt && mkdir pht_train pht_results && touch train_config.json user_sym_key.key\n"
+"""What an image of a train has."""
 
 CONTAINERS = (VISIT, "next", "leaves")
 """All containers of the pages."""
@@ -188,7 +191,7 @@ def test_the_pages_work_as_written_from_the_first_command_to_the_last(
     assert " trust=full replay=checked " in line
     assert status == "0"
     assert options_of(engine, VISIT) == by_script
-    reader.run(ids + copy)
+    reader.run(start + copy)
     _, *different = reader.run(compare).splitlines()
     assert different == []
     reader.run(push)
@@ -223,6 +226,12 @@ def pulled_results(engine: Engine, repository: str, reader: Reader, name: str) -
     return decrypted_results(engine, f"{repository}:latest", reader, name)
 
 
+def hand_over() -> str:
+    """Return the commands that make an image of the train in the container of a visit."""
+    wanted = ("docker image inspect", "at_station() {", "docker commit")
+    return "".join(block_with(command) for command in wanted)
+
+
 def test_what_is_handed_over_by_hand_keeps_its_owners(
     engine: Engine, runner_image: str, registry: str, names: None, tmp_path: Path
 ) -> None:
@@ -238,8 +247,7 @@ USER 1000
     for tag in ("base", "latest"):
         engine.must("tag", built, f"{repository}:{tag}")
     engine.create(built, options=["--name", VISIT])
-    hand_over = block_with("docker image inspect") + block_with("docker commit")
-    Reader(tmp_path, {**os.environ, "REPOSITORY": repository}).run(hand_over)
+    Reader(tmp_path, {**os.environ, "REPOSITORY": repository}).run(hand_over())
 
     stat = ["-euc", "cd /opt; stat -c '%u %n' *_* pht_*/*"]
     found = engine.run(f"{repository}:latest", *stat, options=["--entrypoint", "sh"]).stdout
@@ -266,10 +274,7 @@ USER 1000
 def test_what_would_not_arrive_as_it_was_sealed_is_noticed_by_hand(
     line: str, engine: Engine, runner_image: str, names: None, tmp_path: Path
 ) -> None:
-    dockerfile = f"""\
-FROM {runner_image}
-RUN cd /opt && mkdir pht_train pht_results && touch train_config.json user_sym_key.key
-"""
+    dockerfile = f"FROM {runner_image}\n{TRAIN}"
     sealed = engine.build("sealed", {"Dockerfile": dockerfile.encode()})
     changed = engine.build("changed", {"Dockerfile": f"FROM {sealed}\n{line}\n".encode()})
     repository = f"pht-test-{engine.session}/changed"
@@ -278,14 +283,26 @@ RUN cd /opt && mkdir pht_train pht_results && touch train_config.json user_sym_k
     visit = Container(engine, engine.create(sealed, options=["--name", VISIT]))
     engine.copy_in(visit.id, "/opt", pack({"pht_results/sealed": b"by this station"}))
     reader = Reader(tmp_path, {**os.environ, "REPOSITORY": repository})
-    reader.run(block_with("docker image inspect") + block_with("docker commit"))
+    reader.run(hand_over())
 
     _, *different = reader.run(block_with("uniq -u")).splitlines()
 
     assert bool(different) == bool(line)
 
 
-def block_with(command: str) -> str:
-    """Return the only block with a command."""
-    [block] = [block for block in blocks("docker") if command in block]
-    return block
+def test_what_is_handed_over_by_hand_has_no_proxies(
+    engine: Engine, runner_image: str, names: None, tmp_path: Path
+) -> None:
+    proxies = {"default": {"httpProxy": "http://user:password-of-the-proxy@proxy:3128"}}
+    (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+    repository = f"pht-test-{engine.session}/proxies"
+    built = engine.build("proxies", {"Dockerfile": f"FROM {runner_image}\n{TRAIN}".encode()})
+    for tag in ("base", "latest"):
+        engine.must("tag", built, f"{repository}:{tag}")
+    engine.create(built, options=["--name", VISIT])
+    environment = {**os.environ, "REPOSITORY": repository, "DOCKER_CONFIG": str(tmp_path)}
+    reader = Reader(tmp_path, {**environment, "DOCKER_HOST": engine.address()})
+
+    reader.run(hand_over())
+
+    assert b"password-of-the-proxy" not in engine.must("save", f"{repository}:latest")
