@@ -186,8 +186,9 @@ is_worthless() {
     is_finished && is_as_arrived
 }
 
-# The client writes the proxies of its configuration, with their passwords, into every container, and so
-# into the train. Of this configuration only the way to the engine is kept.
+# The client of docker writes the proxies of its configuration, with their passwords, into every
+# container, and so into the train; podman those of the environment. Of the configuration only the way
+# to the engine is kept, which podman leaves unread.
 create() {
     if [ ! -e "$work/client" ]; then
         mkdir "$work/client"
@@ -196,9 +197,13 @@ create() {
             ln -s "$client/$name" "$work/client/"
         done
     fi
-    context=$(docker context inspect --format '{{.Name}}')
-    set -- --config "$work/client" --context "$context" create --pull never "$@"
-    said=$(docker "$@" 2>&1 >/dev/null) || {
+    said=$(
+        DOCKER_CONTEXT=$(docker context inspect --format '{{.Name}}')
+        DOCKER_CONFIG=$work/client
+        export DOCKER_CONTEXT DOCKER_CONFIG
+        unset http_proxy https_proxy ftp_proxy no_proxy HTTP_PROXY HTTPS_PROXY FTP_PROXY NO_PROXY
+        docker create --pull never "$@" 2>&1 >/dev/null
+    ) || {
         say "$said"
         return 1
     }
@@ -228,7 +233,8 @@ create_next() {
         fail "have that image built with rm on its PATH, and with nothing at /opt/pht_train and the like"
     }
     docker diff "$next" >"$work/changes"
-    { echo 'C /opt' && printf 'D %s\n' "$@"; } >"$work/expected"
+    # podman makes /etc/mtab and the like in every container, which it does not list.
+    { printf '%s\n' 'C /opt' 'C /etc' && printf 'D %s\n' "$@"; } >"$work/expected"
     more=$(grep -v -x -F -f "$work/expected" "$work/changes") || return 0
     say "the rm of $repository:base does more than make room for the sealed train: $more"
     fail "do not hand over on this image: tell who built it"
@@ -341,8 +347,9 @@ put_on_board() {
 
 # With the configuration of `base`, of which create_next has replaced a part.
 commit_next() {
-    docker commit --change "ENTRYPOINT $entrypoint" --change "CMD $command" \
-        ${user:+--change "USER $user"} --change "LABEL pht.visit=$(of_run .Id)" "$next" "$unpushed" >/dev/null
+    said=$(docker commit --change "ENTRYPOINT $entrypoint" --change "CMD $command" \
+        ${user:+--change "USER $user"} --change "LABEL pht.visit=$(of_run .Id)" "$next" "$unpushed" 2>&1) ||
+        fail "the sealed train did not become an image: $said"
     docker tag "$unpushed" "$repository:latest"
 }
 
@@ -396,8 +403,9 @@ if command -v flock >/dev/null; then
 fi
 
 end() {
+    discard "$next"
+    discard "$old" # podman removes none if one of several does not exist
     rm -rf "$work"
-    docker rm --force --volumes "$next" "$old" >/dev/null 2>&1 || true
 }
 work=$(mktemp -d)
 trap end EXIT

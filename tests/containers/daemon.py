@@ -91,7 +91,7 @@ def _podman(program: str, under: Sequence[str]) -> Iterator[str]:
         options = [f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=vfs"]
         address = f"unix://{folder}/socket"
         command = [*under, program, *options, "system", "service", "--time=0", address]
-        with _running(command, Path(folder)):
+        with running(command, Path(folder)):
             yield address
 
 
@@ -111,7 +111,7 @@ def _daemon(program: str, under: Sequence[str] = ()) -> Iterator[str]:
     config.write_text(json.dumps({"runtimes": _runtimes(), **default}))
     command = [*under, program, f"--config-file={config}", f"--host={address}", *places, *OPTIONS]
     try:
-        with _running(command, folder):
+        with running(command, folder):
             yield address
     finally:
         network = folder / "exec-root" / "netns" / "default"
@@ -121,7 +121,7 @@ def _daemon(program: str, under: Sequence[str] = ()) -> Iterator[str]:
 
 
 @contextmanager
-def _running(command: Sequence[str], folder: Path) -> Iterator[None]:
+def running(command: Sequence[str], folder: Path) -> Iterator[None]:
     """Run a daemon for the block, once it has made `socket` in a folder, and its log there."""
     log = folder / "log"
     with (

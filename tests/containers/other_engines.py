@@ -23,17 +23,21 @@ class OtherEngines:
     folder: Path
     _loaded: dict[Path, str] = field(default_factory=dict)
 
+    def store(self) -> list[str | Path]:
+        """Return the options that name the store."""
+        return ["--root", self.folder / "root", "--runroot", self.folder / "run"]
+
     def podman(self, *arguments: str | Path) -> str:
         """Call podman; return its output."""
-        return self._must("podman", *self._store(), *arguments)
+        return self._must("podman", *self.store(), *arguments)
 
     def try_podman(self, *arguments: str | Path) -> Finished:
         """Call podman, whatever the outcome."""
-        return self._call("podman", *self._store(), *arguments)
+        return self._call("podman", *self.store(), *arguments)
 
     def buildah(self, *arguments: str | Path) -> str:
         """Call buildah; return its output."""
-        return self._must("buildah", *self._store(), *arguments)
+        return self._must("buildah", *self.store(), *arguments)
 
     def skopeo(self, *arguments: str | Path) -> str:
         """Call skopeo; return its output."""
@@ -52,9 +56,6 @@ class OtherEngines:
         if archive not in self._loaded:
             archive.write_bytes(engine.must("save", image))
         return self.load(archive)
-
-    def _store(self) -> list[str | Path]:
-        return ["--root", self.folder / "root", "--runroot", self.folder / "run"]
 
     def _must(self, *command: str | Path) -> str:
         done = self._call(*command)
@@ -80,3 +81,6 @@ def other_engines() -> Iterator[OtherEngines]:
     # Podman refuses a path of more than 50 characters.
     with tempfile.TemporaryDirectory(prefix="pht-") as folder:
         yield OtherEngines(Path(folder))
+        # Podman behind its socket leaves a mount of this folder onto itself.
+        storage = Path(folder, "root", "overlay")
+        subprocess.run(["umount", storage], capture_output=True, check=False)

@@ -134,7 +134,7 @@ class Site:
 
     def containers(self, *more: str) -> list[Container]:
         """Return the script's containers, those that `more` filters let through."""
-        name = f"name=^/pht-{self.repository.translate(str.maketrans('/:', '--'))}-"
+        name = f"name=^/?pht-{self.repository.translate(str.maketrans('/:', '--'))}-"
         found = self.engine.must("ps", "--all", "--quiet", "--filter", name, *more)
         return [Container(self.engine, container) for container in found.decode().split()]
 
@@ -166,18 +166,26 @@ Client = Callable[..., Path]
 """Takes the source of a program `docker` and what stands in its braces; gives its folder."""
 
 
-def begin_and_hold(site: Site, data: Path, more: Sequence[str] = ()) -> "subprocess.Popen[bytes]":
+def begin_and_hold(
+    site: Site, data: Path, more: Sequence[str] = (), programs: Path | None = None
+) -> "subprocess.Popen[bytes]":
     """Start the script, and return it once its train runs, which waits then."""
     (data / ".hold").touch()
-    process = site.begin("-d", data, more=more)
+    process = site.begin("-d", data, more=more, programs=programs)
     assert process.stdout is not None
     assert process.stdout.readline() == b"aboard\n"
     return process
 
 
-def begin_and_end(site: Site, data: Path, number: signal.Signals, more: Sequence[str] = ()) -> None:
+def begin_and_end(
+    site: Site,
+    data: Path,
+    number: signal.Signals,
+    more: Sequence[str] = (),
+    programs: Path | None = None,
+) -> None:
     """Start the script and, once the train runs, send a signal to it and to its client."""
-    process = begin_and_hold(site, data, more)
+    process = begin_and_hold(site, data, more, programs)
     os.killpg(process.pid, number)
     finish(process)
 
