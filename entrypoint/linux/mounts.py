@@ -15,6 +15,7 @@ from entrypoint.errors import SystemFailure
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 _ANONYMOUS_VOLUME = re.compile(r"/volumes/([0-9a-f]{64}|([^/]+/)?[0-9a-f]{64}/_data)$")
+_EMPTY_DIR = re.compile(r"/volumes/kubernetes\.io~empty-dir/")
 _LINE = re.compile(
     r"(?P<id>[0-9]{1,19}) (?P<parent>[0-9]{1,19}) (?P<device>[^ ]+) (?P<root>[^ ]+) "
     r"(?P<point>[^ ]+) "
@@ -70,6 +71,14 @@ class Mount:
         Known by where Docker, Podman, containerd and nerdctl keep them; in gVisor none is found.
         """
         return bool(_ANONYMOUS_VOLUME.search(self.root))
+
+    @property
+    def is_empty_dir(self) -> bool:
+        """True for an emptyDir volume of Kubernetes on a disk, which is deleted with its pod.
+
+        Known by where the kubelet keeps it; in gVisor none is found.
+        """
+        return bool(_EMPTY_DIR.search(self.root))
 
 
 def parse(text: str) -> list[Mount]:

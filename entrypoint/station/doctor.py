@@ -53,7 +53,7 @@ def examine(root: Path | None, environment: Mapping[str, str], report: Report) -
         "network": network_row,
     }
     places: Mapping[str, Callable[[str], Row]] = {
-        "disk": partial(disk_row, paths=paths, in_container=in_container),
+        "disk": partial(disk_row, settings=settings),
         "temporary files": partial(temporary_row, paths=paths, in_container=in_container),
         "system": partial(system_row, in_container=in_container),
     }

@@ -13,6 +13,7 @@ from entrypoint.linux.disk import free_bytes, total_bytes
 from entrypoint.linux.mounts import Mount, is_mount_point, mount_of, mounts_below
 from entrypoint.linux.network import network
 from entrypoint.model import Paths
+from entrypoint.settings.settings import Settings
 from entrypoint.station.row import Row, Verdict
 from entrypoint.visit.place import check_lasts
 
@@ -40,29 +41,40 @@ def network_row(check: str) -> Row:
     )
 
 
-def disk_row(check: str, paths: Paths, *, in_container: bool) -> Row:
+def disk_row(check: str, settings: Settings) -> Row:
     """Return the row of the disk on which a train lies.
 
     Raises:
         SettingsError: a visit cannot be made there.
     """
+    paths = settings.paths
     opt = paths.opt if paths.opt.exists() else paths.root
     mount = mount_of(opt)
-    if in_container:
+    if settings.in_container:
         check_lasts(opt)
     if mount.read_only or not may_write(opt):
         raise _unsuitable(f"the runner cannot write to {opt}")
-    found, advice = f"{opt}, {_kind(opt, mount)}: {_space(opt)}", ""
+    found, advice = f"{opt}, {_kind(opt, mount)}: {_space(opt)}", []
     if free_bytes(opt) < _LITTLE_BYTES:
-        advice = "free space: the results need it twice while they are sealed"
-    elif in_container and mount.point == opt and (copied := _size_beside(paths)) >= _LARGE_BYTES:
+        advice.append("free space: the results need it twice while they are sealed")
+    if mount.is_empty_dir and settings.export is None:
+        advice.append(
+            "mount a claim, or let PHT_EXPORT name a file on one: Kubernetes deletes an emptyDir "
+            "with its pod"
+        )
+    copied = _size_beside(paths) if settings.in_container and mount.point == opt else 0
+    if copied >= _LARGE_BYTES:
         found += f"; {_size(copied)} in it are no train's"
-        advice = (
+        advice.append(
             "each container copies them from its image into its volume: leave out --read-only and "
             "--volume /opt, or use an image with less in /opt"
         )
-    verdict = Verdict.WARNING if advice else Verdict.OK
-    return Row(check=check, verdict=verdict, found=found, advice=advice)
+    return Row(
+        check=check,
+        verdict=Verdict.WARNING if advice else Verdict.OK,
+        found=found,
+        advice="; ".join(advice),
+    )
 
 
 def _size_beside(paths: Paths) -> int:
@@ -123,6 +135,8 @@ def _kind(folder: Path, mount: Mount) -> str:
     """Return what a folder lies on, in words."""
     if mount.fleeting:
         return mount.fleeting
+    if mount.is_empty_dir:
+        return f"an emptyDir of {mount.fs_type}"
     if is_mount_point(folder):
         return f"a mount of {mount.fs_type}"
     return f"on {mount.fs_type}"

@@ -15,7 +15,12 @@ from entrypoint.report import Stage, counted
 from entrypoint.train_config import TrainConfig, read
 from entrypoint.visit.disk_space import backups_fit
 from entrypoint.visit.hidden_mounts import explain_mounts
-from entrypoint.visit.place import check_place, read_saved_user_key, warn_of_owners
+from entrypoint.visit.place import (
+    check_place,
+    read_saved_user_key,
+    warn_of_empty_dir,
+    warn_of_owners,
+)
 from entrypoint.visit.session import Session
 from entrypoint.visit.station_key import StationKey
 from entrypoint.visit.train import remove_unlisted, report_verified
@@ -85,8 +90,10 @@ class Opener:
             owner: user and group of the train's process; None if it has those of this one.
         """
         self._session.stage = Stage.DECRYPT
-        works = works_of(self._disk, train.config)
-        check_place(self._paths, works, in_container=self._session.settings.in_container)
+        works, settings = works_of(self._disk, train.config), self._session.settings
+        check_place(self._paths, works, in_container=settings.in_container)
+        if settings.export is None:
+            warn_of_empty_dir(self._paths, self._report)
         backs_up = backups_fit(works)
         if not backs_up:
             self._report.warning(

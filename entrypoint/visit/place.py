@@ -128,6 +128,17 @@ def warn_of_owners(
             return
 
 
+def warn_of_empty_dir(paths: Paths, report: Report) -> None:
+    """Log that the train lies on a volume that is deleted with its pod, if it does."""
+    for path in (paths.config, paths.results):
+        if path.exists() and mount_of(path).is_empty_dir:
+            report.warning(
+                f"{path} is on an emptyDir volume, which Kubernetes deletes with the pod, and the "
+                "sealed train with it: mount a claim at /opt, or let PHT_EXPORT name a file on one"
+            )
+            return
+
+
 def _owners(work: WorkFolder) -> Iterator[tuple[Path, int, int]]:
     """Yield every path of a tree with its owner and group."""
     if work.tree.is_dir():

@@ -188,6 +188,13 @@ FAULTS = {
         ],
         rows={"disk": failed("place-unsuitable")},
     ),
+    "a train on an emptyDir of a pod": Fault(
+        options=lambda options, folder: [
+            f"{folder}/volumes/kubernetes.io~empty-dir/train:/opt" if word == "/opt" else word
+            for word in options
+        ],
+        rows={"disk": WARNING},
+    ),
     "no place for a train": Fault(
         options=without("--volume", "/opt"), rows={"disk": failed("place-unsuitable")}
     ),

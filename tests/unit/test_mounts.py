@@ -114,6 +114,20 @@ def test_a_volume_without_a_name_is_known_by_its_place(root: str, is_anonymous: 
     assert only(line).is_anonymous_volume == is_anonymous
 
 
+@pytest.mark.parametrize(
+    ("root", "is_empty_dir"),
+    [
+        ("/var/lib/kubelet/pods/5c21/volumes/kubernetes.io~empty-dir/train", True),
+        ("/pods/5c21/volumes/kubernetes.io~empty-dir/train/opt", True),
+        ("/pods/5c21/volumes/kubernetes.io~csi/pvc-5c21/mount", False),
+        ("/srv/kubernetes.io~empty-dir", False),
+        ("/", False),
+    ],
+)
+def test_an_empty_dir_of_a_pod_is_known_by_its_place(root: str, is_empty_dir: bool) -> None:
+    assert only(f"36 35 98:0 {root} /a rw - ext4 /dev/root rw").is_empty_dir == is_empty_dir
+
+
 def test_escaped_characters_of_a_mount_point() -> None:
     line = r"36 35 0:26 / /a\040b\011c\012d\134e\134040 rw - tmpfs tmpfs rw"
     assert only(line).point == Path("/a b\tc\nd\\e\\040")
