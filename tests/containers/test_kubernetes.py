@@ -1,175 +1,289 @@
-"""`examples/kubernetes`: its pods, run by podman, with folders for the volumes of a cluster."""
+"""`examples/kubernetes`: its pods, run by podman, with folders of the host for storage."""
 
+import json
 import os
 import re
-import shutil
+import signal
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine
+from tests.containers.fixtures import or_skip
 from tests.containers.images import masters_of
 from tests.containers.other_engines import OtherEngines
-from tests.containers.pods import CONFIGURATION, play, pod_of
-from tests.containers.site import Arrive
-from tests.containers.visitor import FIRST
-from tests.station import REPOSITORY, Done, opened, pht, settle, unpack
+from tests.containers.pods import CONFIGURATION, MANIFESTS, Node
+from tests.containers.site import RENAMES, Arrive, Site
+from tests.containers.tools import make_tools
+from tests.containers.visitor import FIRST, RUNS_TRAIN, SECOND
+from tests.reference import load_config
+from tests.station import Done, opened, settle, snapshot, unpack, wait_until
 
-SKOPEO = """\
-#!/bin/sh
-case $1 in copy) option=--src-tls-verify=false ;; *) option=--tls-verify=false ;; esac
-command=$1
-shift
-exec {skopeo} $command $option "$@"
-"""
-"""A skopeo that takes a registry without encryption."""
-
-MANIFESTS = REPOSITORY / "examples" / "kubernetes"
+REPOSITORY = "registry.example.org/patients"
 MASTER = "registry.example.org/pht-master:buster"
-TRAIN = "registry.example.org/patients@sha256:DIGEST"
-USER = 10001
+TOOLS = "registry.example.org/pht-tools"
+TRAIN = f"{REPOSITORY}@sha256:LATEST"
 
 on_musl = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
+pytestmark = on_musl
+
+FAILS = "import sys\nfor number in range(100): print('line', number)\nsys.exit(3)\n"
+
+LARGE = (
+    RENAMES
+    + """
+with (results / "large").open("wb") as file:
+    file.truncate(192 * 1024 * 1024)
+with open("/opt/train_data/runs", "a") as runs:
+    runs.write("x")
+"""
+)
+"""Like RENAMES, with results that take some time to be sealed; counts its successes in its data."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """One node, whose volumes are folders below `folder`."""
+    """A node, and a train that has arrived in the repository of a site."""
 
-    others: OtherEngines
-    folder: Path
-    master: str
-    train: str
+    node: Node
+    site: Site
 
-    def run(self, manifest: str, container: str, *volumes: str, **others: Path) -> Done:
-        """Run the pod of a manifest's Job with these volumes; see `play`."""
-        text = (MANIFESTS / manifest).read_text()
-        images = {MASTER: self.master} | ({TRAIN: self.train} if TRAIN in text else {})
-        folders = {name: self.folder / name for name in volumes} | others
-        ended = play(self.others, pod_of(text, images, folders), container)
-        return Done(ended.status, ended.stdout, ended.stderr.decode())
+    @property
+    def opt(self) -> Path:
+        """The claim of the train."""
+        return self.node.folder / "patients-train"
+
+    @property
+    def data(self) -> Path:
+        """The claim with the data."""
+        return self.node.folder / "patients-data"
+
+    def run(self, manifest: str, container: str, *, network: str = "none") -> Done:
+        return self.node.run(MANIFESTS / manifest, container, network=network)
 
     def visit(self) -> Done:
-        """Run the pod of a visit, with folders of its own."""
-        for name in ("tmp", "arriving"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
-            give(self.folder / name)
-        volumes = ("train", "data", "archives", "masters", "station", "tmp", "arriving")
-        ledger = self.folder / "ledger" / "ledger"
-        return self.run("visit.yaml", "visit", *volumes, ledger=ledger)
+        return self.run("visit.yaml", "visit")
+
+    def begin(self) -> None:
+        """Start a visit and return once its train runs, which waits then."""
+        (self.data / ".hold").touch()
+        begun = self.node.begin(MANIFESTS / "visit.yaml")
+        assert begun.status == 0, begun.stderr.decode()
+        wait_until(lambda: "aboard" in self.node.others.podman("logs", "pod-visit"))
+
+
+MakeCluster = Callable[..., Cluster]
+"""Takes the source of a train and, if there is one, the address of a registry."""
 
 
 @pytest.fixture
 def cluster(
     others: OtherEngines,
     runner_image: str,
+    engine: Engine,
     arrive: Arrive,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> Cluster:
-    """A node at which a train has arrived, and whose station has a ledger."""
+) -> MakeCluster:
+    """A function that makes a node at which a train has arrived, and whose station has a ledger."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to give folders to the user of the pods")
     (tmp_path / "containers.conf").write_text(CONFIGURATION)
     monkeypatch.setenv("CONTAINERS_CONF", str(tmp_path / "containers.conf"))
-    site = arrive()
-    for name in ("train", "data", "archives", "masters", "ledger", "out"):
-        give(tmp_path / name)
-    archives = tmp_path / "archives"
-    for tag in ("base", "latest"):
-        saved = site.engine.must("save", f"{site.repository}:{tag}")
-        (archives / f"patients-{tag}.tar").write_bytes(saved)
-    described = masters_of(site.engine, runner_image)
-    (tmp_path / "masters" / "masters.json").write_bytes(described)
-    project(tmp_path)
-    master = others.take_over(site.engine, runner_image)
-    train = others.load(archives / "patients-latest.tar")
-    cluster = Cluster(others, tmp_path, master, train)
-    made = cluster.run("station.yaml", "make", "ledger")
-    assert made.status == 0, made.stderr
-    return cluster
+    station = tmp_path / "node"
+    station.mkdir()
+
+    def make(script: str = RENAMES, registry: str = "") -> Cluster:
+        site = arrive(script, registry=registry)
+        config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "pht-station"}}
+        masters = masters_of(engine, runner_image).decode()
+        images = {MASTER: others.take_over(engine, runner_image)}
+        words = {"SESSION": session_of(site, tmp_path / "arrived")}
+        node = Node(
+            others, station, [{**config_map, "data": {"masters.json": masters}}], images, words
+        )
+        cluster = Cluster(node, site)
+        for claim in ("patients-train", "patients-data", "pht-archives", "pht-ledger", "pht-out"):
+            node.claim(claim)
+        cluster.data.chmod(0o2777)
+        settle(tmp_path, FIRST)
+        folder = tmp_path / "run" / "pht"
+        node.project("station", {path.name: path.read_bytes() for path in folder.iterdir()})
+        node.project("registry", {".dockerconfigjson": b'{"auths": {}}'})
+        made = cluster.run("station.yaml", "make")
+        assert made.status == 0, made.stderr
+        if registry:
+            images[TOOLS] = others.take_over(engine, or_skip(lambda: make_tools(engine, registry)))
+            words.update(pushed(site))
+            pulled = f"{site.repository}@{words['sha256:LATEST']}"
+            images[TRAIN] = others.podman("pull", "--quiet", "--tls-verify=false", pulled).strip()
+        else:
+            for tag in ("base", "latest"):
+                saved = engine.must("save", f"{site.repository}:{tag}")
+                (station / "pht-archives" / f"patients-{tag}.tar").write_bytes(saved)
+            images[TRAIN] = others.load(station / "pht-archives" / "patients-latest.tar")
+        return cluster
+
+    return make
 
 
-def give(folder: Path) -> None:
-    """Make a folder for the pods' group, as with fsGroup."""
-    folder.mkdir(exist_ok=True)
-    os.chown(folder, 0, USER)
-    folder.chmod(0o2775)
+def replaced(cluster: Cluster, word: str, here: str) -> Cluster:
+    """Return the same cluster, where a word of the manifests means something else."""
+    words = {**cluster.node.words, word: here}
+    return replace(cluster, node=replace(cluster.node, words=words))
 
 
-def project(folder: Path) -> None:
-    """Make `folder/station` of the station folder there, as a kubelet fills a projected volume."""
-    settle(folder, FIRST)
-    version = folder / "station" / "..2026_03_01"
-    shutil.copytree(folder / "run" / "pht", version)
-    (folder / "station" / "..data").symlink_to(version.name)
-    for file in version.iterdir():
-        os.chown(file, 0, USER)
-        file.chmod(0o440)
-        (folder / "station" / file.name).symlink_to(f"..data/{file.name}")
+def session_of(site: Site, folder: Path) -> str:
+    """Return the session id of the train that has arrived."""
+    return str(load_config(site.image("latest").take(folder))["session_id"])
 
 
-@on_musl
-def test_a_visit_ends_with_the_sealed_train_as_a_tar(cluster: Cluster, tmp_path: Path) -> None:
-    done = cluster.visit()
+def pushed(site: Site) -> dict[str, str]:
+    """Push the train; return what words of the manifests are, as the page finds them out."""
+    site.push()
+    page = (MANIFESTS / "README.md").read_text()
+    commands = re.findall("^skopeo (inspect .*)$", page, re.MULTILINE)
+    shown = [
+        subprocess.run(
+            [
+                "sh",
+                "-euc",
+                f"skopeo {line.replace(REPOSITORY, site.repository)} --tls-verify=false",
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for line in commands
+    ]
+    base, latest, command = shown
+    assert json.loads(command) == list(RUNS_TRAIN)
+    digests = {"sha256:BASE": base, "sha256:LATEST": latest}
+    return {REPOSITORY: site.repository, **digests}
+
+
+def test_a_visit_ends_with_the_sealed_train_as_a_tar(cluster: MakeCluster, tmp_path: Path) -> None:
+    node = cluster()
+
+    done = node.visit()
 
     assert done.status == 0, done.stderr
     assert (done.facts["result"], done.facts["replay"]) == ("visited", "checked")
-    assert cluster.visit().code == "already-visited", "the claim was filled anew"
-    exported = cluster.run("export.yaml", "export", "train", "out")
+    assert done.facts["layers"] == "caps,landlock,seccomp,key-absent"
+    assert node.visit().code == "already-visited", "the claim was filled anew"
+    exported = node.run("export.yaml", "export")
     assert exported.status == 0, exported.stderr
-    opt = unpack(tmp_path / "out" / "patients.tar", tmp_path / "exported")
+    opt = unpack(node.node.folder / "pht-out" / "patients.tar", tmp_path / "exported")
     assert opened(opt) == {"1": b"left here"}
 
 
-def test_the_image_of_the_train_sees_no_claim_of_a_pod_before_it() -> None:
-    """If that was killed, the results of earlier stops lie there in plaintext."""
-    containers = (MANIFESTS / "visit.yaml").read_text().split("\n        - name: ")
-    [load] = [container for container in containers if TRAIN in container]
-    assert re.findall("- name: (.*)", load) == ["arriving"]
+def test_a_train_that_fails_leaves_its_claim_as_it_was(cluster: MakeCluster) -> None:
+    node = cluster(FAILS)
+
+    done = node.visit()
+
+    assert (done.status, done.facts["result"]) == (3, "train-failed")
+    message = node.node.message("visit")
+    assert message.endswith(done.lines[-1] + "\n")
+    assert message.count("pht: result=train-failed") == 1
+    assert not [path for path in node.opt.rglob("*") if ".pht" in path.name]
+    assert node.run("export.yaml", "export").status == 0, "it is no complete train"
+    assert node.visit().facts["result"] == "train-failed", "it could not start again"
 
 
-@on_musl
+def test_a_pod_that_is_stopped_leaves_the_claim_as_it_was(cluster: MakeCluster) -> None:
+    node = cluster()
+    node.begin()
+
+    node.node.others.podman("stop", "--time", "60", "pod-visit")
+
+    done = node.node.ended("visit")
+    assert (done.status, done.facts["result"]) == (143, "stopped"), done.stderr
+    assert done.facts["state"] == "unchanged"
+    (node.data / ".hold").unlink()
+    assert node.visit().facts["result"] == "visited"
+
+
+def test_a_pod_killed_while_sealing_is_followed_by_one_that_goes_on(cluster: MakeCluster) -> None:
+    node = cluster(LARGE)
+    node.begin()
+    form = "{{.State.Pid}}"
+    pid = int(node.node.others.podman("inspect", "--format", form, "pod-visit"))
+    (node.data / ".hold").unlink()
+    wait_until(lambda: phase(node.opt) == "sealing")
+
+    os.kill(pid, signal.SIGKILL)
+
+    assert node.node.ended("visit").status == 137
+    refused = node.run("export.yaml", "export")
+    assert refused.code == "config-unfinished", refused.stderr
+    resumed = node.visit()
+    assert (resumed.status, resumed.facts["result"]) == (0, "visited"), resumed.stderr
+    assert (node.data / "runs").read_text() == "x", "the train has run twice"
+
+
+def phase(opt: Path) -> str | None:
+    """Return the phase of the visit to a train, None if there is none."""
+    found: str | None = load_config(opt).get("pht_visit", {}).get("phase")
+    return found
+
+
+def test_another_train_on_an_old_claim_is_refused(cluster: MakeCluster) -> None:
+    node = cluster()
+    assert node.visit().status == 0
+    before = snapshot(node.opt)
+
+    done = replaced(node, "SESSION", "0" * 128).visit()
+
+    assert (done.status, done.code) == (76, "unexpected-train"), done.stderr
+    assert snapshot(node.opt) == before
+
+
 def test_a_base_that_is_not_accepted_ends_the_visit_before_the_train_is_loaded(
-    cluster: Cluster, engine: Engine, tmp_path: Path
+    cluster: MakeCluster, engine: Engine
 ) -> None:
+    node = cluster()
     archive = engine.must("save", make_base(engine, "musl"))
-    (tmp_path / "archives" / "patients-base.tar").write_bytes(archive)
+    (node.node.folder / "pht-archives" / "patients-base.tar").write_bytes(archive)
 
-    done = cluster.visit()
+    done = node.visit()
 
     assert "exited with code 77" in done.stderr
-    assert [*(tmp_path / "train").iterdir()] == []
+    assert [*node.opt.iterdir()] == []
 
 
-@on_musl
-def test_the_images_of_a_registry_become_archives_that_are_accepted(
-    arrive: Arrive,
-    others: OtherEngines,
-    engine: Engine,
-    registry: str,
-    runner_image: str,
-    tmp_path: Path,
+def test_a_train_goes_from_a_registry_to_a_station_with_docker(
+    cluster: MakeCluster, engine: Engine, registry: str, pht_program: Path, tmp_path: Path
 ) -> None:
-    program = tmp_path / "skopeo"
-    program.write_text(SKOPEO.format(skopeo=shutil.which("skopeo")))
-    program.chmod(0o755)
-    site = arrive(registry=registry)
-    site.push()
-    page = (MANIFESTS / "README.md").read_text()
-    [shown] = re.findall("^for tag in .*?^done$", page, re.DOTALL | re.MULTILINE)
-    commands = shown.replace("registry.example.org/patients", site.repository)
-    path = f"{tmp_path}:{os.environ['PATH']}"
+    node = cluster(registry=registry)
+    (tmp_path / "empty").mkdir()
 
-    subprocess.run(
-        ["sh", "-euc", commands], cwd=tmp_path, env={**os.environ, "PATH": path}, check=True
-    )
+    fetched = node.run("fetch.yaml", "inspect", network="host")
+    assert fetched.status == 0, fetched.stderr
+    assert node.node.words["SESSION"] in fetched.stdout.decode()
+    assert node.visit().facts["result"] == "visited"
+    handed = node.run("hand-over.yaml", "push", network="host")
+    assert handed.status == 0, handed.stderr
 
-    (tmp_path / "master.tar").write_bytes(engine.must("save", runner_image))
-    for tag, image in zip(("base", "latest"), site.ids(), strict=True):
-        archive = tmp_path / f"patients-{tag}.tar"
-        done = pht("validate-image", "--master", tmp_path / "master.tar", archive)
-        assert (done.status, done.stdout.split()[1]) == (0, image.encode()), done.stdout
+    base, latest = (f"{node.site.repository}:{tag}" for tag in ("base", "latest"))
+    engine.must("pull", "--quiet", latest)
+    form = "{{json .Config.Entrypoint}} {{json .Config.Cmd}} {{.Config.User}}"
+    settings = engine.must("image", "inspect", "--format", form, base, latest).decode()
+    assert len(set(settings.splitlines())) == 1
+    assert owners(node.site.image("latest").take(tmp_path / "handed")) == owners(node.opt)
+    [config_map] = node.node.config_maps
+    settle(tmp_path, SECOND)
+    (tmp_path / "run" / "pht" / "masters.json").write_text(config_map["data"]["masters.json"])
+    second = node.site.visit("-d", tmp_path / "empty", at=SECOND, programs=pht_program)
+    assert second.status == 0, second.stderr
+    node.site.assert_handed_over(tmp_path / "left", FIRST, SECOND)
+
+
+def owners(opt: Path) -> dict[str, tuple[int, int]]:
+    """Return the owners of all files of a train."""
+    files = [path for path in opt.rglob("*") if path.is_file()]
+    return {str(path.relative_to(opt)): (path.stat().st_uid, path.stat().st_gid) for path in files}
