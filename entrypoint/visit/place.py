@@ -15,6 +15,7 @@ from entrypoint.linux.access import (
     is_unmapped,
 )
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
+from entrypoint.linux.shared_memory import keeps_files_in_memory
 from entrypoint.linux.user import this_user
 from entrypoint.model import Paths
 from entrypoint.recovery.journal import SavedFile
@@ -68,13 +69,22 @@ def check_lasts(*places: Path) -> None:
         SettingsError: one of them is in memory, or in an overlay that no engine reads.
     """
     for place in places:
-        if where := mount_of(place).fleeting:
+        if where := _where_it_vanishes(place):
             raise SettingsError(
                 "place-unsuitable",
                 f"{place} is {where} and vanishes with the container",
                 hint="keep the train on the container's own file system, with runsc under "
                 "--overlay2=none, or, unless the host seals it, on a volume at /opt",
             )
+
+
+def _where_it_vanishes(place: Path) -> str:
+    """Return where what is written to a file or folder goes, if it ends with the container."""
+    mount = mount_of(place)
+    folder = place if mount.point == place.resolve() else place.parent
+    if mount.layered and keeps_files_in_memory(folder):
+        return "in memory, the upper layer of an overlay,"
+    return mount.fleeting
 
 
 def _check_tree(work: WorkFolder) -> None:
