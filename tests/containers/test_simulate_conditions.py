@@ -3,23 +3,13 @@
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.containers.inspected import RECORDS, made
 from tests.containers.site import Arrive, Client
 from tests.desk import plant
 from tests.station import Done, pht
-
-RECORDS = """\
-#!/bin/sh
-case $1-$3 in
-    start-*-next) ;;
-    start-*) "{docker}" container inspect "$3" >"{seen}" ;;
-esac
-exec "{docker}" "$@"
-"""
-"""A client that records what the container of a visit is like before it starts it."""
 
 REMOVES = """\
 #!/bin/sh
@@ -46,20 +36,6 @@ def simulate(desk: Path, image: str, *words: str, programs: Path | None = None) 
     path = os.pathsep.join([*([str(programs)] if programs else []), os.environ["PATH"]])
     options: list[str | Path] = [desk / "train", "--data", desk / "data", "--image", image]
     return pht("simulate", *options, "--", *words, env={**os.environ, "PATH": path})
-
-
-def made(seen: Path) -> dict[str, Any]:
-    """Return what a container is like, without what names this container or this machine."""
-    [facts] = json.loads(seen.read_text())
-    config, host = facts["Config"], facts["HostConfig"]
-    for name in ("Hostname", "Image", "Labels"):
-        del config[name]
-    # A variable without a value is not set.
-    config["Env"] = sorted(line for line in config["Env"] if "=" in line)
-    for name in ("Binds", "Mounts"):
-        del host[name]
-    mounts = [(mount["Destination"], mount["Type"], mount["RW"]) for mount in facts["Mounts"]]
-    return {"config": config, "host": host, "mounts": sorted(mounts), "path": facts["Path"]}
 
 
 def test_it_is_made_as_that_of_a_visit(

@@ -1,0 +1,239 @@
+"""`examples/apptainer`: its lines, as a user without rights, with a stand-in for Apptainer."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.containers.engine import engine_address
+from tests.containers.images import masters_of
+from tests.containers.site import Arrive, Site
+from tests.containers.visitor import COUNTS, FIRST, SECOND
+from tests.docs.pages import blocks
+from tests.recipes.trains import FAILS, LARGE_BYTES, SEALS_LONG, STAYS
+from tests.station import (
+    PATIENCE_S,
+    REPOSITORY,
+    Done,
+    assert_explained,
+    opened,
+    settle,
+    snapshot,
+    unpack,
+    wait_until,
+)
+
+README = REPOSITORY / "examples" / "apptainer" / "README.md"
+PREPARE, VISIT, HAND_OVER = blocks("apptainer", pages=(README,))
+USER = 1000
+LOSES_LANDLOCK = (
+    "import os, sys; from entrypoint.process import seccomp; from tests import unprotected; "
+    "unprotected.prctl(unprotected.PR_SET_NO_NEW_PRIVS, 1); "
+    "seccomp.install(unprotected.WITHOUT_LANDLOCK); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+"""A program that starts another, for which the kernel has no Landlock."""
+
+PROGRAM = """\
+#!/bin/sh
+PYTHONPATH={repository} exec {python} -m tests.recipes.apptainer "$@"
+"""
+
+pytestmark = pytest.mark.parametrize("runner_image", ["bookworm"], indirect=True)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The account of a user of a cluster, in whose folder a train has arrived."""
+
+    site: Site
+    folder: Path
+    environment: dict[str, str]
+
+    def begin(self, commands: str) -> "subprocess.Popen[bytes]":
+        """Start a block as the user, with the right to mount that Apptainer's program has."""
+        to_mount = ["--inh-caps", "+sys_admin", "--ambient-caps", "+sys_admin"]
+        become = ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups"]
+        return subprocess.Popen(
+            [*become, *to_mount, "sh", "-euc", commands],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, commands: str) -> Done:
+        return ended(self.begin(commands))
+
+    @property
+    def opt(self) -> Path:
+        return self.folder / "train"
+
+    def exported(self, name: str) -> Path:
+        """Return the train of the exported tar, unpacked."""
+        return unpack(self.folder / "out" / "train.tar", self.folder / name)
+
+
+def is_sealing(root: Path) -> bool:
+    """Return whether a visit with this folder as /opt is at sealing."""
+    try:
+        config = reference.load_config(root)
+    except (OSError, ValueError):
+        return False
+    return bool(config.get("pht_visit", {}).get("phase") == "sealing")
+
+
+def ended(process: "subprocess.Popen[bytes]") -> Done:
+    stdout, stderr = process.communicate(timeout=PATIENCE_S)
+    return Done(process.returncode, stdout, stderr.decode())
+
+
+MakeCluster = Callable[[str], Cluster]
+
+
+@pytest.fixture
+def cluster(arrive: Arrive, runner_image: str, pht_program: Path, tmp_path: Path) -> MakeCluster:
+    """A function that lets a train arrive, and prepares its visit as the recipe says."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become a user who may mount")
+    os.chmod(tmp_path.parent, 0o711)
+    os.chmod(tmp_path, 0o711)
+
+    def make(script: str) -> Cluster:
+        site, folder = arrive(script), tmp_path / "home"
+        folder.mkdir()
+        settle(folder, FIRST)
+        station = folder / "run" / "pht"
+        (station / "masters.json").write_bytes(masters_of(site.engine, runner_image))
+        for tag in ("base", "latest"):
+            saved = site.engine.must("save", f"{site.repository}:{tag}")
+            (folder / f"{tag}.tar").write_bytes(saved)
+        (folder / "data").mkdir()
+        (folder / "data" / "patients.csv").write_text("1\n")
+        stand_in = pht_program / "apptainer"
+        stand_in.write_text(PROGRAM.format(repository=REPOSITORY, python=sys.executable))
+        stand_in.chmod(0o755)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, USER, USER)
+        environment = {
+            "PATH": f"{pht_program}:{os.environ['PATH']}",
+            "PWD": str(folder),
+            "TMPDIR": str(folder),
+            "STATION": str(station),
+            "DATA": str(folder / "data"),
+            "PHT_NONSENSE": "a variable of the user that no container gets",
+        }
+        cluster = Cluster(site, folder, environment)
+        prepared = cluster.run(PREPARE)
+        assert prepared.status == 0, prepared.stderr
+        assert prepared.stdout.count(b"verdict: accepted") == 2
+        return cluster
+
+    return make
+
+
+def hand_over(cluster: Cluster) -> None:
+    """Run the last block, where there is an engine."""
+    site = cluster.site
+    commands = HAND_OVER.replace("next", f"next-{site.engine.session}")
+    variables = {"base": site.ids()[0], "REPOSITORY": site.repository, "PATH": os.environ["PATH"]}
+    environment = {**variables, **engine_address()}
+    subprocess.run(
+        ["sh", "-euc", commands],
+        cwd=cluster.folder,
+        env=environment,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+
+
+def test_a_visit_is_handed_over_to_a_station_with_docker(
+    cluster: MakeCluster, tmp_path: Path
+) -> None:
+    visiting = cluster(COUNTS)
+
+    done = visiting.run(VISIT)
+
+    assert done.status == 0, done.stderr
+    facts = {name: done.facts[name] for name in ("result", "network", "layers")}
+    assert facts == {
+        "result": "visited",
+        "network": "none",
+        "layers": "caps,landlock,seccomp,key-absent",
+    }
+    assert opened(visiting.exported("exported")) == {"visits": b"1"}
+    hand_over(visiting)
+    assert visiting.site.visit(at=SECOND).status == 0
+    opt = visiting.site.image("latest").take(tmp_path / "after")
+    assert opened(opt) == {"visits": b"2"}
+    assert reference.verify_chain(reference.load_config(opt)) == [FIRST, SECOND]
+
+
+def test_the_folder_of_another_train_is_not_used(cluster: MakeCluster) -> None:
+    done = cluster(COUNTS).run(PREPARE)
+
+    assert (done.status, "train" in done.stderr.splitlines()[-1]) == (1, True), done.stderr
+
+
+def test_a_train_that_fails_is_put_back(cluster: MakeCluster) -> None:
+    visiting = cluster(FAILS)
+    before = snapshot(visiting.opt)
+
+    done = visiting.run(VISIT)
+
+    assert (done.status, done.facts["result"]) == (3, "train-failed"), done.stderr
+    assert snapshot(visiting.opt) == before
+
+
+def test_a_visit_that_is_stopped_is_taken_back(cluster: MakeCluster) -> None:
+    visiting = cluster(STAYS)
+    before = snapshot(visiting.opt)
+    process = visiting.begin("exec " + VISIT.lstrip())
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"aboard\n"
+
+    process.send_signal(signal.SIGTERM)
+
+    done = ended(process)
+    assert (done.status, done.facts["result"]) == (143, "stopped"), done.stderr
+    assert snapshot(visiting.opt) == before
+
+
+def test_a_visit_killed_while_sealing_is_finished_by_the_same_line(cluster: MakeCluster) -> None:
+    visiting = cluster(SEALS_LONG)
+    process = visiting.begin("exec " + VISIT.lstrip())
+    wait_until(lambda: is_sealing(visiting.folder / "train"))
+    process.kill()
+    assert ended(process).status == -signal.SIGKILL
+
+    done = visiting.run(VISIT)
+
+    assert (done.status, done.stdout) == (0, b""), done.stderr
+    results = opened(visiting.exported("exported"))
+    assert results.pop("visits") == b"1"
+    assert {len(content) for content in results.values()} == {LARGE_BYTES}
+
+
+def test_a_train_in_memory_is_refused_before_it_is_opened(cluster: MakeCluster) -> None:
+    in_memory = VISIT.replace("$PWD/train:/opt,", "").replace("--net ", "--net --writable-tmpfs ")
+
+    done = cluster(COUNTS).run(in_memory.replace(":/opt/train_data", ":/data"))
+
+    assert_explained(done, 78, "place-unsuitable")
+    assert "vanishes with the container" in done.stderr
+    assert done.facts["state"] == "unchanged"
+
+
+def test_without_landlock_nothing_hides_the_key(cluster: MakeCluster) -> None:
+    visiting = cluster(COUNTS)
+    commands = f"exec {sys.executable} -c '{LOSES_LANDLOCK}' " + VISIT.lstrip()
+
+    done = visiting.run(commands)
+
+    assert_explained(done, 78, "key-reachable")

@@ -1,0 +1,227 @@
+"""`examples/compose`: its one service, made by docker-compose and podman-compose."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests import reference
+from tests.containers.engine import Unavailable
+from tests.containers.fixtures import or_skip
+from tests.containers.inspected import RECORDS, made
+from tests.containers.site import Arrive, Client, Site
+from tests.containers.visitor import COUNTS, FIRST, SECOND, Container
+from tests.docs.pages import ROOT, STATION, blocks
+from tests.ledger import give_ledger
+from tests.recipes.trains import FAILS, SEALS_LONG, STAYS
+from tests.station import PATIENCE_S, Done, assert_explained, opened, settle, snapshot, wait_until
+
+NAME, RUN, REMOVE = blocks("compose", pages=(ROOT / "docs" / "engines.md",))
+[IDS] = [block for block in blocks("docker", pages=(STATION,)) if "docker image inspect" in block]
+[HAND_OVER] = [block for block in blocks("docker", pages=(STATION,)) if "--name next" in block]
+
+VISIT = IDS + NAME + RUN
+RESUME = IDS + NAME + "docker-compose start\n"
+LEAVE = IDS + NAME + REMOVE
+
+
+@dataclass(frozen=True)
+class Project:
+    """A station with a project of Compose for its visits.
+
+    Attributes:
+        site: with the repository of a train.
+        folder: where the station folder, the data and the ledger are.
+        programs: a folder with the command `pht`.
+        name: of the project and its container.
+    """
+
+    site: Site
+    folder: Path
+    programs: Path
+    name: str
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
+            "REPOSITORY": self.site.repository,
+            "COMPOSE_PROJECT_NAME": self.name,
+            "STATION": str(self.folder / "run" / "pht"),
+            "DATA": str(self.folder / "patients.csv"),
+            "LEDGER": str(self.folder / "var" / "lib" / "pht"),
+        }
+
+    def begin(self, commands: str) -> "subprocess.Popen[bytes]":
+        """Start lines of the page in the clone."""
+        return subprocess.Popen(
+            ["sh", "-euc", commands],
+            cwd=ROOT,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def run(self, commands: str) -> int:
+        """Run lines of the page to their end, and return their exit status."""
+        process = self.begin(commands)
+        _, stderr = process.communicate(timeout=PATIENCE_S)
+        print(stderr.decode())
+        return process.returncode
+
+    def visit(self) -> Done:
+        """Make a visit as the page says, and return how its container has ended."""
+        status = self.run(VISIT)
+        done = self.container.ended()
+        assert done.status == status
+        return done
+
+    @property
+    def container(self) -> Container:
+        return Container(self.site.engine, self.name)
+
+
+MakeProject = Callable[[str], Project]
+
+
+@pytest.fixture
+def project(arrive: Arrive, pht_program: Path, tmp_path: Path) -> Iterator[MakeProject]:
+    """A function that lets a train arrive at a station with a project of Compose."""
+    if shutil.which("docker-compose") is None:
+        or_skip(_no_compose)
+    projects: list[Project] = []
+
+    def make(script: str) -> Project:
+        site = arrive(script)
+        settle(tmp_path, FIRST)
+        give_ledger(tmp_path)
+        (tmp_path / "patients.csv").write_text("1\n")
+        name = f"pht-test-{site.engine.session}-{len(projects)}-{tmp_path.name}"
+        projects.append(Project(site, tmp_path, pht_program, name.replace("_", "-").lower()))
+        return projects[-1]
+
+    yield make
+    for made_here in projects:
+        made_here.run(LEAVE)
+
+
+def _no_compose() -> None:
+    raise Unavailable("no docker-compose on the PATH")
+
+
+def test_its_container_is_that_of_the_script(
+    project: MakeProject, client: Client, tmp_path: Path
+) -> None:
+    station = project(COUNTS)
+    seen = tmp_path / "seen"
+    ledger = tmp_path / "var" / "lib" / "pht"
+    options: list[str | Path] = ["-d", station.folder / "patients.csv", "-l", ledger]
+    by_script = station.site.visit(
+        *options, programs=client(RECORDS, seen=seen), more=["--", "--memory", "4g"]
+    )
+    assert by_script.status == 0, by_script.stderr
+    expected = made(seen)
+    again = project(COUNTS)
+
+    done = again.visit()
+
+    assert (done.status, done.facts["result"], done.facts["replay"]) == (0, "visited", "checked")
+    assert done.facts["layers"] == "uid,caps,landlock,seccomp,key-absent"
+    seen.write_bytes(again.site.engine.must("container", "inspect", again.name))
+    found = made(seen)
+    [own] = [line for line in found["config"]["Env"] if line.startswith("PHT_EXPECT_TRAIN=")]
+    found["config"]["Env"].remove(own)
+    assert _set(found) == _set(expected)
+
+
+def _set(facts: object) -> object:
+    """Return facts without those that are not set, which each client writes in its own way."""
+    if isinstance(facts, dict):
+        return {name: _set(value) for name, value in facts.items() if value not in UNSET}
+    return facts
+
+
+UNSET: tuple[object, ...] = (None, False, 0, "", [], {})
+
+
+def test_it_is_handed_over_and_removed(project: MakeProject, tmp_path: Path) -> None:
+    station = project(COUNTS)
+    assert station.visit().status == 0
+    lines = HAND_OVER.replace("visit:", f"{station.name}:").replace("next", f"{station.name}-next")
+
+    assert station.run(IDS + lines) == 0
+    assert station.run(LEAVE + f"docker rm {station.name}-next") == 0
+
+    assert station.site.engine.call("container", "inspect", station.name).status != 0
+    assert station.site.visit(at=SECOND).status == 0
+    opt = station.site.image("latest").take(tmp_path / "after")
+    assert opened(opt) == {"visits": b"2"}
+    assert reference.verify_chain(reference.load_config(opt)) == [FIRST, SECOND]
+
+
+def test_a_train_that_fails_is_put_back(project: MakeProject, tmp_path: Path) -> None:
+    station = project(FAILS)
+    before = snapshot(station.site.image("latest").take(tmp_path / "before"))
+
+    done = station.visit()
+
+    assert (done.status, done.facts["result"]) == (3, "train-failed"), done.stderr
+    assert snapshot(station.container.take(tmp_path / "after")) == before
+
+
+def test_a_visit_that_is_stopped_is_taken_back(project: MakeProject, tmp_path: Path) -> None:
+    station = project(STAYS)
+    before = snapshot(station.site.image("latest").take(tmp_path / "before"))
+    process = station.begin(VISIT)
+    wait_for(station, lambda running: running.said(b"aboard"))
+
+    station.run(IDS + NAME + "docker-compose stop")
+
+    process.communicate(timeout=PATIENCE_S)
+    done = station.container.ended()
+    assert (done.status, done.facts["result"]) == (143, "stopped"), done.stderr
+    assert snapshot(station.container.take(tmp_path / "after")) == before
+
+
+@pytest.mark.parametrize("resume", [RESUME, VISIT], ids=["start", "up"])
+def test_a_visit_killed_while_sealing_is_finished(
+    resume: str, project: MakeProject, tmp_path: Path
+) -> None:
+    station = project(SEALS_LONG)
+    process = station.begin(VISIT)
+    wait_for(station, lambda running: running.phase() == "sealing")
+    assert station.container.kill().status == 137
+    process.communicate(timeout=PATIENCE_S)
+
+    assert station.run(resume) == 0
+
+    done = station.container.ended()
+    assert (done.status, done.stdout) == (0, b"aboard\n"), done.stderr
+    assert opened(station.container.take(tmp_path / "after"))["visits"] == b"1"
+
+
+def wait_for(project: Project, condition: Callable[[Container], bool]) -> None:
+    """Wait for something to happen in the container, once there is one."""
+    engine = project.site.engine
+    inspect = ["container", "inspect", "--format", "{{.State.Running}}", project.name]
+    wait_until(lambda: engine.call(*inspect).stdout == b"true\n")
+    project.container.wait_until(condition)
+
+
+def test_another_train_is_refused_on_the_volume_of_an_old_one(project: MakeProject) -> None:
+    old = project(COUNTS)
+    assert old.visit().status == 0
+    new = replace(project(COUNTS), name=old.name)
+
+    done = new.visit()
+
+    assert done.facts["result"] == "refused", done.stderr
+    assert_explained(done, 76, "unexpected-train")
+    assert new.run(LEAVE) == 0
+    assert new.visit().status == 0

@@ -1,0 +1,168 @@
+"""`examples/systemd`: the unit of a visit, under a systemd of the tests."""
+
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.containers.engine import engine_address
+from tests.containers.fixtures import or_skip
+from tests.containers.site import Arrive, Site
+from tests.containers.visitor import COUNTS, FIRST
+from tests.docs.pages import ROOT, blocks
+from tests.recipes.manager import Manager, analyzes, running_manager
+from tests.recipes.trains import FAILS, IS_KILLED, SEALS_LONG, STAYS
+from tests.station import opened, settle, wait_until
+
+INSTALL, START = blocks("systemd", pages=(ROOT / "docs" / "engines.md",))
+
+DROP_IN = """\
+[Service]
+Environment={engine} STATION={folder}/run/pht DATA={folder}/data
+RestartSec=100ms
+StandardOutput=append:{folder}/stdout
+StandardError=append:{folder}/stderr
+"""
+
+
+@pytest.fixture(scope="module")
+def manager() -> Iterator[Manager]:
+    """A systemd with the unit installed as the page says."""
+    with ExitStack() as stack:
+        started = or_skip(lambda: stack.enter_context(running_manager()))
+        started.run(f"cd {shlex.quote(str(ROOT))}\n{INSTALL}")
+        yield started
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The visit of a train, whose unit has a drop-in with the folders of the test."""
+
+    manager: Manager
+    site: Site
+
+    @property
+    def unit(self) -> str:
+        [name] = re.findall(r'"\$\((.*)\)"', START)
+        return self.manager.run(name, REPOSITORY=self.site.repository).strip()
+
+    @property
+    def data(self) -> Path:
+        return self.site.folder / "data" / self.site.repository
+
+    def start(self) -> None:
+        """Start the unit as the page says."""
+        self.manager.run(START, REPOSITORY=self.site.repository)
+
+    def end(self) -> str:
+        """Wait for the unit to end, and return in which state it is then."""
+        ended = ("inactive", "failed")
+        wait_until(lambda: self.manager.property(self.unit, "ActiveState") in ended)
+        return self.manager.property(self.unit, "ActiveState")
+
+    def facts(self) -> tuple[str, str]:
+        """Return exit status and number of restarts."""
+        names = ("ExecMainStatus", "NRestarts")
+        status, restarts = (self.manager.property(self.unit, name) for name in names)
+        return status, restarts
+
+    def said(self) -> str:
+        return (self.site.folder / "stderr").read_text()
+
+
+MakeVisit = Callable[[str], Visit]
+
+
+@pytest.fixture
+def visit(manager: Manager, arrive: Arrive, registry: str) -> MakeVisit:
+    """A function that lets a train arrive in a registry, at a station with that systemd."""
+
+    def make(script: str) -> Visit:
+        site = arrive(script, registry=registry)
+        site.push()
+        settle(site.folder, FIRST)
+        made = Visit(manager, site)
+        made.data.mkdir(parents=True)
+        (made.data / "patients.csv").write_text("1\n")
+        engine = " ".join(f"{name}={value}" for name, value in engine_address().items())
+        text = DROP_IN.format(engine=engine, folder=site.folder)
+        folder = f"/run/systemd/system/'{made.unit}.d'"
+        manager.run(f'mkdir {folder}; echo "$TEXT" >{folder}/test.conf', TEXT=text)
+        manager.run("systemctl daemon-reload")
+        return made
+
+    return make
+
+
+def test_the_unit_is_right_and_has_little_to_lose(manager: Manager) -> None:
+    analyze = shlex.quote(or_skip(analyzes))
+
+    verified = manager.try_run(f"{analyze} verify pht-visit@a-b.service 2>&1")
+
+    assert (verified.returncode, "pht-visit" in verified.stdout) == (0, False), verified.stdout
+    manager.run(f"{analyze} security --offline=yes --threshold=30 pht-visit@a-b.service")
+
+
+def test_a_visit_is_pushed(visit: MakeVisit, tmp_path: Path) -> None:
+    visiting = visit(COUNTS)
+
+    visiting.start()
+
+    assert visiting.end() == "inactive", visiting.said()
+    visiting.site.engine.must("pull", "--quiet", f"{visiting.site.repository}:latest")
+    opt = visiting.site.image("latest").take(tmp_path / "after")
+    assert opened(opt) == {"visits": b"1"}
+    assert "trust=none" in visiting.said()
+
+
+def test_a_train_that_fails_is_not_started_again(visit: MakeVisit) -> None:
+    visiting = visit(FAILS)
+
+    visiting.start()
+
+    assert visiting.end() == "failed"
+    assert visiting.facts() == ("3", "0")
+    assert visiting.site.containers() == []
+
+
+def test_a_train_that_is_killed_each_time_is_not_started_for_ever(visit: MakeVisit) -> None:
+    visiting = visit(IS_KILLED)
+
+    visiting.start()
+
+    assert visiting.end() == "failed"
+    assert visiting.said().count("result=train-failed status=137") == 3
+
+
+def test_a_visit_that_is_stopped_is_taken_back(visit: MakeVisit) -> None:
+    visiting = visit(STAYS)
+    visiting.start()
+    wait_until(lambda: "aboard" in (visiting.site.folder / "stdout").read_text())
+
+    visiting.manager.run(f"systemctl stop '{visiting.unit}'")
+
+    assert visiting.facts() == ("143", "0")
+    assert "result=stopped status=143" in visiting.said()
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_a_visit_interrupted_while_sealing_is_finished_by_itself(
+    how: str, visit: MakeVisit, tmp_path: Path
+) -> None:
+    visiting = visit(SEALS_LONG)
+    visiting.start()
+    wait_until(lambda: bool(visiting.site.containers()))
+    running = visiting.site.visiting()
+    running.wait_until(lambda container: container.phase() == "sealing")
+
+    running.engine.must(how, running.id)
+
+    assert visiting.end() == "inactive", visiting.said()
+    assert visiting.facts() == ("0", "1")
+    assert (visiting.site.folder / "stdout").read_text().count("aboard") == 1
+    opt = visiting.site.image("latest").take(tmp_path / "after")
+    assert opened(opt)["visits"] == b"1"
