@@ -22,6 +22,8 @@ class Row:
     not_run: str = "–"
 
 
+ALL_CASES = "all five"
+
 ELSEWHERE = [
     Row(
         "[Kubernetes](#kubernetes)",
@@ -29,6 +31,27 @@ ELSEWHERE = [
         "`caps,landlock,seccomp,key-absent`",
         "podman 4.3.1, `kube play`",
         "a cluster",
+    ),
+    Row(
+        "[Compose](#compose)",
+        ALL_CASES,
+        "`uid,caps,landlock,seccomp,key-absent`",
+        "docker-compose 1.29.2, Docker 20.10",
+        "Compose v2",
+    ),
+    Row(
+        "[systemd](#systemd)",
+        ALL_CASES,
+        "as Docker, which it calls",
+        "systemd 252, Docker 20.10",
+        "a boot, the journal",
+    ),
+    Row(
+        "[Apptainer](#apptainer)",
+        ALL_CASES,
+        "`caps,landlock,seccomp,key-absent`",
+        "a stand-in that makes the same mounts and namespaces",
+        "Apptainer itself: Debian has no package of it",
     ),
 ]
 """In the order of the page, below the rows that `make engines` writes."""
