@@ -44,8 +44,6 @@ PROGRAM = """\
 PYTHONPATH={repository} exec {python} -m tests.recipes.apptainer "$@"
 """
 
-pytestmark = pytest.mark.parametrize("runner_image", ["bookworm"], indirect=True)
-
 
 @dataclass(frozen=True)
 class Cluster:
