@@ -1,60 +1,67 @@
-"""`examples/airflow`: the call of the station's script, without the scheduler around it."""
+"""`examples/airflow`: runs of the DAG, by `airflow dags test`, at a real engine and registry."""
 
+import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.containers.site import SCRIPT, Arrive, Site
+import pytest
+
+from tests.airflow import environment
+from tests.airflow.environment import Airflow
+from tests.containers.engine import Engine
+from tests.containers.fixtures import or_skip
+from tests.containers.images import masters_of
+from tests.containers.site import Arrive, Site
 from tests.containers.visitor import FIRST
-from tests.station import REPOSITORY, settle
-
-CALL = """
-import logging, sys, station_visit
-logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
-station_visit.visit(*sys.argv[1:])
-"""
+from tests.station import settle
 
 
-def begin(site: Site, data: Path) -> "subprocess.Popen[str]":
-    """Start a process that visits the train at the first station, with its log on stdout."""
-    settle(site.folder, FIRST)
-    path = f"{SCRIPT.parent}{os.pathsep}{os.environ['PATH']}"
-    options = ["-s", str(site.folder / "run" / "pht"), "-l", ""]
-    return subprocess.Popen(
-        [sys.executable, "-B", "-c", CALL, site.repository, str(data), *options],
-        cwd=REPOSITORY / "examples" / "airflow",
-        env={**os.environ, "PATH": path, "TMPDIR": str(site.folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture(scope="module")
+def installed() -> Path:
+    return or_skip(environment.make)
 
 
-def test_a_visit_that_was_killed_goes_on_when_it_is_tried_again(
-    arrive: Arrive, data: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def masters(engine: Engine, runner_image: str) -> bytes:
+    """A `masters.json` with the master image of the trains."""
+    return masters_of(engine, runner_image)
+
+
+@pytest.fixture
+def airflow(
+    installed: Path, engine: Engine, masters: bytes, pht_program: Path, tmp_path: Path
+) -> Airflow:
+    """An Airflow at the first station, with its master images and an empty ledger."""
+    settle(tmp_path, FIRST)
+    station = tmp_path / "run" / "pht"
+    (station / "masters.json").write_bytes(masters)
+    (tmp_path / "ledger").mkdir(mode=0o700)
+    (tmp_path / "airflow").mkdir()
+    variables = {
+        "DOCKER_HOST": engine.address(),
+        "PATH": f"{pht_program}{os.pathsep}{os.environ['PATH']}",
+        "STATION_FOLDER": str(station),
+        "STATION_LEDGER": str(tmp_path / "ledger"),
+        "STATION_DATA": str(tmp_path / "served"),
+    }
+    return Airflow(installed, tmp_path / "airflow", variables)
+
+
+def serve(site: Site, data: Path) -> None:
+    """Put the data where `fetch` looks for it."""
+    folder = site.folder / "served"
+    folder.mkdir(exist_ok=True)
+    (folder / site.repository.rpartition("/")[2]).symlink_to(data)
+
+
+def test_a_train_that_fails_is_an_answer(
+    arrive: Arrive, airflow: Airflow, registry: str, data: Path
 ) -> None:
-    site = arrive()
-    (data / ".hold").touch()
-    killed = begin(site, data)
-    assert killed.stdout is not None
-    assert any(line == "aboard\n" for line in killed.stdout)
-    site.visiting().kill()
-    _, said = killed.communicate()
-    assert said.splitlines()[-1] == f"station_visit.Unfinished: {site.repository}: status 137"
-    (data / ".hold").unlink()
+    site = arrive("raise SystemExit(3)", registry)
+    pushed = site.push()
+    serve(site, data)
 
-    log, said = begin(site, data).communicate()
-
-    assert said == ""
-    assert log.splitlines()[-1] == f"visit.sh: handed over as {site.repository}:latest"
-    site.assert_handed_over(tmp_path / "after", FIRST)
-
-
-def test_a_train_that_fails_is_not_tried_again(arrive: Arrive, data: Path) -> None:
-    site = arrive("raise SystemExit(3)")
-
-    log, said = begin(site, data).communicate()
-
-    assert said.splitlines()[-1] == f"station_visit.Failed: {site.repository}: status 3"
-    assert "pht: result=train-failed status=3 " in log
+    ended = airflow.run(site.repository)
+    print(ended.log)
+    assert ended.status == 1
+    assert ended.tasks == {}

@@ -1,0 +1,54 @@
+"""How a container of a train has ended, and what a scheduler does then (docs/schedulers.md)."""
+
+import json
+from collections.abc import Mapping
+from enum import Enum
+
+KILLED = 137
+
+
+class Next(Enum):
+    """What a scheduler does when a container has ended."""
+
+    HAND_OVER = "the sealed train goes to the next station"
+    GO_ON = "the next task runs"
+    AGAIN = "the same container is started again"
+    FAIL = "somebody has to act, as `by` in the status line says"
+
+
+def read(line: str, status: int) -> dict[str, str]:
+    """Return the facts of a status line, or none if they may not be those of the program.
+
+    A train can write such a line, too. It is the last one only if the container was killed behind
+    it, and then the container has another exit status, or 137.
+
+    Args:
+        line: the last one on stderr.
+        status: the exit status of the container itself.
+    """
+    if line.startswith("pht: result="):
+        facts = dict(word.partition("=")[::2] for word in line.split()[1:])
+    elif line.startswith('{"level": "status", '):  # PHT_LOG=json in station.env
+        try:
+            facts = {name: str(value) for name, value in json.loads(line).items()}
+        except ValueError:
+            return {}
+    else:
+        return {}
+    return facts if facts.get("status") == str(status) and status != KILLED else {}
+
+
+def decide(facts: Mapping[str, str]) -> Next:
+    """Return what to do after a container that has ended with these facts, or without any."""
+    if not facts or facts.get("retry") == "yes":
+        return Next.AGAIN
+    if facts["result"] == "visited" or facts.get("code") == "already-visited":
+        return Next.HAND_OVER
+    if facts["status"] == "0" or facts.get("code") == "no-query":
+        return Next.GO_ON
+    return Next.FAIL
+
+
+def loses_nothing(facts: Mapping[str, str]) -> bool:
+    """Return whether the container may be removed: the image holds the train as it arrived."""
+    return facts.get("state") in ("unchanged", "spent")

@@ -1,0 +1,111 @@
+"""Airflow in an environment of its own below `.venv`, and runs of the DAG in it."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.kept import install, keep
+from tests.station import REPOSITORY
+
+HERE = Path(__file__).parent
+LOCKS = [HERE / "uv.txt", HERE / "requirements.txt"]
+DAGS = REPOSITORY / "examples" / "airflow"
+
+PATIENCE_S = 300
+"""Seconds after which a run counts as hanging: Airflow alone takes fifteen to begin."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a run: its exit status, its log, and the state and number of tries of each task."""
+
+    status: int
+    log: str
+    tasks: dict[str, tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """An Airflow with a database of its own, whose worker is configured by variables."""
+
+    environment: Path
+    home: Path
+    variables: Mapping[str, str]
+    dags: Path = DAGS
+
+    def begin(self, repository: str) -> "subprocess.Popen[str]":
+        """Start a run of the DAG for a train."""
+        database = self.home / "airflow.db"
+        if not database.exists():
+            shutil.copyfile(self.environment / "airflow.db", database)
+        conf = json.dumps({"repository": repository})
+        return subprocess.Popen(
+            [self.environment / "bin" / "airflow", "dags", "test", "--conf", conf, "train_visit"],
+            env={**os.environ, **_variables(self.home, self.dags), **self.variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def end(self, process: "subprocess.Popen[str]") -> Ended:
+        """Wait for the end of a run."""
+        try:
+            log, _ = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
+            rows = database.execute(
+                "select task_id, state, try_number from task_instance where run_id ="
+                " (select run_id from dag_run order by id desc limit 1)"
+            )
+            tasks = {task: (state, tries) for task, state, tries in rows}
+        return Ended(process.returncode, log, tasks)
+
+    def run(self, repository: str) -> Ended:
+        """Run the DAG for a train to its end."""
+        return self.end(self.begin(repository))
+
+
+def make() -> Path:
+    """Return the environment, with an empty database of Airflow in `airflow.db`.
+
+    Raises:
+        Unavailable: it cannot be made, because PyPI cannot be reached.
+    """
+    made_of = [sys.version.encode(), *(lock.read_bytes() for lock in LOCKS)]
+    return keep("airflow", made_of, _fill)
+
+
+def _fill(folder: Path) -> None:
+    install(sys.executable, "-m", "venv", "--without-pip", folder)
+    python = folder / "bin" / "python"
+    options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement"]
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    install(*pip, "--disable-pip-version-check", *options, LOCKS[0])
+    # Packages by the hundred take pip minutes.
+    install(folder / "bin" / "uv", "pip", "install", "--python", python, *options, LOCKS[1])
+    subprocess.run(
+        [folder / "bin" / "airflow", "db", "migrate"],
+        env={**os.environ, **_variables(folder, DAGS)},
+        check=True,
+        capture_output=True,
+    )
+
+
+def _variables(home: Path, dags: Path) -> dict[str, str]:
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NO_COLOR": "1",
+    }
