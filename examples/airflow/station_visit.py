@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 import docker
-from airflow.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from docker.errors import NotFound
 from docker.types import Mount
 
@@ -116,8 +116,10 @@ def visit(repository: str, image: str, data: str) -> str:
     if decide(facts) is Next.FAIL and loses_nothing(facts):
         _discard(client, name)
     _refuse(facts, f"the visit of {repository} in {name}")
-    if decide(facts) is not Next.HAND_OVER or _is_unfinished(container):
-        raise RuntimeError(f"{name} holds no sealed train")
+    if decide(facts) is not Next.HAND_OVER:
+        raise AirflowFailException(f"{name} holds no sealed train: {facts['result']}")
+    if _is_unfinished(container):
+        raise RuntimeError(f"{name} holds no sealed train yet")
     return str(container.id)
 
 
@@ -243,7 +245,7 @@ def _run(container: Any) -> dict[str, str]:
     for piece in container.logs(stream=True, stdout=False, since=since):
         last = piece
     facts = read(last.decode(errors="replace").strip(), status)
-    _log.info("%s ended with status %d: %s", container.name, status, facts)
+    _log.info("%s ended with status %d", container.name, status)
     return facts
 
 

@@ -24,7 +24,7 @@ PATIENCE_S = 300
 
 @dataclass(frozen=True)
 class Ended:
-    """The end of a run: its exit status, its log, and the state and number of tries of each task."""
+    """The end of a run: exit status, log, and the state and number of tries of each task."""
 
     status: int
     log: str
