@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from entrypoint.cli.status import surroundings
 from entrypoint.errors import UsageError
 from entrypoint.model import Paths
-from entrypoint.report import Outcome, Report, show, stdout, write_out
+from entrypoint.report import Outcome, Report, Surroundings, show, stdout, write_out
 
 if TYPE_CHECKING:
     from entrypoint.settings.settings import Settings
@@ -109,19 +109,25 @@ def add_export_options(parser: ArgumentParser) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help=text)
 
 
-def export(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+def export(options: Namespace, environment: Mapping[str, str], report: Report) -> int:
     """Write the train's paths as a tar."""
+    from entrypoint.settings.load import expected_train
     from entrypoint.station.export import export, write
+    from entrypoint.station.inspect import config_in
+    from entrypoint.visit.session import check_expected
 
     paths = Paths(options.root or Path("/"))
+    config = config_in(paths)
+    check_expected(config, expected_train(paths, environment))
     if str(options.output) == "-":
         output = stdout()
         write(paths, output)
         output.flush()
     else:
         export(paths, options.output, in_container=options.root is None)
-        report.info(f"the train is in {options.output}")
-    return 0
+        report.info(f"the train {config.train_id} is in {options.output}")
+    known = Surroundings(train=config.train_id, session=config.session_id.hex())
+    return _conclude(Outcome(result="done", surroundings=known), report)
 
 
 def add_ledger_options(parser: ArgumentParser) -> None:

@@ -98,6 +98,20 @@ def settings_of(
     )
 
 
+def expected_train(paths: Paths, environment: Mapping[str, str]) -> str | None:
+    """Return what PHT_EXPECT_TRAIN is set to, for a command that needs no other setting.
+
+    Raises:
+        SettingsError: station.env is malformed, or both sources set it and differ.
+    """
+    name = "PHT_EXPECT_TRAIN"
+    folder = without_empty(station_folder.read_variables(paths.station))
+    values = [given[name] for given in (folder, without_empty(environment)) if name in given]
+    if len({*values}) > 1:
+        raise set_twice([f"{name} in station.env", f"{name} in the environment"])
+    return values[0] if values else None
+
+
 def inputs_present(paths: Paths, environment: Mapping[str, str]) -> list[str]:
     """Return the variables and paths here that belong to a train, or to a station.
 

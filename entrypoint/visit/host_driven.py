@@ -6,7 +6,8 @@ runs as in every visit; nothing is decrypted, sealed or signed, and the configur
 is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
@@ -65,7 +66,6 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
 
     def run_only(session: Session) -> Outcome:
         train = _verified(session, settings)
-        session.identify(train.config)
         _refuse_contradictions(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
         if settings.in_container:
@@ -102,22 +102,19 @@ def _refuse_contradictions(settings: Settings) -> None:
 
 def _verified(session: Session, settings: Settings) -> VerifiedTrain:
     """Verify a train that the host has opened (steps 1 and 2)."""
-    try:
+    with _unless_forgotten(settings):
         config = read(read_config(settings.paths))
+    session.identify(config)
+    with _unless_forgotten(settings), explain_mounts(settings.paths, settings.paths.train):
         session.stage = Stage.VERIFY
-        with explain_mounts(settings.paths, settings.paths.train):
-            train = verify_open(
-                config,
-                settings.paths.train,
-                anchors=settings.anchors,
-                proceed=session.stop.check,
-            )
+        train = verify_open(
+            config,
+            settings.paths.train,
+            anchors=settings.anchors,
+            proceed=session.stop.check,
+        )
         report_verified(session, train)
         opened = _is_open(config, settings)
-    except (PhtError, OSError):
-        if settings.host_protocol:
-            raise
-        raise settings.no_station() from None  # the station's id was more likely forgotten
     if opened:
         return train
     if config.encrypts_definition:  # they are plaintext here, so a host has opened this train
@@ -132,6 +129,17 @@ def _verified(session: Session, settings: Settings) -> VerifiedTrain:
             by="station",
         )
     raise settings.no_station()
+
+
+@contextmanager
+def _unless_forgotten(settings: Settings) -> Iterator[None]:
+    """Replace an error of the block by a missing station id, if nothing says that a host opens."""
+    try:
+        yield
+    except (PhtError, OSError):
+        if settings.host_protocol:
+            raise
+        raise settings.no_station() from None  # it was more likely forgotten
 
 
 def _has_run(config: TrainConfig) -> PhtError:

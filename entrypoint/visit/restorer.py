@@ -35,10 +35,17 @@ class Restorer:
         self.disk = disk
 
     def load(self) -> bytes | Journal:
-        """Return the complete configuration, or the journal of a visit that is not finished."""
+        """Return the complete configuration, or the journal of a visit that is not finished.
+
+        An unfinished visit of another train than the station expects is left as it is.
+
+        Raises:
+            RouteError: it is one of another train.
+        """
         found = self.disk.load()
         if isinstance(found, Journal):
             self._session.state = _STATES.get(found.phase, State.UNFINISHED)
+            self._session.identify(read(found.config))
         return found
 
     def check_own(self, journal: Journal) -> None:

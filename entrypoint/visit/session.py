@@ -47,15 +47,8 @@ class Session:
         Raises:
             RouteError: the station expects another one.
         """
-        session, expected = config.session_id.hex(), self.settings.expected_train
-        self.note(train=config.train_id, session=session)
-        if expected not in (None, config.train_id, session):
-            raise RouteError(
-                "unexpected-train",
-                f"this is the train {config.train_id}, session {session}, and not {expected}",
-                hint="a volume may still hold the train of an earlier visit: start a new container "
-                "with a new volume; if this train is right, correct PHT_EXPECT_TRAIN",
-            )
+        self.note(train=config.train_id, session=config.session_id.hex())
+        check_expected(config, self.settings.expected_train)
 
     def succeeded(
         self,
@@ -129,6 +122,26 @@ class Session:
             retry=True,
             state=self.state,
             surroundings=self.surroundings,
+        )
+
+
+def check_expected(config: TrainConfig, expected: str | None) -> None:
+    """Refuse another train than the station expects.
+
+    Args:
+        config: of the train that is here.
+        expected: its id or session, as PHT_EXPECT_TRAIN names it; None for any train.
+
+    Raises:
+        RouteError: it is another one.
+    """
+    session = config.session_id.hex()
+    if expected not in (None, config.train_id, session):
+        raise RouteError(
+            "unexpected-train",
+            f"this is the train {config.train_id}, session {session}, and not {expected}",
+            hint="a volume may still hold the train of an earlier visit: start a new container "
+            "with a new volume; if this train is right, correct PHT_EXPECT_TRAIN",
         )
 
 

@@ -254,11 +254,9 @@ def _find(restorer: Restorer, session: Session) -> bytes | Journal:
 def _finish(closer: Closer, session: Session, journal: Journal, export: Export) -> Outcome:
     """Seal a train that an earlier start, or the operator, has run.
 
-    Nothing is refused for its keys any more: the results are there. Another train than the station
-    expects is left as it is.
+    Nothing is refused for its keys any more: the results are there.
     """
     config = read(journal.config)
-    session.identify(config)
     report_trust(session, session.settings.anchors.judge(config))
     note_boarded(session, config)
     if journal.phase is not Phase.SEALING:
