@@ -14,18 +14,23 @@ T :=
 
 # What `make wheels` and `make image` can be told: an image (a folder of master_images, or with more
 # packages a name in master_images/packages, like slim-science), another base image, the Python in it
-# that the runner uses (else `python3`), a tag, where the source is published (else where it was cloned
-# from, without a password), and options for `docker build`.
+# that the runner uses (else `python3`), a tag, the platform as Docker spells it (else this machine's),
+# where the source is published (else where it was cloned from, without a password), and options for
+# `docker build`.
 IMAGE ?= slim
 BASE_IMAGE ?=
 RUNNER_PYTHON ?=
 TAG ?= pht-master:$(IMAGE)
+PLATFORM ?=
 SOURCE ?= $(shell git remote get-url origin 2>/dev/null | sed -n 's|://[^/]*@|://|; /^[^/]*:/p')
 BUILD ?=
 MASTER = $(firstword $(subst -, ,$(IMAGE)))
 BASE = $(if $(BASE_IMAGE),,$(wildcard master_images/$(MASTER)/base))
 ALIAS = $(subst :buster-,:debian-,$(patsubst %:buster,%:debian,$(TAG)))
 PACKAGES = $(if $(wildcard master_images/packages/$(IMAGE).txt),$(IMAGE),plain)
+THIS = linux/$(subst aarch64,arm64,$(subst x86_64,amd64,$(shell uname -m)))
+WHEELS = build/wheels/$(PACKAGES)/$(notdir $(or $(PLATFORM),$(THIS)))
+ON = $(if $(PLATFORM),--platform $(PLATFORM))
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 
@@ -71,12 +76,12 @@ format: $(TESTS)/ready ## rewrite the code in the project's style
 	$(TESTS)/bin/ruff check --fix $(CODE)
 	$(TESTS)/bin/ruff format $(CODE)
 
-wheels: build/wheels/$(PACKAGES)/ready ## fetch the locked wheels that an image is built from
+wheels: $(WHEELS)/ready ## fetch the locked wheels that an image is built from; PLATFORM=linux/arm64
 
 image: wheels ## build a master image: make image IMAGE=slim-science
-	$(if $(BASE),docker build --tag pht-base:$(MASTER) $(BUILD) $(BASE))
+	$(if $(BASE),docker build --tag pht-base:$(MASTER) $(ON) $(BUILD) $(BASE))
 	docker build --network none $(addprefix --tag ,$(TAG) $(filter-out $(TAG),$(ALIAS))) \
-		--file master_images/$(MASTER)/Dockerfile \
+		--file master_images/$(MASTER)/Dockerfile $(ON) \
 		--build-arg PACKAGES=$(PACKAGES) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
 		$(if $(RUNNER_PYTHON),--build-arg RUNNER_PYTHON=$(RUNNER_PYTHON)) \
 		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
@@ -102,9 +107,9 @@ engine-docker:
 engine-%:
 	@echo 'ENGINE=$* is none that the demo can use: say ENGINE=docker, or nothing' >&2; exit 1
 
-build/wheels/%/ready: entrypoint/requirements.txt master_images/pip.txt \
-		master_images/packages/%.txt master_images/wheels.py | $(DEMO)/ready
-	$(DEMO)/bin/python master_images/wheels.py $*
+$(WHEELS)/ready: entrypoint/requirements.txt master_images/pip.txt \
+		master_images/packages/$(PACKAGES).txt master_images/wheels.py | $(DEMO)/ready
+	$(DEMO)/bin/python master_images/wheels.py $(PACKAGES) $(or $(PLATFORM),$(THIS))
 	@touch $@
 
 $(DEMO)/ready: entrypoint/requirements.txt

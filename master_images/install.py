@@ -2,8 +2,8 @@
 
 Runs as root on the base image itself, in a build stage without network, with the Python that is to
 be the runner's. Its input lies beside this file: `entrypoint/` and its lock, `packages.txt`, and
-the wheels of both. The same input gives the same bytes, dated SOURCE_DATE_EPOCH (seconds since
-1970).
+the wheels of both, in a folder for each platform. The same input gives the same bytes, dated
+SOURCE_DATE_EPOCH (seconds since 1970).
 
 An older Python must still be able to read this file, to say that it is too old.
 """
@@ -22,6 +22,8 @@ INPUT = Path(__file__).parent
 IMAGE = Path("/image")
 LIBRARIES = os.environ.get("LD_LIBRARY_PATH", "")
 HOME = Path("/usr/local/lib/pht")
+PROCESSOR = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
+WHEELS = INPUT / "wheels" / PROCESSOR
 INTERPRETER = Path(sys.executable).resolve()
 OF_TRAINS = Path(shutil.which("python3") or sys.executable).resolve()
 """The Python that trains find on the PATH, that of the runner or another."""
@@ -53,6 +55,11 @@ def _check_base() -> None:
         sys.exit(
             "packages for trains are locked for the runner's Python, but trains use another one: "
             "build an image without packages, and install those for trains in its base image"
+        )
+    if not WHEELS.exists():
+        sys.exit(
+            f"there are no wheels for linux/{PROCESSOR}: fetch them with "
+            f"`make wheels PLATFORM=linux/{PROCESSOR}`"
         )
     for name in ("pht_train", "pht_results"):
         if Path("/opt", name).exists():
@@ -94,9 +101,9 @@ def _install_runner() -> None:
 
 def _pip(lock: Path, *place: "str | Path") -> None:
     """Install the wheels of a lock, with the pip that is locked too: not every base has one."""
-    [pip] = INPUT.glob("wheels/pip-*.whl")
+    [pip] = WHEELS.glob("pip-*.whl")
     options = ["--isolated", "--quiet", "--no-cache-dir", "--disable-pip-version-check"]
-    options += ["--no-index", "--find-links", str(INPUT / "wheels"), "--only-binary", ":all:"]
+    options += ["--no-index", "--find-links", str(WHEELS), "--only-binary", ":all:"]
     options += ["--no-deps", "--require-hashes", "--no-compile", "--no-warn-script-location"]
     options += ["--root-user-action", "ignore", "--requirement", str(lock)]
     subprocess.run(

@@ -1,10 +1,9 @@
 """Fetches the locked wheels of one set of packages, for building master images without network.
 
-`wheels.py SET` reads the locks of the runner, of pip and of `packages/SET.txt`, and puts the wheels
-of this machine's kind of processor into `build/wheels/SET`.
+`wheels.py SET PLATFORM` reads the locks of the runner, of pip and of `packages/SET.txt`, and puts
+the wheels for a platform, such as `linux/arm64`, into a folder of its own below `build/wheels/SET`.
 """
 
-import platform
 import shutil
 import subprocess
 import sys
@@ -14,11 +13,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 RUNNER = [ROOT / "entrypoint" / "requirements.txt", HERE / "pip.txt"]
 
-MACHINE = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
-GLIBC = [f"manylinux_2_{minor}_{MACHINE}" for minor in range(28, 16, -1)]
-GLIBC.append(f"manylinux2014_{MACHINE}")  # pip then also accepts manylinux2010 and manylinux1
-MUSL = [f"musllinux_1_{minor}_{MACHINE}" for minor in (2, 1)]
-"""The platform tags that are accepted: up to glibc 2.28, that of Debian 10, and musl 1.2."""
+MACHINES = {"linux/amd64": "x86_64", "linux/arm64": "aarch64"}
+"""The platforms that the sets are locked for, and the names of their processors in wheels."""
+
+GLIBC = [*(f"manylinux_2_{minor}" for minor in range(28, 16, -1)), "manylinux2014"]
+MUSL = ["musllinux_1_2", "musllinux_1_1"]
+"""The tags that are accepted: up to glibc 2.28, that of Debian 10, and musl 1.2. For x86-64 pip
+takes manylinux2014 as manylinux2010 and manylinux1, too."""
 
 ANY_PYTHON = ("3.11.0", "3.12.0", "3.13.0", "3.14.0")
 TARGETS = {
@@ -30,17 +31,30 @@ TARGETS = {
 }
 """The Pythons and C libraries that a set is locked for."""
 
+NO_CUDA = "on PyPI the wheels of TensorFlow and PyTorch for arm64 have no CUDA"
+ONLY_AMD64 = {
+    "slim-science": "matplotlib has no wheel for musl on arm64; take buster-science",
+    "dl": NO_CUDA,
+    "dl-science": NO_CUDA,
+}
+"""The sets that arm64 lacks, and why."""
+
 
 def main() -> None:
-    """Fetch one set, and remove what was fetched before."""
-    [name] = sys.argv[1:]
-    folder = ROOT / "build" / "wheels" / name
+    """Fetch one set for one platform, and remove what was fetched for it before."""
+    name, platform = sys.argv[1:]
+    if platform not in MACHINES:
+        sys.exit(f"PLATFORM={platform}: there are wheels for {' and '.join(MACHINES)} only")
+    if name in ONLY_AMD64 and platform != "linux/amd64":
+        sys.exit(f"{name} is for linux/amd64 only: {ONLY_AMD64[name]}")
+    folder = ROOT / "build" / "wheels" / name / platform.removeprefix("linux/")
     shutil.rmtree(folder, ignore_errors=True)
-    for version, platforms in TARGETS[name]:
-        download(RUNNER, folder, version, platforms)
+    for version, libc in TARGETS[name]:
+        tags = [f"{tag}_{MACHINES[platform]}" for tag in libc]
+        download(RUNNER, folder, version, tags)
         if name != "plain":
             # Apart, because the packages of a train may need other versions than the runner.
-            download([HERE / "packages" / f"{name}.txt"], folder, version, platforms)
+            download([HERE / "packages" / f"{name}.txt"], folder, version, tags)
 
 
 def download(locks: list[Path], folder: Path, version: str, platforms: list[str]) -> None:

@@ -97,6 +97,7 @@ def remove_containers(engine: Engine) -> None:
 def reader(engine: Engine, registry: str, names: None, tmp_path: Path) -> Reader:
     """A reader with an empty Python environment, in the folder that the author's page makes."""
     or_skip(lambda: make_master(engine, "slim", "musl"))  # fetches the wheels, too
+    processor = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
     venv.create(tmp_path / "venv", with_pip=True)
     wheel_of("flit_core", tmp_path)
     folder = tmp_path / "patients"  # which the first command makes
@@ -105,7 +106,7 @@ def reader(engine: Engine, registry: str, names: None, tmp_path: Path) -> Reader
         "PATH": f"{tmp_path / 'venv' / 'bin'}:{os.environ['PATH']}",
         "TMPDIR": str(tmp_path),
         "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": f"{ROOT / 'build' / 'wheels' / 'plain'} {tmp_path}",
+        "PIP_FIND_LINKS": f"{ROOT / 'build' / 'wheels' / 'plain' / processor} {tmp_path}",
         "PYTHON": sys.executable,
         "BASE_IMAGE": make_base(engine, "musl"),
         "BUILD": f"--quiet --label {engine.label}",

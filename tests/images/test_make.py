@@ -1,5 +1,6 @@
 """What `make` makes of its settings, as far as it tells without an engine."""
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -10,9 +11,9 @@ from tests.containers.images import make
 from tests.station import REPOSITORY
 
 
-def would_run(target: str, **variables: str) -> str:
-    """Return the commands for a target, without running them."""
-    done = make("--dry-run", target, **variables)
+def would_run(*targets: str, **variables: str) -> str:
+    """Return the commands for targets, without running them."""
+    done = make("--dry-run", *targets, **variables)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -45,6 +46,28 @@ def test_the_base_of_an_image_that_has_its_own_is_built_unless_another_is_named(
         "docker build .*", would_run("image", IMAGE="r", BASE_IMAGE="rocker/r-ver")
     )
     assert "--network none" in built
+
+
+@pytest.mark.parametrize("image", ["buster", "r"])
+def test_an_image_is_built_for_the_platform_of_the_engine_or_for_that_which_is_named(
+    image: str,
+) -> None:
+    assert "--platform" not in would_run("image", IMAGE=image)
+    shown = would_run("image", IMAGE=image, PLATFORM="linux/arm64").replace("\\\n", "")
+    built = re.findall("docker build .*", shown)
+    assert built
+    assert all("--platform linux/arm64" in command for command in built)
+
+
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [("linux/arm64", "arm64"), ("linux/amd64", "amd64"), ("", None)],
+)
+def test_the_wheels_of_each_platform_have_a_folder(platform: str, name: str | None) -> None:
+    processor = name or {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    shown = would_run("wheels", "--always-make", PLATFORM=platform)
+    assert f"wheels.py plain linux/{processor}\n" in shown
+    assert f"touch build/wheels/plain/{processor}/ready\n" in shown
 
 
 @pytest.mark.parametrize(

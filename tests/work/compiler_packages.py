@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -37,8 +38,8 @@ def make() -> Path:
 def _install() -> None:
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"]
     options += ["--require-hashes", "--no-compile", "--python-version", PYTHON]
-    for platform in GLIBC:
-        options += ["--platform", platform]
+    for tag in GLIBC:
+        options += ["--platform", f"{tag}_{os.uname().machine}"]
     options += ["--target", str(FOLDER), "--requirement", str(LOCK)]
     command = [sys.executable, "-m", "pip", "install", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
