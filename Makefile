@@ -34,7 +34,7 @@ ON = $(if $(PLATFORM),--platform $(PLATFORM))
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' entrypoint/__init__.py)
 REVISION = $(shell git rev-parse HEAD 2>/dev/null)
 
-.PHONY: help demo test test-fast attacks coverage lint bench errors-page fuzz hostile-images format wheels image sbom clean engine-docker
+.PHONY: help demo test test-fast attacks engines coverage lint bench errors-page fuzz hostile-images format wheels image sbom clean engine-docker
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-fast: $(TESTS)/ready ## run the quick tests: no container, less than a minu
 
 attacks: $(TESTS)/ready ## run a hostile train in every set-up of containers
 	$(TESTS)/bin/python -m pytest -n auto -m '' tests/attacks
+
+engines: $(TESTS)/ready ## make every kind of visit in every engine, for the table of docs/engines.md
+	$(TESTS)/bin/python -m tests.engines
 
 coverage: $(TESTS)/ready ## list lines that no test reaches; with T=tests/unit, that these tests do not reach
 	$(TESTS)/bin/python -m tests.covered $(T)

@@ -46,7 +46,7 @@ def working_engine() -> Iterator[Engine]:
     if is_left_alone or program is None or os.geteuid() != 0:
         yield connected()
         return
-    with _daemon(program) as address:
+    with own_daemon(program) as address:
         os.environ["DOCKER_HOST"] = address
         try:
             yield connected()
@@ -79,13 +79,13 @@ def engine_elsewhere(program: str, hidden: Path) -> Iterator[str]:
         raise Unavailable(f"an engine of our own takes root and {program}")
     hiding = 'mount -t tmpfs none "$0" && exec "$@"'
     under = ["unshare", "--mount", "sh", "-c", hiding, str(hidden)]
-    with _daemon(path, under) if program == "dockerd" else _podman(path, under) as address:
+    with own_daemon(path, under) if program == "dockerd" else _podman(path, under) as address:
         yield address
 
 
 @contextmanager
 def _podman(program: str, under: Sequence[str]) -> Iterator[str]:
-    """Like `_daemon`, with podman behind the protocol of Docker."""
+    """Like `own_daemon`, with podman behind the protocol of Docker."""
     # It refuses a path of more than 50 characters.
     with tempfile.TemporaryDirectory(prefix="pht-") as folder:
         options = [f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=vfs"]
@@ -96,20 +96,27 @@ def _podman(program: str, under: Sequence[str]) -> Iterator[str]:
 
 
 @contextmanager
-def _daemon(program: str, under: Sequence[str] = ()) -> Iterator[str]:
+def own_daemon(
+    program: str, under: Sequence[str] = (), options: Sequence[str] = (), owner: int = 0
+) -> Iterator[str]:
     """Give the address of a daemon that answers, and leave nothing of it on the disk.
 
     Args:
         program: its path.
         under: a program, with its options, that starts it.
+        options: of the daemon, beside OPTIONS.
+        owner: the user to whom its folder belongs.
     """
     folder = Path(tempfile.mkdtemp(prefix="pht-engine-"))
+    folder.chmod(0o711)  # users of containers may be others than the daemon's
+    os.chown(folder, owner, owner)
     address = f"unix://{folder}/socket"
     places = [f"--{name}={folder}/{name}" for name in ("data-root", "exec-root", "pidfile")]
     config = folder / "config.json"
     default = {"default-runtime": os.environ[RUNTIME]} if RUNTIME in os.environ else {}
     config.write_text(json.dumps({"runtimes": _runtimes(), **default}))
-    command = [*under, program, f"--config-file={config}", f"--host={address}", *places, *OPTIONS]
+    start = [program, f"--config-file={config}", f"--host={address}"]
+    command = [*under, *start, *places, *OPTIONS, *options]
     try:
         with running(command, folder):
             yield address

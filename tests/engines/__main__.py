@@ -1,0 +1,56 @@
+"""Runs every case in every kind of engine that this machine has, and writes the table."""
+
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.engines.cases import CASES
+from tests.engines.elsewhere import ELSEWHERE, Row
+from tests.engines.kinds import KINDS, NOT_RUN
+from tests.engines.page import ALL, rows, write
+
+PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-m", "engines"]
+
+Recorded = dict[str, str]
+"""What a case that works has recorded."""
+
+
+def main() -> int:
+    """Run the cases and write the table, where a kind that fails or is skipped keeps its row."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        command = [*PYTEST, f"--junit-xml={report}", "tests/engines", *sys.argv[1:]]
+        status = subprocess.run(command).returncode
+        recorded = _recorded(report)
+    old = {row.engine: row for row in rows()}
+    found = [_row(kind, recorded) or old.get(kind) for kind in KINDS]
+    write([*(row for row in found if row), *ELSEWHERE])
+    return status
+
+
+def _recorded(report: Path) -> list[Recorded]:
+    cases = ElementTree.parse(report).iter("testcase")
+    found = [
+        {entry.get("name", ""): entry.get("value", "") for entry in case.iter("property")}
+        for case in cases
+    ]
+    return [case for case in found if case]
+
+
+def _row(kind: str, recorded: Sequence[Recorded]) -> Row | None:
+    """Return the row of a kind, or None unless all its cases work."""
+    cases = [case for case in recorded if case["kind"] == kind]
+    if {case["case"] for case in cases} != CASES.keys():
+        return None
+    # More than one value would be a surprise that the table should show.
+    layers, versions = ("; ".join({case[name] for case in cases}) for name in ("layers", "version"))
+    linux = f"Linux {'.'.join(platform.release().split('.')[:2])}"
+    return Row(kind, ALL, layers, f"{versions}, {linux}", NOT_RUN.get(kind, "–"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
