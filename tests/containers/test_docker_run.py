@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
+from tests.containers.fixtures import NO_LANDLOCK
 from tests.containers.plain_options import ID, KEY, PEM, container
 from tests.containers.visitor import (
     assert_visited,
@@ -68,6 +69,7 @@ def test_everything_but_the_train_may_be_read_only(
     assert opened(visitor.take(tmp_path / "after")) == {"visits": b"2"}
 
 
+@NO_LANDLOCK
 def test_another_user_visits_a_train_that_is_its_own(
     engine: Engine, owned_image: str, tmp_path: Path
 ) -> None:

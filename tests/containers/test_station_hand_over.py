@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.containers.fixtures import NO_LANDLOCK
 from tests.containers.site import Arrive, Site
 from tests.containers.visitor import FIRST, SECOND
 from tests.station import snapshot
@@ -57,7 +58,13 @@ def test_what_the_base_has_too_much_is_not_handed_over(arrive: Arrive, tmp_path:
     assert (done.status, done.stdout) == (0, b"aboard\n"), done.stderr
 
 
-@pytest.mark.parametrize("user", ["", "USER 4321:4321\n"], ids=["root", "another user"])
+@pytest.mark.parametrize(
+    "user",
+    [
+        pytest.param("", id="root"),
+        pytest.param("USER 4321:4321\n", id="another user", marks=NO_LANDLOCK),
+    ],
+)
 def test_only_the_paths_of_the_train_differ_from_the_image_that_was_built(
     user: str, arrive: Arrive, data: Path
 ) -> None:

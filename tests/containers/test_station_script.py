@@ -11,6 +11,7 @@ import pytest
 
 from tests import reference
 from tests.containers.engine import Engine
+from tests.containers.fixtures import NO_LANDLOCK
 from tests.containers.site import RENAMES, SCRIPT, Arrive
 from tests.containers.visitor import FIRST
 from tests.reference import STATIONS
@@ -61,6 +62,7 @@ def test_a_visit_that_was_handed_over_is_left_as_it_is(arrive: Arrive, tmp_path:
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
+@NO_LANDLOCK
 def test_a_train_keeps_its_owners_from_station_to_station(
     arrive: Arrive, engine: Engine, tmp_path: Path
 ) -> None:
@@ -145,6 +147,7 @@ def test_results_are_looked_at_with_the_id_that_the_program_has_read(
     station = tmp_path / "station"
     station.mkdir()
     (station / "private_key.pem").write_bytes(reference.vector_key(FIRST, private=True))
+    (station / "private_key.pem").chmod(0o600)
     if settings is not None:
         (station / "station.env").write_bytes(settings.encode())
     review = tmp_path / "review"
