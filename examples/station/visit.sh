@@ -93,7 +93,9 @@ pht_validate() {
 # validate TAG ID
 validate() {
     code=0
-    docker save "$2" | pht_validate >"$work/verdict" || code=$?
+    # podman reports its progress on stderr.
+    docker save "$2" 2>"$work/said" | pht_validate >"$work/verdict" || code=$?
+    [ "$code" = 0 ] || cat "$work/said" >&2
     cat "$work/verdict" >&2
     [ "$code" = 0 ] || fail "$repository:$1 is not accepted; nothing of it was started" "$code"
     grep -q "^image: .*$2" "$work/verdict" || fail "not $repository:$1 was validated, which is $2"
@@ -188,7 +190,7 @@ is_worthless() {
 
 # The client of docker writes the proxies of its configuration, with their passwords, into every
 # container, and so into the train; podman those of the environment. Of the configuration only the way
-# to the engine is kept, which podman leaves unread.
+# to the engine is kept.
 create() {
     if [ ! -e "$work/client" ]; then
         mkdir "$work/client"
@@ -196,6 +198,7 @@ create() {
         for name in contexts ca.pem cert.pem key.pem; do
             ln -s "$client/$name" "$work/client/"
         done
+        echo '{}' >"$work/client/config.json"
     fi
     said=$(
         DOCKER_CONTEXT=$(docker context inspect --format '{{.Name}}')

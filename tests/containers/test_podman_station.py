@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
+from tests.containers.images import masters_of
 from tests.containers.other_engines import OtherEngines
 from tests.containers.podman import configure, docker_on_socket, own_docker
 from tests.containers.site import RENAMES, Site, begin_and_end
@@ -28,6 +30,9 @@ BY_HAND = (
     *("docker commit", "uniq -u"),
 )
 """What is in the blocks of the page from the visit to the image that leaves."""
+
+SAID = re.compile("(pht|visit.sh|image|master|verdict): |time=.* level=warning |$")
+"""Lines of the script and the program. Warnings of podman are about the machine, as its cgroups."""
 
 _NUMBERS = itertools.count()
 
@@ -96,10 +101,17 @@ def test_a_train_is_looked_at_handed_over_and_pushed(
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
-def test_an_interrupted_visit_goes_on(
-    arrive_at_podman: ArriveAtPodman, pht_program: Path, data: Path, tmp_path: Path
+def test_an_interrupted_visit_goes_on_and_says_no_more_than_with_docker(
+    arrive_at_podman: ArriveAtPodman,
+    engine: Engine,
+    runner_image: str,
+    pht_program: Path,
+    data: Path,
+    tmp_path: Path,
 ) -> None:
     site = arrive_at_podman()
+    settle(tmp_path, FIRST)
+    (tmp_path / "run" / "pht" / "masters.json").write_bytes(masters_of(engine, runner_image))
     begin_and_end(site, data, signal.SIGKILL, programs=pht_program)
     site.visiting().kill()
     (data / ".hold").unlink()
@@ -108,9 +120,11 @@ def test_an_interrupted_visit_goes_on(
 
     assert done.status == 0, done.stderr
     assert b"aboard\n" in done.stdout
+    assert [line for line in done.stderr.splitlines() if not SAID.match(line)] == []
     site.assert_handed_over(tmp_path / "after", FIRST)
     done = site.visit("-d", data, programs=pht_program)
     assert (done.status, done.stdout) == (0, b""), done.stderr
+    assert done.stderr.count("verdict: accepted") == 2
     assert done.stderr.splitlines()[-1].startswith("visit.sh: nothing to do: ")
 
 
