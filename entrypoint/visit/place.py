@@ -13,6 +13,7 @@ from entrypoint.linux.access import (
     first_irreplaceable,
     first_unsettable_owner,
     is_unmapped,
+    may_write,
 )
 from entrypoint.linux.mounts import is_mount_point, mount_of, mounts_below
 from entrypoint.linux.shared_memory import keeps_files_in_memory
@@ -80,9 +81,10 @@ def check_lasts(*places: Path) -> None:
 
 def _where_it_vanishes(place: Path) -> str:
     """Return where what is written to a file or folder goes, if it ends with the container."""
-    mount = mount_of(place)
-    folder = place if mount.point == place.resolve() else place.parent
-    if mount.layered and keeps_files_in_memory(folder):
+    mount, beside = mount_of(place), place.parent
+    # Beside it, if that can be, no time of the train's changes.
+    is_tried_beside = mount_of(beside).id == mount.id and may_write(beside)
+    if mount.layered and keeps_files_in_memory(beside if is_tried_beside else place):
         return "in memory, the upper layer of an overlay,"
     return mount.fleeting
 

@@ -16,18 +16,8 @@ from tests.containers.images import masters_of
 from tests.containers.site import Arrive, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND
 from tests.docs.pages import blocks
-from tests.recipes.trains import FAILS, LARGE_BYTES, SEALS_LONG, STAYS
-from tests.station import (
-    PATIENCE_S,
-    REPOSITORY,
-    Done,
-    assert_explained,
-    opened,
-    settle,
-    snapshot,
-    unpack,
-    wait_until,
-)
+from tests.recipes.trains import FAILS, LARGE_BYTES, PATIENCE_S, SEALS_LONG, STAYS, wait_until
+from tests.station import REPOSITORY, Done, assert_explained, opened, settle, snapshot, unpack
 
 README = REPOSITORY / "examples" / "apptainer" / "README.md"
 PREPARE, VISIT, HAND_OVER = blocks("apptainer", pages=(README,))

@@ -17,8 +17,8 @@ from tests.containers.site import Arrive, Client, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND, Container
 from tests.docs.pages import ROOT, STATION, blocks
 from tests.ledger import give_ledger
-from tests.recipes.trains import FAILS, SEALS_LONG, STAYS
-from tests.station import PATIENCE_S, Done, assert_explained, opened, settle, snapshot, wait_until
+from tests.recipes.trains import FAILS, PATIENCE_S, SEALS_LONG, STAYS, wait_until
+from tests.station import Done, assert_explained, opened, settle, snapshot
 
 NAME, RUN, REMOVE = blocks("compose", pages=(ROOT / "docs" / "engines.md",))
 [IDS] = [block for block in blocks("docker", pages=(STATION,)) if "docker image inspect" in block]

@@ -15,8 +15,8 @@ from tests.containers.site import Arrive, Site
 from tests.containers.visitor import COUNTS, FIRST
 from tests.docs.pages import ROOT, blocks
 from tests.recipes.manager import Manager, analyzes, running_manager
-from tests.recipes.trains import FAILS, IS_KILLED, SEALS_LONG, STAYS
-from tests.station import opened, settle, wait_until
+from tests.recipes.trains import FAILS, IS_KILLED, SEALS_LONG, STAYS, wait_until
+from tests.station import opened, settle
 
 INSTALL, START = blocks("systemd", pages=(ROOT / "docs" / "engines.md",))
 

@@ -1,6 +1,13 @@
 """Trains of the tests of recipes, which mount no folder that a train can write to."""
 
+import time
+from collections.abc import Callable
+
+from tests import station
 from tests.containers.visitor import COUNTS
+
+PATIENCE_S = 4 * station.PATIENCE_S
+"""Seconds after which a whole visit with its hand-over counts as hanging."""
 
 FAILS = COUNTS + "raise SystemExit(3)\n"
 IS_KILLED = COUNTS + "import os; os.kill(os.getpid(), 9)\n"
@@ -18,3 +25,11 @@ for number in range(4):
 """
 )
 """Has results that take some time to be sealed, and says that it runs."""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds that a whole visit brings about; fails if it never does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
