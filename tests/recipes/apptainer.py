@@ -60,7 +60,7 @@ def _of_the_user(member: tarfile.TarInfo, _: str) -> tarfile.TarInfo | None:
 def start(options: argparse.Namespace) -> int:
     """Start the container in namespaces of its own, and return how it has ended."""
     spaces = ["--mount", "--pid", "--ipc", *(["--net"] if options.net else [])]
-    inner = [sys.executable, "-m", __spec__.name if __spec__ else "", "inside", *sys.argv[1:]]
+    inner = [sys.executable, __file__, "inside", *sys.argv[1:]]
     command = ["unshare", *spaces, "--fork", "--kill-child", *inner]
     process = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: _pass_on(process))

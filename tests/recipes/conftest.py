@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.containers.conftest import arrive, client, data, pht_program, train_image
+from tests.containers.conftest import arrive, client, pht_program, train_image
 from tests.containers.fixtures import or_skip
 
-__all__ = ["arrive", "client", "data", "pht_program", "train_image"]
+__all__ = ["arrive", "client", "pht_program", "train_image"]
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
 """`examples/apptainer`: its lines, as a user without rights, with a stand-in for Apptainer."""
 
 import os
+import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,22 +17,42 @@ from tests.containers.images import masters_of
 from tests.containers.site import Arrive, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND
 from tests.docs.pages import blocks
-from tests.recipes.trains import FAILS, LARGE_BYTES, PATIENCE_S, SEALS_LONG, STAYS, wait_until
-from tests.station import REPOSITORY, Done, assert_explained, opened, settle, snapshot, unpack
+from tests.recipes import apptainer
+from tests.recipes.trains import (
+    FAILS,
+    LARGE_BYTES,
+    PATIENCE_S,
+    SEALS_LONG,
+    STAYS,
+    visit_by_script,
+    wait_until,
+)
+from tests.station import (
+    PYTHON,
+    REPOSITORY,
+    Done,
+    assert_explained,
+    opened,
+    settle,
+    snapshot,
+    unpack,
+)
+from tests.unprotected import WITHOUT_LANDLOCK
 
 README = REPOSITORY / "examples" / "apptainer" / "README.md"
 PREPARE, VISIT, HAND_OVER = blocks("apptainer", pages=(README,))
 USER = 1000
 LOSES_LANDLOCK = (
-    "import os, sys; from entrypoint.process import seccomp; from tests import unprotected; "
-    "unprotected.prctl(unprotected.PR_SET_NO_NEW_PRIVS, 1); "
-    "seccomp.install(unprotected.WITHOUT_LANDLOCK); os.execvp(sys.argv[1], sys.argv[1:])"
+    "import os, sys; from entrypoint.process import seccomp; from entrypoint.linux import prctl; "
+    "prctl.prctl(prctl.PR_SET_NO_NEW_PRIVS, 1); "
+    f'seccomp.install(bytes.fromhex("{WITHOUT_LANDLOCK.hex()}")); '
+    "os.execvp(sys.argv[1], sys.argv[1:])"
 )
 """A program that starts another, for which the kernel has no Landlock."""
 
 PROGRAM = """\
 #!/bin/sh
-PYTHONPATH={repository} exec {python} -m tests.recipes.apptainer "$@"
+PYTHONPATH={folder} exec {python} {program} "$@"
 """
 
 
@@ -54,6 +75,7 @@ class Cluster:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
 
     def run(self, commands: str) -> Done:
@@ -86,16 +108,32 @@ MakeCluster = Callable[[str], Cluster]
 
 
 @pytest.fixture
-def cluster(arrive: Arrive, runner_image: str, pht_program: Path, tmp_path: Path) -> MakeCluster:
-    """A function that lets a train arrive, and prepares its visit as the recipe says."""
+def folder() -> Iterator[Path]:
+    """A folder that the user can enter, with the programs `pht` and `apptainer`.
+
+    They are copies, since a clone may lie in root's home.
+    """
     if os.geteuid() != 0:
         pytest.skip("needs root, to become a user who may mount")
-    os.chmod(tmp_path.parent, 0o711)
-    os.chmod(tmp_path, 0o711)
+    with tempfile.TemporaryDirectory(prefix="pht-") as name:
+        made = Path(name)
+        shutil.copytree(REPOSITORY / "entrypoint", made / "code" / "entrypoint")
+        shutil.copy(apptainer.__file__, made / "code")
+        (made / "programs").mkdir()
+        programs = {"pht": "-m entrypoint", "apptainer": f"{made}/code/apptainer.py"}
+        for name, program in programs.items():
+            text = PROGRAM.format(folder=made / "code", python=PYTHON, program=program)
+            (made / "programs" / name).write_text(text)
+            (made / "programs" / name).chmod(0o755)
+        yield made
+
+
+@pytest.fixture
+def cluster(arrive: Arrive, runner_image: str, folder: Path) -> MakeCluster:
+    """A function that lets a train arrive, and prepares its visit as the recipe says."""
 
     def make(script: str) -> Cluster:
-        site, folder = arrive(script), tmp_path / "home"
-        folder.mkdir()
+        site = arrive(script)
         settle(folder, FIRST)
         station = folder / "run" / "pht"
         (station / "masters.json").write_bytes(masters_of(site.engine, runner_image))
@@ -104,14 +142,11 @@ def cluster(arrive: Arrive, runner_image: str, pht_program: Path, tmp_path: Path
             (folder / f"{tag}.tar").write_bytes(saved)
         (folder / "data").mkdir()
         (folder / "data" / "patients.csv").write_text("1\n")
-        stand_in = pht_program / "apptainer"
-        stand_in.write_text(PROGRAM.format(repository=REPOSITORY, python=sys.executable))
-        stand_in.chmod(0o755)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, USER, USER)
         environment = {
-            "PATH": f"{pht_program}:{os.environ['PATH']}",
-            "PWD": str(folder),
+            "PATH": f"{folder / 'programs'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(folder / "code"),
             "TMPDIR": str(folder),
             "STATION": str(station),
             "DATA": str(folder / "data"),
@@ -157,7 +192,7 @@ def test_a_visit_is_handed_over_to_a_station_with_docker(
     }
     assert opened(visiting.exported("exported")) == {"visits": b"1"}
     hand_over(visiting)
-    assert visiting.site.visit(at=SECOND).status == 0
+    assert visit_by_script(visiting.site, at=SECOND).status == 0
     opt = visiting.site.image("latest").take(tmp_path / "after")
     assert opened(opt) == {"visits": b"2"}
     assert reference.verify_chain(reference.load_config(opt)) == [FIRST, SECOND]
@@ -197,7 +232,7 @@ def test_a_visit_killed_while_sealing_is_finished_by_the_same_line(cluster: Make
     visiting = cluster(SEALS_LONG)
     process = visiting.begin("exec " + VISIT.lstrip())
     wait_until(lambda: is_sealing(visiting.folder / "train"))
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)
     assert ended(process).status == -signal.SIGKILL
 
     done = visiting.run(VISIT)
@@ -220,7 +255,7 @@ def test_a_train_in_memory_is_refused_before_it_is_opened(cluster: MakeCluster) 
 
 def test_without_landlock_nothing_hides_the_key(cluster: MakeCluster) -> None:
     visiting = cluster(COUNTS)
-    commands = f"exec {sys.executable} -c '{LOSES_LANDLOCK}' " + VISIT.lstrip()
+    commands = f"exec {PYTHON} -c '{LOSES_LANDLOCK}' " + VISIT.lstrip()
 
     done = visiting.run(commands)
 

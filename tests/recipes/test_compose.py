@@ -1,4 +1,4 @@
-"""`examples/compose`: its one service, made by docker-compose and podman-compose."""
+"""`examples/compose`: its one service, made by docker-compose."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from tests.containers.site import Arrive, Client, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND, Container
 from tests.docs.pages import ROOT, STATION, blocks
 from tests.ledger import give_ledger
-from tests.recipes.trains import FAILS, PATIENCE_S, SEALS_LONG, STAYS, wait_until
+from tests.recipes.trains import FAILS, PATIENCE_S, SEALS_LONG, STAYS, visit_by_script, wait_until
 from tests.station import Done, assert_explained, opened, settle, snapshot
 
 NAME, RUN, REMOVE = blocks("compose", pages=(ROOT / "docs" / "engines.md",))
@@ -122,8 +122,8 @@ def test_its_container_is_that_of_the_script(
     seen = tmp_path / "seen"
     ledger = tmp_path / "var" / "lib" / "pht"
     options: list[str | Path] = ["-d", station.folder / "patients.csv", "-l", ledger]
-    by_script = station.site.visit(
-        *options, programs=client(RECORDS, seen=seen), more=["--", "--memory", "4g"]
+    by_script = visit_by_script(
+        station.site, *options, programs=client(RECORDS, seen=seen), more=["--", "--memory", "4g"]
     )
     assert by_script.status == 0, by_script.stderr
     expected = made(seen)
@@ -159,7 +159,7 @@ def test_it_is_handed_over_and_removed(project: MakeProject, tmp_path: Path) -> 
     assert station.run(LEAVE + f"docker rm {station.name}-next") == 0
 
     assert station.site.engine.call("container", "inspect", station.name).status != 0
-    assert station.site.visit(at=SECOND).status == 0
+    assert visit_by_script(station.site, at=SECOND).status == 0
     opt = station.site.image("latest").take(tmp_path / "after")
     assert opened(opt) == {"visits": b"2"}
     assert reference.verify_chain(reference.load_config(opt)) == [FIRST, SECOND]

@@ -1,10 +1,13 @@
 """Trains of the tests of recipes, which mount no folder that a train can write to."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from tests import station
-from tests.containers.visitor import COUNTS
+from tests.containers.site import Site
+from tests.containers.visitor import COUNTS, FIRST
+from tests.station import Done
 
 PATIENCE_S = 4 * station.PATIENCE_S
 """Seconds after which a whole visit with its hand-over counts as hanging."""
@@ -33,3 +36,16 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def visit_by_script(
+    site: Site,
+    *options: str | Path,
+    at: str = FIRST,
+    more: Sequence[str] = (),
+    programs: Path | None = None,
+) -> Done:
+    """Run the script of a station to its end; see `Site.begin`."""
+    process = site.begin(*options, at=at, programs=programs, more=more)
+    stdout, stderr = process.communicate(timeout=PATIENCE_S)
+    return Done(process.returncode, stdout, stderr.decode())
