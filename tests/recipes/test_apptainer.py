@@ -65,8 +65,9 @@ class Cluster:
     environment: dict[str, str]
 
     def begin(self, commands: str) -> "subprocess.Popen[bytes]":
-        """Start a block as the user, with the right to mount that Apptainer's program has."""
-        to_mount = ["--inh-caps", "+sys_admin", "--ambient-caps", "+sys_admin"]
+        """Start a block as the user, with the rights to mount that Apptainer's program has."""
+        rights = "+sys_admin,+dac_override" if "--writable" in commands else "+sys_admin"
+        to_mount = ["--inh-caps", rights, "--ambient-caps", rights]
         become = ["setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups"]
         return subprocess.Popen(
             [*become, *to_mount, "sh", "-euc", commands],

@@ -98,12 +98,12 @@ def project(arrive: Arrive, pht_program: Path, tmp_path: Path) -> Iterator[MakeP
     projects: list[Project] = []
 
     def make(script: str) -> Project:
-        site = arrive(script)
-        settle(tmp_path, FIRST)
-        give_ledger(tmp_path)
-        (tmp_path / "patients.csv").write_text("1\n")
-        name = f"pht-test-{site.engine.session}-{len(projects)}-{tmp_path.name}"
-        projects.append(Project(site, tmp_path, pht_program, name.replace("_", "-").lower()))
+        site, folder = arrive(script), tmp_path / str(len(projects))
+        settle(folder, FIRST)
+        give_ledger(folder)
+        (folder / "patients.csv").write_text("1\n")
+        name = f"pht-test-{site.engine.session}-{site.repository.rpartition('-')[2]}"
+        projects.append(Project(site, folder, pht_program, name))
         return projects[-1]
 
     yield make
@@ -120,7 +120,7 @@ def test_its_container_is_that_of_the_script(
 ) -> None:
     station = project(COUNTS)
     seen = tmp_path / "seen"
-    ledger = tmp_path / "var" / "lib" / "pht"
+    ledger = station.folder / "var" / "lib" / "pht"
     options: list[str | Path] = ["-d", station.folder / "patients.csv", "-l", ledger]
     by_script = visit_by_script(
         station.site, *options, programs=client(RECORDS, seen=seen), more=["--", "--memory", "4g"]
