@@ -155,7 +155,8 @@ def test_a_visit_interrupted_while_sealing_is_finished_by_itself(
 ) -> None:
     visiting = visit(SEALS_LONG)
     visiting.start()
-    wait_until(lambda: bool(visiting.site.containers()))
+    running_visit = ("--filter", "label=pht.options", "--filter", "status=running")
+    wait_until(lambda: bool(visiting.site.containers(*running_visit)))
     running = visiting.site.visiting()
     running.wait_until(lambda container: container.phase() == "sealing")
 
