@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ HERE = Path(__file__).parent
 LOCKS = [HERE / "uv.txt", HERE / "requirements.txt"]
 DAGS = REPOSITORY / "examples" / "airflow"
 
-PATIENCE_S = 300
+PATIENCE_S = 600
 """Seconds after which a run counts as hanging: Airflow alone takes fifteen to begin."""
 
 
@@ -40,25 +41,44 @@ class Airflow:
     variables: Mapping[str, str]
     dags: Path = DAGS
 
-    def begin(self, repository: str) -> "subprocess.Popen[str]":
+    @property
+    def _log(self) -> Path:
+        return self.home / "log"
+
+    def begin(self, repository: str) -> "subprocess.Popen[bytes]":
         """Start a run of the DAG for a train."""
         database = self.home / "airflow.db"
         if not database.exists():
             shutil.copyfile(self.environment / "airflow.db", database)
         conf = json.dumps({"repository": repository})
-        return subprocess.Popen(
-            [self.environment / "bin" / "airflow", "dags", "test", "--conf", conf, "train_visit"],
-            env={**os.environ, **_variables(self.home, self.dags), **self.variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        command: list[str | Path] = [
+            self.environment / "bin" / "airflow",
+            "dags",
+            "test",
+            "--conf",
+            conf,
+        ]
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [*command, "train_visit"],
+                env={**os.environ, **_variables(self.home, self.dags), **self.variables},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
-    def end(self, process: "subprocess.Popen[str]") -> Ended:
+    def wait_until(self, text: str, process: "subprocess.Popen[bytes]") -> None:
+        """Wait until the log of a run has a text; fails if it never does."""
+        deadline = time.monotonic() + PATIENCE_S
+        while text not in self._log.read_text():
+            assert process.poll() is None, self._log.read_text()
+            assert time.monotonic() < deadline, self._log.read_text()
+            time.sleep(0.1)
+
+    def end(self, process: "subprocess.Popen[bytes]") -> Ended:
         """Wait for the end of a run."""
         try:
-            log, _ = process.communicate(timeout=PATIENCE_S)
+            process.wait(PATIENCE_S)
         finally:
             process.kill()
         with closing(sqlite3.connect(self.home / "airflow.db")) as database:
@@ -67,7 +87,7 @@ class Airflow:
                 " (select run_id from dag_run order by id desc limit 1)"
             )
             tasks = {task: (state, tries) for task, state, tries in rows}
-        return Ended(process.returncode, log, tasks)
+        return Ended(process.returncode, self._log.read_text(), tasks)
 
     def run(self, repository: str) -> Ended:
         """Run the DAG for a train to its end."""
@@ -88,7 +108,7 @@ def _fill(folder: Path) -> None:
     install(sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
     options = ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement"]
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
     install(*pip, "--disable-pip-version-check", *options, LOCKS[0])
     # Packages by the hundred take pip minutes.
     install(folder / "bin" / "uv", "pip", "install", "--python", python, *options, LOCKS[1])

@@ -2,18 +2,39 @@
 
 import json
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from entrypoint.author.container_options import OPTIONS
+from tests import reference
 from tests.airflow import environment
 from tests.airflow.environment import Airflow
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
 from tests.containers.images import masters_of
-from tests.containers.site import Arrive, Site
-from tests.containers.visitor import FIRST
-from tests.station import settle
+from tests.containers.site import RENAMES, Arrive, Site
+from tests.containers.visitor import FIRST, Container
+from tests.station import opened, settle
+
+pytestmark = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
+
+LARGE = (
+    RENAMES
+    + """
+for number in range(2, 6):
+    with (results / str(number)).open("wb") as file:
+        file.truncate(32 * 1024 * 1024)
+"""
+)
+"""Like RENAMES, with results that take some time to be sealed."""
+
+ARRIVED = {"pull": ("success", 1), "validate": ("success", 1)}
+PREPARED = {**ARRIVED, "query": ("success", 1), "fetch": ("success", 1)}
+"""The tasks of a run before the visit, with the number of their tries."""
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +68,147 @@ def airflow(
     return Airflow(installed, tmp_path / "airflow", variables)
 
 
-def serve(site: Site, data: Path) -> None:
-    """Put the data where `fetch` looks for it."""
-    folder = site.folder / "served"
-    folder.mkdir(exist_ok=True)
-    (folder / site.repository.rpartition("/")[2]).symlink_to(data)
+def serve(site: Site) -> Path:
+    """Make the folder with the data where `fetch` looks for it."""
+    folder = site.folder / "served" / site.repository.rpartition("/")[2]
+    folder.mkdir(parents=True)
+    return folder
 
 
-def test_a_train_that_fails_is_an_answer(
-    arrive: Arrive, airflow: Airflow, registry: str, data: Path
+def visiting(site: Site) -> list[Container]:
+    """Return the containers of the DAG for this train."""
+    name = f"name=^/pht-visit-{site.repository.translate(str.maketrans('/:', '--'))}-"
+    found = site.engine.must("ps", "--all", "--quiet", "--filter", name)
+    return [Container(site.engine, container) for container in found.decode().split()]
+
+
+def made(engine: Engine, container: str) -> dict[str, Any]:
+    """Return what a container is like, without what names it, and as far as it is set at all."""
+    [facts] = json.loads(engine.must("inspect", container))
+    del facts["Config"]["Hostname"], facts["HostConfig"]["Mounts"]
+    del facts["HostConfig"]["RestartPolicy"]  # without one: an empty word, or "no"
+    mounts = sorted(
+        (mount["Destination"], mount["Type"], mount["RW"], mount["Propagation"])
+        for mount in facts["Mounts"]
+    )
+    config, host = (
+        {name: value for name, value in facts[part].items() if value}
+        for part in ("Config", "HostConfig")
+    )
+    config["Env"].sort()
+    return {"config": config, "host": host, "mounts": mounts, "args": facts["Args"]}
+
+
+def by_hand(site: Site, airflow: Airflow, data: Path) -> str:
+    """Make the container of a visit as docs/station.md does, and return its id."""
+    mounts = [
+        f"type=bind,source={airflow.variables['STATION_FOLDER']},target=/run/pht,readonly",
+        f"type=bind,source={data},target=/opt/train_data,readonly",
+        f"type=bind,source={airflow.variables['STATION_LEDGER']},target=/var/lib/pht",
+    ]
+    options = [word for mount in mounts for word in ("--mount", mount)]
+    options += ["--memory", "4g", "--env", "TRAIN_DATA_PATH=/opt/train_data"]
+    [_, latest] = site.ids()
+    return site.engine.must("create", *OPTIONS, *options, latest).decode().strip()
+
+
+def test_a_visit_killed_while_sealing_is_finished_by_the_next_try_and_handed_over(
+    arrive: Arrive, airflow: Airflow, registry: str, tmp_path: Path
+) -> None:
+    site = arrive(LARGE, registry)
+    [_, latest] = site.push()
+    data = serve(site)
+    (data / ".hold").touch()
+    manual = by_hand(site, airflow, data)
+    process = airflow.begin(site.repository)
+    try:
+        airflow.wait_until("aboard", process)
+        [container] = visiting(site)
+        assert made(site.engine, container.id) == made(site.engine, manual)
+        (data / ".hold").unlink()
+        container.wait_until(lambda running: running.phase() == "sealing")
+        site.engine.must("kill", container.id)
+    finally:
+        site.engine.must("rm", "--volumes", manual)
+        ended = airflow.end(process)
+
+    assert ended.status == 0, ended.log
+    assert ended.tasks == {
+        **PREPARED,
+        "visit": ("success", 2),
+        "hand_over": ("success", 1),
+        "push": ("success", 1),
+    }
+    assert ended.log.count("aboard") == 1, "the train ran twice"
+    assert visiting(site) == []
+    site.engine.must("image", "rm", "--force", latest)
+    site.engine.must("pull", "--quiet", latest)
+    opt = site.image("latest").take(tmp_path / "after")
+    assert opened(opt)["1"] == b"left here"
+    assert reference.verify_chain(reference.load_config(opt)) == [FIRST]
+
+
+def test_a_train_that_fails_is_not_tried_again(
+    arrive: Arrive, airflow: Airflow, registry: str
 ) -> None:
     site = arrive("raise SystemExit(3)", registry)
-    pushed = site.push()
-    serve(site, data)
+    site.push()
+    serve(site)
+    before = site.ids()
 
     ended = airflow.run(site.repository)
-    print(ended.log)
+
     assert ended.status == 1
-    assert ended.tasks == {}
+    assert ended.tasks == {
+        **PREPARED,
+        "visit": ("failed", 1),
+        "hand_over": ("upstream_failed", 0),
+        "push": ("upstream_failed", 0),
+    }
+    assert "train-failed; it is the author who acts" in ended.log
+    assert visiting(site) == []
+    assert site.ids() == before
+
+
+def test_nothing_of_an_image_that_is_not_accepted_is_started(
+    arrive: Arrive, airflow: Airflow, registry: str
+) -> None:
+    site = arrive(RENAMES, registry)
+    container = site.image("latest")
+    changes = ["--change", 'ENTRYPOINT ["sh", "-c", "cp /run/pht/*.pem /opt/pht_train"]']
+    site.engine.must("commit", *changes, container.id, f"{site.repository}:latest")
+    site.push()
+
+    ended = airflow.run(site.repository)
+
+    assert ended.tasks["pull"] == ("success", 1)
+    assert ended.tasks["validate"] == ("failed", 1)
+    assert "latest is not accepted; nothing of it was started" in ended.log
+    assert "entrypoint-changed" in ended.log
+    assert visiting(site) == []
+
+
+def test_the_container_of_a_task_that_takes_too_long_is_stopped_and_goes_on(
+    arrive: Arrive, airflow: Airflow, registry: str, tmp_path: Path
+) -> None:
+    dags = Path(shutil.copytree(environment.DAGS, tmp_path / "dags"))
+    source = (dags / "train_visit.py").read_text()
+    visit = 'Visit(task_id="visit", '
+    assert source.count(visit) == 1
+    limited = f"{visit}execution_timeout=timedelta(seconds=20), "
+    (dags / "train_visit.py").write_text(source.replace(visit, limited))
+    site = arrive(RENAMES, registry)
+    site.push()
+    data = serve(site)
+    (data / ".hold").touch()
+    slow = replace(airflow, dags=dags)
+    process = slow.begin(site.repository)
+    try:
+        slow.wait_until("goes on with the next try", process)
+    finally:
+        (data / ".hold").unlink()
+        ended = slow.end(process)
+
+    assert ended.tasks["visit"] == ("success", 2), ended.log
+    assert ended.tasks["push"] == ("success", 1)
+    assert visiting(site) == []

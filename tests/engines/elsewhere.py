@@ -53,5 +53,12 @@ ELSEWHERE = [
         "a stand-in that makes the same mounts and namespaces",
         "Apptainer itself: Debian has no package of it",
     ),
+    Row(
+        "[Airflow](../examples/airflow/README.md)",
+        "visit, failed train, kill while sealing",
+        "as Docker, which it calls",
+        "Airflow 3.3.2, Docker 20.10",
+        "workers on other machines",
+    ),
 ]
 """In the order of the page, below the rows that `make engines` writes."""
