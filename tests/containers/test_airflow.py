@@ -129,6 +129,7 @@ def test_a_visit_killed_while_sealing_is_finished_by_the_next_try_and_handed_ove
         container.wait_until(lambda running: running.phase() == "sealing")
         site.engine.must("kill", container.id)
     finally:
+        (data / ".hold").unlink(missing_ok=True)
         site.engine.must("rm", "--volumes", manual)
         ended = airflow.end(process)
 
