@@ -120,9 +120,11 @@ def test_an_export_says_which_train_it_holds(make_train: MakeTrain, tmp_path: Pa
 @pytest.mark.parametrize("by_folder", [True, False], ids=["station.env", "environment"])
 def test_the_train_of_an_earlier_visit_is_not_exported(by_folder: bool, tmp_path: Path) -> None:
     new_train(tmp_path, WRITES)
-    settle(tmp_path, "station_1", **({"PHT_EXPECT_TRAIN": "another"} if by_folder else {}))
+    variables = {"PHT_EXPECT_TRAIN": "another"}
+    if by_folder:
+        settle(tmp_path, "station_1", None, **variables)
     output = tmp_path / "train.tar"
     words = ["export", "--output", str(output)]
-    env = None if by_folder else {"PHT_EXPECT_TRAIN": "another"}
-    assert_explained(pht(*words, root=tmp_path, env=env), 76, "unexpected-train")
+    done = pht(*words, root=tmp_path, env={} if by_folder else variables)
+    assert_explained(done, 76, "unexpected-train")
     assert not output.exists()
