@@ -28,6 +28,8 @@ THEIRS = "T"
 TRAIN = Path(__file__).with_name("train")
 FILES = {path.name: path.read_bytes() for path in TRAIN.glob("*.*")}
 PUBLISHED_STATION = Path(__file__).with_name("published_station.py")
+REQUESTS = "requests"
+"""Name of the file in a journey's folder that has the requests of published stations."""
 PATIENCE_S = 120
 
 
@@ -123,6 +125,7 @@ class Journey:
         key = self.folder / "published.pem"
         key.write_bytes(self.keys[station])
         options = ["--station", station, "--key", str(key), "--data", str(data)]
+        options += ["--requests", str(self.folder / REQUESTS)]
         done = subprocess.run(
             [self.published, "-I", PUBLISHED_STATION, self.repository, *options],
             capture_output=True,
