@@ -3,6 +3,8 @@
 #
 #   REVISION=$(git rev-parse HEAD) SOURCE=https://… \
 #       docker buildx bake --file master_images/docker-bake.hcl buster dl
+#
+# For several platforms: docs/images.md, "For another processor".
 
 variable "VERSION" {
   default = "0.1.0"

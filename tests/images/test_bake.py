@@ -11,6 +11,7 @@ from tests.containers.bases import make_base
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
 from tests.containers.images import make
+from tests.docs.pages import blocks
 from tests.station import REPOSITORY
 
 FOLDER = REPOSITORY / "master_images"
@@ -22,18 +23,35 @@ BUILDX = "/usr/libexec/docker/cli-plugins/docker-buildx"
 TOLD = {"REVISION": "0123abc", "SOURCE": "https://git.example.org/pht"}
 
 
-@pytest.fixture(scope="module")
-def baked(engine: Engine) -> dict[str, Any]:
+BOTH = ["linux/amd64", "linux/arm64"]
+
+
+def bake(engine: Engine, *more: str) -> dict[str, Any]:
     """Return what buildx would build, by name."""
     image = or_skip(lambda: make_base(engine, "buildx"))
     file = "/docker-bake.hcl"
     options = ["--volume", f"{FOLDER}{file}:{file}:ro"]
     options += [f"--env={name}={value}" for name, value in TOLD.items()]
-    command = ["bake", "--print", "--file", file, "image"]
+    command = ["bake", "--print", "--file", file, *more, "image"]
     done = engine.run(image, BUILDX, *command, options=options)
     assert done.status == 0, done.stderr.decode()
     targets: dict[str, Any] = json.loads(done.stdout)["target"]
     return targets
+
+
+@pytest.fixture(scope="module")
+def baked(engine: Engine) -> dict[str, Any]:
+    """What buildx would build without further options."""
+    return bake(engine)
+
+
+def test_one_call_builds_for_both_platforms(engine: Engine) -> None:
+    [block] = blocks("platforms", pages=(REPOSITORY / "docs" / "images.md",))
+    words = shlex.split(block.splitlines()[-1])
+    targets = bake(engine, *words[:2])
+    assert {name: target["platforms"] for name, target in targets.items()} == dict.fromkeys(
+        [*IMAGES, "r-base"], BOTH
+    )
 
 
 def test_every_master_image_can_be_baked(baked: dict[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.containers.images import make
+from tests.docs.pages import blocks
 from tests.station import REPOSITORY
 
 
@@ -57,6 +59,19 @@ def test_an_image_is_built_for_the_platform_of_the_engine_or_for_that_which_is_n
     built = re.findall("docker build .*", shown)
     assert built
     assert all("--platform linux/arm64" in command for command in built)
+
+
+def test_the_page_builds_for_another_processor() -> None:
+    page = REPOSITORY / "docs" / "images.md"
+    [build, both] = blocks("platform", "platforms", pages=(page,))
+    shown = [would_run("--always-make", *shlex.split(build)[1:])]
+    assert "--platform linux/arm64" in shown[0]
+    fetches = [line for line in both.splitlines() if line.startswith("make ")]
+    shown = [would_run("--always-make", *shlex.split(line)[1:]) for line in fetches]
+    assert [re.findall("wheels.py plain (.*)", one) for one in shown] == [
+        ["linux/amd64"],
+        ["linux/arm64"],
+    ]
 
 
 @pytest.mark.parametrize(
