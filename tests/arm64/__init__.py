@@ -1,0 +1,1 @@
+"""The program on arm64, emulated."""
