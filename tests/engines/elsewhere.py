@@ -27,10 +27,10 @@ ALL_CASES = "all five"
 ELSEWHERE = [
     Row(
         "[Kubernetes](#kubernetes)",
-        "visit, export",
+        ALL_CASES,
         "`caps,landlock,seccomp,key-absent`",
         "podman 4.3.1, `kube play`",
-        "a cluster",
+        "a cluster: the Jobs, `fsGroup`, network policies",
     ),
     Row(
         "[Compose](#compose)",
