@@ -1,5 +1,6 @@
-"""The form of query.json that published stations can execute is the one that the documents show."""
+"""What the documents show for published stations has the form that these can read."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -19,8 +20,26 @@ print(builder.build_query_string(query["query"]), data["output_format"], data["f
 """
 
 
+OF_THE_DAG = {"repository", "tag", "env", "volumes", "gpus"}
+"""What the DAG reads of the configuration with which it is triggered."""
+
+
+def blocks() -> list[str]:
+    """Return the blocks of JSON of the page: the configuration of a run, and a query."""
+    return re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def test_the_configuration_on_the_page_is_one_for_the_dag() -> None:
+    configuration, _ = blocks()
+    shown = json.loads(configuration)
+    assert shown.keys() <= OF_THE_DAG
+    assert shown["env"]["PHT_HOST_PROTOCOL"] == "1"
+    [mounted] = shown["volumes"].values()
+    assert shown["env"]["TRAIN_DATA_PATH"].startswith(f"{mounted}/")
+
+
 def test_the_query_on_the_page_becomes_a_request(published_route: Path) -> None:
-    [query] = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    _, query = blocks()
     done = subprocess.run(
         [published_route, "-I", "-c", BUILDS_REQUEST],
         input=query,
