@@ -195,9 +195,14 @@ def _forbidden_arguments(runner: int) -> dict[str, list[_Arguments]]:
     }
 
 
+def is_for_this_machine() -> bool:
+    """Return whether there is a filter for programs of this kind of processor."""
+    return _machine() is not None
+
+
 def is_available() -> bool:
     """Return whether this machine has a filter, and its kernel lets a process install one."""
-    if _machine() is None:
+    if not is_for_this_machine():
         return False
     # Without a program: EFAULT where the kernel would have read it, EINVAL where it has no seccomp.
     mode = ctypes.c_ulong(_SECCOMP_MODE_FILTER)

@@ -6,7 +6,7 @@ from functools import partial
 
 from entrypoint.errors import SettingsError
 from entrypoint.model import LAYERS
-from entrypoint.process import landlock
+from entrypoint.process import landlock, seccomp
 from entrypoint.process.credentials import Credentials
 from entrypoint.settings.settings import Settings
 from entrypoint.station.row import Notes, Row, Verdict, judged, row_of_error
@@ -156,6 +156,11 @@ def _missing(layer: str, process: Process) -> tuple[str, str]:
             return (
                 "this kernel or the engine's profile of seccomp has none",
                 "use Linux 5.19 and Docker 20.10.18 or newer",
+            )
+        case "seccomp" if not seccomp.is_for_this_machine():
+            return (
+                "there is a filter for 64-bit programs on x86-64 and arm64 only",
+                "use a machine and an image of one of these",
             )
     return (
         "no filter can be installed here",

@@ -86,6 +86,15 @@ def test_layers_that_are_not_there_are_warned_of(root: Path) -> None:
     assert done.facts["layers"] == "uid,caps,key-absent"
 
 
+@needs_root
+def test_a_processor_without_a_filter_is_told(root: Path) -> None:
+    done = finish(start_with("patch.object(seccomp, '_machine', return_value=None)", root))
+    row = table_of(done)["seccomp"]
+    assert row["verdict"] == "warning"
+    assert row["found"] == "there is a filter for 64-bit programs on x86-64 and arm64 only"
+    assert "seccomp" not in done.facts["layers"].split(",")
+
+
 def replaced(program: str) -> str:
     """Return a patch that lets another program make the attempts."""
     return f"patch('entrypoint.station.trial._source', return_value={program!r})"
