@@ -60,5 +60,12 @@ ELSEWHERE = [
         "Airflow 3.3.2, Docker 20.10",
         "workers on other machines",
     ),
+    Row(
+        "[arm64](#other-processors)",
+        "visit",
+        "`uid,caps,key-absent`",
+        "QEMU 7.2, which emulates processes",
+        "a machine with that processor",
+    ),
 ]
 """In the order of the page, below the rows that `make engines` writes."""
