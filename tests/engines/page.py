@@ -11,9 +11,6 @@ PAGE = REPOSITORY / "docs" / "engines.md"
 
 HEAD = "| engine | works | layers | run with | not run here |\n|---|---|---|---|---|\n"
 
-ALL = "all five"
-"""What the page says of an engine in which every case works."""
-
 
 def rows() -> list[Row]:
     """Return the rows of the page."""
