@@ -249,7 +249,7 @@ def test_a_visit_killed_while_sealing_is_finished_by_the_same_line(cluster: Make
 def test_a_train_in_memory_is_refused_before_it_is_opened(cluster: MakeCluster) -> None:
     in_memory = VISIT.replace("$PWD/train:/opt,", "").replace("--net ", "--net --writable-tmpfs ")
 
-    done = cluster(COUNTS).run(in_memory.replace(":/opt/train_data", ":/data"))
+    done = cluster(COUNTS).run(in_memory.replace("/opt/train_data", "/data"))
 
     assert_explained(done, 78, "place-unsuitable")
     assert "vanishes with the container" in done.stderr
