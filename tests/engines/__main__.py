@@ -23,7 +23,13 @@ def main() -> int:
     """Run the cases and write what works into the table; a kind that is skipped keeps its row."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [*PYTEST, f"--junit-xml={report}", "tests/engines", *sys.argv[1:]]
+        command = [
+            *PYTEST,
+            f"--junit-xml={report}",
+            "tests/engines",
+            "tests/recipes",
+            *sys.argv[1:],
+        ]
         status = subprocess.run(command).returncode
         recorded = _recorded(report)
     old = {row.engine: row for row in rows()}

@@ -197,7 +197,9 @@ def test_a_visit_that_is_stopped_is_taken_back(project: MakeProject, tmp_path: P
     assert snapshot(station.container.take(tmp_path / "after")) == before
 
 
-@pytest.mark.parametrize("resume", [RESUME, VISIT], ids=["start", "up"])
+@pytest.mark.parametrize(
+    "resume", [RESUME, pytest.param(VISIT, marks=pytest.mark.engines)], ids=["start", "up"]
+)
 def test_a_visit_killed_while_sealing_is_finished(
     resume: str, project: MakeProject, tmp_path: Path
 ) -> None:

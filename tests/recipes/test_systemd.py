@@ -130,6 +130,7 @@ def test_a_train_that_fails_is_not_started_again(visit: MakeVisit) -> None:
     assert visiting.site.containers() == []
 
 
+@pytest.mark.engines
 def test_a_train_that_is_killed_each_time_is_not_started_for_ever(visit: MakeVisit) -> None:
     visiting = visit(IS_KILLED)
 
@@ -150,7 +151,7 @@ def test_a_visit_that_is_stopped_is_taken_back(visit: MakeVisit) -> None:
     assert "result=stopped status=143" in visiting.said()
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
+@pytest.mark.parametrize("how", ["kill", pytest.param("stop", marks=pytest.mark.engines)])
 def test_a_visit_interrupted_while_sealing_is_finished_by_itself(
     how: str, visit: MakeVisit, tmp_path: Path
 ) -> None:
