@@ -17,7 +17,7 @@ IS_KILLED = COUNTS + "import os; os.kill(os.getpid(), 9)\n"
 STAYS = COUNTS + "print('aboard', flush=True)\nimport time; time.sleep(60)\n"
 """Runs until it is ended."""
 
-LARGE_BYTES = 96 * 2**20
+LARGE_BYTES = 64 * 2**20
 SEALS_LONG = (
     COUNTS
     + f"""
