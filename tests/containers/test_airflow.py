@@ -205,7 +205,9 @@ def test_the_container_of_a_task_that_takes_too_long_is_stopped_and_goes_on(
     slow = replace(airflow, dags=dags)
     process = slow.begin(site.repository)
     try:
-        slow.wait_until("goes on with the next try", process)
+        slow.wait_until("Task failed with exception", process)
+        [container] = visiting(site)
+        assert b"result=stopped" in site.engine.call("logs", container.id).stderr
     finally:
         (data / ".hold").unlink()
         ended = slow.end(process)
