@@ -113,18 +113,15 @@ def export(options: Namespace, environment: Mapping[str, str], report: Report) -
     """Write the train's paths as a tar."""
     from entrypoint.settings.load import expected_train
     from entrypoint.station.export import export, write
-    from entrypoint.station.inspect import config_in
-    from entrypoint.visit.session import check_expected
 
-    paths = Paths(options.root or Path("/"))
-    config = config_in(paths)
-    check_expected(config, expected_train(paths, environment))
+    paths, in_container = Paths(options.root or Path("/")), options.root is None
+    expected = expected_train(paths, environment)
     if str(options.output) == "-":
         output = stdout()
-        write(paths, output)
+        config = write(paths, output, expected)
         output.flush()
     else:
-        export(paths, options.output, in_container=options.root is None)
+        config = export(paths, options.output, in_container=in_container, expected=expected)
         report.info(f"the train {config.train_id} is in {options.output}")
     known = Surroundings(train=config.train_id, session=config.session_id.hex())
     return _conclude(Outcome(result="done", surroundings=known), report)

@@ -15,26 +15,37 @@ from entrypoint.linux.durable import flush_file, flush_folder
 from entrypoint.model import WORK_NAME, Paths
 from entrypoint.station.export_place import check_place
 from entrypoint.station.part_file import give_name, locked_part
-from entrypoint.train_config import read
+from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_config
+from entrypoint.visit.session import check_expected
 
 
-def export(paths: Paths, output: Path, *, in_container: bool) -> None:
-    """Write the train's tar to the new file `output`, durably.
+def export(
+    paths: Paths, output: Path, *, in_container: bool, expected: str | None = None
+) -> TrainConfig:
+    """Write the train's tar to the new file `output`, durably, and return its configuration.
+
+    Args:
+        paths: of the train.
+        output: a path where no file is yet.
+        in_container: whether a file in the container itself would go with it.
+        expected: see `check_expected`.
 
     Raises:
         MissingInput: there is no train, or no folder for the output.
         MalformedTrain: the train is unfinished or its configuration is not well formed.
         IntegrityError: a part of the train is a link.
+        RouteError: it is another train than the expected one.
         SettingsError: the output would lie in the train, or go with the container.
         StorageError: the file exists already, is being written by another export, or cannot be.
     """
     check_place(paths, output, in_container=in_container)
     with locked_part(output) as file:
-        write(paths, file)
+        config = write(paths, file, expected)
         flush_file(file)
         give_name(file, output)
     flush_folder(output.parent)
+    return config
 
 
 def is_export_of(paths: Paths, output: Path) -> bool:
@@ -51,16 +62,18 @@ def is_export_of(paths: Paths, output: Path) -> bool:
         return False
 
 
-def write(paths: Paths, file: IO[bytes]) -> None:
-    """Write the train's tar to a stream.
+def write(paths: Paths, file: IO[bytes], expected: str | None = None) -> TrainConfig:
+    """Write the train's tar to a stream, and return its configuration.
 
     The same train gives the same bytes: entries are in archive order, with their owners as
     numbers, for a station whose containers run as that user, and without times.
 
     Raises:
         IntegrityError: a part of the train is a link: it could lead to the station's key.
+        RouteError: it is another train than the expected one.
     """
-    read(read_config(paths))
+    config = read(read_config(paths))
+    check_expected(config, expected)
     refuse_links(paths.user_key)
     tar = TarWriter(file)
     _add_path(tar, paths.config)
@@ -70,6 +83,7 @@ def write(paths: Paths, file: IO[bytes]) -> None:
     if paths.user_key.is_file():
         _add_path(tar, paths.user_key)
     tar.close()
+    return config
 
 
 def _add_folder(tar: TarWriter, folder: Path) -> None:

@@ -35,7 +35,7 @@ def test_the_paths_of_a_train_in_archive_order(stage: int, tmp_path: Path) -> No
 
     done = export(tmp_path)
 
-    assert (done.status, done.stderr) == (0, "")
+    assert done.status == 0, done.stderr
     expected = ["train_config.json"]
     for name in ("pht_results", "pht_train"):
         expected += [name, *(f"{name}/{path}" for path in reference.archive_order(opt / name))]
