@@ -171,6 +171,7 @@ def test_a_train_that_fails_is_not_tried_again(
     assert site.ids() == before
 
 
+@pytest.mark.engines
 def test_nothing_of_an_image_that_is_not_accepted_is_started(
     arrive: Arrive, airflow: Airflow, registry: str
 ) -> None:
@@ -189,6 +190,7 @@ def test_nothing_of_an_image_that_is_not_accepted_is_started(
     assert visiting(site) == []
 
 
+@pytest.mark.engines
 def test_the_container_of_a_task_that_takes_too_long_is_stopped_and_goes_on(
     arrive: Arrive, airflow: Airflow, registry: str, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def main() -> int:
             f"--junit-xml={report}",
             "tests/engines",
             "tests/recipes",
+            "tests/containers",
             *sys.argv[1:],
         ]
         status = subprocess.run(command).returncode

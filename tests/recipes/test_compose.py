@@ -15,13 +15,14 @@ from tests.containers.fixtures import or_skip
 from tests.containers.inspected import RECORDS, made
 from tests.containers.site import Arrive, Client, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND, Container
-from tests.docs.pages import ROOT, STATION, blocks
+from tests.docs.pages import ROOT, STATION, block_with, blocks
 from tests.ledger import give_ledger
 from tests.recipes.trains import FAILS, PATIENCE_S, SEALS_LONG, STAYS, visit_by_script, wait_until
 from tests.station import Done, assert_explained, opened, settle, snapshot
 
 NAME, RUN, REMOVE = blocks("compose", pages=(ROOT / "docs" / "engines.md",))
 [IDS] = [block for block in blocks("docker", pages=(STATION,)) if "docker image inspect" in block]
+WITHOUT_PROXIES = block_with("without_proxies() (")
 [HAND_OVER] = [block for block in blocks("docker", pages=(STATION,)) if "--name next" in block]
 
 VISIT = IDS + NAME + RUN
@@ -161,7 +162,7 @@ UNSET: tuple[object, ...] = (None, False, 0, "", "no", [], {})
 def test_it_is_handed_over_and_removed(project: MakeProject, tmp_path: Path) -> None:
     station = project(COUNTS)
     assert station.visit().status == 0
-    lines = HAND_OVER.replace("visit:", f"{station.name}:").replace("next", f"{station.name}-next")
+    lines = WITHOUT_PROXIES + HAND_OVER.replace("visit:", f"{station.name}:").replace("next", f"{station.name}-next")
 
     assert station.run(IDS + lines) == 0
     assert station.run(LEAVE + f"docker rm {station.name}-next") == 0
