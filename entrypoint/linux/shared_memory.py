@@ -18,12 +18,13 @@ def keeps_files_in_memory(folder: Path) -> bool:
     """Return whether a new file in a folder lies in memory; False if that cannot be found out."""
     try:
         before = _shared_bytes()
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.truncate(_PROBE_BYTES)
-            with mmap.mmap(file.fileno(), _PROBE_BYTES, prot=mmap.PROT_READ) as mapped:
-                for page in range(0, _PROBE_BYTES, mmap.PAGESIZE):
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            # Reading a hole takes memory too, and where that is full, ends the process (SIGBUS).
+            size = file.write(bytes(_PROBE_BYTES))
+            with mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) as mapped:
+                for page in range(0, size, mmap.PAGESIZE):
                     mapped[page]
-                return _shared_bytes() - before > _PROBE_BYTES // 2
+                return _shared_bytes() - before > size // 2
     except OSError:
         return False
 

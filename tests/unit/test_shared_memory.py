@@ -32,9 +32,28 @@ print([
 ])
 """
 
+FULL = """
+import subprocess, sys
+from pathlib import Path
+from entrypoint.linux.shared_memory import keeps_files_in_memory
+here = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", here], check=True)
+found = []
+for _ in range(2):
+    with (here / "file").open("ab", buffering=0) as file:
+        file.write(bytes(128 * 1024))
+    found.append(keeps_files_in_memory(here))
+print(found)
+"""
+
 
 def test_an_overlay_is_in_memory_if_its_upper_layer_is(tmp_path: Path) -> None:
     if mount_of(tmp_path).fs_type == "tmpfs":
         pytest.skip("needs temporary files on a disk")
 
     assert ast.literal_eval(run_python(CODE, tmp_path)) == [True, True, False, False, False]
+
+
+def test_memory_that_is_full_ends_no_process(tmp_path: Path) -> None:
+    """Where a page of a mapped file has no room, the kernel sends SIGBUS."""
+    assert ast.literal_eval(run_python(FULL, tmp_path)) == [True, False]
