@@ -31,11 +31,12 @@ def read(line: str, status: int) -> dict[str, str]:
     elif line.startswith('{"level": "status", '):  # PHT_LOG=json in station.env
         try:
             facts = {name: str(value) for name, value in json.loads(line).items()}
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     else:
         return {}
-    return facts if facts.get("status") == str(status) and status != KILLED else {}
+    is_whole = "result" in facts and facts.get("status") == str(status)
+    return facts if is_whole and status != KILLED else {}
 
 
 def decide(facts: Mapping[str, str]) -> Next:

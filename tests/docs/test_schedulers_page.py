@@ -82,6 +82,8 @@ def test_the_dag_does_what_a_row_says(status: str) -> None:
         ("pht: result=visited", 0, Next.AGAIN),
         (" pht: result=visited status=0", 0, Next.AGAIN),
         ('{"level": "status", "result": "visited"', 0, Next.AGAIN),
+        ('{"level": "status", "status": 255}', 255, Next.AGAIN),
+        ('{"level": "status", "result": ' + "[" * 100_000, 0, Next.AGAIN),
         ("", 0, Next.AGAIN),
     ],
 )
