@@ -62,7 +62,7 @@ def disk_row(check: str, settings: Settings) -> Row:
             "mount a claim, or let PHT_EXPORT name a file on one: Kubernetes deletes an emptyDir "
             "with its pod"
         )
-    copied = _size_beside(paths) if settings.in_container and mount.point == opt else 0
+    copied = _size_beside(paths) if settings.in_container and mount.point == paths.opt else 0
     if copied >= _LARGE_BYTES:
         found += f"; {_size(copied)} in it are no train's"
         advice.append(
@@ -80,14 +80,21 @@ def disk_row(check: str, settings: Settings) -> Row:
 def _size_beside(paths: Paths) -> int:
     """Return the bytes in `/opt` that are neither a train's nor in a folder with a mount."""
     mounts = mounts_below(paths.opt)
-    taken = {paths.train, paths.results, *mounts, *(at for mount in mounts for at in mount.parents)}
-    return sum(
-        os.lstat(os.path.join(folder, name)).st_size
-        for top in paths.opt.iterdir()
-        if top not in taken
-        for folder, _, names in os.walk(top)
-        for name in names
-    )
+    of_train = {paths.train, paths.results, paths.config, paths.user_key}
+    taken = {*of_train, *mounts, *(at for mount in mounts for at in mount.parents)}
+    size = 0
+    for folder, folders, names in os.walk(paths.opt):  # follows no link
+        folders[:] = [name for name in folders if Path(folder, name) not in taken]
+        size += sum(_bytes_of(path) for name in names if (path := Path(folder, name)) not in taken)
+    return size
+
+
+def _bytes_of(path: Path) -> int:
+    """Return the size of a file; 0 if this user may not see it, or it has just gone."""
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0
 
 
 def temporary_row(check: str, paths: Paths, *, in_container: bool) -> Row:

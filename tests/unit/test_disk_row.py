@@ -1,0 +1,48 @@
+"""The row of `pht doctor` about the disk, on a real mount."""
+
+import ast
+from pathlib import Path
+
+from tests.mount_namespace import run_python
+
+CODE = """
+import os, subprocess, sys
+from pathlib import Path
+from entrypoint.model import Paths
+from entrypoint.station.inputs import Inputs
+from entrypoint.station.machine_rows import disk_row
+root = Path(sys.argv[1])
+def row():
+    found = disk_row("disk", Inputs.read(Paths(root), {}, in_container=True).settings())
+    return (str(found.verdict), "are no train's" in found.found)
+subprocess.run(["mount", "--bind", root, root], check=True)
+found = [row()]
+closed = root / "opt" / "closed"
+closed.mkdir(parents=True)
+(closed / "file").touch()
+subprocess.run(["mount", "--bind", root / "opt", root / "opt"], check=True)
+(root / "elsewhere").mkdir()
+(root / "opt" / "link").symlink_to(root / "elsewhere")
+large = [root / "elsewhere" / "large", root / "opt" / "train_config.json", root / "opt" / "large"]
+closed.chmod(0o744)
+os.chown(root / "opt", 65534, 65534)
+os.setresuid(65534, 65534, 0)
+for files in large[:2], large[2:]:
+    os.setresuid(-1, 0, -1)
+    for file in files:
+        file.open("wb").truncate(100 * 1024**2)
+    os.setresuid(-1, 65534, -1)
+    found.append(row())
+print(found)
+"""
+
+
+def test_only_what_a_volume_would_copy_is_counted(tmp_path: Path) -> None:
+    """Neither a missing /opt nor a closed folder in it is an error."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    assert ast.literal_eval(run_python(CODE, tmp_path)) == [
+        ("ok", False),
+        ("ok", False),
+        ("warning", True),
+    ]
