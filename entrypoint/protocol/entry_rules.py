@@ -1,8 +1,13 @@
 """Which entries of a train's folder may travel."""
 
+import os
+
 from entrypoint.errors import MalformedTrain
 from entrypoint.files.tree import Entry, Kind, describe_special
 from entrypoint.model import WORK_NAME
+
+_WHITEOUT = ".wh."
+"""The beginning of names that the specification of images reserves."""
 
 
 def check_entry(entry: Entry, folder: str) -> None:
@@ -25,6 +30,16 @@ def check_entry(entry: Entry, folder: str) -> None:
         raise _unsafe(entry, folder, describe_special(entry))
     if entry.kind is Kind.SYMLINK and _leads_out(entry, folder):
         raise _unsafe(entry, folder, "a link out of it")
+
+
+def check_name(entry: Entry, folder: str) -> None:
+    """Check that an entry of a folder below `/opt` is not lost when it becomes part of an image.
+
+    Raises:
+        MalformedTrain: in a layer a file of its name stands for another one that was deleted.
+    """
+    if os.path.basename(entry.path).startswith(_WHITEOUT):
+        raise _unsafe(entry, folder, "a name by which an image deletes files of its lower layers")
 
 
 def _leads_out(link: Entry, folder: str) -> bool:

@@ -44,7 +44,7 @@ from entrypoint.linux.remove import remove
 from entrypoint.model import Visit
 from entrypoint.protocol.batch import BatchSize
 from entrypoint.protocol.cancellation import CheckStop
-from entrypoint.protocol.entry_rules import check_entry
+from entrypoint.protocol.entry_rules import check_entry, check_name
 from entrypoint.protocol.stages import Contents, SealedTrain
 from entrypoint.recovery.work_folder import WorkFolder
 from entrypoint.train_config import Seal, TrainConfig, encode
@@ -60,7 +60,7 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
 
     Raises:
         MalformedTrain: there is a device, FIFO, socket, too deep folder, a link that leaves the
-            tree, or a path that this user may not read and replace.
+            tree, a name that is reserved, or a path that this user may not read and replace.
         OSError: the disk cannot be read.
     """
     if path := first_irreplaceable(results, leave_out):
@@ -72,6 +72,7 @@ def check_sealable(results: Path, leave_out: str) -> tuple[str, ...]:
     symlinks = []
     for entry in walk(results, leave_out=leave_out):
         check_entry(entry, results.name)
+        check_name(entry, results.name)
         if entry.kind is Kind.SYMLINK:
             symlinks.append(entry.path)
     return tuple(symlinks)

@@ -43,3 +43,15 @@ def test_results_that_nobody_but_root_could_replace_are_refused(
             check_sealable(results, "")
     assert refused.value.code == "results-unsafe"
     assert refused.value.by == "author"
+
+
+@pytest.mark.parametrize("name", [".wh.file", ".wh..wh..opq", ".wh."])
+@pytest.mark.parametrize("folder", [".", "folder"])
+def test_results_that_a_layer_of_an_image_would_lose_are_refused(
+    results: Path, folder: str, name: str
+) -> None:
+    (results / folder / name).touch()
+    with pytest.raises(MalformedTrain, match="deletes") as refused:
+        check_sealable(results, "")
+    assert refused.value.code == "results-unsafe"
+    assert refused.value.by == "author"
