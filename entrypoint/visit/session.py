@@ -1,10 +1,12 @@
 """Runs one command under the train's lock and ends it with an outcome."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from entrypoint.errors import PhtError, RouteError, storage_error, unexpected
+from entrypoint.limits import SESSION_ID_BYTES
 from entrypoint.process.child import Reason
 from entrypoint.process.failure import TrainFailed
 from entrypoint.process.stop import Stopped, StopRequest
@@ -13,6 +15,8 @@ from entrypoint.report import Outcome, Report, Stage, State, Surroundings
 from entrypoint.settings.settings import Settings
 from entrypoint.train_config import TrainConfig
 from entrypoint.visit.hidden_mounts import explain_mounts
+
+_SESSION = re.compile(f"[0-9a-f]{{{2 * SESSION_ID_BYTES}}}")
 
 
 class Session:
@@ -136,7 +140,9 @@ def check_expected(config: TrainConfig, expected: str | None) -> None:
         RouteError: it is another one.
     """
     session = config.session_id.hex()
-    if expected not in (None, config.train_id, session):
+    # An id is chosen by its author, who may have chosen the session of another train.
+    is_id = expected == config.train_id and not _SESSION.fullmatch(expected)
+    if expected not in (None, session) and not is_id:
         raise RouteError(
             "unexpected-train",
             f"this is the train {config.train_id}, session {session}, and not {expected}",

@@ -108,6 +108,19 @@ def test_a_host_is_told_of_another_train_before_what_is_wrong_with_that(tmp_path
     assert_explained(visit(tmp_path, env=variables), 76, "unexpected-train")
 
 
+def test_a_train_cannot_take_the_session_of_another_for_its_id(tmp_path: Path) -> None:
+    """Its author chooses the id; the session is a random number of whoever has built it."""
+    opt = new_train(tmp_path, WRITES)
+    awaited = "5a" * 64
+    edit(opt, lambda config: config.update(train_id=awaited))
+    output = tmp_path / "train.tar"
+    words = ["export", "--output", str(output)]
+    done = pht(*words, root=tmp_path, env={"PHT_EXPECT_TRAIN": awaited})
+    assert_explained(done, 76, "unexpected-train")
+    assert not output.exists()
+    assert pht(*words, root=tmp_path, env={"PHT_EXPECT_TRAIN": session(opt)}).status == 0
+
+
 @generations
 def test_an_export_says_which_train_it_holds(make_train: MakeTrain, tmp_path: Path) -> None:
     opt = make_train(tmp_path, WRITES)
