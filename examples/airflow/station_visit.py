@@ -273,12 +273,13 @@ def _make_room(client: docker.DockerClient, base: str, name: str) -> Any:
     Copying removes nothing, and the next station would refuse a train with more files. The `rm` is
     that of the master image, with which `base` was compared; it sees neither key nor data.
     """
+    has_user = client.images.get(base).attrs["Config"]["User"]  # an image without one stays so
     container = client.containers.create(
         base,
         ["-rf", *(f"/opt/{path}" for path in PATHS)],
         name=name,
         entrypoint=["rm"],
-        user="0",
+        user="0" if has_user else None,
         network_mode="none",
         cap_drop=["ALL"],
         cap_add=["DAC_OVERRIDE", "FOWNER"],
