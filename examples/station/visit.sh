@@ -151,8 +151,8 @@ says() {
     return 1
 }
 
-# The last line alone proves nothing: a train can write one like it, and is right if the container is
-# killed behind it. So it counts with the container's own exit status, never behind SIGKILL (137).
+# The last line alone proves nothing: a train can write one like it just before the container is killed.
+# So it counts only with the container's own exit status, and never after SIGKILL (137).
 is_true_line() { says status "$status" && [ "$status" != 137 ]; }
 
 # The configuration itself says so; an engine that was killed may tell a wrong exit status. The mark
@@ -260,6 +260,8 @@ only_file() {
 
 # No key stands in the container's own configuration: it is in the mounted folder.
 create_run() {
+    is_writable=''
+    for option; do [ "$option" != --read-only=false ] || is_writable=yes; done
     set -- --read-only --volume /opt --tmpfs /tmp:exec --network none \
         --no-healthcheck --stop-signal SIGTERM \
         --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
@@ -268,8 +270,8 @@ create_run() {
         --env LD_PRELOAD= --env LD_AUDIT= --env GCONV_PATH= \
         --env PYTHONEXECUTABLE= --env __PYVENV_LAUNCHER__= --env OPENSSL_CONF= \
         --mount "type=bind,$(field source "$station"),target=/run/pht,readonly" "$@"
-    # A container that may be written needs no volume, into which all that the image has at /opt is copied.
-    case " $* " in *' --read-only=false '*) shift 3 ;; esac
+    # Only a read-only container needs the volume, into which the engine copies the image's whole /opt.
+    [ -z "$is_writable" ] || shift 3 # --read-only --volume /opt
     if [ -n "$data" ]; then
         target=/opt/train_data inside=''
         if [ -d "$data" ]; then inside=$(only_file); else target=$target/$(basename "$data"); fi
