@@ -8,7 +8,7 @@ KILLED = 137
 
 
 class Next(Enum):
-    """What a scheduler does when a container has ended."""
+    """The next action of a scheduler when a container has ended."""
 
     HAND_OVER = "the sealed train goes to the next station"
     GO_ON = "the next task runs"

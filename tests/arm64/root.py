@@ -23,7 +23,7 @@ ACCOUNTS = (
     'cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"',
     'cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"',
 )
-"""What base-passwd does when it is installed, which takes a program for arm64."""
+"""Write the accounts that base-passwd writes when installed, by a program for arm64."""
 
 
 def suite() -> str:

@@ -115,11 +115,11 @@ class Engine:
         return tag
 
     def has_image(self, tag: str) -> bool:
-        """Whether an image is on this machine."""
+        """Return whether an image is on this machine."""
         return self.call("image", "inspect", tag).status == 0
 
     def has_runtime(self, name: str) -> bool:
-        """Whether containers can be started with a runtime of this name."""
+        """Return whether containers can be started with a runtime of this name."""
         return name in json.loads(self.must("info", "--format", "{{json .Runtimes}}"))
 
     def default_runtime(self) -> str:

@@ -29,8 +29,8 @@ log_driver = "k8s-file"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 """
-"""What podman sets by itself may be more than the machine allows, or needs an init system. The logs
-are written as in Kubernetes."""
+"""Settings of podman without an init system, with limits that every machine allows, and with logs
+in the format of Kubernetes."""
 
 MESSAGE_LINES, MESSAGE_BYTES = 80, 2048
 """Maximum size of the message that a kubelet takes from the end of a log."""

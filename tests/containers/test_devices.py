@@ -37,7 +37,7 @@ with open(json.load(sys.stdin)["bundle"] + "/config.json") as file:
 os.symlink("libcuda.so.1", root + "{folder}/libcuda.so")
 subprocess.run(["/sbin/ldconfig", "-r", root], check=True)
 """
-"""What the hooks of the toolkit do: a link, and the cache of the dynamic linker."""
+"""Does the work of the toolkit's hooks: makes a link, and the cache of the dynamic linker."""
 
 PRIVATE_ETC = 'mount -t overlay none /etc -o lowerdir="$0":/etc && exec "$@"'
 

@@ -28,7 +28,7 @@ OPTIONS = {
     f"`--user {USER}`": ["--user", str(USER)],
     "`--cap-drop ALL`": ["--cap-drop", "ALL"],
 }
-"""What the page calls the options of `docker create`."""
+"""Options of `docker create`, by their names on the page."""
 
 DOCKER, NO_LANDLOCK, GVISOR = "Docker 20.10", "Docker 20.10, no Landlock", "gVisor"
 

@@ -157,7 +157,7 @@ class Case:
 
     @property
     def shares_user(self) -> bool:
-        """Whether runner and train have one user."""
+        """True if runner and train have one user."""
         return "--user" in self.options or "ALL" in self.options[-1:]
 
     def __str__(self) -> str:

@@ -29,10 +29,10 @@ BY_HAND = (
     *("docker image inspect", "at_station() {", "docker wait visit"),
     *("docker commit", "uniq -u"),
 )
-"""What is in the blocks of the page from the visit to the image that leaves."""
+"""A line of each block of the page, from the visit to the image that leaves."""
 
 SAID = re.compile("(pht|visit.sh|image|master|verdict): |time=.* level=warning |$")
-"""Lines of the script and the program. Warnings of podman are about the machine, as its cgroups."""
+"""Lines of the script, of the program, and podman's warnings about the machine."""
 
 _NUMBERS = itertools.count()
 

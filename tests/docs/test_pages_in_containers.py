@@ -36,7 +36,7 @@ MASTER, VISIT = "pht-master:slim", "visit"
 """Names that the pages give to an image and to the container of a visit."""
 
 TRAIN = "RUN cd /opt && mkdir pht_train pht_results && touch train_config.json user_sym_key.key\n"
-"""What an image of a train has."""
+"""A line of a Dockerfile that makes the paths of a train."""
 
 CONTAINERS = (VISIT, "next", "leaves")
 """All containers of the pages."""

@@ -16,7 +16,7 @@ from tests.engines.page import rows, write
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-m", "engines"]
 
 Recorded = dict[str, str]
-"""What a case that works has recorded."""
+"""Properties recorded by a case that works."""
 
 
 def main() -> int:

@@ -130,4 +130,4 @@ CASES: dict[str, Callable[[Station], Done]] = {
     "kill while sealing": kill_while_sealing,
     "hand-over": hand_over,
 }
-"""What the table calls them; the first is run wherever the engine is."""
+"""The cases by their names in the table. CI runs the first one only."""

@@ -52,7 +52,7 @@ class Host(Protocol):
 
 @dataclass(frozen=True)
 class Given:
-    """What every host starts from.
+    """The engine and the image with which every host begins.
 
     Attributes:
         engine: of the tests.

@@ -77,7 +77,7 @@ KINDS: dict[str, Start] = {
     "podman's socket, Docker's client": _started(docker_client_of_podman),
     "containerd, ctr": running_containerd,
 }
-"""What the table calls them, and how a host of each is started."""
+"""Functions that start a host, by the name of its engine in the table."""
 
 NOT_RUN = {
     "Docker, rootless": "limits, which need cgroups 2",
@@ -85,7 +85,7 @@ NOT_RUN = {
     "podman, rootless": "SELinux; crun; limits, which need cgroups 2",
     "containerd, ctr": "nerdctl, which Debian does not have",
 }
-"""What the table says could not be run on the machine of the tests."""
+"""Entries of the table's last column: features that this machine cannot test."""
 
 NEXT = {"": "Docker, overlay2", "Docker, overlay2": "podman"}
 """The kind that a train goes to next, by the kind that it comes from; `""` is all others."""

@@ -41,7 +41,7 @@ def bake(engine: Engine, *more: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def baked(engine: Engine) -> dict[str, Any]:
-    """What buildx would build without further options."""
+    """The targets that buildx would build without further options."""
     return bake(engine)
 
 

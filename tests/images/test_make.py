@@ -1,4 +1,4 @@
-"""What `make` makes of its settings, as far as it tells without an engine."""
+"""The commands that `make` would run with given settings, tested without an engine."""
 
 import os
 import re

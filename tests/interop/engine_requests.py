@@ -1,4 +1,4 @@
-"""What a station asks of the engine, request by request, in a form that can be compared.
+"""Requests of a station to its engine, in a form that can be compared.
 
 Left out is what only looks something up, what concerns the registry, what differs from run to run,
 and what only clients of another version send.

@@ -1,4 +1,4 @@
-"""What the documents show for published stations has the form that these can read."""
+"""Published stations can read the configuration and the query that the documents show."""
 
 import json
 import re
@@ -21,7 +21,7 @@ print(builder.build_query_string(query["query"]), data["output_format"], data["f
 
 
 OF_THE_DAG = {"repository", "tag", "env", "volumes", "gpus"}
-"""What the DAG reads of the configuration with which it is triggered."""
+"""Keys that the DAG reads from the configuration with which it is triggered."""
 
 
 def blocks() -> list[str]:

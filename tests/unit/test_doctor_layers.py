@@ -32,7 +32,7 @@ BROKEN = {
     "[Rule(path=Path('/'), access=Access.WRITE)])",
     "seccomp": "patch.object(seccomp, 'program', return_value=seccomp._ALLOW)",
 }
-"""What makes a layer hold nothing, although a visit believes in it."""
+"""Patches by which a layer denies nothing, although it is installed without an error."""
 
 DRIVER = """
 import sys
