@@ -89,10 +89,21 @@ def _podman(program: str, under: Sequence[str]) -> Iterator[str]:
     # It refuses a path of more than 50 characters.
     with tempfile.TemporaryDirectory(prefix="pht-") as folder:
         options = [f"--root={folder}/root", f"--runroot={folder}/run", "--storage-driver=vfs"]
-        address = f"unix://{folder}/socket"
-        command = [*under, program, *options, "system", "service", "--time=0", address]
-        with running(command, Path(folder)):
+        with podman_service([*under, program, *options], Path(folder)) as address:
             yield address
+
+
+@contextmanager
+def podman_service(podman: Sequence[str], folder: Path) -> Iterator[str]:
+    """Give the address of podman behind the protocol of Docker, for the block.
+
+    Args:
+        podman: the program with its options.
+        folder: for the socket and the log.
+    """
+    address = f"unix://{folder}/socket"
+    with running([*podman, "system", "service", "--time=0", address], folder):
+        yield address
 
 
 @contextmanager

@@ -7,6 +7,7 @@ made here carries the label of its test session, by which `remove_all` finds it 
 import io
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tarfile
@@ -14,6 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 TIMEOUT_S = 120
@@ -39,6 +41,13 @@ def client() -> str:
     if found is None:
         raise Unavailable("no docker client on the PATH")
     return found
+
+
+def as_program(command: Sequence[str], path: Path) -> str:
+    """Write a program that runs a command with further arguments, and return its path."""
+    path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,24 @@
 """Podman where a docker client is expected: behind its own `docker`, and behind its socket."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.containers.daemon import running
-from tests.containers.engine import Engine, client
+from tests.containers.daemon import podman_service
+from tests.containers.engine import Engine, as_program, client
 from tests.containers.other_engines import OtherEngines
 from tests.containers.pods import CONFIGURATION
 
-REGISTRIES = """\
-[[registry]]
-location = "127.0.0.1"
-insecure = true
-"""
+
+def registries(address: str) -> str:
+    """Return a configuration that lets podman and skopeo use a registry without encryption."""
+    return f'[[registry]]\nlocation = "{address}"\ninsecure = true\n'
 
 
 def configure(folder: Path) -> dict[str, str]:
     """Write what podman needs on a machine of the tests, and return the variables for it."""
     (folder / "containers.conf").write_text(CONFIGURATION)
-    (folder / "registries.conf").write_text(REGISTRIES)
+    (folder / "registries.conf").write_text(registries("127.0.0.1"))
     return {
         "CONTAINERS_CONF": str(folder / "containers.conf"),
         "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
@@ -35,7 +33,7 @@ def own_docker(others: OtherEngines, folder: Path, under: Sequence[str] = ()) ->
         folder: for the program.
         under: a program, with its options, that starts podman.
     """
-    return _program(folder, [*under, *_podman(others)])
+    return Engine(as_program([*under, *_podman(others)], folder / "docker"))
 
 
 @contextmanager
@@ -45,19 +43,11 @@ def docker_on_socket(others: OtherEngines, folder: Path) -> Iterator[Engine]:
     Raises:
         Unavailable: there is no client of Docker.
     """
-    address = f"unix://{others.folder}/socket"
-    engine = _program(folder, ["env", f"DOCKER_HOST={address}", client()])
-    with running([*_podman(others), "system", "service", "--time=0", address], others.folder):
-        yield engine
+    with podman_service(_podman(others), others.folder) as address:
+        command = ["env", f"DOCKER_HOST={address}", client()]
+        yield Engine(as_program(command, folder / "docker"))
     (others.folder / "socket").unlink(missing_ok=True)
 
 
 def _podman(others: OtherEngines) -> list[str]:
     return ["podman", *map(str, others.store())]
-
-
-def _program(folder: Path, command: Sequence[str]) -> Engine:
-    program = folder / "docker"
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
-    program.chmod(0o755)
-    return Engine(str(program))

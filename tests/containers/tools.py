@@ -7,9 +7,7 @@ from pathlib import Path
 
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine, Unavailable
-
-REGISTRIES = '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n'
-"""Lets the programs use a registry of this machine without encryption."""
+from tests.containers.podman import registries
 
 
 def make_tools(engine: Engine, registry: str) -> str:
@@ -19,8 +17,7 @@ def make_tools(engine: Engine, registry: str) -> str:
         Unavailable: one of them is not installed.
     """
     files = {"etc/containers/policy.json": b'{"default": [{"type": "insecureAcceptAnything"}]}'}
-    address = registry.rstrip("/")
-    files["etc/containers/registries.conf"] = REGISTRIES.replace("127.0.0.1", address).encode()
+    files["etc/containers/registries.conf"] = registries(registry.rstrip("/")).encode()
     for program in ("skopeo", "umoci"):
         found = shutil.which(program)
         if found is None:

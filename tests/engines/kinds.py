@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from subprocess import run
 
-from tests.containers.engine import Engine, Unavailable
+from tests.containers.engine import Engine, Unavailable, as_program
 from tests.containers.fixtures import gvisor
 from tests.engines.containerd import running_containerd
 from tests.engines.host import DockerLike, Given, Host, load
 from tests.engines.starting import (
     Client,
-    as_program,
     docker,
     docker_client_of_podman,
     docker_on_btrfs,
@@ -51,8 +50,7 @@ def _started(
     @contextmanager
     def host(given: Given) -> Iterator[Host]:
         with start() as client, folder_for_all() as folder:
-            program = as_program(client, folder / "client")
-            engine = Engine(str(program), given.engine.session)
+            engine = Engine(as_program(client, folder / "client"), given.engine.session)
             image = load(engine, given.base)
             yield DockerLike(engine, _version(engine), image, owner, options)
 

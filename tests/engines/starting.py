@@ -1,7 +1,6 @@
 """Starts engines of our own, each with a store of its own, and leaves nothing of them."""
 
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.containers.daemon import own_daemon, running
+from tests.containers.daemon import own_daemon, podman_service
 from tests.containers.engine import Unavailable
 from tests.containers.pods import CONFIGURATION
 from tests.engines.users import NAME, UID, OrdinaryUser
@@ -121,10 +120,12 @@ def rootless_podman() -> Iterator[Client]:
 def docker_client_of_podman() -> Iterator[Client]:
     """Give Docker's client for the socket of podman, started by root."""
     client = program("docker")
-    with podman() as command, folder_for_all() as folder:
-        address = f"unix://{folder}/socket"
-        with running([*command, "system", "service", "--time=0", address], folder):
-            yield [client, "--host", address]
+    with (
+        podman() as command,
+        folder_for_all() as folder,
+        podman_service(command, folder) as address,
+    ):
+        yield [client, "--host", address]
 
 
 def _podman(folder: Path, home: Path) -> Client:
@@ -143,10 +144,3 @@ def _remove_containers(client: Client, home: Path) -> None:
     store = home / "root" / "overlay"
     if store.is_mount():
         subprocess.run(["umount", store], check=True)
-
-
-def as_program(client: Client, path: Path) -> Path:
-    """Write a program that is called like `docker`, and return its path."""
-    path.write_text(f'#!/bin/sh\nexec {shlex.join(client)} "$@"\n')
-    path.chmod(0o755)
-    return path
