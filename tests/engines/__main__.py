@@ -23,14 +23,8 @@ def main() -> int:
     """Run the cases and write what works into the table; a kind that is skipped keeps its row."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        command = [
-            *PYTEST,
-            f"--junit-xml={report}",
-            "tests/engines",
-            "tests/recipes",
-            "tests/containers",
-            *sys.argv[1:],
-        ]
+        folders = ["tests/engines", "tests/recipes", "tests/containers"]
+        command = [*PYTEST, f"--junit-xml={report}", *folders, *sys.argv[1:]]
         status = subprocess.run(command).returncode
         recorded = _recorded(report)
     old = {row.engine: row for row in rows()}
@@ -50,12 +44,12 @@ def _recorded(report: Path) -> list[Recorded]:
 
 def _row(kind: str, recorded: Sequence[Recorded]) -> Row | None:
     """Return the row of a kind, or None if not even its first case works."""
-    cases = [case for case in recorded if case["kind"] == kind]
-    worked = [name for name in CASES if name in {case["case"] for case in cases}]
-    if worked[:1] != [*CASES][:1]:
+    cases = {case["case"]: case for case in recorded if case["kind"] == kind}
+    worked = [name for name in CASES if name in cases]
+    first = cases.get(next(iter(CASES)))
+    if first is None:
         return None
     works = ALL_CASES if worked == [*CASES] else ", ".join(worked)
-    [first] = [case for case in cases if case["case"] == worked[0]]
     linux = f"Linux {'.'.join(platform.release().split('.')[:2])}"
     return Row(kind, works, first["layers"], f"{first['version']}, {linux}", NOT_RUN.get(kind, "–"))
 

@@ -10,14 +10,14 @@ class Row:
     Attributes:
         engine: what runs the containers; with a link to its section, or to its example.
         works: what was run for real, in the words of the list above the table.
-        protects: the `layers` of the status line, in code quotes; or in words, what protects.
+        layers: those of the status line, in code quotes; or words.
         run_with: versions.
         not_run: what could not be run, and why; a dash if nothing.
     """
 
     engine: str
     works: str
-    protects: str
+    layers: str
     run_with: str
     not_run: str = "–"
 

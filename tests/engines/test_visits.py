@@ -18,7 +18,7 @@ def test_a_visit_has_the_layers_that_the_page_tells(
 ) -> None:
     done = visit(station_of(kind))
 
-    told = {row.engine: row.protects for row in rows()}
+    told = {row.engine: row.layers for row in rows()}
     assert f"`{done.facts['layers']}`" == told[kind]
 
 
