@@ -37,7 +37,7 @@ class Mount:
         read_only: whether the mount, or the whole file system, takes no writes.
         idmapped: whether it shows other owners than the file system has, mount_setattr(2).
         noexec: whether programs and libraries in it cannot be executed.
-        layered: whether it shows the lower layers of an overlay, as Linux always does.
+        has_lower_layers: whether it names lower layers, as every overlay of Linux does.
     """
 
     id: int
@@ -49,18 +49,18 @@ class Mount:
     read_only: bool
     idmapped: bool = False
     noexec: bool = False
-    layered: bool = False
+    has_lower_layers: bool = False
 
     @property
-    def fleeting(self) -> str:
-        """Where it keeps what is written, if the end of a container loses that; else empty.
+    def volatile_storage(self) -> str:
+        """The storage of a mount, in words, if its content is lost with the container; else empty.
 
-        The overlay of gVisor (`runsc --overlay2`) has its upper layer in the sandbox, even where
-        that takes a file for memory: no other container and no engine reads it.
+        The overlay of gVisor (`runsc --overlay2`) keeps its upper layer in the sandbox, in memory
+        or in a file, which no other container and no engine reads.
         """
         if self.fs_type == "tmpfs":
             return "in memory"
-        if self.fs_type == "overlay" and not self.layered:
+        if self.fs_type == "overlay" and not self.has_lower_layers:
             return "in the overlay of gVisor"
         return ""
 
@@ -239,7 +239,7 @@ def _mount(line: str) -> Mount:
         read_only="ro" in options,
         idmapped="idmapped" in options,
         noexec="noexec" in options,
-        layered=any(option.startswith("lowerdir") for option in options),
+        has_lower_layers=any(option.startswith("lowerdir") for option in options),
     )
 
 

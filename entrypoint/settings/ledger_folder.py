@@ -48,7 +48,7 @@ def _is_of_station(folder: Path) -> bool:
 
 
 def _check_mount(folder: Path) -> None:
-    if where := mount_of(folder).fleeting:
+    if where := mount_of(folder).volatile_storage:
         raise _unusable(
             f"{folder} is {where} and vanishes with the container",
             "mount a folder of the host or a named volume there; if runsc lays its overlay over "

@@ -64,7 +64,7 @@ def _check_mount(paths: Paths, output: Path) -> None:
     reads it, as /etc/ld.so.preload.
     """
     mount = mount_of(output.parent)
-    if where := mount.fleeting:
+    if where := mount.volatile_storage:
         raise SettingsError(
             "output-in-memory",
             f"the folder of {output} is {where} and vanishes with the container",

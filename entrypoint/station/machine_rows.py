@@ -15,13 +15,13 @@ from entrypoint.linux.network import network
 from entrypoint.model import Paths
 from entrypoint.settings.settings import Settings
 from entrypoint.station.row import Row, Verdict
-from entrypoint.visit.place import check_lasts
+from entrypoint.visit.place import check_persistent
 
 _LITTLE_BYTES = 1024**3
 """Free space of `/opt` from which on nothing is said; a visit needs its results twice."""
 
 _LARGE_BYTES = 100 * 1024**2
-"""Size of what lies beside a train from which on its copies are warned of."""
+"""Size of other files in `/opt` from which on a warning says that each container copies them."""
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
@@ -51,7 +51,7 @@ def disk_row(check: str, settings: Settings) -> Row:
     opt = paths.opt if paths.opt.exists() else paths.root
     mount = mount_of(opt)
     if settings.in_container:
-        check_lasts(opt)
+        check_persistent(opt)
     if mount.read_only or not may_write(opt):
         raise _unsuitable(f"the runner cannot write to {opt}")
     found, advice = f"{opt}, {_kind(opt, mount)}: {_space(opt)}", []
@@ -64,7 +64,7 @@ def disk_row(check: str, settings: Settings) -> Row:
         )
     copied = _size_beside(paths) if settings.in_container and mount.point == paths.opt else 0
     if copied >= _LARGE_BYTES:
-        found += f"; {_size(copied)} in it are no train's"
+        found += f"; {_size(copied)} in it do not belong to a train"
         advice.append(
             "each container copies them from its image into its volume: leave out --read-only and "
             "--volume /opt, or use an image with less in /opt"
@@ -140,8 +140,8 @@ def _unsuitable(problem: str) -> SettingsError:
 
 def _kind(folder: Path, mount: Mount) -> str:
     """Return what a folder lies on, in words."""
-    if mount.fleeting:
-        return mount.fleeting
+    if mount.volatile_storage:
+        return mount.volatile_storage
     if mount.is_empty_dir:
         return f"an emptyDir of {mount.fs_type}"
     if is_mount_point(folder):

@@ -24,7 +24,7 @@ from entrypoint.train_config import TrainConfig, read
 from entrypoint.train_config.file import read_config
 from entrypoint.visit.data import check_data
 from entrypoint.visit.hidden_mounts import explain_mounts
-from entrypoint.visit.place import check_lasts
+from entrypoint.visit.place import check_persistent
 from entrypoint.visit.session import Session, run_locked
 from entrypoint.visit.train import (
     check_config_unchanged,
@@ -69,7 +69,7 @@ def run(settings: Settings, report: Report, command: Sequence[str]) -> Outcome:
         _refuse_contradictions(settings)
         report.warning("host-driven visit: here only the command runs, nothing is sealed or signed")
         if settings.in_container:
-            check_lasts(*filter(Path.exists, [settings.paths.config, settings.paths.results]))
+            check_persistent(*filter(Path.exists, [settings.paths.config, settings.paths.results]))
         argv = signed_command(session, command, train)
         credentials = host_driven_credentials(settings)
         check_data(session, credentials, may_override=False)
@@ -102,10 +102,10 @@ def _refuse_contradictions(settings: Settings) -> None:
 
 def _verified(session: Session, settings: Settings) -> VerifiedTrain:
     """Verify a train that the host has opened (steps 1 and 2)."""
-    with _unless_forgotten(settings):
+    with _or_no_station(settings):
         config = read(read_config(settings.paths))
     session.identify(config)
-    with _unless_forgotten(settings), explain_mounts(settings.paths, settings.paths.train):
+    with _or_no_station(settings), explain_mounts(settings.paths, settings.paths.train):
         session.stage = Stage.VERIFY
         train = verify_open(
             config,
@@ -132,14 +132,17 @@ def _verified(session: Session, settings: Settings) -> VerifiedTrain:
 
 
 @contextmanager
-def _unless_forgotten(settings: Settings) -> Iterator[None]:
-    """Replace an error of the block by a missing station id, if nothing says that a host opens."""
+def _or_no_station(settings: Settings) -> Iterator[None]:
+    """Replace an error of the block by that of a missing STATION_ID.
+
+    Without PHT_HOST_PROTOCOL it is more likely that the id was forgotten than that a host opens.
+    """
     try:
         yield
     except (PhtError, OSError):
         if settings.host_protocol:
             raise
-        raise settings.no_station() from None  # it was more likely forgotten
+        raise settings.no_station() from None
 
 
 def _has_run(config: TrainConfig) -> PhtError:

@@ -57,20 +57,20 @@ def check_place(paths: Paths, works: Sequence[WorkFolder], *, in_container: bool
         if mount_of(path).idmapped and is_unmapped(path):
             raise _unmapped(path)
     if in_container:
-        check_lasts(paths.config, *(work.tree for work in works if work.tree.is_dir()))
+        check_persistent(paths.config, *(work.tree for work in works if work.tree.is_dir()))
     for work in works:
         if work.tree.is_dir():
             _check_tree(work)
 
 
-def check_lasts(*places: Path) -> None:
-    """Check that what is written to files and folders of a container outlasts its end.
+def check_persistent(*places: Path) -> None:
+    """Check that files and folders of a container are kept after its end.
 
     Raises:
         SettingsError: one of them is in memory, or in an overlay that no engine reads.
     """
     for place in places:
-        if where := _where_it_vanishes(place):
+        if where := _volatile_storage(place):
             raise SettingsError(
                 "place-unsuitable",
                 f"{place} is {where} and vanishes with the container",
@@ -79,14 +79,14 @@ def check_lasts(*places: Path) -> None:
             )
 
 
-def _where_it_vanishes(place: Path) -> str:
-    """Return where what is written to a file or folder goes, if it ends with the container."""
-    mount, beside = mount_of(place), place.parent
-    # Beside it, if that can be, no time of the train's changes.
-    is_tried_beside = mount_of(beside).id == mount.id and may_write(beside)
-    if mount.layered and keeps_files_in_memory(beside if is_tried_beside else place):
+def _volatile_storage(place: Path) -> str:
+    """Return the storage of a file or folder, in words, if it is lost with the container."""
+    mount, parent = mount_of(place), place.parent
+    # A new file changes the time of its folder, so the train's own is tried only if need be.
+    use_parent = mount_of(parent).id == mount.id and may_write(parent)
+    if mount.has_lower_layers and keeps_files_in_memory(parent if use_parent else place):
         return "in memory, the upper layer of an overlay,"
-    return mount.fleeting
+    return mount.volatile_storage
 
 
 def _check_tree(work: WorkFolder) -> None:

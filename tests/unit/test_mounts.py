@@ -70,7 +70,7 @@ def test_any_number_of_optional_fields(optional: str) -> None:
     ],
 )
 def test_where_the_end_of_a_container_loses_what_was_written(file_system: str, where: str) -> None:
-    assert only(f"36 35 0:9 / /opt rw - {file_system}").fleeting == where
+    assert only(f"36 35 0:9 / /opt rw - {file_system}").volatile_storage == where
 
 
 @pytest.mark.parametrize(
