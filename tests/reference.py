@@ -107,6 +107,12 @@ def load_config(opt: Path) -> Config:
     return config
 
 
+def phase(opt: Path) -> str | None:
+    """Return the phase of the visit in such a folder, None if the configuration is complete."""
+    found: str | None = load_config(opt).get("pht_visit", {}).get("phase")
+    return found
+
+
 def verify_definition(config: Config, train: Path) -> None:
     """Check the hash of the immutable files and the user's signature of it.
 

@@ -7,7 +7,17 @@ from pathlib import Path
 from tests.containers.daemon import podman_service
 from tests.containers.engine import Engine, as_program, client
 from tests.containers.other_engines import OtherEngines
-from tests.containers.pods import CONFIGURATION
+
+CONFIGURATION = """\
+[containers]
+default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
+log_driver = "k8s-file"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+"""
+"""Settings of podman without an init system, with limits that every machine allows, and with logs
+in the format of Kubernetes."""
 
 
 def registries(address: str) -> str:

@@ -21,17 +21,6 @@ MANIFESTS = REPOSITORY / "examples" / "kubernetes"
 USER = 10001
 """The user and the group of the pods."""
 
-CONFIGURATION = """\
-[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-log_driver = "k8s-file"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-"""
-"""Settings of podman without an init system, with limits that every machine allows, and with logs
-in the format of Kubernetes."""
-
 MESSAGE_LINES, MESSAGE_BYTES = 80, 2048
 """Maximum size of the message that a kubelet takes from the end of a log."""
 

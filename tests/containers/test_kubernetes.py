@@ -16,7 +16,8 @@ from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
 from tests.containers.images import masters_of
 from tests.containers.other_engines import OtherEngines
-from tests.containers.pods import CONFIGURATION, MANIFESTS, Node
+from tests.containers.podman import CONFIGURATION
+from tests.containers.pods import MANIFESTS, Node
 from tests.containers.site import RENAMES, Arrive, Site
 from tests.containers.tools import make_tools
 from tests.containers.visitor import (
@@ -27,7 +28,7 @@ from tests.containers.visitor import (
     assert_visited,
     station_folder,
 )
-from tests.reference import load_config
+from tests.reference import load_config, phase
 from tests.station import Done, opened, pht, settle, snapshot, unpack, wait_until
 
 REPOSITORY = "registry.example.org/patients"
@@ -225,12 +226,6 @@ def test_a_pod_killed_while_sealing_is_followed_by_one_that_goes_on(cluster: Mak
     resumed = node.visit()
     assert (resumed.status, resumed.facts["result"]) == (0, "visited"), resumed.stderr
     assert resumed.stdout == b"", "the train has run twice"
-
-
-def phase(opt: Path) -> str | None:
-    """Return the phase of the visit to a train, None if there is none."""
-    found: str | None = load_config(opt).get("pht_visit", {}).get("phase")
-    return found
 
 
 def test_another_train_on_an_old_claim_is_refused(cluster: MakeCluster) -> None:

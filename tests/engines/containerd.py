@@ -1,7 +1,6 @@
 """containerd, driven by `ctr`: it has no volumes, so `/opt` is a folder of the machine."""
 
 import itertools
-import json
 import shlex
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import reference
 from tests.containers.daemon import running
 from tests.containers.engine import TIMEOUT_S
 from tests.containers.images import START
@@ -18,7 +18,6 @@ from tests.docs.pages import blocks
 from tests.engines.host import DockerLike, Given, Visitor
 from tests.engines.page import PAGE
 from tests.engines.starting import folder_for_all, program
-from tests.reference import Config
 from tests.station import Done
 
 CONFIGURATION = """\
@@ -66,9 +65,7 @@ class Task:
         return text in (self.folder / "stdout").read_bytes()
 
     def phase(self) -> str | None:
-        config: Config = json.loads((self.folder / "opt" / "train_config.json").read_bytes())
-        phase: str | None = config.get("pht_visit", {}).get("phase")
-        return phase
+        return reference.phase(self.folder / "opt")
 
     def take(self, folder: Path) -> Path:
         for part in PARTS:

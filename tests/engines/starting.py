@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.containers.daemon import own_daemon, podman_service
 from tests.containers.engine import Unavailable
-from tests.containers.pods import CONFIGURATION
+from tests.containers.podman import CONFIGURATION
 from tests.engines.users import NAME, UID, OrdinaryUser
 
 Client = list[str]

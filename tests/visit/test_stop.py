@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import signal
 import subprocess
 import sys
@@ -67,12 +66,6 @@ def runs(root: Path) -> Path:
 
 def start_visit(root: Path) -> "subprocess.Popen[bytes]":
     return start("run", "--", *RUNS_TRAIN, root=root)
-
-
-def phase(root: Path) -> str | None:
-    """Return the phase on disk, or None while the config is complete."""
-    document = json.loads((root / "opt" / "train_config.json").read_bytes())
-    return document["pht_visit"]["phase"] if "pht_visit" in document else None
 
 
 def is_sealed(path: Path) -> bool:
@@ -191,7 +184,7 @@ def test_a_stop_while_results_are_opened(tmp_path: Path) -> None:
     settle(tmp_path, "station_2")
     before = snapshot(tmp_path)
 
-    done = stop_when(tmp_path, lambda root: phase(root) == "opening")
+    done = stop_when(tmp_path, lambda root: reference.phase(root / "opt") == "opening")
 
     assert (done.status, done.facts["result"], done.facts["stage"]) == (143, "stopped", "decrypt")
     assert (done.facts["state"], done.facts["retry"]) == ("unchanged", "yes")
@@ -260,7 +253,7 @@ def test_a_visit_that_was_killed_leaves_no_lock(tmp_path: Path) -> None:
     assert process.stdout.readline() == b"ready\n"
     process.kill()
     process.communicate()
-    assert phase(tmp_path) == "open"
+    assert reference.phase(tmp_path / "opt") == "open"
 
     done = visit(tmp_path)
 
