@@ -41,7 +41,7 @@ ELSEWHERE = [
     ),
     Row(
         "[systemd](#systemd)",
-        ALL_CASES,
+        "visit, failed train, stop, kill while sealing",
         "as Docker, which it calls",
         "systemd 252, Docker 20.10",
         "a boot, the journal",
