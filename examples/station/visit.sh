@@ -13,7 +13,8 @@
 #   -r REVIEW   decrypt the sealed results into this new folder with `pht`, and stop before the
 #               hand-over; the same line without -r then goes on
 #   -p          pull the train first, and push it in the end
-#   OPTION      more options of `docker create` for a visit that begins, such as --memory 4g
+#   OPTION      more options of `docker create` for a visit that begins, such as --memory 4g; with
+#               --read-only=false there is no volume at /opt, into which a large image is copied
 #
 # Whatever interrupts it, the same line goes on where it was, and changes nothing once the train is
 # handed over; one with other options is refused, and so is another train in the place of this one. It
