@@ -179,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
 def main(words: list[str]) -> int:
     """Run one command of the recipe, or what goes on in its namespaces."""
     is_inside = words[:1] == ["inside"]
-    options: Any = parser().parse_args(words[is_inside:])
+    options: Any = parser().parse_args(words[1:] if is_inside else words)
     if options.action == "build":
         build(options.image, options.source)
         return 0
