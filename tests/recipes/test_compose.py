@@ -162,9 +162,9 @@ UNSET: tuple[object, ...] = (None, False, 0, "", "no", [], {})
 def test_it_is_handed_over_and_removed(project: MakeProject, tmp_path: Path) -> None:
     station = project(COUNTS)
     assert station.visit().status == 0
-    lines = WITHOUT_PROXIES + HAND_OVER.replace("visit:", f"{station.name}:").replace("next", f"{station.name}-next")
+    lines = HAND_OVER.replace("visit:", f"{station.name}:").replace("next", f"{station.name}-next")
 
-    assert station.run(IDS + lines) == 0
+    assert station.run(IDS + WITHOUT_PROXIES + lines) == 0
     assert station.run(LEAVE + f"docker rm {station.name}-next") == 0
 
     assert station.site.engine.call("container", "inspect", station.name).status != 0
