@@ -49,9 +49,9 @@ def test_one_call_builds_for_both_platforms(engine: Engine) -> None:
     [block] = blocks("platforms", pages=(REPOSITORY / "docs" / "images.md",))
     words = shlex.split(block.splitlines()[-1])
     targets = bake(engine, *words[:2])
-    assert {name: target["platforms"] for name, target in targets.items()} == dict.fromkeys(
-        [*IMAGES, "r-base"], BOTH
-    )
+    # Old releases of buildx leave the commas to the builder.
+    platforms = {name: ",".join(target["platforms"]).split(",") for name, target in targets.items()}
+    assert platforms == dict.fromkeys([*IMAGES, "r-base"], BOTH)
 
 
 def test_every_master_image_can_be_baked(baked: dict[str, Any]) -> None:
