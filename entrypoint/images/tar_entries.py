@@ -268,7 +268,7 @@ def _odd_pax(pax: Mapping[str, bytes]) -> str:
 
 def _octal(field: bytes) -> int:
     """Return a number of a header: octal, or binary if it is too large for that."""
-    digits = field.strip(b" \x00")
+    digits = field.rstrip(b" \x00").lstrip(b" ")  # to Python a leading NUL is the end
     if not digits.strip(b"01234567"):  # `int` accepts signs and underscores too
         return int(digits or b"0", 8)
     if field[0] == _BINARY and field[1] < _BINARY:

@@ -44,8 +44,11 @@ def client() -> str:
 
 
 def as_program(command: Sequence[str], path: Path) -> str:
-    """Write a program that runs a command with further arguments, and return its path."""
-    path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    """Write a program that runs a command with further arguments, and return its path.
+
+    It runs in `/`, since another user may not be let into this clone.
+    """
+    path.write_text(f'#!/bin/sh\ncd / && exec {shlex.join(command)} "$@"\n')
     path.chmod(0o755)
     return str(path)
 

@@ -108,6 +108,7 @@ PAX = pax_header({"path": "a"})
         (tar(header(b"a", at_124=b"00000000o12")), "malformed number"),
         (tar(header(b"a", at_124=b"00000000_12")), "malformed number"),
         (tar(header(b"a", at_124=b"00000000019")), "malformed number"),
+        (tar(header(b"a", at_124=b"\0" + b"0000000012")), "malformed number"),
         (tar(header(b"a", at_124=b"\xff" * 12)), "malformed number"),
         (tar(header(b"a", **LINKS)), "cannot have data"),
         (tar(header(b"a", b"S")), "sparse"),
