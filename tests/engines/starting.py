@@ -140,7 +140,8 @@ def _podman(folder: Path, home: Path) -> Client:
 
 
 def _remove_containers(client: Client, home: Path) -> None:
-    subprocess.run([*client, "rm", "--all", "--force", "--time=0"], check=True, capture_output=True)
+    command = [*client, "rm", "--all", "--force", "--time=0"]
+    subprocess.run(command, check=True, capture_output=True, cwd="/")  # any user may be there
     store = home / "root" / "overlay"
     if store.is_mount():
         subprocess.run(["umount", store], check=True)

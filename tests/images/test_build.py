@@ -2,8 +2,8 @@
 
 import io
 import json
-import platform
 import os
+import platform
 import re
 import shutil
 import tarfile
