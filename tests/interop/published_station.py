@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def main() -> None:
     # Read before pre-run, which before 2.0 puts that of the base image back for the run.
     config = _passed_between_tasks(extract_train_config(image))
     SecurityProtocol(options.station, config()).pre_run_protocol(image, options.key)
-    with suppress(Exception):  # of a train without one; it is executed where a server is set
+    # Of a train without one; executed where a server is set, and printed by 1.0.
+    with suppress(Exception), redirect_stdout(sys.stderr):
         extract_query_json(image)
     container = _start_train(client, image, options.data)
     status = container.wait()["StatusCode"]
