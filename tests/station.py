@@ -131,9 +131,9 @@ def finish(process: "subprocess.Popen[bytes]", stdin: bytes = b"") -> Done:
     return Done(process.returncode, stdout, stderr.decode())
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds; fails if it never does."""
-    end = time.monotonic() + PATIENCE_S
+def wait_until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    """Wait until a condition holds; fails if it does not within that many seconds."""
+    end = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.001)

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.containers.daemon import podman_service
 from tests.containers.engine import Engine, as_program, client
 from tests.containers.other_engines import OtherEngines
@@ -25,14 +27,12 @@ def registries(address: str) -> str:
     return f'[[registry]]\nlocation = "{address}"\ninsecure = true\n'
 
 
-def configure(folder: Path) -> dict[str, str]:
-    """Write what podman needs on a machine of the tests, and return the variables for it."""
+def configure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write what podman needs on a machine of the tests, and set the variables that name it."""
     (folder / "containers.conf").write_text(CONFIGURATION)
     (folder / "registries.conf").write_text(registries("127.0.0.1"))
-    return {
-        "CONTAINERS_CONF": str(folder / "containers.conf"),
-        "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
-    }
+    monkeypatch.setenv("CONTAINERS_CONF", str(folder / "containers.conf"))
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(folder / "registries.conf"))
 
 
 def own_docker(others: OtherEngines, folder: Path, under: Sequence[str] = ()) -> Engine:

@@ -89,8 +89,7 @@ def podman(others: OtherEngines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Podman that finds the specification of the GPU in an /etc of its own."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to make device nodes")
-    for name, value in configure(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    configure(tmp_path, monkeypatch)
     folder = tmp_path / "etc"
     (folder / "cdi").mkdir(parents=True)
     (folder / "cdi" / "nvidia.json").write_text(json.dumps(specification(tmp_path)))

@@ -28,8 +28,7 @@ def test_the_lines_for_selinux_make_visits(
 ) -> None:
     image, docker = train_image, engine
     if kind == "podman":
-        for name, value in configure(tmp_path).items():
-            monkeypatch.setenv(name, value)
+        configure(tmp_path, monkeypatch)
         image, docker = others.take_over(engine, train_image), own_docker(others, tmp_path)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     settle(tmp_path, SECOND)

@@ -50,8 +50,7 @@ def podman(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Engine]:
     """Podman behind a program `docker` of the folder `pht_program`, on a host with proxies."""
-    for name, value in configure(tmp_path).items():
-        monkeypatch.setenv(name, value)
+    configure(tmp_path, monkeypatch)
     monkeypatch.setenv("http_proxy", PROXY)
     with ExitStack() as stack:
         if request.param == "podman's own docker":

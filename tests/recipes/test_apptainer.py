@@ -26,7 +26,6 @@ from tests.recipes.trains import (
     SEALS_LONG,
     STAYS,
     visit_by_script,
-    wait_until,
 )
 from tests.station import (
     PYTHON,
@@ -37,6 +36,7 @@ from tests.station import (
     settle,
     snapshot,
     unpack,
+    wait_until,
 )
 from tests.unprotected import WITHOUT_LANDLOCK
 
@@ -233,7 +233,7 @@ def test_a_visit_that_is_stopped_is_taken_back(cluster: MakeCluster) -> None:
 def test_a_visit_killed_while_sealing_is_finished_by_the_same_line(cluster: MakeCluster) -> None:
     visiting = cluster(SEALS_LONG)
     process = visiting.begin("exec " + VISIT.lstrip())
-    wait_until(lambda: is_sealing(visiting.folder / "train"))
+    wait_until(lambda: is_sealing(visiting.folder / "train"), PATIENCE_S)
     os.killpg(process.pid, signal.SIGKILL)
     assert ended(process).status == -signal.SIGKILL
 

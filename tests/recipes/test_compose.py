@@ -17,8 +17,8 @@ from tests.containers.site import Arrive, Client, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND, Container
 from tests.docs.pages import ROOT, STATION, block_with, blocks
 from tests.ledger import give_ledger
-from tests.recipes.trains import FAILS, PATIENCE_S, SEALS_LONG, STAYS, visit_by_script, wait_until
-from tests.station import Done, assert_explained, opened, settle, snapshot
+from tests.recipes.trains import FAILS, PATIENCE_S, SEALS_LONG, STAYS, visit_by_script
+from tests.station import Done, assert_explained, opened, settle, snapshot, wait_until
 
 NAME, RUN, REMOVE = blocks("compose", pages=(ROOT / "docs" / "engines.md",))
 [IDS] = [block for block in blocks("docker", pages=(STATION,)) if "docker image inspect" in block]
@@ -221,7 +221,7 @@ def wait_for(project: Project, condition: Callable[[Container], bool]) -> None:
     """Wait for something to happen in the container, once there is one."""
     engine = project.site.engine
     inspect = ["container", "inspect", "--format", "{{.State.Running}}", project.name]
-    wait_until(lambda: engine.call(*inspect).stdout == b"true\n")
+    wait_until(lambda: engine.call(*inspect).stdout == b"true\n", PATIENCE_S)
     project.container.wait_until(condition)
 
 

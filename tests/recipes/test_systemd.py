@@ -15,8 +15,8 @@ from tests.containers.site import Arrive, Site
 from tests.containers.visitor import COUNTS, FIRST
 from tests.docs.pages import ROOT, blocks
 from tests.recipes.manager import Manager, analyzes, running_manager
-from tests.recipes.trains import FAILS, IS_KILLED, SEALS_LONG, STAYS, wait_until
-from tests.station import opened, settle
+from tests.recipes.trains import FAILS, IS_KILLED, PATIENCE_S, SEALS_LONG, STAYS
+from tests.station import opened, settle, wait_until
 
 INSTALL, START = blocks("systemd", pages=(ROOT / "docs" / "engines.md",))
 
@@ -61,7 +61,7 @@ class Visit:
     def end(self) -> str:
         """Wait for the unit to end, and return in which state it is then."""
         ended = ("inactive", "failed")
-        wait_until(lambda: self.manager.property(self.unit, "ActiveState") in ended)
+        wait_until(lambda: self.manager.property(self.unit, "ActiveState") in ended, PATIENCE_S)
         return self.manager.property(self.unit, "ActiveState")
 
     def facts(self) -> tuple[str, str]:
@@ -143,7 +143,7 @@ def test_a_train_that_is_killed_each_time_is_not_started_for_ever(visit: MakeVis
 def test_a_visit_that_is_stopped_is_taken_back(visit: MakeVisit) -> None:
     visiting = visit(STAYS)
     visiting.start()
-    wait_until(lambda: "aboard" in (visiting.site.folder / "stdout").read_text())
+    wait_until(lambda: "aboard" in (visiting.site.folder / "stdout").read_text(), PATIENCE_S)
 
     visiting.manager.run(f"systemctl stop '{visiting.unit}'")
 
@@ -158,7 +158,7 @@ def test_a_visit_interrupted_while_sealing_is_finished_by_itself(
 ) -> None:
     visiting = visit(SEALS_LONG)
     visiting.start()
-    wait_until(lambda: "step 6: the train has ended" in visiting.said())
+    wait_until(lambda: "step 6: the train has ended" in visiting.said(), PATIENCE_S)
 
     visiting.site.engine.must(how, visiting.site.visiting().id)
 

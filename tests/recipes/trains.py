@@ -1,7 +1,6 @@
 """Trains of the tests of recipes, which mount no folder that a train can write to."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests import station
@@ -28,14 +27,6 @@ for number in range(4):
 """
 )
 """Has results that take some time to be sealed, and says that it runs."""
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds that a whole visit brings about; fails if it never does."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def visit_by_script(
