@@ -1,7 +1,6 @@
 """How a container was made, to be compared with another one."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 RECORDS = """\
@@ -15,15 +14,41 @@ exec "{docker}" "$@"
 """A client that records what the container of a visit is like before it starts it."""
 
 
-def made(seen: Path) -> dict[str, Any]:
-    """Return what a container is like, without what names this container or this machine."""
-    [facts] = json.loads(seen.read_text())
-    config, host = facts["Config"], facts["HostConfig"]
-    for name in ("Hostname", "Image", "Labels"):
-        del config[name]
+NOT_COMPARED = {
+    *("Hostname", "Image", "Labels"),  # names of this container
+    *("Binds", "Mounts"),  # with folders of this machine
+    *("AttachStdout", "AttachStderr"),  # who watches
+}
+
+UNSET: tuple[object, ...] = (None, False, 0, "", "no", [], {})
+"""Values of what is not set, which each client writes in its own way."""
+
+
+def made(inspected: bytes) -> dict[str, Any]:
+    """Return how a container was made, as far as that is set.
+
+    Args:
+        inspected: the output of `docker container inspect`.
+    """
+    [facts] = json.loads(inspected)
+    config, host = _set(facts["Config"]), _set(facts["HostConfig"])
     # A variable without a value is not set.
     config["Env"] = sorted(line for line in config["Env"] if "=" in line)
-    for name in ("Binds", "Mounts"):
-        host.pop(name, None)
-    mounts = [(mount["Destination"], mount["Type"], mount["RW"]) for mount in facts["Mounts"]]
-    return {"config": config, "host": host, "mounts": sorted(mounts), "path": facts["Path"]}
+    config["Volumes"] = sorted(facts["Config"]["Volumes"] or ())  # names of empty objects
+    names = ("Destination", "Type", "RW", "Propagation")
+    mounts = sorted(tuple(mount[name] for name in names) for mount in facts["Mounts"])
+    return {
+        "config": config,
+        "host": host,
+        "mounts": mounts,
+        "command": [facts["Path"], *facts["Args"]],
+    }
+
+
+def _set(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts that are set and compared."""
+    return {
+        name: _set(value) if isinstance(value, dict) else value
+        for name, value in facts.items()
+        if value not in UNSET and name not in NOT_COMPARED
+    }

@@ -1,11 +1,9 @@
 """`examples/airflow`: runs of the DAG, by `airflow dags test`, at a real engine and registry."""
 
-import json
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +14,7 @@ from tests.airflow.environment import Airflow
 from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
 from tests.containers.images import masters_of
+from tests.containers.inspected import made
 from tests.containers.site import RENAMES, Arrive, Site
 from tests.containers.visitor import FIRST, Container
 from tests.station import opened, settle
@@ -82,23 +81,6 @@ def visiting(site: Site) -> list[Container]:
     return [Container(site.engine, container) for container in found.decode().split()]
 
 
-def made(engine: Engine, container: str) -> dict[str, Any]:
-    """Return what a container is like, without what names it, and as far as it is set at all."""
-    [facts] = json.loads(engine.must("inspect", container))
-    del facts["Config"]["Hostname"], facts["HostConfig"]["Mounts"]
-    del facts["HostConfig"]["RestartPolicy"]  # without one: an empty word, or "no"
-    mounts = sorted(
-        (mount["Destination"], mount["Type"], mount["RW"], mount["Propagation"])
-        for mount in facts["Mounts"]
-    )
-    config, host = (
-        {name: value for name, value in facts[part].items() if value}
-        for part in ("Config", "HostConfig")
-    )
-    config["Env"].sort()
-    return {"config": config, "host": host, "mounts": mounts, "args": facts["Args"]}
-
-
 def by_hand(site: Site, airflow: Airflow, data: Path) -> str:
     """Make the container of a visit as docs/station.md does, and return its id."""
     mounts = [
@@ -124,7 +106,10 @@ def test_a_visit_killed_while_sealing_is_finished_by_the_next_try_and_handed_ove
     try:
         airflow.wait_until("aboard", process)
         [container] = visiting(site)
-        assert made(site.engine, container.id) == made(site.engine, manual)
+        of_the_dag, of_the_page = (
+            made(site.engine.must("container", "inspect", name)) for name in (container.id, manual)
+        )
+        assert of_the_dag == of_the_page
         (data / ".hold").unlink()
         container.wait_until(lambda running: running.phase() == "sealing")
         site.engine.must("kill", container.id)

@@ -56,12 +56,12 @@ def test_it_is_made_as_that_of_a_visit(
     visited = site.visit("-d", desk / "data" / "s", programs=programs, more=["--", *MEMORY])
 
     assert visited.status == 0, visited.stderr
-    at_station = made(seen)
+    at_station = made(seen.read_bytes())
 
     simulated = simulate(desk, runner_image, *MEMORY, "--", *COMMAND, programs=programs)
 
     assert simulated.status == 0, simulated.stderr
-    at_desk = made(seen)
+    at_desk = made(seen.read_bytes())
     at_desk["config"]["Env"].remove("PHT_LOG=json")
     assert at_desk == at_station
     assert at_desk["host"]["Memory"] == 200 * 1024 * 1024
