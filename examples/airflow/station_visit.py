@@ -145,7 +145,7 @@ def hand_over(repository: str, base: str, visited: str) -> str:
         changes = [
             f"ENTRYPOINT {json.dumps(config['Entrypoint'])}",
             f"CMD {json.dumps(config['Cmd'])}",
-            *([f"USER {config['User']}"] if config["User"] else []),
+            *([f"USER {config['User']}"] if config.get("User") else []),
         ]
         return str(following.commit(repository, "latest", changes=changes).id)
     finally:
@@ -273,7 +273,7 @@ def _make_room(client: docker.DockerClient, base: str, name: str) -> Any:
     Copying removes nothing, and the next station would refuse a train with more files. The `rm` is
     that of the master image, with which `base` was compared; it sees neither key nor data.
     """
-    has_user = client.images.get(base).attrs["Config"]["User"]  # an image without one stays so
+    has_user = client.images.get(base).attrs["Config"].get("User")  # an image without one stays so
     container = client.containers.create(
         base,
         ["-rf", *(f"/opt/{path}" for path in PATHS)],

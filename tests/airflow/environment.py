@@ -22,6 +22,12 @@ DAGS = REPOSITORY / "examples" / "airflow"
 PATIENCE_S = 600
 """Seconds after which a run counts as hanging: Airflow alone takes fifteen to begin."""
 
+STEP = """
+import sys
+import station_visit
+print(getattr(station_visit, sys.argv[1])(*sys.argv[2:]))
+"""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -45,6 +51,10 @@ class Airflow:
     def _log(self) -> Path:
         return self.home / "log"
 
+    @property
+    def _variables(self) -> dict[str, str]:
+        return {**os.environ, **_configuration(self.home, self.dags), **self.variables}
+
     def begin(self, repository: str) -> "subprocess.Popen[bytes]":
         """Start a run of the DAG for a train."""
         database = self.home / "airflow.db"
@@ -61,11 +71,27 @@ class Airflow:
         with self._log.open("wb") as log:
             return subprocess.Popen(
                 [*command, "train_visit"],
-                env={**os.environ, **_variables(self.home, self.dags), **self.variables},
+                env=self._variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def step(self, name: str, *words: str, setup: str = "") -> "subprocess.Popen[bytes]":
+        """Start one step of `station_visit` without the scheduler; it prints what it returns.
+
+        Args:
+            name: of the function.
+            words: its arguments.
+            setup: code that runs before it.
+        """
+        return subprocess.Popen(
+            [self.environment / "bin" / "python", "-c", setup + STEP, name, *words],
+            env={**self._variables, "PYTHONPATH": str(self.dags)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def wait_until(self, text: str, process: "subprocess.Popen[bytes]") -> None:
         """Wait until the log of a run has a text; fails if it never does."""
@@ -114,13 +140,13 @@ def _fill(folder: Path) -> None:
     install(folder / "bin" / "uv", "pip", "install", "--python", python, *options, LOCKS[1])
     subprocess.run(
         [folder / "bin" / "airflow", "db", "migrate"],
-        env={**os.environ, **_variables(folder, DAGS)},
+        env={**os.environ, **_configuration(folder, DAGS)},
         check=True,
         capture_output=True,
     )
 
 
-def _variables(home: Path, dags: Path) -> dict[str, str]:
+def _configuration(home: Path, dags: Path) -> dict[str, str]:
     return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
