@@ -101,19 +101,20 @@ def visit(repository: str, image: str, data: str) -> str:
     """
     client, name = _connect(), _name(repository)
     try:
-        container, begins = client.containers.get(name), False
+        container = client.containers.get(name)
     except NotFound:
-        container, begins = _create(client, image, name, **_boarding(data), **LIMITS), True
+        container = _create(client, image, name, **_boarding(data), **LIMITS)
+    is_new = container.status == "created"
     if container.attrs["Image"] != image:
         raise AirflowFailException(
             f"{name} visits another train. Pull that one again to finish its visit, or give it up "
             f"with docker rm --volumes {name}"
         )
     facts = _run(container)
-    if begins and facts.get("code") == "already-visited":
+    if is_new and facts.get("code") == "already-visited":
         _discard(client, name)
         raise AirflowSkipException(f"{repository} has been here and was handed over")
-    if decide(facts) is Next.FAIL and loses_nothing(facts):
+    if decide(facts) is Next.FAIL and loses_nothing(facts, is_new=is_new):
         _discard(client, name)
     _refuse(facts, f"the visit of {repository} in {name}")
     if decide(facts) is not Next.HAND_OVER:

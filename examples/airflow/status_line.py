@@ -50,6 +50,16 @@ def decide(facts: Mapping[str, str]) -> Next:
     return Next.FAIL
 
 
-def loses_nothing(facts: Mapping[str, str]) -> bool:
-    """Return whether the container may be removed: the image holds the train as it arrived."""
-    return facts.get("state") in ("unchanged", "spent")
+def loses_nothing(facts: Mapping[str, str], *, is_new: bool) -> bool:
+    """Return whether nothing is lost with the container.
+
+    The `unchanged` of a refusal says only that this start changed nothing: results of an earlier
+    one may wait for sealing.
+
+    Args:
+        facts: of the status line.
+        is_new: whether this was the first start of the container.
+    """
+    if is_new or facts["result"] == "train-failed":
+        return facts.get("state") in ("unchanged", "spent")
+    return facts.get("state") == "spent"

@@ -16,8 +16,8 @@ from tests.containers.fixtures import or_skip
 from tests.containers.images import masters_of
 from tests.containers.inspected import made
 from tests.containers.site import RENAMES, Arrive, Site
-from tests.containers.visitor import FIRST, Container
-from tests.station import opened, settle
+from tests.containers.visitor import FIRST, Container, assert_visited
+from tests.station import finish, opened, settle, wait_until
 
 pytestmark = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
 
@@ -154,6 +154,55 @@ def test_a_train_that_fails_is_not_tried_again(
     assert "train-failed; it is the author who acts" in ended.log
     assert visiting(site) == []
     assert site.ids() == before
+
+
+def test_a_container_that_was_interrupted_while_sealing_stays_if_its_next_start_is_refused(
+    arrive: Arrive, airflow: Airflow, tmp_path: Path
+) -> None:
+    site = arrive(LARGE)
+    [_, latest] = site.ids()
+    data = serve(site)
+    settings = Path(airflow.variables["STATION_FOLDER"]) / "station.env"
+    right = settings.read_text()
+    visit = ("visit", site.repository, latest, str(data))
+    (data / ".hold").touch()
+    process = airflow.step(*visit)
+    try:
+        wait_until(lambda: any(found.said(b"aboard") for found in visiting(site)))
+        [container] = visiting(site)
+        (data / ".hold").unlink()
+        container.wait_until(lambda running: running.phase() == "sealing")
+        container.kill()
+    finally:
+        (data / ".hold").unlink(missing_ok=True)
+        killed = finish(process)
+    assert "goes on with the next try" in killed.stderr
+    settings.write_text(f"{right}PHT_UNKNOWN=1\n")
+
+    refused = finish(airflow.step(*visit))
+
+    assert "AirflowFailException" in refused.stderr
+    assert "state=unchanged" in container.ended().stderr
+    settings.write_text(right)
+    done = container.run()
+    assert_visited(done)
+    assert done.stdout == b"", "the train ran twice"
+    assert opened(container.take(tmp_path / "after"))["1"] == b"left here"
+    site.engine.must("rm", "--volumes", container.id)
+
+
+def test_a_container_that_is_refused_at_its_first_start_is_removed(
+    arrive: Arrive, airflow: Airflow
+) -> None:
+    site = arrive()
+    [_, latest] = site.ids()
+    settings = Path(airflow.variables["STATION_FOLDER"]) / "station.env"
+    settings.write_text(f"{settings.read_text()}PHT_UNKNOWN=1\n")
+
+    refused = finish(airflow.step("visit", site.repository, latest, str(serve(site))))
+
+    assert "AirflowFailException" in refused.stderr
+    assert visiting(site) == []
 
 
 @pytest.mark.engines
