@@ -215,5 +215,6 @@ def test_another_train_is_refused_on_the_volume_of_an_old_one(project: MakeProje
 
     assert done.facts["result"] == "refused", done.stderr
     assert_explained(done, 76, "unexpected-train")
+    assert_explained(old.visit(), 79, "already-visited")
     assert new.run(LEAVE) == 0
     assert new.visit().status == 0
