@@ -19,8 +19,8 @@ class Next(Enum):
 def read(line: str, status: int) -> dict[str, str]:
     """Return the facts of a status line, or none if they may not be those of the program.
 
-    A train can write such a line, too. It is the last one only if the container was killed behind
-    it, and then the container has another exit status, or 137.
+    A train can print such a line too. It stays the last one only if the container is killed right
+    after it; then the exit status is another one, or 137.
 
     Args:
         line: the last one on stderr.
