@@ -233,9 +233,9 @@ def test_another_train_on_an_old_claim_is_refused(cluster: MakeCluster) -> None:
     assert node.visit().status == 0
     before = snapshot(node.opt)
 
-    done = replaced(node, "SESSION", "0" * 128).visit()
-
-    assert (done.status, done.code) == (76, "unexpected-train"), done.stderr
+    other = replaced(node, "SESSION", "0" * 128)
+    for done in (other.visit(), other.run("export.yaml", "export")):
+        assert (done.status, done.code) == (76, "unexpected-train"), done.stderr
     assert snapshot(node.opt) == before
 
 
@@ -261,6 +261,9 @@ def test_a_train_goes_from_a_registry_to_a_station_with_docker(
     assert fetched.status == 0, fetched.stderr
     assert node.node.words["SESSION"] in fetched.stdout.decode()
     assert node.visit().facts["result"] == "visited"
+    other = replaced(node, "SESSION", "0" * 128)
+    refused = other.run("hand-over.yaml", "push", network="host")
+    assert "exited with code 76" in refused.stderr
     handed = node.run("hand-over.yaml", "push", network="host")
     assert handed.status == 0, handed.stderr
 
