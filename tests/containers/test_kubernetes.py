@@ -16,7 +16,7 @@ from tests.containers.engine import Engine
 from tests.containers.fixtures import or_skip
 from tests.containers.images import masters_of
 from tests.containers.other_engines import OtherEngines
-from tests.containers.podman import CONFIGURATION
+from tests.containers.podman import configure
 from tests.containers.pods import MANIFESTS, Node
 from tests.containers.site import RENAMES, Arrive, Site
 from tests.containers.tools import make_tools
@@ -100,8 +100,7 @@ def cluster(
     """A function that makes a node at which a train has arrived, and whose station has a ledger."""
     if os.geteuid() != 0:
         pytest.skip("needs root, to give folders to the user of the pods")
-    (tmp_path / "containers.conf").write_text(CONFIGURATION)
-    monkeypatch.setenv("CONTAINERS_CONF", str(tmp_path / "containers.conf"))
+    configure(tmp_path, monkeypatch)
     station = tmp_path / "node"
     station.mkdir()
 
@@ -237,6 +236,7 @@ def test_another_train_on_an_old_claim_is_refused(cluster: MakeCluster) -> None:
     for done in (other.visit(), other.run("export.yaml", "export")):
         assert (done.status, done.code) == (76, "unexpected-train"), done.stderr
     assert snapshot(node.opt) == before
+    assert [*(node.node.folder / "pht-out").iterdir()] == []
 
 
 def test_a_base_that_is_not_accepted_ends_the_visit_before_the_train_is_loaded(
