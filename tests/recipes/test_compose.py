@@ -17,6 +17,7 @@ from tests.containers.site import Arrive, Client, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND, Container
 from tests.docs.pages import ROOT, STATION, block_with, blocks
 from tests.ledger import give_ledger
+from tests.recipes.proxies import configure_proxies
 from tests.recipes.trains import FAILS, PATIENCE_S, SEALS_LONG, STAYS, visit_by_script
 from tests.station import Done, assert_explained, opened, settle, snapshot, wait_until
 
@@ -25,7 +26,7 @@ NAME, RUN, REMOVE = blocks("compose", pages=(ROOT / "docs" / "engines.md",))
 WITHOUT_PROXIES = block_with("without_proxies() (")
 [HAND_OVER] = [block for block in blocks("docker", pages=(STATION,)) if "--name next" in block]
 
-VISIT = IDS + NAME + RUN
+VISIT = IDS + NAME + WITHOUT_PROXIES + RUN
 RESUME = IDS + NAME + "docker-compose start\n"
 LEAVE = IDS + NAME + REMOVE
 
@@ -49,6 +50,8 @@ class Project:
     def environment(self) -> dict[str, str]:
         return {
             **os.environ,
+            **configure_proxies(self.folder),
+            "DOCKER_HOST": self.site.engine.address(),
             "PATH": f"{self.programs}:{os.environ['PATH']}",
             "REPOSITORY": self.site.repository,
             "COMPOSE_PROJECT_NAME": self.name,
