@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tests import reference
-from tests.containers.engine import engine_address
 from tests.containers.images import masters_of
 from tests.containers.site import Arrive, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND
-from tests.docs.pages import blocks
+from tests.docs.pages import block_with, blocks
 from tests.recipes import apptainer
+from tests.recipes.proxies import PASSWORD, configure_proxies
 from tests.recipes.trains import (
     FAILS,
     LARGE_BYTES,
@@ -41,7 +41,8 @@ from tests.station import (
 from tests.unprotected import WITHOUT_LANDLOCK
 
 README = REPOSITORY / "examples" / "apptainer" / "README.md"
-PREPARE, VISIT, HAND_OVER = blocks("apptainer", pages=(README,))
+VALIDATE, PREPARE, VISIT, HAND_OVER = blocks("apptainer", pages=(README,))
+WITHOUT_PROXIES = block_with("without_proxies() (")
 USER = 1000
 LOSES_LANDLOCK = (
     "import os, sys; from entrypoint.process import seccomp; from entrypoint.linux import prctl; "
@@ -154,7 +155,7 @@ def cluster(arrive: Arrive, runner_image: str, folder: Path) -> MakeCluster:
             "PHT_NONSENSE": "a variable of the user that no container gets",
         }
         cluster = Cluster(site, folder, environment)
-        prepared = cluster.run(PREPARE)
+        prepared = cluster.run(VALIDATE + PREPARE)
         assert prepared.status == 0, prepared.stderr
         assert prepared.stdout.count(b"verdict: accepted") == 2
         return cluster
@@ -163,11 +164,12 @@ def cluster(arrive: Arrive, runner_image: str, folder: Path) -> MakeCluster:
 
 
 def hand_over(cluster: Cluster) -> None:
-    """Run the last block, where there is an engine."""
+    """Run the last block, where there is an engine whose client has proxies."""
     site = cluster.site
-    commands = HAND_OVER.replace("next", f"next-{site.engine.session}")
+    commands = WITHOUT_PROXIES + HAND_OVER.replace("next", f"next-{site.engine.session}")
     variables = {"base": site.ids()[0], "REPOSITORY": site.repository, "PATH": os.environ["PATH"]}
-    environment = {**variables, **engine_address()}
+    client = {"DOCKER_HOST": site.engine.address(), **configure_proxies(cluster.folder)}
+    environment = {**variables, **client}
     subprocess.run(
         ["sh", "-euc", commands],
         cwd=cluster.folder,
@@ -193,6 +195,8 @@ def test_a_visit_is_handed_over_to_a_station_with_docker(
     }
     assert opened(visiting.exported("exported")) == {"visits": b"1"}
     hand_over(visiting)
+    sent = visiting.site.engine.must("save", f"{visiting.site.repository}:latest")
+    assert PASSWORD.encode() not in sent
     assert visit_by_script(visiting.site, at=SECOND).status == 0
     opt = visiting.site.image("latest").take(tmp_path / "after")
     assert opened(opt) == {"visits": b"2"}
