@@ -12,7 +12,6 @@ from pathlib import Path
 from tests import reference
 from tests.containers.daemon import running
 from tests.containers.engine import TIMEOUT_S
-from tests.containers.images import START
 from tests.containers.visitor import PARTS, Container
 from tests.docs.pages import blocks
 from tests.engines.host import DockerLike, Given, Visitor
@@ -29,7 +28,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
 address = "{folder}/socket"
 """
 
-EXPORT = [*START, "export", "--output", "-"]
+CREATE, EXPORT = blocks("containerd", pages=(PAGE,))
 
 
 @dataclass(frozen=True)
@@ -105,24 +104,27 @@ class Containerd:
         folder = self.folder / f"visit-{next(self._numbers)}"
         shutil.copytree(opt, folder / "opt")
         (folder / "opt" / "train_data").mkdir()
-        [shown] = blocks("containerd", pages=(PAGE,))
-        create = shown.removesuffix("visit\nctr task start visit\n") + folder.name
-        as_here = create.replace("ctr", shlex.join(self.client), 1)
+        (folder / "ledger").mkdir(mode=0o700)
+        create = CREATE.removesuffix("visit\nctr task start visit\n") + folder.name
         # The trains of the cases write beside their data.
-        as_here = as_here.replace("train_data,options=rbind:ro", "train_data,options=rbind:rw")
-        called = f"TRAIN={folder}/opt STATION={root}/run/pht DATA={data} IMAGE={self.image}"
-        call("sh", "-euc", f"{called}\n{as_here}")
+        create = create.replace("train_data,options=rbind:ro", "train_data,options=rbind:rw")
+        called = f"STATION={root}/run/pht DATA={data} LEDGER={folder}/ledger"
+        self._run(f"{called}\n{create}", folder)
         return Task(self.client, folder)
 
     def hand_over(self, visitor: Visitor, to: DockerLike) -> str:
         """Bring the train into an image on another host, as an export."""
         assert isinstance(visitor, Task)
-        opt = f"--mount=type=bind,src={visitor.folder}/opt,dst=/opt,options=rbind:rw"
-        name = f"export-{next(self._numbers)}"
-        exported = call(*self.client, "run", "--rm", opt, self.image, name, *EXPORT)
+        self._run(EXPORT, visitor.folder)
         next_one = Container(to.engine, to.engine.create(to.image))
-        to.engine.copy_in(next_one.id, "/opt", exported)
+        to.engine.copy_in(next_one.id, "/opt", (visitor.folder / "train.tar").read_bytes())
         return to.engine.must("commit", next_one.id).decode().strip()
+
+    def _run(self, commands: str, folder: Path) -> None:
+        """Run lines of the page in the folder of a container."""
+        client = f'ctr() {{ {shlex.join(self.client)} "$@"; }}'
+        given = f"TRAIN={folder}/opt IMAGE={self.image}"
+        call("sh", "-euc", f"{client}\n{given}\n{commands}", cwd=folder)
 
 
 @contextmanager
