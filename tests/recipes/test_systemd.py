@@ -13,16 +13,18 @@ from tests.containers.engine import engine_address
 from tests.containers.fixtures import or_skip
 from tests.containers.site import Arrive, Site
 from tests.containers.visitor import COUNTS, FIRST
-from tests.docs.pages import ROOT, blocks
+from tests.docs.pages import ENGINES, ROOT, blocks
 from tests.recipes.manager import Manager, analyzes, running_manager
 from tests.recipes.trains import FAILS, IS_KILLED, PATIENCE_S, SEALS_LONG, STAYS
-from tests.station import opened, settle, wait_until
+from tests.station import opened, settle, snapshot, wait_until
 
-INSTALL, START = blocks("systemd", pages=(ROOT / "docs" / "engines.md",))
+INSTALL, START = blocks("systemd", pages=(ENGINES,))
+[OPTIONS] = re.findall('`(Environment="?OPTIONS=[^`]*)`', ENGINES.read_text())
 
 DROP_IN = """\
 [Service]
 Environment={engine} STATION={folder}/run/pht DATA={folder}/data
+{options}
 RestartSec=100ms
 StandardOutput=append:{folder}/stdout
 StandardError=append:{folder}/stderr
@@ -90,7 +92,7 @@ def visit(manager: Manager, arrive: Arrive, registry: str) -> MakeVisit:
         made.data.mkdir(parents=True)
         (made.data / "patients.csv").write_text("1\n")
         engine = " ".join(f"{name}={value}" for name, value in engine_address().items())
-        text = DROP_IN.format(engine=engine, folder=site.folder)
+        text = DROP_IN.format(engine=engine, folder=site.folder, options=OPTIONS)
         folder = f"/run/systemd/system/'{made.unit}.d'"
         manager.run(f'mkdir {folder}; echo "$TEXT" >{folder}/test.conf', TEXT=text)
         manager.run("systemctl daemon-reload")
@@ -140,15 +142,33 @@ def test_a_train_that_is_killed_each_time_is_not_started_for_ever(visit: MakeVis
     assert visiting.said().count("result=train-failed status=137") == 3
 
 
-def test_a_visit_that_is_stopped_is_taken_back(visit: MakeVisit) -> None:
+def test_a_visit_that_is_stopped_is_taken_back(visit: MakeVisit, tmp_path: Path) -> None:
     visiting = visit(STAYS)
+    site = visiting.site
+    before = site.ids()
     visiting.start()
-    wait_until(lambda: "aboard" in (visiting.site.folder / "stdout").read_text(), PATIENCE_S)
+    wait_until(lambda: "aboard" in (site.folder / "stdout").read_text(), PATIENCE_S)
 
     visiting.manager.run(f"systemctl stop '{visiting.unit}'")
 
     assert visiting.facts() == ("143", "0")
     assert "result=stopped status=143" in visiting.said()
+    assert site.ids() == before
+    # The script waits for no answer after a signal, so it keeps the container.
+    kept = snapshot(site.visiting().take(tmp_path / "after"))
+    assert kept == snapshot(site.image("latest").take(tmp_path / "before"))
+
+
+def test_the_container_has_the_options_of_the_unit(visit: MakeVisit) -> None:
+    visiting = visit(STAYS)
+    site = visiting.site
+    visiting.start()
+    wait_until(lambda: "aboard" in (site.folder / "stdout").read_text(), PATIENCE_S)
+
+    limit = site.engine.must("inspect", "--format", "{{.HostConfig.Memory}}", site.visiting().id)
+
+    visiting.manager.run(f"systemctl stop '{visiting.unit}'")
+    assert int(limit) == 4 * 2**30
 
 
 @pytest.mark.engines
