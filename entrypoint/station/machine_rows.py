@@ -62,7 +62,8 @@ def disk_row(check: str, settings: Settings) -> Row:
             "mount a claim, or let PHT_EXPORT name a file on one: Kubernetes deletes an emptyDir "
             "with its pod"
         )
-    copied = _size_beside(paths) if settings.in_container and mount.point == paths.opt else 0
+    is_copy = settings.in_container and mount.point == paths.opt and mount.is_anonymous_volume
+    copied = _size_beside(paths) if is_copy else 0
     if copied >= _LARGE_BYTES:
         found += f"; {_size(copied)} in it do not belong to a train"
         advice.append(
