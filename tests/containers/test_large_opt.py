@@ -6,19 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.examined import LAYERS, WARNING, Station
+from tests.containers.examined import LAYERS, WARNING, Station, without
 from tests.containers.fixtures import NO_LANDLOCK
 from tests.containers.plain_options import RECOMMENDED
 from tests.containers.site import Arrive, begin_and_hold
 from tests.containers.visitor import COUNTS, FIRST, Container, arrived, assert_visited
 from tests.station import finish, opened
-
-WITHOUT_A_COPY = [
-    word
-    for word, before in zip(RECOMMENDED, ["", *RECOMMENDED], strict=False)
-    if word not in ("--read-only", "--volume") and before != "--volume"
-]
-"""The recommended options, but for those by which /opt is a volume."""
 
 LARGE = "RUN mkdir /opt/conda && head --bytes=200M /dev/zero >/opt/conda/package\n"
 
@@ -27,6 +20,11 @@ LARGE = "RUN mkdir /opt/conda && head --bytes=200M /dev/zero >/opt/conda/package
 def large_image(engine: Engine, runner_image: str) -> str:
     """A master image that has a large folder beside the place of the train."""
     return engine.build("large-opt", {"Dockerfile": f"FROM {runner_image}\n{LARGE}".encode()})
+
+
+def without_a_copy(options: list[str], folder: Path) -> list[str]:
+    """Return the options of a container without those by which /opt is a volume."""
+    return without("--volume", "/opt")(without("--read-only")(options, folder), folder)
 
 
 def volumes(container: Container) -> list[str]:
@@ -42,7 +40,8 @@ def test_a_visit_without_a_volume_copies_nothing_and_has_the_same_layers(
     engine: Engine, train_image: str, station: list[str], tmp_path: Path
 ) -> None:
     opt = arrived(tmp_path, COUNTS)
-    visitor = Container.create(engine, train_image, opt, [*station, *WITHOUT_A_COPY])
+    options = [*station, *without_a_copy(RECOMMENDED, tmp_path)]
+    visitor = Container.create(engine, train_image, opt, options)
     done = visitor.run()
     assert_visited(done)
     assert done.facts["layers"] == LAYERS
@@ -72,6 +71,4 @@ def test_the_doctor_warns_of_what_a_volume_would_copy(
     text = station.ask(options=station.options()).stdout
     assert b"200 MiB" in text
     assert b"--read-only" in text
-    plain = [word for word in station.options() if word != "--read-only"]
-    at = plain.index("/opt")
-    assert station.not_ok(plain[: at - 1] + plain[at + 1 :]) == {}
+    assert station.not_ok(without_a_copy(station.options(), tmp_path)) == {}
