@@ -51,7 +51,7 @@ test-fast: $(TESTS)/ready ## run the quick tests: no container, less than a minu
 attacks: $(TESTS)/ready ## run a hostile train in every set-up of containers
 	$(TESTS)/bin/python -m pytest -n auto -m '' tests/attacks
 
-engines: $(TESTS)/ready ## make every kind of visit in every engine, for the table of docs/engines.md, and all in gVisor
+engines: $(TESTS)/ready ## run all cases in every engine and write the table of docs/engines.md, then the container tests in gVisor
 	$(TESTS)/bin/python -m tests.engines
 	env -u DOCKER_HOST PHT_TEST_RUNTIME=runsc PHT_TEST_REQUIRE_ALL=1 \
 		$(TESTS)/bin/python -m pytest -n auto tests/containers tests/trains
