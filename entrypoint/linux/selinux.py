@@ -12,9 +12,9 @@ def selinux_hint() -> str:
     if not label:
         return ""
     return (
-        f"; SELinux, by which this process is {label}, may forbid it too: start the container with "
-        "--security-opt label=disable, or give a folder that nothing else uses to it with "
-        "--volume SOURCE:TARGET:ro,z"
+        f"; SELinux, by which this process is {label}, may forbid it too: label a folder of the "
+        "station alone with chcon -R -t container_file_t; for data that others use, start the "
+        "container with --security-opt label=disable"
     )
 
 

@@ -74,8 +74,8 @@ def check_persistent(*places: Path) -> None:
             raise SettingsError(
                 "place-unsuitable",
                 f"{place} is {where} and vanishes with the container",
-                hint="keep the train on the container's own file system, with runsc under "
-                "--overlay2=none, or, unless the host seals it, on a volume at /opt",
+                hint="give the container a volume at /opt; where the host seals the train, keep it "
+                "in the container itself, and start runsc with --overlay2=none",
             )
 
 

@@ -11,6 +11,11 @@ from operator import attrgetter
 from entrypoint import errors
 from tests.layers.refusals import PACKAGE, makings
 
+SELINUX = (
+    "; SELinux may need chcon -R -t container_file_t for a folder of the station alone, "
+    "--security-opt label=disable for other data"
+)
+
 COMPUTED = {
     ("archive-malformed", "PROBLEM"): "it is no complete tar, names or sizes in it are ambiguous, "
     "or its documents are missing or malformed",
@@ -20,7 +25,7 @@ COMPUTED = {
     ): "is not JSON, not in UTF-8, nested deeper than 32 levels, has "
     "a key twice, or holds NaN, Infinity or a huge number",
     ("data-unreadable", "read …"): "read TRAIN_DATA_PATH",
-    ("data-unreadable", "FOLDER…"): "FOLDER; SELinux may need --security-opt label=disable too",
+    ("data-unreadable", "FOLDER…"): f"FOLDER{SELINUX}",
     ("disk-full", "PROBLEM"): "NUMBER bytes are missing",
     ("image-missing", "…"): "the system's reason",
     ("masters-malformed", "PROBLEM"): "is not what pht describe-image prints",
@@ -48,7 +53,7 @@ COMPUTED = {
     ("results-not-opened", "HINT"): "begin again at the pull of the image",
     ("results-unsafe", "WHAT"): "a device, FIFO or socket, or a folder nested too deep",
     ("setting-malformed", "DECORATION"): "quotes, blanks or a comment around it",
-    ("setting-unreadable", "PATH…"): "PATH; SELinux may need --security-opt label=disable too",
+    ("setting-unreadable", "PATH…"): f"PATH{SELINUX}",
     ("special-file", "ENTRY"): "a device, FIFO or socket, or a folder nested too deep",
     ("station-env-malformed", "PROBLEM"): "is not NAME=VALUE, or sets a name a second time",
     ("station-id-missing", "EMPTY"): "[, and FOLDER is empty or not there]",

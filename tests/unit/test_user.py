@@ -110,4 +110,5 @@ def test_a_process_with_a_label_is_told_how_to_satisfy_selinux(
     label.write_text("system_u:system_r:container_t:s0:c1,c2\0")
     monkeypatch.setattr("entrypoint.linux.selinux._LABEL", label)
     assert "; SELinux, by which this process is container_t, may forbid it too" in selinux_hint()
+    assert "chcon -R -t container_file_t; for data that others use, " in selinux_hint()
     assert "--security-opt label=disable" in selinux_hint()
