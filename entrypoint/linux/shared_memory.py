@@ -19,7 +19,7 @@ def keeps_files_in_memory(folder: Path) -> bool:
     try:
         before = _shared_bytes()
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-            # Reading a hole takes memory too, and where that is full, ends the process (SIGBUS).
+            # Written, since mapping a hole would end this process (SIGBUS) where memory is full.
             size = file.write(bytes(_PROBE_BYTES))
             with mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ) as mapped:
                 for page in range(0, size, mmap.PAGESIZE):

@@ -99,7 +99,7 @@ def settings_of(
 
 
 def expected_train(paths: Paths, environment: Mapping[str, str]) -> str | None:
-    """Return what PHT_EXPECT_TRAIN is set to, for a command that needs no other setting.
+    """Return the value of PHT_EXPECT_TRAIN, for a command that needs no other setting.
 
     Raises:
         SettingsError: station.env is malformed, or both sources set it and differ.
