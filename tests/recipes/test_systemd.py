@@ -60,10 +60,18 @@ class Visit:
         """Start the unit as the page says."""
         self.manager.run(START, REPOSITORY=self.site.repository)
 
+    def start_and_wait(self) -> None:
+        """Start the unit, and return once its train runs."""
+        self.start()
+        wait_until(lambda: self.has_ended() or "aboard" in self.said("stdout"), PATIENCE_S)
+        assert not self.has_ended(), self.said()
+
+    def has_ended(self) -> bool:
+        return self.manager.property(self.unit, "ActiveState") in ("inactive", "failed")
+
     def end(self) -> str:
         """Wait for the unit to end, and return in which state it is then."""
-        ended = ("inactive", "failed")
-        wait_until(lambda: self.manager.property(self.unit, "ActiveState") in ended, PATIENCE_S)
+        wait_until(self.has_ended, PATIENCE_S)
         return self.manager.property(self.unit, "ActiveState")
 
     def facts(self) -> tuple[str, str]:
@@ -72,8 +80,8 @@ class Visit:
         status, restarts = (self.manager.property(self.unit, name) for name in names)
         return status, restarts
 
-    def said(self) -> str:
-        log = self.site.folder / "stderr"
+    def said(self, stream: str = "stderr") -> str:
+        log = self.site.folder / stream
         return log.read_text() if log.exists() else ""
 
 
@@ -146,8 +154,7 @@ def test_a_visit_that_is_stopped_is_taken_back(visit: MakeVisit, tmp_path: Path)
     visiting = visit(STAYS)
     site = visiting.site
     before = site.ids()
-    visiting.start()
-    wait_until(lambda: "aboard" in (site.folder / "stdout").read_text(), PATIENCE_S)
+    visiting.start_and_wait()
 
     visiting.manager.run(f"systemctl stop '{visiting.unit}'")
 
@@ -162,8 +169,7 @@ def test_a_visit_that_is_stopped_is_taken_back(visit: MakeVisit, tmp_path: Path)
 def test_the_container_has_the_options_of_the_unit(visit: MakeVisit) -> None:
     visiting = visit(STAYS)
     site = visiting.site
-    visiting.start()
-    wait_until(lambda: "aboard" in (site.folder / "stdout").read_text(), PATIENCE_S)
+    visiting.start_and_wait()
 
     limit = site.engine.must("inspect", "--format", "{{.HostConfig.Memory}}", site.visiting().id)
 
