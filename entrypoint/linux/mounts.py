@@ -123,6 +123,16 @@ def is_mount_point(path: Path) -> bool:
     return mount is not None and mount.point == real
 
 
+def is_in_overlay(path: Path) -> bool:
+    """Return whether `path` may lead into a layer of an image below an overlay.
+
+    Raises:
+        OSError: nothing is there.
+    """
+    mount = _holder(path.resolve(strict=True), _mounts())
+    return mount is None or "overlay" in mount.fs_type  # podman has fuse.fuse-overlayfs too
+
+
 def hides_another(path: Path) -> bool:
     """Return whether the mount where `path` leads to hides another folder mounted there.
 

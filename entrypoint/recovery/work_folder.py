@@ -13,7 +13,7 @@ from entrypoint.files.pack import apply
 from entrypoint.files.tree import Entry, Kind, allocated_bytes, walk
 from entrypoint.limits import CHUNK_BYTES
 from entrypoint.linux.durable import flush_file, flush_folder, flush_trees
-from entrypoint.linux.mounts import is_mount_point
+from entrypoint.linux.mounts import is_in_overlay, is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
 from entrypoint.recovery.backup import BackupWriter, restore
@@ -103,7 +103,7 @@ class WorkFolder:
     def publish(self) -> None:
         """Replace the ciphertext by verified plaintext: small files in place, others by rename."""
         self.tree.mkdir(exist_ok=True)
-        apply(self.small, self.tree, empty_first=True)
+        apply(self.small, self.tree, empty_first=is_in_overlay(self.tree))
         self.small.unlink()
         for entry in walk(self.large):
             final = self.tree / entry.path
