@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.bench.machine import describe, revision
 from tests.bench.page import comparison, page
 from tests.bench.plan import AGAINST, FULL, OTHER, OURS, USUAL, Bench, Plan
 from tests.bench.sandbox import add_empty_command, add_opens
+from tests.bench.stops import add_stop
 from tests.bench.trains import Runner
 from tests.containers.daemon import working_engine
 from tests.containers.engine import Engine, Unavailable
@@ -114,6 +116,8 @@ def in_containers(bench: Bench, engine: Engine) -> None:
             place = f"`{master}` on {base}"
             in_container.add_start(bench, engine, built, place, published=not other)
             images[base] = built[OURS]
+            if base == "bookworm":
+                _add_stops(bench, engine, tags, built)
         # The packages of the published program are for Python 3.11.
         image = images["bookworm"]
         if bench.plan.opened:
@@ -125,6 +129,15 @@ def in_containers(bench: Bench, engine: Engine) -> None:
                 in_container.add_halves(bench, engine, image, generation, workload)
     finally:
         engine.remove_all()
+
+
+def _add_stops(
+    bench: Bench, engine: Engine, masters: Mapping[str, str], images: Mapping[str, str]
+) -> None:
+    for generation in GENERATIONS:
+        for workload in bench.plan.stopped:
+            _say(f"{generation.name}: a whole stop, {workload.name}")
+            add_stop(bench, engine, masters, images, generation, workload)
 
 
 def _runners(folder: Path, checkouts: dict[str, Path]) -> dict[str, Runner]:

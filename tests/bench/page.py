@@ -7,6 +7,7 @@ from tests.bench.images import SHA_256
 from tests.bench.in_container import TRUE
 from tests.bench.measure import Figure
 from tests.bench.plan import INSIDE, LOOP, OTHER, OURS, OUTSIDE, PUBLISHED, Bench, Plan, Row
+from tests.bench.stops import CONTAINER, VALIDATED
 from tests.bench.tools import TOOLS
 from tests.bench.trains import KEY_BITS
 
@@ -88,6 +89,15 @@ is one pass over the train's archive by `hashlib`. All are whole processes, star
 at: at most 64 MiB, five times the speed of the published check, 70 % of that of SHA-256.
 """
 
+STOPS = """\
+## A whole stop
+
+Seconds of a stop with the station's script, `visit.sh`: the checks, the visit and the hand-over, in
+turn with the container of the visit alone, created with the same options. **Validated**: the same
+with a `masters.json`, so both images of the train are validated too. Aimed at: less than a second
+around the container of a train that carries nothing.
+"""
+
 PLAIN_START = """\
 ## The price of a plain start
 
@@ -131,6 +141,8 @@ def page(bench: Bench, machine: Mapping[str, str]) -> str:
         parts += [SANDBOX, _sandbox(bench.sandbox)]
     if bench.images:
         parts += [VALIDATION, _images(bench.images)]
+    if bench.stops:
+        parts += [STOPS, _stops(bench.stops, ())]
     parts += [PLAIN_START, PRIMITIVES, _table(("primitive", "MB/s"), _primitives(bench))]
     return "\n".join([*parts, *_end(bench, machine)])
 
@@ -140,6 +152,8 @@ def comparison(bench: Bench, machine: Mapping[str, str]) -> str:
     parts = [COMPARISON, _rows(bench.rows, (OTHER,)), _runs(bench.plan)]
     if bench.starts:
         parts.append(_starts(bench.starts, (OTHER,)))
+    if bench.stops:
+        parts.append(_stops(bench.stops, (OTHER,)))
     return "\n".join([*parts, *_end(bench, machine)])
 
 
@@ -240,6 +254,24 @@ def _image_cells(row: Row) -> list[str]:
     if not published:
         return [*cells, "", "", ""]
     return [*cells, _seconds(published), _times(published, ours), _memory(published)]
+
+
+def _stops(rows: Sequence[Row], others: Sequence[str]) -> str:
+    """Return the table of whole stops."""
+    header = ("train", "results", "container s", "stop s", "around it s", "validation s")
+    more = [f"{other} s" for other in others] + [f"× {other}" for other in others]
+    return _table((*header, *more), (_stop_cells(row, others) for row in rows))
+
+
+def _stop_cells(row: Row, others: Sequence[str]) -> list[str]:
+    container, stop, validated = (row.figures[name] for name in (CONTAINER, OURS, VALIDATED))
+    assert container
+    assert stop
+    assert validated
+    around, share = stop.seconds - container.seconds, validated.seconds - stop.seconds
+    cells = [row.train, row.task, *map(_seconds, (container, stop, Figure(around), Figure(share)))]
+    figures = [figure for other in others if (figure := row.figures[other])]
+    return [*cells, *map(_seconds, figures), *(_times(figure, stop) for figure in figures)]
 
 
 def _times(figure: Figure, than: Figure) -> str:

@@ -17,6 +17,7 @@ OUTSIDE, INSIDE = ("outside", "inside")
 
 GIB_1 = Workload("1 GiB", 1, 1024 * MIB)
 MANY = Workload("20,000 × 1 KiB", 20_000, 1024)
+NOTHING = Workload("nothing", 0, 0)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Plan:
         opened: number of files opened inside the sandbox and outside; 0 to leave the sandbox out.
         primitive_bytes: how many bytes each primitive is measured on.
         images: that are validated.
+        stopped: results of trains whose whole stops are measured.
     """
 
     beside: tuple[Workload, ...]
@@ -63,6 +65,7 @@ class Plan:
     opened: int
     primitive_bytes: int
     images: tuple[ImagePair, ...] = ()
+    stopped: tuple[Workload, ...] = ()
 
 
 MB = 1000**2
@@ -82,8 +85,13 @@ USUAL = Plan(
         ImagePair("835 MB", 835 * MB, 30_000, rounds=3),
         ImagePair("3 GB", 3000 * MB, 60_000, rounds=1),
     ),
+    stopped=(NOTHING, GIB_1),
 )
-FULL = replace(USUAL, alone=(Workload("4 GiB", 1, 4096 * MIB),))
+FULL = replace(
+    USUAL,
+    alone=(Workload("4 GiB", 1, 4096 * MIB),),
+    stopped=(NOTHING, GIB_1, Workload("5 GiB", 1, 5 * 1024 * MIB)),
+)
 AGAINST = replace(
     USUAL,
     beside=(),
@@ -131,6 +139,7 @@ class Bench:
         starts: of the table of empty visits in containers.
         sandbox: of the table of the sandbox.
         images: of the table of validated images.
+        stops: of the table of whole stops.
         left_out: what could not be measured, and why.
     """
 
@@ -142,6 +151,7 @@ class Bench:
     starts: list[Row] = field(default_factory=list)
     sandbox: list[Row] = field(default_factory=list)
     images: list[Row] = field(default_factory=list)
+    stops: list[Row] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     @property
