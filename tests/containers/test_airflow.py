@@ -134,6 +134,7 @@ def test_a_visit_killed_while_sealing_is_finished_by_the_next_try_and_handed_ove
     assert reference.verify_chain(reference.load_config(opt)) == [FIRST]
 
 
+@pytest.mark.engines
 def test_a_train_that_fails_is_not_tried_again(
     arrive: Arrive, airflow: Airflow, registry: str
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_container_that_was_interrupted_while_sealing_stays_if_its_next_start_
     site.engine.must("rm", "--volumes", container.id)
 
 
+@pytest.mark.engines
 def test_a_container_that_is_refused_at_its_first_start_is_removed(
     arrive: Arrive, airflow: Airflow
 ) -> None:

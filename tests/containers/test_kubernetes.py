@@ -180,6 +180,7 @@ def test_a_visit_ends_with_the_sealed_train_as_a_tar(cluster: MakeCluster, tmp_p
     assert opened(opt) == {"1": b"left here"}
 
 
+@pytest.mark.engines
 def test_a_train_that_fails_leaves_its_claim_as_it_was(cluster: MakeCluster) -> None:
     node = cluster(FAILS)
 
@@ -196,6 +197,7 @@ def test_a_train_that_fails_leaves_its_claim_as_it_was(cluster: MakeCluster) -> 
     assert snapshot(node.opt) == before
 
 
+@pytest.mark.engines
 def test_a_pod_that_is_stopped_leaves_the_claim_as_it_was(cluster: MakeCluster) -> None:
     node = cluster(WAITS)
     node.begin()
@@ -209,6 +211,7 @@ def test_a_pod_that_is_stopped_leaves_the_claim_as_it_was(cluster: MakeCluster) 
     assert node.visit().facts["result"] == "visited"
 
 
+@pytest.mark.engines
 def test_a_pod_killed_while_sealing_is_followed_by_one_that_goes_on(cluster: MakeCluster) -> None:
     node = cluster(LARGE)
     node.begin()
@@ -227,6 +230,7 @@ def test_a_pod_killed_while_sealing_is_followed_by_one_that_goes_on(cluster: Mak
     assert resumed.stdout == b"", "the train has run twice"
 
 
+@pytest.mark.engines
 def test_another_train_on_an_old_claim_is_refused(cluster: MakeCluster) -> None:
     node = cluster()
     assert node.visit().status == 0
@@ -239,6 +243,7 @@ def test_another_train_on_an_old_claim_is_refused(cluster: MakeCluster) -> None:
     assert [*(node.node.folder / "pht-out").iterdir()] == []
 
 
+@pytest.mark.engines
 def test_a_base_that_is_not_accepted_ends_the_visit_before_the_train_is_loaded(
     cluster: MakeCluster, engine: Engine
 ) -> None:
@@ -252,6 +257,7 @@ def test_a_base_that_is_not_accepted_ends_the_visit_before_the_train_is_loaded(
     assert [*node.opt.iterdir()] == []
 
 
+@pytest.mark.engines
 def test_a_train_goes_from_a_registry_to_a_station_with_docker(
     cluster: MakeCluster, engine: Engine, registry: str, tmp_path: Path
 ) -> None:

@@ -210,6 +210,7 @@ def test_the_folder_of_another_train_is_not_used(cluster: MakeCluster) -> None:
     assert re.search("mkdir: .*train.: File exists", done.stderr)
 
 
+@pytest.mark.engines
 def test_a_train_that_fails_is_put_back(cluster: MakeCluster) -> None:
     visiting = cluster(FAILS)
     before = snapshot(visiting.opt)
@@ -220,6 +221,7 @@ def test_a_train_that_fails_is_put_back(cluster: MakeCluster) -> None:
     assert snapshot(visiting.opt) == before
 
 
+@pytest.mark.engines
 def test_a_visit_that_is_stopped_is_taken_back(cluster: MakeCluster) -> None:
     visiting = cluster(STAYS)
     before = snapshot(visiting.opt)
@@ -234,6 +236,7 @@ def test_a_visit_that_is_stopped_is_taken_back(cluster: MakeCluster) -> None:
     assert snapshot(visiting.opt) == before
 
 
+@pytest.mark.engines
 def test_a_visit_killed_while_sealing_is_finished_by_the_same_line(cluster: MakeCluster) -> None:
     visiting = cluster(SEALS_LONG)
     process = visiting.begin("exec " + VISIT.lstrip())

@@ -130,6 +130,7 @@ def test_a_visit_is_pushed(visit: MakeVisit, tmp_path: Path) -> None:
     assert "trust=none" in visiting.said()
 
 
+@pytest.mark.engines
 def test_a_train_that_fails_is_not_started_again(visit: MakeVisit) -> None:
     visiting = visit(FAILS)
 
@@ -150,6 +151,7 @@ def test_a_train_that_is_killed_each_time_is_not_started_for_ever(visit: MakeVis
     assert visiting.said().count("result=train-failed status=137") == 3
 
 
+@pytest.mark.engines
 def test_a_visit_that_is_stopped_is_taken_back(visit: MakeVisit, tmp_path: Path) -> None:
     visiting = visit(STAYS)
     site = visiting.site
