@@ -88,6 +88,14 @@ _TABLE = [
         in_container=InContainer.ALLOWED,
     ),
     Command(
+        name="hand-over",
+        summary="put a sealed train into the image that it leaves on",
+        audience="station",
+        function=station.hand_over,
+        add_options=station.add_hand_over_options,
+        in_container=InContainer.ALLOWED,
+    ),
+    Command(
         name="ledger",
         summary="list the trains that have boarded at this station, or forget some",
         audience="station",

@@ -127,6 +127,22 @@ def export(options: Namespace, environment: Mapping[str, str], report: Report) -
     return _conclude(Outcome(result="done", surroundings=known), report)
 
 
+def add_hand_over_options(parser: ArgumentParser) -> None:
+    """Add the options of `hand-over`."""
+    text = "the folder that holds the sealed train, as /opt of its container does"
+    parser.add_argument("--from", required=True, type=Path, metavar="DIR", dest="source", help=text)
+
+
+def hand_over(options: Namespace, _environment: Mapping[str, str], report: Report) -> int:
+    """Put a sealed train into the image that it leaves on."""
+    from entrypoint.station.hand_over import SealedTrain, hand_over
+
+    target = Paths(options.root or Path("/"))
+    hand_over(SealedTrain(options.source), target, in_container=options.root is None)
+    report.info(f"the train in {options.source} is in {target.opt} too, and was compared")
+    return 0
+
+
 def add_ledger_options(parser: ArgumentParser) -> None:
     """Add the options of `ledger`."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

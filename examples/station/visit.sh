@@ -36,30 +36,48 @@ usage() {
 }
 
 absolute() { case $1 in /*) printf '%s\n' "$1" ;; *) printf '%s\n' "$PWD/$1" ;; esac; }
-exists() { docker container inspect "$1" >/dev/null 2>&1; }
 of_run() { docker container inspect --format "{{$1}}" "$run"; }
-label() { of_run "index .Config.Labels \"pht.$1\""; }
-of_image() { docker image inspect --format "{{$2}}" "$1"; }
-id_of() { of_image "$repository:$1" .Id; }
+
+# What is asked about the container and the images is read in one call each: a call takes longer than
+# all that the script itself does.
+read_run() {
+    docker container inspect --format '{{.Id}}
+{{.Image}}
+{{.State.Status}}
+{{index .Config.Labels "pht.base"}}
+{{index .Config.Labels "pht.validated"}}
+{{range .Mounts}}{{if eq .Destination "/opt"}}{{.Source}}{{end}}{{end}}' "$run" >"$work/run" 2>/dev/null || return 1
+    { read -r run_id; read -r run_image; read -r run_state; read -r run_base; read -r validated; read -r volume; } <"$work/run"
+}
+
+read_images() {
+    docker image inspect --format '{{.Id}}
+{{json .Config.Volumes}}
+{{json .Config.Entrypoint}} {{json .Config.Cmd}}
+{{json .Config.Cmd}}
+{{json .Config.User}}
+{{with .Config.Labels}}{{json (index . "pht.visit")}}{{end}}' "$repository:base" "$repository:latest" >"$work/images" || exit 1
+    {
+        read -r base; read -r base_volumes; read -r starts; read -r command; read -r user; read -r _
+        read -r latest; read -r latest_volumes; read -r _; read -r _; read -r _; read -r handed_over
+    } <"$work/images"
+    user=${user#\"}; user=${user%\"}
+}
 
 # Also after a start that the engine has refused.
 was_never_started() { [ "$(of_run .State.Status)" = created ]; }
 
 # The hand-over of this very visit may already have replaced what has arrived.
-is_committed() {
-    [ "$(of_image "$repository:latest" 'index .Config.Labels "pht.visit"')" = "$(of_run .Id)" ]
-}
+is_committed() { [ "$handed_over" = "\"$run_id\"" ]; }
 
-is_same_train() {
-    [ "$(id_of base)" = "$(label base)" ] || return 1
-    [ "$(id_of latest)" = "$(of_run .Image)" ] || is_committed
-}
+is_same_train() { [ "$base" = "$run_base" ] && { [ "$latest" = "$run_image" ] || is_committed; }; }
 
 check_train() {
+    read_images
     is_same_train && return
     say "$run visits another train than $repository is now. To finish it, pull the old images again or"
-    say "  docker tag $(label base) $repository:base"
-    say "  docker tag $(of_run .Image) $repository:latest"
+    say "  docker tag $run_base $repository:base"
+    say "  docker tag $run_image $repository:latest"
     fail "to visit the new train, give the old visit up with docker rm --volumes $run"
 }
 
@@ -72,12 +90,20 @@ check_pushed() {
     fail "then, or to give it up and pull another train: docker image rm $unpushed"
 }
 
-# check_volumes TAG ID. Also one of `latest`: it would lie over what the visit mounts.
+# A volume of `latest` would lie over what the visit mounts, and no hand-over takes one along.
+check_images() {
+    check_volumes base "$base_volumes"
+    check_volumes latest "$latest_volumes"
+    case $starts in
+        null* | *' null' | '[]'* | *' []') fail "$repository:base has no ENTRYPOINT or no CMD: have it built FROM a master image, with a CMD" ;;
+    esac
+}
+
+# check_volumes TAG VOLUMES
 check_volumes() {
-    volumes=$(of_image "$2" 'json .Config.Volumes')
-    case $volumes in
+    case $2 in
         null | '{}') ;;
-        *) fail "a volume is in no image: have $repository:$1 built without VOLUME $volumes" ;;
+        *) fail "a volume is in no image: have $repository:$1 built without VOLUME $2" ;;
     esac
 }
 
@@ -114,7 +140,7 @@ check_masters() {
 
 # A container keeps the options it was made with. They are not printed: there may be secrets in them.
 check_options() {
-    [ "$(label options)" != "$options" ] || return 0
+    [ "$(of_run 'index .Config.Labels "pht.options"')" != "$options" ] || return 0
     say "$run began with other options. To finish it, start this with those, which are shown by"
     say "  docker container inspect --format '{{index .Config.Labels \"pht.options\"}}' $run"
     fail "for other options, give it up with docker rm --volumes $run, and begin anew"
@@ -176,7 +202,7 @@ is_sealed() {
 # A visit changes the configuration before anything else.
 is_as_arrived() {
     discard "$old"
-    create --name "$old" --network none "$(of_run .Image)" &&
+    create --name "$old" --network none "$run_image" &&
         docker cp "$old:/opt/train_config.json" "$work/before" &&
         docker cp "$run:/opt/train_config.json" "$work/now" &&
         cmp -s "$work/before" "$work/now"
@@ -216,31 +242,45 @@ create() {
 
 discard() { docker rm --force --volumes "$1" >/dev/null 2>&1 || true; }
 
-# The image as it was built, never the one that has arrived, and without what lies where the train goes:
-# copying deletes nothing, so it would travel on and break the train's hashes at the next station. No
-# engine removes files of a container. The image's own rm does, which gets no key and no data to see;
-# what else that may have changed stays here.
-create_next() {
-    entrypoint=$(of_image "$base" 'json .Config.Entrypoint') command=$(of_image "$base" 'json .Config.Cmd')
-    user=$(of_image "$base" .Config.User)
-    case "$entrypoint $command" in
-        null* | *' null' | '[]'* | *' []') fail "$repository:base has no ENTRYPOINT or no CMD: have it built FROM a master image, with a CMD" ;;
-    esac
-    set --
-    for path in $paths; do set -- "$@" "/opt/$path"; done
+discard_next() {
     discard "$next"
-    create --name "$next" --network none --cap-drop ALL --cap-add DAC_OVERRIDE --cap-add FOWNER \
+    [ -n "$volume" ] || docker volume rm "$next" >/dev/null 2>&1 || true
+}
+
+# The image as it was built, never the one that has arrived. Its own program replaces the train in it by
+# the sealed one and compares both; it gets no key and no data to see, and /opt of the visit read-only.
+put_on_board() {
+    there=/dev/shm # a mount point that every container has, and no layer gets
+    discard_next
+    if [ -n "$volume" ]; then
+        # Bound, since podman puts an anonymous volume into the image that it commits.
+        from="type=bind,$(field source "$volume"),readonly"
+    else
+        docker volume create "$next" >/dev/null
+        from="type=volume,source=$next"
+    fi
+    create --name "$next" --network none --cap-drop ALL \
+        --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
         --security-opt no-new-privileges --pids-limit 1000 ${user:+--user 0} \
-        --entrypoint rm "$base" -rf "$@"
+        --mount "$from,target=$there" "$base" hand-over --from "$there"
+    # In a container that was made without a volume the train is among its own files.
+    [ -n "$volume" ] || for path in $paths; do docker cp "$run:/opt/$path" - | docker cp - "$next:$there"; done
     said=$(docker start --attach "$next" 2>&1) || {
-        say "the rm of $repository:base cannot make room for the sealed train: $said"
-        fail "have that image built with rm on its PATH, and with nothing at /opt/pht_train and the like"
+        say "$said"
+        fail "the sealed train did not get on board; it is in $run: start this again"
     }
-    docker diff "$next" >"$work/changes"
+    docker cp "$next:/opt/train_config.json" - | cmp -s - "$work/config.tar" ||
+        fail "the program of $repository:base has not put the train on board; it is in $run"
+    check_changes
+    commit_next
+}
+
+# A name with line breaks goes on in a line that begins in another way.
+check_changes() {
     # podman makes /etc/mtab and the like in every container, which it does not list.
-    { printf '%s\n' 'C /opt' 'C /etc' && printf 'D %s\n' "$@"; } >"$work/expected"
-    more=$(grep -v -x -F -f "$work/expected" "$work/changes") || return 0
-    say "the rm of $repository:base does more than make room for the sealed train: $more"
+    more=$(docker diff "$next" | grep '^[ACD] /' |
+        grep -v -E '^C /(opt|etc)$|^[ACD] /opt/(pht_train|pht_results|train_config.json|user_sym_key.key)(/|$)') || return 0
+    say "the program of $repository:base changes more than the train: $more"
     fail "do not hand over on this image: tell who built it"
 }
 
@@ -286,9 +326,11 @@ create_run() {
 
 # Starting the same container again finishes or takes back what was interrupted.
 make_visit() {
-    if [ "$(of_run .State.Running)" = true ]; then say "$run is still running: waiting for its end"; fi
-    read_end
-    is_sealed && return
+    if [ "$run_state" = running ]; then say "$run is still running: waiting for its end"; fi
+    if [ "$run_state" != created ]; then
+        read_end
+        is_sealed && return
+    fi
     docker start --attach "$run" || true # the container itself says how it ended
     read_end
     is_sealed && return
@@ -332,31 +374,18 @@ show_results() {
     say "to hand the train over, start this again without -r"
 }
 
-# pack CONTAINER PATH: a tar, in which its names, types, rights, owners and contents are.
-pack() { docker cp "$1:/opt/$2" - || : >"$work/failed"; }
-
-# Any file too many makes the tar longer, which this sum tells.
-sum() { pack "$1" "$2" | cksum; }
-
-put_on_board() {
-    for path in $paths; do
-        # With --archive all of it would belong to the user of the image.
-        pack "$run" "$path" | docker cp - "$next:/opt"
-        [ "$(sum "$run" "$path")" = "$(sum "$next" "$path")" ] || : >"$work/failed"
-        [ ! -e "$work/failed" ] || {
-            say "$path did not get on board as it is in $run: start this again"
-            fail "if that repeats, have $repository:base built without /opt/$path"
-        }
-    done
-    commit_next
-}
-
-# With the configuration of `base`, of which create_next has replaced a part.
+# With the configuration of `base`, of which put_on_board has replaced a part.
 commit_next() {
-    said=$(docker commit --change "ENTRYPOINT $entrypoint" --change "CMD $command" \
-        ${user:+--change "USER $user"} --change "LABEL pht.visit=$(of_run .Id)" "$next" "$unpushed" 2>&1) ||
+    said=$(docker commit --change "CMD $command" \
+        ${user:+--change "USER $user"} --change "LABEL pht.visit=$run_id" "$next" "$unpushed" 2>&1) ||
         fail "the sealed train did not become an image: $said"
     docker tag "$unpushed" "$repository:latest"
+}
+
+# The image that was replaced, unless something else uses it: its registry has the one that follows.
+remove_arrived() {
+    [ "$(docker image inspect --format '{{json .RepoTags}}' "$run_image" 2>&1)" != '[]' ] ||
+        docker image rm "$run_image" >/dev/null 2>&1 || true
 }
 
 hand_over() {
@@ -366,11 +395,13 @@ hand_over() {
         docker push "$repository:latest"
         docker image rm "$unpushed" >/dev/null 2>&1 || true # an interrupted run has done it
     fi
+    discard_next # it uses the volume of the visit
     docker rm --volumes "$run" >/dev/null
+    [ -z "$remote" ] || remove_arrived
     say "handed over as $repository:latest"
 }
 
-station=/etc/pht data='' ledger='' master='' review='' remote='' validated=''
+station=/etc/pht data='' ledger='' master='' review='' remote=''
 if [ -d /var/lib/pht ]; then ledger=/var/lib/pht; fi
 while getopts s:d:l:m:r:p option; do
     case $option in
@@ -397,7 +428,7 @@ options=$(printf '%s\n' "-s $station" "-d $data" ${ledger:+"-l $ledger"} -- "$@"
 # The sum tells a/b from a-b.
 run=pht-$(printf '%s' "$repository" | tr -c 'A-Za-z0-9_.-' -)
 run=$run-$(printf '%s' "$repository" | cksum | cut -d ' ' -f 1)
-next=$run-next old=$run-old
+next=$run-next old=$run-old volume=none # not asked for yet
 unpushed=$repository:pht-unpushed
 paths='pht_train pht_results train_config.json user_sym_key.key'
 
@@ -409,7 +440,7 @@ if command -v flock >/dev/null; then
 fi
 
 end() {
-    discard "$next"
+    discard_next
     discard "$old" # podman removes none if one of several does not exist
     rm -rf "$work"
 }
@@ -419,29 +450,29 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # From here on an image is what its id says: a tag that moves changes nothing.
-if exists "$run"; then
+run_id='' validated=''
+if read_run; then
     check_train
     check_options
-    latest=$(of_run .Image)
-    validated=$(label validated)
+    latest=$run_image
 else
     if [ -n "$remote" ]; then
         check_pushed
         for tag in base latest; do docker pull "$repository:$tag"; done
     fi
-    latest=$(id_of latest)
+    read_images
 fi
-base=$(id_of base)
-check_volumes base "$base"
-check_volumes latest "$latest"
 [ "$validated" = "$base $latest" ] || check_masters
-create_next
-exists "$run" || create_run "$@"
-if was_never_started; then check_end_can_be_read; fi
+check_images
+if [ -z "$run_id" ]; then
+    create_run "$@"
+    read_run
+fi
+if [ "$run_state" = created ]; then check_end_can_be_read; fi
 make_visit
 if [ -n "$review" ]; then
     show_results
-elif is_as_arrived; then
+elif says code already-visited && is_as_arrived; then
     docker rm --volumes "$run" >/dev/null
     say "nothing to do: the visit was handed over before, as $repository:latest"
 else

@@ -68,6 +68,17 @@ def test_a_volume_outlasts_the_overlay_of_the_root(
     engine.must("rm", "--volumes", visitor.id)
 
 
+def test_a_hand_over_that_the_engine_would_not_find_is_refused(
+    engine: Engine, train_image: str, over_root: list[str], tmp_path: Path
+) -> None:
+    opt = arrived(tmp_path, COUNTS)
+    options = ["--volume", f"{opt}:/mnt:ro", *over_root]
+    image = engine.create(train_image, "hand-over", "--from", "/mnt", options=options)
+    done = Container(engine, image).run()
+    assert_explained(done, 78, "place-unsuitable")
+    assert f"/opt is {SAID}" in done.stderr
+
+
 def test_an_overlay_of_all_mounts_is_refused_with_the_recommended_options(
     engine: Engine, train_image: str, station: list[str], over_all: list[str], tmp_path: Path
 ) -> None:

@@ -199,11 +199,13 @@ def test_a_train_comes_from_a_registry_and_goes_there(
 ) -> None:
     site = arrive(registry=registry)
     images = site.push()
+    _, arrived = site.ids()
     site.engine.must("rmi", "--force", *images)  # as on another machine
 
     done = site.visit("-p")
 
     assert done.status == 0, done.stderr
+    assert not site.engine.has_image(arrived), "what was replaced takes up the disk"
     assert not site.engine.has_image(f"{site.repository}:pht-unpushed")
     site.engine.must("rmi", "--force", *images)
     site.engine.must("pull", "--quiet", images[1])

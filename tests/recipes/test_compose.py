@@ -15,16 +15,16 @@ from tests.containers.fixtures import or_skip
 from tests.containers.inspected import RECORDS, made
 from tests.containers.site import Arrive, Client, Site
 from tests.containers.visitor import COUNTS, FIRST, SECOND, Container
-from tests.docs.pages import ROOT, STATION, block_with, blocks
+from tests.docs.pages import ROOT, block_with, blocks
 from tests.ledger import give_ledger
 from tests.recipes.proxies import configure_proxies
 from tests.recipes.trains import FAILS, PATIENCE_S, SEALS_LONG, STAYS, visit_by_script
 from tests.station import Done, assert_explained, opened, settle, snapshot, wait_until
 
 NAME, RUN, REMOVE = blocks("compose", pages=(ROOT / "docs" / "engines.md",))
-[IDS] = [block for block in blocks("docker", pages=(STATION,)) if "docker image inspect" in block]
+IDS = block_with("base=$(docker image inspect")
 WITHOUT_PROXIES = block_with("without_proxies() (")
-[HAND_OVER] = [block for block in blocks("docker", pages=(STATION,)) if "--name next" in block]
+HAND_OVER = block_with("--name next")
 
 VISIT = IDS + NAME + WITHOUT_PROXIES + RUN
 RESUME = IDS + NAME + "docker-compose start\n"
@@ -146,10 +146,12 @@ def test_its_container_is_that_of_the_script(
 def test_it_is_handed_over_and_removed(project: MakeProject, tmp_path: Path) -> None:
     station = project(COUNTS)
     assert station.visit().status == 0
-    lines = HAND_OVER.replace("visit:", f"{station.name}:").replace("next", f"{station.name}-next")
+    lines = HAND_OVER.replace("' visit)", f"' {station.name})").replace(
+        "next", f"{station.name}-next"
+    )
 
     assert station.run(IDS + WITHOUT_PROXIES + lines) == 0
-    assert station.run(LEAVE + f"docker rm {station.name}-next") == 0
+    assert station.run(f"docker rm {station.name}-next\n" + LEAVE) == 0
 
     assert station.site.engine.call("container", "inspect", station.name).status != 0
     assert visit_by_script(station.site, at=SECOND).status == 0
@@ -158,6 +160,7 @@ def test_it_is_handed_over_and_removed(project: MakeProject, tmp_path: Path) -> 
     assert reference.verify_chain(reference.load_config(opt)) == [FIRST, SECOND]
 
 
+@pytest.mark.engines
 def test_a_train_that_fails_is_put_back(project: MakeProject, tmp_path: Path) -> None:
     station = project(FAILS)
     before = snapshot(station.site.image("latest").take(tmp_path / "before"))
@@ -168,6 +171,7 @@ def test_a_train_that_fails_is_put_back(project: MakeProject, tmp_path: Path) ->
     assert snapshot(station.container.take(tmp_path / "after")) == before
 
 
+@pytest.mark.engines
 def test_a_visit_that_is_stopped_is_taken_back(project: MakeProject, tmp_path: Path) -> None:
     station = project(STAYS)
     before = snapshot(station.site.image("latest").take(tmp_path / "before"))
@@ -209,6 +213,7 @@ def wait_for(project: Project, condition: Callable[[Container], bool]) -> None:
     project.container.wait_until(condition)
 
 
+@pytest.mark.engines
 def test_another_train_is_refused_on_the_volume_of_an_old_one(project: MakeProject) -> None:
     old = project(COUNTS)
     assert old.visit().status == 0
