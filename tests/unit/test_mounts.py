@@ -14,7 +14,8 @@ from tests.mount_namespace import run_python
 PREPARE = """
 import subprocess, sys
 from pathlib import Path
-from entrypoint.linux.mounts import hides_another, is_mount_point, mount_of, mounts_below
+from entrypoint.linux.mounts import hides_another, is_in_overlay, is_mount_point, mount_of
+from entrypoint.linux.mounts import mounts_below
 here = Path(sys.argv[1])
 def mount(*arguments):
     subprocess.run(["mount", *map(str, arguments)], check=True)
@@ -327,3 +328,19 @@ print(*[[str(path.relative_to(here)) for path in mounts_below(f)] for f in (here
 """
     printed = run_python(PREPARE + code, tmp_path)
     assert printed == "['a', 'b', 'b/inner'] ['b/inner']\n"
+
+
+def test_an_overlay_holds_what_lies_in_it_and_not_what_is_mounted_there(tmp_path: Path) -> None:
+    code = """
+lower, upper, work, point = map(new, ("top/lower", "top/upper", "top/work", "point"))
+mount("-t", "tmpfs", "tmpfs", here / "top")
+for name in ("lower", "upper", "work"):
+    new(f"top/{name}")
+options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+mount("-t", "overlay", "overlay", "-o", options, point)
+volume = new("point/volume")
+found = [is_in_overlay(path) for path in (here, point, volume)]
+mount("-t", "tmpfs", "tmpfs", volume)
+print([*found, is_in_overlay(volume)])
+"""
+    assert printed(code, tmp_path) == [False, True, True, False]

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,17 @@ def make_files(root: Path, *files: str) -> None:
 def test_a_directory_is_descended_into_at_its_place(tmp_path: Path) -> None:
     make_files(tmp_path, "a.txt", "a-b", "a/z", "a/b/c", "B")
     assert paths_below(tmp_path) == ["B", "a", "a/b", "a/b/c", "a/z", "a-b", "a.txt"]
+
+
+def test_an_entry_of_a_folder_takes_less_than_a_hundred_bytes(tmp_path: Path) -> None:
+    count = 5000
+    for number in range(count):
+        (tmp_path / f"result-{number:06}").touch()
+    tracemalloc.start()
+    assert sum(1 for _ in walk(tmp_path)) == count
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 * count
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a name must be valid Unicode")
