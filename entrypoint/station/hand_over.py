@@ -7,14 +7,16 @@ once from file to file, and never through the engine's client.
 import filecmp
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from entrypoint.errors import StorageError
-from entrypoint.files.attributes import restore_attributes
+from entrypoint.errors import MissingInput, SettingsError, StorageError
+from entrypoint.files.attributes import PERMISSIONS, restore_attributes
 from entrypoint.files.links import refuse_links
 from entrypoint.files.tree import Entry, Kind, walk
+from entrypoint.linux.mounts import is_mount_point, mounts_below
 from entrypoint.linux.remove import remove
 from entrypoint.model import WORK_NAME, Paths
 from entrypoint.train_config import read
@@ -40,21 +42,44 @@ def hand_over(source: Paths, target: Paths, *, in_container: bool) -> None:
         in_container: whether the engine makes an image of the container afterwards.
 
     Raises:
-        MissingInput: there is no train at `source`.
+        MissingInput: there is no sealed train at `source`.
         MalformedTrain: it is unfinished or its configuration is not well formed.
         IntegrityError: a part of it is a link.
-        SettingsError: the engine would not find the copy.
+        SettingsError: the target is the source, or the engine would not find the copy there.
         StorageError: the copy is not what was sealed.
     """
     read(read_config(source))
     refuse_links(source.user_key, target.opt)
+    for part in _parts(source):
+        if not part.exists():
+            raise MissingInput(
+                "no-train",
+                f"there is no sealed train here: {part} does not exist",
+                hint="name the folder that holds a sealed train as /opt of its container does",
+            )
+    _check_target(source.opt, target.opt, in_container)
+    for part, place in zip(_parts(source), _parts(target), strict=True):
+        remove(place)
+        _copy(part, place)
+        _compare(part, place)
+
+
+def _check_target(source: Path, target: Path, in_container: bool) -> None:
+    if source.samefile(target) or source.resolve().is_relative_to(target.resolve()):
+        raise SettingsError(
+            "place-unsuitable",
+            f"{source} is in {target}, which it has to replace",
+            hint="mount the sealed train elsewhere in a new container of the image",
+        )
     if in_container:
-        check_persistent(target.opt)
-    for old, new in zip(_parts(target), _parts(source), strict=True):
-        remove(old)
-        if new != source.user_key or new.exists():  # some published stations write none
-            _copy(new, old)
-            _compare(new, old)
+        check_persistent(target)
+        if mounts := [*([target] if is_mount_point(target) else []), *mounts_below(target)]:
+            raise SettingsError(
+                "place-unsuitable",
+                f"something is mounted at {mounts[0]}, and no engine puts that into an image",
+                hint="start a new container without a volume there; if the image itself has a "
+                "VOLUME, have it built without",
+            )
 
 
 def _parts(paths: Paths) -> tuple[Path, ...]:
@@ -74,23 +99,21 @@ def _copy(source: Path, target: Path) -> None:
         _copy_entry(entry, source, target)
     # Afterwards: a folder may forbid to write there, and each file made in it changes its time.
     for entry in _entries(source):
-        info = entry.stat
-        restore_attributes(
-            target / entry.path, info.st_mode, info.st_uid, info.st_gid, info.st_mtime_ns
-        )
+        kind, mode, uid, gid = _attributes(entry)
+        restore_attributes(target / entry.path, kind | mode, uid, gid, entry.stat.st_mtime_ns)
 
 
 def _copy_entry(entry: Entry, source: Path, target: Path) -> None:
-    old, new = source / entry.path, target / entry.path
+    copied = target / entry.path
     match entry.kind:
         case Kind.DIRECTORY:
-            new.mkdir()
+            copied.mkdir()
         case Kind.FILE:
-            shutil.copyfile(old, new)
+            shutil.copyfile(source / entry.path, copied)
         case Kind.HARD_LINK:
-            os.link(target / entry.link, new)
+            os.link(target / entry.link, copied)
         case Kind.SYMLINK:
-            new.symlink_to(entry.link)
+            copied.symlink_to(entry.link)
         case Kind.SPECIAL:
             pass  # no sealed train has one; the comparison says so
 
@@ -107,14 +130,19 @@ def _compare(source: Path, target: Path) -> None:
             raise StorageError(
                 "not-handed-over",
                 f"{target / entry.path} is not as it was sealed in {source / entry.path}",
-                hint="the sealed train is where it was; look for a failing disk and for missing "
-                "capabilities (CHOWN, DAC_OVERRIDE, FOWNER), then try again in a new container",
+                hint="the sealed train is where it was; give the container the capabilities CHOWN, "
+                "DAC_OVERRIDE and FOWNER, and try again in a new one; else look at the disk",
             )
 
 
 def _facts(entry: Entry) -> tuple[object, ...]:
+    return entry.path, entry.kind, entry.link, _attributes(entry)
+
+
+def _attributes(entry: Entry) -> tuple[int, int, int, int]:
+    """Return file type, permissions, user and group; the other bits of a mode do not travel."""
     info = entry.stat
-    return entry.path, entry.kind, entry.link, info.st_mode, info.st_uid, info.st_gid
+    return stat.S_IFMT(info.st_mode), info.st_mode & PERMISSIONS, info.st_uid, info.st_gid
 
 
 def _has_same_contents(entry: Entry, source: Path, target: Path) -> bool:

@@ -46,8 +46,14 @@ read_run() {
 {{.State.Status}}
 {{index .Config.Labels "pht.base"}}
 {{index .Config.Labels "pht.validated"}}
+{{.HostConfig.UsernsMode}}
 {{range .Mounts}}{{if eq .Destination "/opt"}}{{.Source}}{{end}}{{end}}' "$run" >"$work/run" 2>/dev/null || return 1
-    { read -r run_id; read -r run_image; read -r run_state; read -r run_base; read -r validated; read -r volume; } <"$work/run"
+    {
+        read -r run_id; read -r run_image; read -r run_state; read -r run_base; read -r validated
+        read -r users; read -r volume
+    } <"$work/run"
+    # Users of its own see other owners in the volume than a container without them.
+    case $users in '' | host) ;; *) volume='' ;; esac
 }
 
 read_images() {
@@ -56,7 +62,7 @@ read_images() {
 {{json .Config.Entrypoint}} {{json .Config.Cmd}}
 {{json .Config.Cmd}}
 {{json .Config.User}}
-{{with .Config.Labels}}{{json (index . "pht.visit")}}{{end}}' "$repository:base" "$repository:latest" >"$work/images" || exit 1
+{{with .Config.Labels}}{{json (index . "pht.visit")}}{{end}}' "$repository:base" "$repository:latest" >"$work/images" || return 1
     {
         read -r base; read -r base_volumes; read -r starts; read -r command; read -r user; read -r _
         read -r latest; read -r latest_volumes; read -r _; read -r _; read -r _; read -r handed_over
@@ -73,8 +79,7 @@ is_committed() { [ "$handed_over" = "\"$run_id\"" ]; }
 is_same_train() { [ "$base" = "$run_base" ] && { [ "$latest" = "$run_image" ] || is_committed; }; }
 
 check_train() {
-    read_images
-    is_same_train && return
+    read_images && is_same_train && return
     say "$run visits another train than $repository is now. To finish it, pull the old images again or"
     say "  docker tag $run_base $repository:base"
     say "  docker tag $run_image $repository:latest"
@@ -249,6 +254,7 @@ discard_next() {
 
 # The image as it was built, never the one that has arrived. Its own program replaces the train in it by
 # the sealed one and compares both; it gets no key and no data to see, and /opt of the visit read-only.
+# Without a volume, the train comes through the client into a volume of its own.
 put_on_board() {
     there=/dev/shm # a mount point that every container has, and no layer gets
     discard_next
@@ -256,6 +262,7 @@ put_on_board() {
         # Bound, since podman puts an anonymous volume into the image that it commits.
         from="type=bind,$(field source "$volume"),readonly"
     else
+        docker volume rm --force "$next" >/dev/null # of a run that was killed
         docker volume create "$next" >/dev/null
         from="type=volume,source=$next"
     fi
@@ -263,23 +270,43 @@ put_on_board() {
         --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER \
         --security-opt no-new-privileges --pids-limit 1000 ${user:+--user 0} \
         --mount "$from,target=$there" "$base" hand-over --from "$there"
-    # In a container that was made without a volume the train is among its own files.
-    [ -n "$volume" ] || for path in $paths; do docker cp "$run:/opt/$path" - | docker cp - "$next:$there"; done
+    [ -n "$volume" ] || copy_through_client
     said=$(docker start --attach "$next" 2>&1) || {
         say "$said"
         fail "the sealed train did not get on board; it is in $run: start this again"
     }
     docker cp "$next:/opt/train_config.json" - | cmp -s - "$work/config.tar" ||
         fail "the program of $repository:base has not put the train on board; it is in $run"
+    # Nobody has checked that program, or the train that it was given.
+    if [ -z "$validated" ] || [ -z "$volume" ]; then compare_through_client; fi
     check_changes
     commit_next
 }
 
+# Prints a path of a container as a tar. A pipe would hide that this was cut short.
+pack() { docker cp "$1:/opt/$2" - || : >"$work/failed"; }
+
+copy_through_client() {
+    for path in $paths; do pack "$run" "$path" | docker cp - "$next:$there"; done
+    [ ! -e "$work/failed" ] || fail "the sealed train could not be read from $run: start this again"
+}
+
+compare_through_client() {
+    for path in $paths; do
+        sealed=$(pack "$run" "$path" | cksum)
+        on_board=$(pack "$next" "$path" | cksum)
+        if [ -e "$work/failed" ] || [ "$sealed" != "$on_board" ]; then
+            fail "$path did not get on board as it is in $run: start this again"
+        fi
+    done
+}
+
 # A name with line breaks goes on in a line that begins in another way.
 check_changes() {
+    docker diff "$next" >"$work/changes"
     # podman makes /etc/mtab and the like in every container, which it does not list.
-    more=$(docker diff "$next" | grep '^[ACD] /' |
-        grep -v -E '^C /(opt|etc)$|^[ACD] /opt/(pht_train|pht_results|train_config.json|user_sym_key.key)(/|$)') || return 0
+    more=$(LC_ALL=C grep -a '^[ACD] /' "$work/changes" | LC_ALL=C grep -a -v -E \
+        '^C /(opt|etc)$|^[ACD] /opt/(pht_train|pht_results|train_config\.json|user_sym_key\.key)(/|$)') || return 0
     say "the program of $repository:base changes more than the train: $more"
     fail "do not hand over on this image: tell who built it"
 }
@@ -460,7 +487,7 @@ else
         check_pushed
         for tag in base latest; do docker pull "$repository:$tag"; done
     fi
-    read_images
+    read_images || exit 1
 fi
 [ "$validated" = "$base $latest" ] || check_masters
 check_images

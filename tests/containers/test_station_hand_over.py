@@ -21,6 +21,9 @@ RUN ["chmod", "0700", "/opt/pht_results"]
 """
 """Files of the image from which the train was built that are neither signed nor sealed."""
 
+DOES_LESS = json.dumps(["sh", "-c", "cp -a /dev/shm/train_config.json /opt/"])
+"""A program that hands the configuration over and leaves the results behind."""
+
 DOES_MORE = json.dumps(["sh", "-c", "cp -a /dev/shm/. /opt/ && touch /etc/more"])
 """A program that hands over a train and leaves a file of its own."""
 
@@ -103,9 +106,10 @@ CMD ["python", "/opt/pht_train/train.py", "<$a\\"\\\\ '"]
     [
         ('["true"]', "has not put the train on board; it is in pht-"),
         ('["false"]', "did not get on board; it is in pht-"),
+        (DOES_LESS, "pht_results did not get on board as it is in pht-"),
         (DOES_MORE, "changes more than the train: A /etc/more"),
     ],
-    ids=["does nothing", "fails", "changes more"],
+    ids=["does nothing", "fails", "leaves results behind", "changes more"],
 )
 def test_what_does_not_get_on_board_as_it_was_sealed_is_kept(
     entrypoint: str, reason: str, arrive: Arrive

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -69,14 +70,32 @@ def test_owners_and_modes_are_kept(sealed: Path, image: Path) -> None:
     assert (copied.st_uid, copied.st_gid, copied.st_mode & 0o7777) == (1234, 4321, 0o400)
 
 
-def test_what_no_station_has_written_is_gone(sealed: Path, image: Path) -> None:
-    """Some published stations leave no key for the user."""
-    (sealed / "user_sym_key.key").unlink()
-    (image / "opt" / "user_sym_key.key").write_text("of the image")
+@pytest.mark.parametrize("part", ["pht_train", "pht_results", "user_sym_key.key"])
+def test_a_train_that_is_not_all_there_is_refused_and_the_image_is_as_it_was(
+    part: str, sealed: Path, image: Path
+) -> None:
+    subprocess.run(["rm", "-r", sealed / part], check=True)
+    before = snapshot(image)
+    assert_explained(hand_over(sealed, image), 66, "no-train")
+    assert snapshot(image) == before
 
+
+@pytest.mark.parametrize("place", ["opt", "opt/inner"])
+def test_a_train_is_not_replaced_by_itself(place: str, sealed: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    opt = sealed.rename(root / "opt")
+    if place == "opt/inner":
+        shutil.copytree(opt, root / place, symlinks=True)
+    before = snapshot(root)
+    assert_explained(hand_over(root / place, root), 78, "place-unsuitable")
+    assert snapshot(root) == before
+
+
+def test_special_bits_stay_behind(sealed: Path, image: Path) -> None:
+    (sealed / "pht_train").chmod(0o2775)
     assert hand_over(sealed, image).status == 0
-
-    assert not (image / "opt" / "user_sym_key.key").exists()
+    assert (image / "opt" / "pht_train").stat().st_mode & 0o7777 == 0o775
 
 
 def test_an_unfinished_train_is_refused_and_the_image_is_as_it_was(
