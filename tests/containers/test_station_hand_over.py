@@ -21,7 +21,9 @@ RUN ["chmod", "0700", "/opt/pht_results"]
 """
 """Files of the image from which the train was built that are neither signed nor sealed."""
 
-DOES_LESS = json.dumps(["sh", "-c", "cp -a /dev/shm/train_config.json /opt/"])
+DOES_LESS = json.dumps(
+    ["sh", "-c", "cd /dev/shm && rm -r /opt/pht_train && cp -a pht_train train_config.json /opt/"]
+)
 """A program that hands the configuration over and leaves the results behind."""
 
 DOES_MORE = json.dumps(["sh", "-c", "cp -a /dev/shm/. /opt/ && touch /etc/more"])
