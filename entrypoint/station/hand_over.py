@@ -49,7 +49,7 @@ def hand_over(source: Paths, target: Paths, *, in_container: bool) -> None:
         StorageError: the copy is not what was sealed.
     """
     read(read_config(source))
-    refuse_links(source.user_key, target.opt)
+    refuse_links(*_parts(source), target.opt)
     for part in _parts(source):
         if not part.exists():
             raise MissingInput(

@@ -80,6 +80,15 @@ def test_a_train_that_is_not_all_there_is_refused_and_the_image_is_as_it_was(
     assert snapshot(image) == before
 
 
+@pytest.mark.parametrize("part", ["pht_train", "pht_results", "user_sym_key.key"])
+def test_a_part_that_is_a_link_is_refused(part: str, sealed: Path, image: Path) -> None:
+    (sealed / part).rename(sealed / "elsewhere")
+    (sealed / part).symlink_to("elsewhere")
+    before = snapshot(image)
+    assert_explained(hand_over(sealed, image), 77, "link-in-place")
+    assert snapshot(image) == before
+
+
 @pytest.mark.parametrize("place", ["opt", "opt/inner"])
 def test_a_train_is_not_replaced_by_itself(place: str, sealed: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
