@@ -100,6 +100,6 @@ def _by_script(
     seconds = time.perf_counter() - began
     (station / "masters.json").unlink(missing_ok=True)
     assert done.returncode == 0, done.stderr
-    for tag in ("base", "latest", "pht-unpushed"):
+    for tag in ("latest", "pht-unpushed"):  # what has left; the train itself is `base` too
         engine.must("image", "rm", "--force", f"{repository}:{tag}")
     return {STOP: seconds}

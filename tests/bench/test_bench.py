@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 from entrypoint.limits import SMALL_FILE_BYTES
 from tests import reference_route
 from tests.adversarial.hostile_images.verdicts import PUBLISHED_CHECK
-from tests.bench import images, in_container, sandbox, tools
+from tests.bench import images, in_container, sandbox, stops, tools
 from tests.bench.__main__ import measure, on_this_disk
 from tests.bench.generations import FLAT, GENERATIONS
 from tests.bench.measure import HALVES, Figure, Program, figures, least_in_turn, memory_of
@@ -27,6 +27,7 @@ from tests.bench.peers import plain_loop
 from tests.bench.plan import (
     INSIDE,
     LOOP,
+    NOTHING,
     OTHER,
     OURS,
     OUTSIDE,
@@ -155,6 +156,20 @@ def test_empty_visits_in_containers_are_measured_beside_a_bare_one(
     assert set(row.figures) == {in_container.TRUE, OURS, OTHER, PUBLISHED}
     assert all(figure and figure.seconds > 0 for figure in row.figures.values())
     assert not bench.left_out
+
+
+def test_whole_stops_are_measured_beside_their_container(
+    bench: Bench, engine: Engine, runner_image: str
+) -> None:
+    image = in_container.measured_image(engine, runner_image)
+    for workload in (NOTHING, MANY):
+        stops.add_stop(bench, engine, {OURS: runner_image}, {OURS: image}, FLAT, workload)
+    for row in bench.stops:
+        assert set(row.figures) == {OURS, stops.CONTAINER, stops.VALIDATED}
+        assert all(figure and figure.seconds > 0 for figure in row.figures.values())
+    shown = page(bench, {})
+    assert "| flat | nothing | " in shown
+    assert "| flat | many | " in shown
 
 
 def test_another_version_whose_image_cannot_be_built_is_unavailable(
