@@ -16,6 +16,9 @@ MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xf
 """An executable for arm64; the byte that is masked names the system, the last bit is position-
 independent code."""
 
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+"""For programs in the root folder, and for chroot(8), which not everybody has on the PATH."""
+
 
 @contextmanager
 def emulation(root: Path) -> Iterator[None]:
@@ -29,7 +32,8 @@ def emulation(root: Path) -> Iterator[None]:
     """
     if os.geteuid() != 0:
         raise Unavailable("needs root, to change the root folder")
-    if subprocess.run(["chroot", root, "true"], capture_output=True).returncode == 0:
+    tried = subprocess.run(["chroot", root, "true"], env=ENVIRONMENT, capture_output=True)
+    if tried.returncode == 0:
         yield
         return
     qemu = shutil.which(QEMU)

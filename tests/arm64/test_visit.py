@@ -7,7 +7,7 @@ they are on old kernels.
 import subprocess
 from pathlib import Path
 
-from tests.arm64.emulation import emulation
+from tests.arm64.emulation import ENVIRONMENT, emulation
 from tests.arm64.root import make
 from tests.containers.fixtures import or_skip
 from tests.containers.images import START
@@ -38,7 +38,7 @@ def run_in(root: Path, *command: str) -> Done:
     unshare = ["unshare", "--mount", "--pid", "--net", "--ipc", "--fork", "--kill-child"]
     done = subprocess.run(
         [*unshare, "sh", "-euc", IN_ROOT, str(root), *command],
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        env=ENVIRONMENT,
         capture_output=True,
         timeout=600,
     )
