@@ -6,7 +6,9 @@ from entrypoint.author.advice import advise
 from entrypoint.report import Fact
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine
-from tests.containers.fixtures import or_skip
+from tests.containers.fixtures import not_in_gvisor, or_skip
+
+pytestmark = not_in_gvisor("a program gets as much memory there as it asks for, and other messages")
 
 FAILED: dict[str, Fact] = {"result": "train-failed", "reason": "exited", "by": "author"}
 

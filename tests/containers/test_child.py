@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import NO_INIT
+from tests.containers.fixtures import NO_INIT, not_in_gvisor
 from tests.supervised import Order, Report
 from tests.terminal import Terminal
 from tests.unruly import CHAIN, COUNTING, LEAVING
@@ -56,6 +56,7 @@ def test_the_status_of_the_train_is_passed_through(
     assert report_of(done.stderr) == Report(7, "EXITED", None, None, [], True)
 
 
+@not_in_gvisor("the limit counts what its own kernel needs")
 def test_a_container_without_room_for_a_process_is_not_the_fault_of_the_command(
     engine: Engine, image: str, place: list[str]
 ) -> None:
@@ -72,6 +73,7 @@ def test_nothing_that_the_train_left_outlives_it(
     assert report_of(done.stderr) == Report(0, "EXITED", None, None, [], True)
 
 
+@not_in_gvisor("it lists no children of a process")
 def test_orphans_are_reaped_while_the_train_runs(
     engine: Engine, image: str, place: list[str]
 ) -> None:
@@ -111,6 +113,7 @@ def test_the_engine_stops_the_train(
     assert report == Report(status, "STOPPED", SIGTERM, SIGTERM, [], True)
 
 
+@not_in_gvisor("its terminal sends the signal to the train too")
 def test_ctrl_c_on_the_terminal_of_the_container_reaches_the_train_once(
     engine: Engine, image: str, terminal: Terminal, place: list[str]
 ) -> None:

@@ -24,6 +24,7 @@ def pem(tmp_path: Path) -> Path:
 # --- what works ----------------------------------------------------------------------------------
 
 
+@NO_LANDLOCK
 @pytest.mark.parametrize(
     ("target", "variable"),
     [

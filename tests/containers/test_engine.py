@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine, pack, regular_files
+from tests.containers.fixtures import not_in_gvisor
 
 REPOSITORY = Path(__file__).parents[2]
 STARTS = """
@@ -63,6 +64,7 @@ def test_an_engine_is_started_where_everything_has_to_be_there(engine: Engine) -
     assert list(commands_with(str(folder))) == []
 
 
+@not_in_gvisor("that needs an engine of the tests themselves")
 def test_no_engine_is_started_unasked(engine: Engine) -> None:
     (said, still_set) = starts()
     # The machine may run one at the usual place.

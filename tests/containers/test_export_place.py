@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
+from tests.containers.fixtures import NO_VOLUMES
 from tests.containers.plain_options import RECOMMENDED
 from tests.containers.visitor import COUNTS, Container, arrived, assert_visited, build_image
 from tests.station import assert_explained, opened, unpack
@@ -19,6 +20,7 @@ def named_volume(engine: Engine) -> Iterator[str]:
     engine.must("volume", "rm", "--force", name)
 
 
+@NO_VOLUMES
 @pytest.mark.parametrize("folder", ["/etc", "/exports"])
 def test_a_volume_of_the_image_takes_no_export(
     folder: str, engine: Engine, runner_image: str, station: list[str], tmp_path: Path

@@ -9,7 +9,7 @@ import pytest
 
 from tests.attacks.visits import owned_by
 from tests.containers.engine import Engine
-from tests.containers.fixtures import NO_LANDLOCK, gvisor, or_skip
+from tests.containers.fixtures import NO_LANDLOCK, NO_VOLUMES, gvisor, or_skip
 from tests.containers.plain_options import ID, KEY, RECOMMENDED
 from tests.containers.profiles import without_landlock
 from tests.containers.visitor import (
@@ -90,6 +90,7 @@ def test_a_folder_of_the_host_is_one(
     assert len(entries(ledger.folder)) == 2
 
 
+@NO_VOLUMES
 def test_a_volume_of_the_image_is_none(
     engine: Engine, runner_image: str, station: list[str], ledger: Ledger, tmp_path: Path
 ) -> None:
@@ -247,6 +248,7 @@ def test_without_layers_every_attempt_succeeds(hostile: Hostile) -> None:
     assert {*json.loads(ended.stdout).values()} == {"done"}
 
 
+@NO_LANDLOCK
 @with_cases
 def test_a_visit_whose_train_could_reach_it_is_refused(case: Case, hostile: Hostile) -> None:
     done = hostile.visit(replace(case, has_landlock=False))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.containers.engine import Engine
+from tests.containers.fixtures import MEMORY_LIMIT
 from tests.containers.visitor import COUNTS, Container, arrived, assert_taken_back
 
 FILLS_SHARED_MEMORY = """
@@ -14,6 +15,7 @@ with open("/dev/shm/shared", "w+b") as file:
 """
 
 
+@MEMORY_LIMIT
 def test_a_train_that_needs_more_memory_than_it_may_have_fails_and_is_taken_back(
     engine: Engine, train_image: str, station: list[str], tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
+from tests.containers.fixtures import NO_LANDLOCK
 from tests.containers.other_engines import OtherEngines
 from tests.containers.podman import configure, own_docker
 from tests.containers.visitor import SECOND, Container, arrived
@@ -16,6 +17,7 @@ from tests.station import settle
 READS = 'import os; print(open(os.environ["TRAIN_DATA_PATH"]).read())\n'
 
 
+@NO_LANDLOCK
 @pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
 @pytest.mark.parametrize("kind", ["docker", "podman"])
 def test_the_lines_for_selinux_make_visits(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
+from tests.containers.fixtures import NO_LANDLOCK
 from tests.containers.plain_options import ID, KEY, PEM, container
 from tests.containers.visitor import (
     COUNTS,
@@ -198,6 +199,7 @@ def test_data_that_the_train_cannot_read_are_told_with_the_user_who_needs_them(
     assert f"give {user} access" in said
 
 
+@NO_LANDLOCK
 def test_a_file_in_the_data_that_the_train_cannot_read_is_warned_of(
     engine: Engine, arrived_image: str, data: Path
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine, engine_address
+from tests.containers.fixtures import not_in_gvisor
 from tests.desk import plant
 from tests.station import REPOSITORY, Done, finish, pht, start
 
@@ -79,6 +80,7 @@ def test_a_relative_command_is_found_from_the_working_folder(runner_image: str, 
     assert done.status == 0, done.stderr
 
 
+@not_in_gvisor("it does not show all of them in /proc")
 def test_every_stop_has_the_protections_of_a_visit(runner_image: str, desk: Path) -> None:
     script = """
 import errno, json, os

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.containers.fixtures import MEMORY_LIMIT, not_in_gvisor
 from tests.containers.inspected import RECORDS, made
 from tests.containers.site import Arrive, Client
 from tests.desk import plant
@@ -67,6 +68,7 @@ def test_it_is_made_as_that_of_a_visit(
     assert at_desk["host"]["Memory"] == 200 * 1024 * 1024
 
 
+@MEMORY_LIMIT
 def test_a_train_that_needs_more_memory_than_is_given_is_advised(
     runner_image: str, desk: Path
 ) -> None:
@@ -78,6 +80,7 @@ def test_a_train_that_needs_more_memory_than_is_given_is_advised(
     assert "pht: hint: memory ran out: have the train need less" in done.stderr
 
 
+@not_in_gvisor("its message is another one")
 def test_a_place_where_no_train_can_write_is_named(runner_image: str, desk: Path) -> None:
     plant(desk, {"train/train.py": "open('/placed', 'w')"})
 

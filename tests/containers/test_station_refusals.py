@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.containers.fixtures import MEMORY_LIMIT
 from tests.containers.site import (
     FAILS_ONCE,
     FAKES,
@@ -265,6 +266,7 @@ def test_a_visit_does_not_go_on_with_other_options(
     site.assert_handed_over(tmp_path / "after", FIRST)
 
 
+@MEMORY_LIMIT
 def test_a_train_that_was_killed_for_want_of_memory_can_have_more(
     arrive: Arrive, tmp_path: Path
 ) -> None:

@@ -127,6 +127,7 @@ def test_data_of_the_user_whom_the_station_names_needs_no_capability(visit: Visi
     assert has(done, "caps")
 
 
+@NO_LANDLOCK
 def test_root_without_capabilities_reads_its_own_data(visit: Visit) -> None:
     done = visit.container(data=(0o600, 0, 0), PHT_TRAIN_USER="0").run()
     facts = told(done)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
+from tests.containers.fixtures import not_in_gvisor
 from tests.containers.plain_options import RECOMMENDED
 from tests.containers.visitor import (
     COUNTS,
@@ -22,13 +23,14 @@ from tests.station import opened
 
 NOT_EXECUTABLE = ["/tmp" if word == "/tmp:exec" else word for word in RECOMMENDED]
 ONLY_OPT = ["--read-only", "--volume", "/opt"]
+OWN_TMP = not_in_gvisor("it mounts a /tmp in memory where there is none")
 
-PLACES = {
-    "none": ([], "/tmp/pht-", "bookworm"),
-    "recommended": (RECOMMENDED, "/tmp/pht-", "musl"),
-    "/tmp not executable": (NOT_EXECUTABLE, "/opt/pht_results.tmp/", "bookworm"),
-    "/tmp read-only": (ONLY_OPT, "/opt/pht_results.tmp/", "musl"),
-}
+PLACES = [
+    pytest.param([], "/tmp/pht-", "bookworm", id="none"),
+    pytest.param(RECOMMENDED, "/tmp/pht-", "musl", id="recommended"),
+    pytest.param(NOT_EXECUTABLE, "/opt/pht_results.tmp/", "bookworm", id="/tmp not executable"),
+    pytest.param(ONLY_OPT, "/opt/pht_results.tmp/", "musl", id="/tmp read-only", marks=OWN_TMP),
+]
 """Options of a container, the beginning of the paths in the scratch folder, and a base."""
 
 WRITES = (
@@ -57,7 +59,7 @@ def left_in_opt(container: Container) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("options", "beginning", "runner_image"), PLACES.values(), indirect=["runner_image"], ids=PLACES
+    ("options", "beginning", "runner_image"), PLACES, indirect=["runner_image"]
 )
 def test_a_train_writes_where_it_works(
     options: list[str],
@@ -108,6 +110,7 @@ def test_relative_arguments_lead_to_the_same_files(
     assert done.stdout.endswith(b" ['rows.csv']\n")
 
 
+@OWN_TMP
 def test_the_next_start_removes_what_a_kill_has_left(
     engine: Engine, train_image: str, station: list[str], data: Path, tmp_path: Path
 ) -> None:
