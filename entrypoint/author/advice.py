@@ -87,7 +87,8 @@ _ADVICE = [
         (r"([^\s:/]+): cannot open shared object file", _LIBRARY),
         (r"Error loading shared library ([^\s:]+)", _LIBRARY),
         (r"no \$DISPLAY|connect to display|\bX11(?:cairo|\(\))|interactive framework", _DISPLAY),
-        (r"\[Errno -3\]|Network (?:is )?unreachable|Could not resolve host", _NETWORK),
+        (r"\[Errno -3\]|(?:Network|Host) (?:is )?unreachable|No route to host", _NETWORK),
+        (r"Could not resolve host", _NETWORK),
         (r"MemoryError\b|std::bad_alloc|cannot allocate vector of size|\bKilled\b", _MEMORY),
         (r"No space left on device", _FULL),
     )

@@ -35,6 +35,8 @@ QUOTED = {
     '_tkinter.TclError: couldn\'t connect to display ":0"': "no display",
     "ImportError: Cannot load backend 'TkAgg' which requires the 'tk' interactive framework, as "
     "'headless' is currently running": "no display",
+    "OSError: [Errno 113] No route to host": "no network",  # as in gVisor
+    "urllib.error.URLError: <urlopen error [Errno 113] Host is unreachable>": "no network",
     "terminate called after throwing an instance of 'std::bad_alloc'": "memory ran out",
     "/opt/pht_train/run.sh: line 1:     7 Killed                  python": "memory ran out",
 }
