@@ -16,7 +16,7 @@ from tests.containers.fixtures import or_skip
 from tests.containers.images import masters_of
 from tests.containers.inspected import made
 from tests.containers.site import RENAMES, Arrive, Site
-from tests.containers.visitor import FIRST, Container, assert_visited
+from tests.containers.visitor import FIRST, SECOND, Container, assert_visited
 from tests.station import finish, opened, settle, wait_until
 
 pytestmark = pytest.mark.parametrize("runner_image", ["musl"], indirect=True)
@@ -132,6 +132,7 @@ def test_a_visit_killed_while_sealing_is_finished_by_the_next_try_and_handed_ove
     opt = site.image("latest").take(tmp_path / "after")
     assert opened(opt)["1"] == b"left here"
     assert reference.verify_chain(reference.load_config(opt)) == [FIRST]
+    assert site.visit("-d", data, at=SECOND).status == 0
 
 
 @pytest.mark.engines

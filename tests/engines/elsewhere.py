@@ -41,7 +41,7 @@ ELSEWHERE = [
     ),
     Row(
         "[systemd](#systemd)",
-        "visit, failed train, stop, kill while sealing",
+        ALL_CASES,
         "as Docker, which it calls",
         "systemd 252, Docker 20.10",
         "a boot, the journal",
@@ -55,7 +55,7 @@ ELSEWHERE = [
     ),
     Row(
         "[Airflow](../examples/airflow/README.md)",
-        "visit, failed train, kill while sealing",
+        ALL_CASES,
         "as Docker, which it calls",
         "Airflow 3.3.2, Docker 20.10",
         "workers on other machines",

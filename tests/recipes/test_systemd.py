@@ -12,7 +12,7 @@ import pytest
 from tests.containers.engine import engine_address
 from tests.containers.fixtures import or_skip
 from tests.containers.site import Arrive, Site
-from tests.containers.visitor import COUNTS, FIRST
+from tests.containers.visitor import COUNTS, FIRST, SECOND
 from tests.docs.pages import ENGINES, ROOT, blocks
 from tests.recipes.manager import Manager, analyzes, running_manager
 from tests.recipes.trains import FAILS, IS_KILLED, PATIENCE_S, SEALS_LONG, STAYS
@@ -118,7 +118,7 @@ def test_the_unit_is_right_and_has_little_to_lose(manager: Manager) -> None:
     manager.run(f"{analyze} security --offline=yes --threshold=30 pht-visit@a-b.service")
 
 
-def test_a_visit_is_pushed(visit: MakeVisit, tmp_path: Path) -> None:
+def test_a_visit_is_pushed_to_the_next_station(visit: MakeVisit, tmp_path: Path) -> None:
     visiting = visit(COUNTS)
 
     visiting.start()
@@ -128,6 +128,7 @@ def test_a_visit_is_pushed(visit: MakeVisit, tmp_path: Path) -> None:
     opt = visiting.site.image("latest").take(tmp_path / "after")
     assert opened(opt) == {"visits": b"1"}
     assert "trust=none" in visiting.said()
+    assert visiting.site.visit("-d", visiting.data, at=SECOND).status == 0
 
 
 @pytest.mark.engines
