@@ -89,7 +89,7 @@ def on_this_disk(bench: Bench) -> None:
             _say(f"{generation.name}: {workload.name}")
             try:
                 alone = workload in bench.plan.alone
-                on_disk.add_halves(bench, generation, workload, alone=alone)
+                on_disk.add_workload(bench, generation, workload, alone=alone)
             except Unavailable as reason:
                 bench.left_out.append(f"{workload.name}: {reason}")
     for pair in bench.plan.images:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,9 @@ from typing import IO, NamedTuple
 
 PRE_RUN, POST_RUN = HALVES = ("pre-run", "post-run")
 """The two halves of a visit."""
+
+UNDO, FAILED = WAYS_BACK = ("undo", "a failed train")
+"""The end of a visit in two halves that is taken back; and a whole visit whose train fails."""
 
 SAMPLE_S = 0.004
 
@@ -46,6 +49,7 @@ class Program:
         data: a folder whose files are read into the page cache before each task.
         times_itself: whether the program prints its seconds as JSON; otherwise the time is that of
             the whole process.
+        fails: tasks whose command has to fail.
     """
 
     command: Callable[[str], Command]
@@ -53,6 +57,7 @@ class Program:
     prepare: Callable[[str], None] = lambda task: None
     data: Path | None = None
     times_itself: bool = False
+    fails: Collection[str] = ()
 
     def run(self) -> dict[str, float]:
         """Run all tasks and return the seconds of each."""
@@ -60,10 +65,12 @@ class Program:
 
     def memory(self) -> dict[str, int]:
         """Run all tasks and return the memory of each."""
-        return {task: memory_of(self._prepared(task)) for task in self.tasks}
+        return {
+            task: memory_of(self._prepared(task), fails=task in self.fails) for task in self.tasks
+        }
 
     def _seconds(self, task: str) -> float:
-        seconds, printed = timed(self._prepared(task))
+        seconds, printed = timed(self._prepared(task), fails=task in self.fails)
         return float(json.loads(printed)[task]) if self.times_itself else seconds
 
     def _prepared(self, task: str) -> Command:
@@ -110,23 +117,30 @@ def figures(programs: Mapping[str, Program], rounds: int) -> dict[str, dict[str,
     }
 
 
-def timed(command: Command) -> tuple[float, bytes]:
-    """Run a command after a `sync`; return its seconds and its output."""
+def timed(command: Command, *, fails: bool = False) -> tuple[float, bytes]:
+    """Run a command after a `sync`; return its seconds and its output.
+
+    Args:
+        fails: whether it has to fail.
+    """
     os.sync()
     began = time.perf_counter()
     with _started(command, subprocess.PIPE, subprocess.PIPE) as process:
         output, errors = process.communicate()
         seconds = time.perf_counter() - began
-    _must_succeed(process, errors)
+    _check_status(process, errors, fails=fails)
     return seconds, output
 
 
-def memory_of(command: Command) -> int:
+def memory_of(command: Command, *, fails: bool = False) -> int:
     """Run a command and return the highest memory of it and all its descendants, in bytes.
 
     That is the peak RSS of each process, summed over those that exist at the same time. Shared
     pages count once for each process. The kernel keeps the peak of a process, so sampling misses
     only its last moments.
+
+    Args:
+        fails: whether it has to fail.
     """
     highest = 0
     with tempfile.TemporaryFile() as errors:  # a pipe could fill up, since nobody reads it
@@ -135,7 +149,7 @@ def memory_of(command: Command) -> int:
                 highest = max(highest, sum(map(_peak_rss, _descendants(process.pid))))
                 time.sleep(SAMPLE_S)
         errors.seek(0)
-        _must_succeed(process, errors.read())
+        _check_status(process, errors.read(), fails=fails)
     return highest
 
 
@@ -151,8 +165,8 @@ def _started(command: Command, output: int, errors: int | IO[bytes]) -> "subproc
     return subprocess.Popen(command, env=environment, stdout=output, stderr=errors)
 
 
-def _must_succeed(process: "subprocess.Popen[bytes]", errors: bytes) -> None:
-    if process.returncode != 0:
+def _check_status(process: "subprocess.Popen[bytes]", errors: bytes, *, fails: bool) -> None:
+    if (process.returncode != 0) != fails:
         raise RuntimeError(f"{process.args!r} ended with {process.returncode}: {errors.decode()}")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from entrypoint.linux.mounts import mount_of
 from tests.bench import tools
 from tests.bench.generations import Generation
-from tests.bench.measure import Program, figures
+from tests.bench.measure import WAYS_BACK, Program, figures
 from tests.bench.plan import LOOP, PUBLISHED, Bench, Row
 from tests.bench.trains import PEERS, Route, Workload, at_last_stop, sealed_route
 from tests.containers.engine import Unavailable
@@ -21,8 +21,8 @@ PUBLISHED_MEMORY = 9
 """Maximum memory of the published package, in multiples of the size of the largest file."""
 
 
-def add_halves(bench: Bench, generation: Generation, workload: Workload, *, alone: bool) -> None:
-    """Measure both halves of a visit, in turn with other programs unless `alone`.
+def add_workload(bench: Bench, generation: Generation, workload: Workload, *, alone: bool) -> None:
+    """Measure both halves of a visit, in turn with other programs unless `alone`; and ways back.
 
     This program and its peers work on the same files: each finds them encrypted and leaves them so.
 
@@ -32,7 +32,7 @@ def add_halves(bench: Bench, generation: Generation, workload: Workload, *, alon
     if shutil.disk_usage(bench.folder).free < ROOM * workload.total:
         raise Unavailable(f"it needs {ROOM * workload.total} bytes on the disk")
     rounds = bench.plan.rounds
-    stops = 1 + (rounds + 1) * len(bench.runners)
+    stops = 2 + (rounds + 1) * len(bench.runners)
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         route = sealed_route(bench.runner, Path(folder), stops, generation, workload)
         programs: dict[str, Program | None] = {
@@ -50,6 +50,11 @@ def add_halves(bench: Bench, generation: Generation, workload: Workload, *, alon
         bench.add_halves(
             generation, workload, place_name, {name: found.get(name) for name in programs}
         )
+        route.arrive()
+        back = figures({name: one.ways_back(route) for name, one in bench.runners.items()}, rounds)
+    for task in WAYS_BACK:
+        tasks = {name: figure[task] for name, figure in back.items()}
+        bench.rows.append(Row(generation.name, f"{task}, {workload.name}", place_name, tasks))
 
 
 def add_visits(bench: Bench, generation: Generation) -> None:

@@ -20,7 +20,15 @@ from tests.adversarial.hostile_images.verdicts import PUBLISHED_CHECK
 from tests.bench import images, in_container, sandbox, stops, tools
 from tests.bench.__main__ import measure, on_this_disk
 from tests.bench.generations import FLAT, GENERATIONS
-from tests.bench.measure import HALVES, Figure, Program, figures, least_in_turn, memory_of
+from tests.bench.measure import (
+    HALVES,
+    WAYS_BACK,
+    Figure,
+    Program,
+    figures,
+    least_in_turn,
+    memory_of,
+)
 from tests.bench.on_disk import published_python
 from tests.bench.page import comparison, page
 from tests.bench.peers import plain_loop
@@ -90,6 +98,12 @@ def test_every_task_is_measured_beside_the_other_programs(bench: Bench, publishe
         assert set(measured) == {OURS, PUBLISHED, LOOP, *beside}
         assert all(figure.seconds > 0 for figure in measured.values())
         assert all(measured[name].memory for name in (OURS, PUBLISHED, LOOP))
+    assert [row.task for row in bench.rows if row.task.startswith(WAYS_BACK)] == [
+        f"{way}, {workload.name}"
+        for _ in GENERATIONS
+        for workload in PLAN.beside
+        for way in WAYS_BACK
+    ]
     assert [set(row.figures) for row in bench.sandbox] == [{OUTSIDE, INSIDE}]
     assert all(
         figure and figure.seconds > 0 for row in bench.sandbox for figure in row.figures.values()
@@ -141,7 +155,7 @@ def test_two_versions_of_this_program_are_measured_in_turn(bench: Bench, tmp_pat
     on_this_disk(bench)
     for row in bench.rows:
         assert set(row.figures) == {OURS, OTHER}
-    assert len(bench.rows) == len(GENERATIONS) * (2 + len(HALVES))
+    assert len(bench.rows) == len(GENERATIONS) * (2 + len(HALVES) + len(WAYS_BACK))
     assert not bench.left_out
     assert "other s | × other | other MiB |" in comparison(bench, {})
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests import reference_rsa
 from tests.bench.generations import Generation
-from tests.bench.measure import PRE_RUN, Program, timed
+from tests.bench.measure import FAILED, PRE_RUN, UNDO, WAYS_BACK, Program, timed
 from tests.station import REPOSITORY, USER_KEY, settle
 
 MIB = 1024 * 1024
@@ -27,11 +27,15 @@ KEY_BITS = 3072
 EMPTY = "train.sh"
 """The script of an empty visit."""
 
+FAILS = "fails.sh"
+"""The script of a train that fails at once."""
+
 OPENS = "opens.py"
 """The script that opens many files."""
 
 TRAIN = {
     EMPTY: b"",
+    FAILS: b"exit 1\n",
     OPENS: (PEERS / OPENS).read_bytes(),
     "train.py": b"import os; os.sync(); print('end', flush=True)\n",
 }
@@ -147,6 +151,21 @@ class Runner:
 
         return Program(
             lambda half: self.command(half, route.root), prepare=arrive, data=route.results
+        )
+
+    def ways_back(self, route: Route) -> Program:
+        """Return a program that makes visits where a route has arrived, and takes them back."""
+        commands = {
+            UNDO: self.command("undo", route.root),
+            FAILED: self.command("run", route.root, "--", "sh", f"/opt/pht_train/{FAILS}"),
+        }
+
+        def open_for(task: str) -> None:
+            if task == UNDO:
+                timed(self.command(PRE_RUN, route.root))
+
+        return Program(
+            commands.__getitem__, WAYS_BACK, open_for, data=route.results, fails={FAILED}
         )
 
     def visits(self, route: Route, copy: Path) -> Program:
