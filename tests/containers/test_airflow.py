@@ -95,7 +95,7 @@ def by_hand(site: Site, airflow: Airflow, data: Path) -> str:
 
 
 def test_a_visit_killed_while_sealing_is_finished_by_the_next_try_and_handed_over(
-    arrive: Arrive, airflow: Airflow, registry: str, tmp_path: Path
+    arrive: Arrive, airflow: Airflow, registry: str, pht_program: Path, tmp_path: Path
 ) -> None:
     site = arrive(LARGE, registry)
     [_, latest] = site.push()
@@ -132,7 +132,7 @@ def test_a_visit_killed_while_sealing_is_finished_by_the_next_try_and_handed_ove
     opt = site.image("latest").take(tmp_path / "after")
     assert opened(opt)["1"] == b"left here"
     assert reference.verify_chain(reference.load_config(opt)) == [FIRST]
-    assert site.visit("-d", data, at=SECOND).status == 0
+    assert site.visit("-d", data, at=SECOND, programs=pht_program).status == 0
 
 
 @pytest.mark.engines
