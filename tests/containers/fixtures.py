@@ -30,9 +30,9 @@ on_each_libc = pytest.mark.parametrize("runner_image", ["bookworm", "musl"], ind
 
 not_in_gvisor = pytest.mark.not_in_gvisor
 """For tests that say with a reason why they are left out with PHT_TEST_RUNTIME=runsc."""
-NO_INIT = not_in_gvisor("the runner of a visit has to be PID 1 there")
-MEMORY_LIMIT = not_in_gvisor("a limit of memory ends the whole container there")
-NO_LANDLOCK = not_in_gvisor("it has no Landlock, without which --user is refused too")
+PID_1 = not_in_gvisor("a runner that is not PID 1 is refused there")
+MEMORY_LIMIT = not_in_gvisor("a train that exceeds --memory ends the whole container there")
+NO_LANDLOCK = not_in_gvisor("it has no Landlock, without which some visits are refused")
 NO_VOLUMES = not_in_gvisor("it does not show which mounts are anonymous volumes")
 SLOW_START = not_in_gvisor("its kernel shares the processor that --cpus leaves to the container")
 

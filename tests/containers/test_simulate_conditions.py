@@ -80,7 +80,7 @@ def test_a_train_that_needs_more_memory_than_is_given_is_advised(
     assert "pht: hint: memory ran out: have the train need less" in done.stderr
 
 
-@not_in_gvisor("its message is another one")
+@not_in_gvisor("the message for such a place differs there")
 def test_a_place_where_no_train_can_write_is_named(runner_image: str, desk: Path) -> None:
     plant(desk, {"train/train.py": "open('/placed', 'w')"})
 
