@@ -15,7 +15,7 @@ PRE_RUN, POST_RUN = HALVES = ("pre-run", "post-run")
 """The two halves of a visit."""
 
 UNDO, FAILED = WAYS_BACK = ("undo", "a failed train")
-"""The end of a visit in two halves that is taken back; and a whole visit whose train fails."""
+"""Undoing a visit after its pre-run; and a whole visit whose train fails."""
 
 SAMPLE_S = 0.004
 

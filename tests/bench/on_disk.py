@@ -22,7 +22,7 @@ PUBLISHED_MEMORY = 9
 
 
 def add_workload(bench: Bench, generation: Generation, workload: Workload, *, alone: bool) -> None:
-    """Measure both halves of a visit, in turn with other programs unless `alone`; and ways back.
+    """Measure both halves of a visit, in turn with other programs unless `alone`; then ways back.
 
     This program and its peers work on the same files: each finds them encrypted and leaves them so.
 
@@ -32,6 +32,7 @@ def add_workload(bench: Bench, generation: Generation, workload: Workload, *, al
     if shutil.disk_usage(bench.folder).free < ROOM * workload.total:
         raise Unavailable(f"it needs {ROOM * workload.total} bytes on the disk")
     rounds = bench.plan.rounds
+    # The first stop seals the workload; visits at the last one are taken back.
     stops = 2 + (rounds + 1) * len(bench.runners)
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         route = sealed_route(bench.runner, Path(folder), stops, generation, workload)
@@ -53,8 +54,8 @@ def add_workload(bench: Bench, generation: Generation, workload: Workload, *, al
         route.arrive()
         back = figures({name: one.ways_back(route) for name, one in bench.runners.items()}, rounds)
     for task in WAYS_BACK:
-        tasks = {name: figure[task] for name, figure in back.items()}
-        bench.rows.append(Row(generation.name, f"{task}, {workload.name}", place_name, tasks))
+        by_program = {name: tasks[task] for name, tasks in back.items()}
+        bench.rows.append(Row(generation.name, f"{task}, {workload.name}", place_name, by_program))
 
 
 def add_visits(bench: Bench, generation: Generation) -> None:

@@ -154,18 +154,18 @@ class Runner:
         )
 
     def ways_back(self, route: Route) -> Program:
-        """Return a program that makes visits where a route has arrived, and takes them back."""
+        """Return a program that undoes a visit, and one whose train fails, where a route is."""
         commands = {
             UNDO: self.command("undo", route.root),
             FAILED: self.command("run", route.root, "--", "sh", f"/opt/pht_train/{FAILS}"),
         }
 
-        def open_for(task: str) -> None:
+        def open_before_undo(task: str) -> None:
             if task == UNDO:
                 timed(self.command(PRE_RUN, route.root))
 
         return Program(
-            commands.__getitem__, WAYS_BACK, open_for, data=route.results, fails={FAILED}
+            commands.__getitem__, WAYS_BACK, open_before_undo, data=route.results, fails={FAILED}
         )
 
     def visits(self, route: Route, copy: Path) -> Program:
