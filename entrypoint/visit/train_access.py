@@ -163,6 +163,8 @@ def _devices(folder: Path) -> Iterator[Rule]:
     does not start if it cannot.
     """
     for entry in _entries(folder):
+        if entry in _SHARED_MEMORY:
+            continue  # they have a rule of their own, and may hold any number of files
         if entry == _DEV / "pts":
             yield Rule(path=entry, access=Access.DEVICE)
         elif entry.is_dir():

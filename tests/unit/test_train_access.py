@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 
@@ -161,6 +162,13 @@ def test_folders_of_the_machine_are_writable(root: Path) -> None:
     assert ends_of(make_and_remove, ["/etc", "/usr", "/dev", "/run", "/"], settings(root)) == {
         "EACCES"
     }
+
+
+def test_files_in_shared_memory_get_no_rules_of_their_own(root: Path) -> None:
+    with NamedTemporaryFile(dir="/dev/shm") as file:
+        paths = {rule.path for rule in access_rules(settings(root), scratch=root / "scratch")}
+    assert Path(file.name).parent in paths
+    assert Path(file.name) not in paths
 
 
 def test_nothing_else_is_writable(root: Path) -> None:
