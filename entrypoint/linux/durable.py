@@ -67,6 +67,11 @@ def flush_file(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
+def flush_path(path: Path) -> None:
+    """Make the contents of a file durable; raises OSError, also if it is a link."""
+    _fsync(path, os.O_NOFOLLOW)
+
+
 def flush_folder(folder: Path) -> None:
     """Make the names in a folder durable.
 

@@ -46,8 +46,8 @@ def remove_from(folder: Path, paths: Collection[str]) -> None:
             (folder / parent).rmdir()
 
 
-def empty(folder: Path, *, leave_out: str = "") -> None:
-    """Remove everything in a folder but the name `leave_out`.
+def empty(folder: Path, *, leave_out: frozenset[str] = frozenset()) -> None:
+    """Remove everything in a folder but the names `leave_out`.
 
     Raises:
         OSError: see `remove`.
@@ -57,7 +57,7 @@ def empty(folder: Path, *, leave_out: str = "") -> None:
     way: list[str] = []
     try:
         while True:
-            inner = _remove_up_to_folder(handle, "" if way else leave_out)
+            inner = _remove_up_to_folder(handle, frozenset() if way else leave_out)
             if inner is None and not way:
                 return
             following = os.open(inner or "..", _FOLDER, dir_fd=handle)
@@ -71,11 +71,11 @@ def empty(folder: Path, *, leave_out: str = "") -> None:
         os.close(handle)
 
 
-def _remove_up_to_folder(handle: int, leave_out: str) -> str | None:
+def _remove_up_to_folder(handle: int, leave_out: frozenset[str]) -> str | None:
     """Remove entries of an open folder until one is a folder; return its name, None at the end."""
     with os.scandir(handle) as children:
         for child in children:
-            if child.name == leave_out:
+            if child.name in leave_out:
                 continue
             if child.is_dir(follow_symlinks=False):
                 allow_changes(child.name, handle)

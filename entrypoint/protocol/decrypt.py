@@ -9,7 +9,7 @@ error (docs/security.md, "No oracle").
 
 import os
 from collections.abc import Container, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -29,7 +29,7 @@ from entrypoint.limits import CHUNK_BYTES, LISTED_PROBLEMS, SEALED_CHUNK_BYTES
 from entrypoint.protocol.cancellation import CheckStop, never_cancels
 from entrypoint.protocol.entry_rules import check_entry
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.recovery.backup import BackupWriter
+from entrypoint.recovery.backup import BackupWriter, ContentsWriter
 from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
 
 
@@ -178,7 +178,7 @@ class _Pass:
             try:
                 if is_small(entry):
                     return self._decrypt_small(source.readall(), entry)
-                return self._decrypt_large(source, entry)
+                return self._decrypt_large(tree, source, entry)
             except InvalidCiphertext:
                 self.forged = [*self.forged, entry.path][:LISTED_PROBLEMS]
                 return 0  # read on: timing must not reveal which file failed
@@ -197,11 +197,11 @@ class _Pass:
                 plain.write(plaintext)
         return len(plaintext)
 
-    def _decrypt_large(self, source: IO[bytes], entry: Entry) -> int:
+    def _decrypt_large(self, tree: Path, source: IO[bytes], entry: Entry) -> int:
         size = 0
         ahead = self._config.cipher.decrypts_ahead
         stream = self._config.cipher.decryptor(self._key)
-        with self._new_plain(entry) as plain, self._backing_up(entry) as backup:
+        with self._new_plain(entry) as plain, self._backing_up(tree, entry) as backup:
 
             def opened(pieces: Iterable[Item]) -> Iterable[Item]:
                 opened = _opened(pieces, stream)
@@ -219,16 +219,12 @@ class _Pass:
                     size += len(plaintext)
         return size
 
-    @contextmanager
-    def _backing_up(self, entry: Entry) -> Iterator[BackupWriter | None]:
-        """Yield the writer of the backup, if there is one, for the contents of a file."""
+    def _backing_up(
+        self, tree: Path, entry: Entry
+    ) -> AbstractContextManager[ContentsWriter | None]:
+        """Return a context that takes a file's contents into the backup, if there is one."""
         backup = self._target.backup if self._target else None
-        if backup is None:
-            yield None
-            return
-        with backup.adding(entry):
-            backup.file.flush()  # another process writes what follows
-            yield backup
+        return backup.add_streamed(entry, tree / entry.path) if backup else nullcontext()
 
     def _new_plain(self, entry: Entry) -> AbstractContextManager[IO[bytes] | None]:
         if self._target is None:
@@ -237,18 +233,20 @@ class _Pass:
         return make_like(plain, entry.stat)
 
 
-def _read(source: IO[bytes], backup: BackupWriter | None) -> Iterator[Item]:
-    """Yield the contents of a file; write them to the backup too, without accounting for them."""
+def _read(source: IO[bytes], backup: ContentsWriter | None) -> Iterator[Item]:
+    """Yield the contents of a file, and copy them to the backup unless the file is linked."""
     chunks = page_cache.chunks(source, SEALED_CHUNK_BYTES)
     if backup is None:
         yield from map(Item, chunks)
         return
-    behind = page_cache.DropBehind(source)  # it will be replaced
+    behind = page_cache.DropBehind(source)  # the train does not read it
     for chunk in chunks:
-        backup.file.write(chunk)
+        if backup.copy:
+            backup.copy.write(chunk)
         yield Item(chunk)
         behind.passed(len(chunk))
-    backup.file.flush()
+    if backup.copy:
+        backup.copy.flush()
 
 
 def _opened(pieces: Iterable[Item], stream: Stream) -> Iterator[Item]:

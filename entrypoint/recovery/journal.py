@@ -20,7 +20,7 @@ from entrypoint.train_config.fields import parse_json
 
 _TEXT = "a visit is under way or was interrupted; start this same container again to finish it"
 _VISIT, _MAC = "pht_visit", "pht_mac"
-_VERSION = 5
+_VERSION = 6
 
 
 class Phase(StrEnum):

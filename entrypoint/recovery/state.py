@@ -7,7 +7,7 @@ an unfinished visit, and it changes by atomic rename only.
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 
 from entrypoint.errors import MalformedTrain, SystemFailure
 from entrypoint.files.attributes import Attributes
@@ -185,8 +185,11 @@ class VisitState:
     def start_sealing(self, key: bytes) -> None:
         """Record the wrapped new key, and give up the old state: → sealing."""
         self._record(self.unfinished_journal()._replace(phase=Phase.SEALING, key=key))
+
+    def remove_backups(self) -> None:
+        """Free the space of the old state, which `sealing` has given up; idempotent."""
         for work in self._opened():
-            work.remove()
+            work.remove_backup()
 
     def go_back(self) -> bool:
         """Put the old state back from any phase before `sealing`; idempotent.
@@ -232,7 +235,7 @@ class VisitState:
                 backup = work.open_backup(tags[work.name], self._key)
                 if backup is None:
                     return False
-                found.append((work, stack.enter_context(backup)))
+                found.append((work, stack.enter_context(closing(backup))))
             for work, backup in found:
                 work.restore(backup)
         return True

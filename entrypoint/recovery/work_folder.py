@@ -2,21 +2,19 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import IO
 
-from entrypoint.crypto.mac import is_authentic
 from entrypoint.files import page_cache
 from entrypoint.files.attributes import drop_special_bits
 from entrypoint.files.pack import apply
 from entrypoint.files.tree import Entry, Kind, allocated_bytes, walk
-from entrypoint.limits import CHUNK_BYTES
-from entrypoint.linux.durable import flush_file, flush_folder, flush_trees
+from entrypoint.linux.capabilities import Capability, held
+from entrypoint.linux.durable import flush_file, flush_folder, flush_path, flush_trees
 from entrypoint.linux.mounts import is_in_overlay, is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
-from entrypoint.recovery.backup import BackupWriter, restore
+from entrypoint.recovery.backup import Backup, BackupWriter
 
 
 class WorkFolder:
@@ -44,14 +42,43 @@ class WorkFolder:
         """The backup of the old, encrypted tree."""
         return self.path / "backup"
 
+    @property
+    def linked(self) -> Path:
+        """The folder of the large files of the old tree, which the backup does not copy."""
+        return self.path / "linked"
+
+    @property
+    def place(self) -> Path:
+        """A folder on the file system of the tree."""
+        return self.tree if self.tree.is_dir() else self.tree.parent
+
+    def copies_all(self) -> bool:
+        """Return whether a backup copies large files too.
+
+        In an overlay a link first copies a file of the image. Without FOWNER files of others cannot
+        be linked (fs.protected_hardlinks), and the train mostly has the runner's user.
+        """
+        return is_in_overlay(self.place) or Capability.FOWNER not in held()
+
+    def bytes_to_restore(self) -> int:
+        """Return how many bytes are copied when the backup is restored."""
+        return sum(allocated_bytes(path.lstat()) for path in self._there(self.backup))
+
     def backup_bytes(self) -> int:
         """Return how many bytes become free when the backup is removed."""
-        exists = is_folder(self.path) and os.path.lexists(self.backup)
-        return allocated_bytes(self.backup.lstat()) if exists else 0
+        return sum(allocated_bytes(path.lstat()) for path in self._backup_paths())
 
     def backup_files(self) -> int:
         """Return how many files and folders are gone when the work folder is removed."""
-        return 1 + os.path.lexists(self.backup) if is_folder(self.path) else 0
+        return len(self._there(self.path, *self._backup_paths()))
+
+    def _backup_paths(self) -> list[Path]:
+        linked = self.linked.iterdir() if is_folder(self.linked) else ()
+        return self._there(self.backup, self.linked, *linked)
+
+    def _there(self, *paths: Path) -> list[Path]:
+        """Return those of these paths that exist, if the work folder does."""
+        return [path for path in paths if is_folder(self.path) and os.path.lexists(path)]
 
     @property
     def small(self) -> Path:
@@ -73,7 +100,7 @@ class WorkFolder:
 
     def make(self) -> None:
         """Make the empty work folder, which only this user may enter."""
-        for folder in (self.path, self._plain, self.large):
+        for folder in (self.path, self._plain, self.large, self.linked):
             folder.mkdir(mode=0o700)
 
     def batch(self) -> Path:
@@ -86,14 +113,19 @@ class WorkFolder:
         return folder
 
     def clear(self) -> None:
-        """Remove everything but the backup: the train can plant files that sealing would use.
+        """Remove all but the backup and its linked files: the train can plant what sealing uses.
 
         The backup stays, so that a kill in the midst of this can still be taken back.
         """
         if is_folder(self.path):
-            empty(self.path, leave_out=self.backup.name)
+            empty(self.path, leave_out=frozenset({self.backup.name, self.linked.name}))
         else:
             remove(self.path)
+
+    def remove_backup(self) -> None:
+        """Remove the backup and its linked files, if there are any."""
+        for path in self._there(self.backup, self.linked):
+            remove(path)
 
     def remove(self) -> None:
         """Remove the work folder, if there is one."""
@@ -125,7 +157,7 @@ class WorkFolder:
         if not is_folder(self.tree):
             remove(self.tree)
             self.tree.mkdir()
-        empty(self.tree, leave_out=self.leave_out)
+        empty(self.tree, leave_out=frozenset({self.leave_out}))
 
     @contextmanager
     def backing_up(self, key: bytes) -> Iterator[BackupWriter]:
@@ -135,35 +167,36 @@ class WorkFolder:
             key: 32 bytes that only this station can derive.
         """
         with page_cache.new(self.backup, cached=False) as file:
-            backup = BackupWriter(file, key)
+            backup = BackupWriter(file, key, None if self.copies_all() else self.linked)
             if self.tree.is_dir():
                 backup.add(self.folder())
             yield backup
             flush_file(file)
+            for path in self.linked.iterdir():
+                flush_path(path)  # it may not be on the disk yet, and is now the only way back
+            flush_folder(self.linked)
 
-    def open_backup(self, tag: bytes | None, key: bytes) -> IO[bytes] | None:
+    def open_backup(self, tag: bytes | None, key: bytes) -> Backup | None:
         """Return the open backup, or None if it is missing or not authentic.
-
-        Only this open file may be restored: emptying the tree can change where its path leads.
 
         Args:
             tag: the MAC of the backup, None if there is no backup.
             key: the key that it was written with.
         """
         is_file = self.backup.is_file() and not self.backup.is_symlink()
-        if tag is None or not is_folder(self.path) or not is_file:
+        if tag is None or not is_folder(self.path) or not is_file or not is_folder(self.linked):
             return None
-        file = self.backup.open("rb")
-        if is_authentic(page_cache.chunks(file, CHUNK_BYTES), tag, key):
-            file.seek(0)
-            return file
-        file.close()
+        with ExitStack() as stack:
+            backup = stack.enter_context(closing(Backup(self.backup, self.linked)))
+            if backup.is_authentic(tag, key):
+                stack.pop_all()
+                return backup
         return None
 
-    def restore(self, backup: IO[bytes]) -> None:
-        """Put the old tree back from the file that `open_backup` returned; idempotent."""
+    def restore(self, backup: Backup) -> None:
+        """Put the old tree back from what `open_backup` returned; idempotent."""
         self.empty_tree()
-        if restore(backup, self.tree):
+        if backup.restore(self.tree):
             flush_trees(self.tree)
         else:
             self.tree.rmdir()  # there was no tree

@@ -115,6 +115,7 @@ class Closer:
     def seal_and_commit(self, journal: Journal) -> Contents:
         """Steps 7 to 12, from their beginning or from where they were interrupted."""
         self._session.stage, self._session.state = Stage.SEAL, State.UNFINISHED
+        self.disk.remove_backups()
         config = read(journal.config)
         key = self._key.unwrap(journal.key or b"")
         if key is None:

@@ -13,6 +13,7 @@ from entrypoint.files.tree import Entry, Kind, allocated_bytes, is_small, walk
 from entrypoint.limits import SEAL_BATCH_BYTES
 from entrypoint.linux.disk import free_bytes, free_files, longest_file, total_bytes
 from entrypoint.protocol.batch import BatchSize
+from entrypoint.recovery.backup import is_large
 from entrypoint.recovery.work_folder import WorkFolder
 
 _BLOCK_BYTES = 4096
@@ -54,8 +55,7 @@ def by_file_system(works: Sequence[WorkFolder], *more: Path) -> dict[Path, list[
     folders = {folder.stat().st_dev: folder for folder in more}
     found: dict[Path, list[WorkFolder]] = {folder: [] for folder in more}
     for work in works:
-        place = work.tree if work.tree.is_dir() else work.tree.parent
-        folder = folders.setdefault(place.stat().st_dev, place)
+        folder = folders.setdefault(work.place.stat().st_dev, work.place)
         found.setdefault(folder, []).append(work)
     return found
 
@@ -68,7 +68,7 @@ def backups_fit(works: Sequence[WorkFolder]) -> bool:
     """
     fits = True
     for folder, there in by_file_system(works).items():
-        plain = backup = sum(map(_bytes_to_open, there))
+        plain, backup = map(sum, zip(*map(_bytes_to_open, there), strict=True))
         free = free_bytes(folder)
         if free < plain:
             raise StorageError(
@@ -81,18 +81,22 @@ def backups_fit(works: Sequence[WorkFolder]) -> bool:
     return fits
 
 
-def _bytes_to_open(work: WorkFolder) -> int:
-    """Return the maximum size of a tree's plaintext, and also of its backup."""
-    entries = walk(work.tree, leave_out=work.leave_out, missing_ok=True)
-    sizes = (entry.stat.st_size if entry.kind is Kind.FILE else 0 for entry in entries)
-    return sum(size + _BLOCK_BYTES for size in sizes)
+def _bytes_to_open(work: WorkFolder) -> tuple[int, int]:
+    """Return the maximum size of a tree's plaintext, and of its backup."""
+    plain = backup = 0
+    copies_all = work.copies_all()
+    for entry in walk(work.tree, leave_out=work.leave_out, missing_ok=True):
+        size = (entry.stat.st_size if entry.kind is Kind.FILE else 0) + _BLOCK_BYTES
+        plain += size
+        backup += size if copies_all or not is_large(entry) else _BLOCK_BYTES
+    return plain, backup
 
 
 def no_space_to_restore(works: Sequence[WorkFolder]) -> StorageError:
     """Return the error for old trees that could be restored only in part."""
     missing = 0
     for folder, there in by_file_system(works).items():
-        needed = sum(work.backup_bytes() for work in there)
+        needed = sum(work.bytes_to_restore() for work in there)
         missing += max(needed - free_bytes(folder) - sum(map(_tree_bytes, there)), 0)
     problem = f"at least {missing} bytes are missing" if missing else "a little is missing"
     return StorageError(

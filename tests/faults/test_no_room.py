@@ -86,7 +86,7 @@ def test_a_closer_killed_on_its_way_to_wait_for_room(
 ) -> None:
     calls = [call for call in crowded_calls["run"] if call.part == CLOSER]
     state = kill_part(crowded, spread(calls, PART_KILLS)[number], strace)
-    assert state in ("open", "succeeded")  # the old state does not fit either
+    assert state in ("old", "open", "succeeded")  # of the old state only small files need room
     crowded.with_room().finish(state)
 
 

@@ -1,6 +1,6 @@
 """A tree comes back exactly from its backup, and any change to the backup is noticed."""
 
-import io
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -8,90 +8,137 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from entrypoint.crypto.mac import is_authentic
 from entrypoint.files.tree import Entry, Kind, walk
-from entrypoint.recovery import backup
+from entrypoint.linux.remove import empty
+from entrypoint.recovery.backup import Backup, BackupWriter
 from tests.other_user import unprivileged
 from tests.station import snapshot
 
 KEY = b"k" * 32
 
 
-def back_up_folder(folder: Path, file: io.BytesIO) -> bytes:
-    """Back a folder up, itself included, and return the MAC."""
-    writer = backup.BackupWriter(file, KEY)
-    writer.add(Entry(".", Kind.DIRECTORY, folder.stat()))
-    for entry in walk(folder):
-        is_file = entry.kind is Kind.FILE
-        writer.add(entry, [(folder / entry.path).read_bytes()] if is_file else ())
-    return writer.tag()
+@pytest.fixture(autouse=True)
+def _every_file_counts_as_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("entrypoint.recovery.backup.SMALL_FILE_BYTES", 0)
 
 
-def restored(file: io.BytesIO, tmp_path: Path) -> Path:
-    """Return a folder that was empty, filled from a backup."""
-    (tmp_path / "back").mkdir()
-    file.seek(0)
-    backup.restore(file, tmp_path / "back")
-    return tmp_path / "back"
+LINKS = pytest.mark.parametrize("links", [True, False], ids=["linked", "copied"])
 
 
-def test_everything_comes_back_as_it_was(full: Path, tmp_path: Path) -> None:
-    file = io.BytesIO()
-    back_up_folder(full, file)
+def back_up(folder: Path, place: Path, *, links: bool) -> bytes:
+    """Back a folder up into `place`, itself included, and return the MAC."""
+    (place / "linked").mkdir(parents=True)
+    with (place / "backup").open("xb") as file:
+        writer = BackupWriter(file, KEY, place / "linked" if links else None)
+        writer.add(Entry(".", Kind.DIRECTORY, folder.stat()))
+        for entry in walk(folder):
+            if entry.kind is Kind.FILE:
+                contents = (folder / entry.path).read_bytes()
+                with writer.add_streamed(entry, folder / entry.path) as taken:
+                    if taken.copy:
+                        taken.copy.write(contents)
+                    for piece in (contents[:3], memoryview(contents)[3:]):
+                        taken.account(piece)
+            else:
+                writer.add(entry)
+        return writer.tag()
 
-    back = restored(file, tmp_path)
 
-    assert snapshot(back) == snapshot(full)
-    for path in (".", "a", "a/file"):
-        assert (back / path).stat().st_mtime_ns == (full / path).stat().st_mtime_ns
+def is_authentic(place: Path, tag: bytes) -> bool:
+    backup = Backup(place / "backup", place / "linked")
+    try:
+        return backup.is_authentic(tag, KEY)
+    finally:
+        backup.close()
+
+
+def restored(place: Path, back: Path) -> bool:
+    """Fill an empty folder from a backup, and return whether there was a folder."""
+    backup = Backup(place / "backup", place / "linked")
+    try:
+        return backup.restore(back)
+    finally:
+        backup.close()
+
+
+@LINKS
+def test_everything_comes_back_as_it_was(links: bool, full: Path, tmp_path: Path) -> None:
+    before = snapshot(full)
+    times = {path: (full / path).stat().st_mtime_ns for path in (".", "a", "a/file")}
+    place, back = tmp_path / "place", tmp_path / "back"
+    back.mkdir()
+    inode = (full / "a" / "file").stat().st_ino
+    tag = back_up(full, place, links=links)
+    assert is_authentic(place, tag)
+    empty(full)
+
+    assert restored(place, back)
+
+    assert snapshot(back) == before
+    assert {path: (back / path).stat().st_mtime_ns for path in times} == times
     assert (back / "a" / "again").samefile(back / "a" / "file")
+    assert ((back / "a" / "file").stat().st_ino == inode) == links
 
 
 def test_the_backup_of_a_folder_that_did_not_exist_is_empty(tmp_path: Path) -> None:
-    assert not backup.restore(io.BytesIO(), tmp_path)
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "backup").touch()
+    assert not restored(tmp_path, tmp_path)
 
 
 def test_folders_lose_their_rights_after_those_in_them() -> None:
     with TemporaryDirectory() as shared:  # where another user may go, unlike below `tmp_path`
-        before, back = Path(shared, "before"), Path(shared, "back")
+        before, back, place = (Path(shared, name) for name in ("before", "back", "place"))
         (before / "locked" / "inner").mkdir(mode=0o700, parents=True)
         (before / "locked").chmod(0o700)
         back.mkdir()
-        file = io.BytesIO()
-        back_up_folder(before, file)
-        line = b'["locked", "directory", "", 0, %d,'
-        changed = file.getvalue().replace(line % 0o40700, line % 0o40600)
+        back_up(before, place, links=False)
+        line = b'["locked", "directory", "", 0, "", "", [%d,'
+        changed = (place / "backup").read_bytes().replace(line % 0o40700, line % 0o40600)
+        (place / "backup").write_bytes(changed)
         Path(shared).chmod(0o755)
         with unprivileged(back):
-            assert backup.restore(io.BytesIO(changed), back)
+            assert restored(place, back)
         assert stat.S_IMODE((back / "locked").stat().st_mode) == 0o600
         (back / "locked").chmod(0o700)
         assert (back / "locked" / "inner").is_dir()
 
 
-def test_contents_may_be_written_by_somebody_else(tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(b"0123456789")
-    [entry] = walk(tmp_path)
-    file = io.BytesIO()
-    writer = backup.BackupWriter(file, KEY)
+def test_a_file_that_cannot_be_linked_is_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
 
-    with writer.adding(entry):
-        file.write(b"0123456789")
-        for piece in (b"01234", memoryview(b"56789")):
-            writer.account(piece)
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before" / "large").write_bytes(b"0123456789")
+    monkeypatch.setattr(os, "link", refuse)
 
-    assert is_authentic([file.getvalue()], writer.tag(), KEY)
-    assert (restored(file, tmp_path) / "large").read_bytes() == b"0123456789"
+    tag = back_up(tmp_path / "before", tmp_path / "place", links=True)
+
+    assert is_authentic(tmp_path / "place", tag)
+    assert list((tmp_path / "place" / "linked").iterdir()) == []
+    assert b"0123456789" in (tmp_path / "place" / "backup").read_bytes()
 
 
+@LINKS
 @pytest.mark.parametrize("contents", [b"", b"seven b", b"nine byte"])
 def test_a_file_whose_size_changes_while_it_is_read_is_an_error(
-    tmp_path: Path, contents: bytes
+    links: bool, contents: bytes, tmp_path: Path
 ) -> None:
-    (tmp_path / "changed").write_bytes(b"8 bytes.")
+    changed = tmp_path / "changed"
+    changed.write_bytes(b"8 bytes.")
     [entry] = walk(tmp_path)
-    with pytest.raises(OSError, match="size changed"):
-        backup.BackupWriter(io.BytesIO(), KEY).add(entry, [contents])
+    (tmp_path / "linked").mkdir()
+    with (tmp_path / "backup").open("xb") as file:
+        writer = BackupWriter(file, KEY, tmp_path / "linked" if links else None)
+        with pytest.raises(OSError, match="size changed"):
+            writer.add(entry, [contents])
+        with (
+            pytest.raises(OSError, match="size changed"),
+            writer.add_streamed(entry, changed) as taken,
+        ):
+            taken.account(contents)
 
 
 CHANGES: dict[str, Callable[[bytes], bytes]] = {
@@ -104,11 +151,62 @@ CHANGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_what_was_changed_is_not_authentic(change: Callable[[bytes], bytes], full: Path) -> None:
-    file = io.BytesIO()
-    tag = back_up_folder(full, file)
-    data = file.getvalue()
-
+def test_a_changed_backup_is_not_authentic(
+    change: Callable[[bytes], bytes], full: Path, tmp_path: Path
+) -> None:
+    tag = back_up(full, tmp_path / "place", links=False)
+    backup = tmp_path / "place" / "backup"
+    data = backup.read_bytes()
     assert change(data) != data
-    assert not is_authentic([change(data)], tag, KEY)
-    assert is_authentic([data[:1000], data[1000:]], tag, KEY)
+
+    backup.write_bytes(change(data))
+
+    assert not is_authentic(tmp_path / "place", tag)
+
+
+def make_sparse(path: Path) -> None:
+    with path.open("xb") as file:
+        file.truncate(1 << 43)
+
+
+REPLACEMENTS: dict[str, Callable[[Path, bytes], object]] = {
+    "other contents": lambda path, old: path.write_bytes(bytes(len(old))),
+    "more contents": lambda path, old: path.write_bytes(old + b"\n"),
+    "a sparse file": lambda path, old: make_sparse(path),
+    "nothing": lambda path, old: None,
+    "a symbolic link": lambda path, old: path.symlink_to(path.parents[2] / "contents"),
+    "a folder": lambda path, old: path.mkdir(),
+    "a FIFO": lambda path, old: os.mkfifo(path),
+    "a socket": lambda path, old: os.mknod(path, stat.S_IFSOCK | 0o600),
+    "one more": lambda path, old: (path.write_bytes(old), path.with_name("x").write_bytes(b"x")),
+}
+"""What a train may put in the place of a linked file."""
+
+
+@pytest.mark.parametrize("replacement", REPLACEMENTS.values(), ids=REPLACEMENTS.keys())
+def test_a_replaced_linked_file_is_not_authentic(
+    replacement: Callable[[Path, bytes], object], full: Path, tmp_path: Path
+) -> None:
+    tag = back_up(full, tmp_path / "place", links=True)
+    linked = tmp_path / "place" / "linked" / "0"
+    contents = linked.read_bytes()
+    (tmp_path / "contents").write_bytes(contents)
+    linked.unlink()
+    replacement(linked, contents)
+
+    assert not is_authentic(tmp_path / "place", tag)
+
+
+def test_a_linked_file_with_more_names_is_copied_back(full: Path, tmp_path: Path) -> None:
+    back_up(full, tmp_path / "place", links=True)
+    linked = tmp_path / "place" / "linked"
+    empty(full)
+    os.link(linked / "0", tmp_path / "kept")
+    back = tmp_path / "back"
+    back.mkdir()
+
+    assert restored(tmp_path / "place", back)
+
+    inodes = {path.stat().st_ino for path in back.rglob("*") if path.is_file()}
+    assert (tmp_path / "kept").stat().st_ino not in inodes
+    assert (linked / "1").stat().st_ino in inodes

@@ -71,7 +71,7 @@ def test_folders_that_nobody_may_enter_go(tmp_path: Path) -> None:
 def test_one_name_is_left_out_where_it_belongs_and_not_below(tmp_path: Path) -> None:
     for folder in (".pht/plain", "folder/.pht"):
         (tmp_path / folder).mkdir(parents=True)
-    empty(tmp_path, leave_out=".pht")
+    empty(tmp_path, leave_out=frozenset({".pht"}))
     assert os.listdir(tmp_path) == [".pht"]
     assert os.listdir(tmp_path / ".pht") == ["plain"]
 

@@ -13,7 +13,6 @@ from entrypoint.limits import CONFIG_BYTES
 from entrypoint.model import Paths
 from entrypoint.recovery.journal import Journal, Phase
 from entrypoint.recovery.state import VisitState, lock
-from entrypoint.recovery.work_folder import WorkFolder
 from tests.station import snapshot
 from tests.unfinished import (
     BEFORE_SEALING,
@@ -126,13 +125,9 @@ def test_temporary_files_of_the_train_are_removed_after_it(
     assert not paths.scratch.exists()
 
 
-class Killed(BaseException):
-    pass
-
-
 @pytest.mark.parametrize("planted", ["sealed/0.pack", "sealed/folder/file", "other"])
-def test_what_the_train_has_planted_is_gone_before_a_kill_could_have_it_taken_up(
-    planted: str, paths: Paths, monkeypatch: pytest.MonkeyPatch
+def test_what_the_train_has_planted_is_gone_before_sealing_begins(
+    planted: str, paths: Paths
 ) -> None:
     state = begin(paths)
     path = state.results.path / planted
@@ -140,15 +135,25 @@ def test_what_the_train_has_planted_is_gone_before_a_kill_could_have_it_taken_up
     path.write_bytes(b"planted")
     state.flush_results()
 
-    def kill(work: WorkFolder) -> None:
-        raise Killed
-
-    monkeypatch.setattr(WorkFolder, "remove", kill)
-    with pytest.raises(Killed):
-        state.start_sealing(b"envelope")
+    state.start_sealing(b"envelope")
 
     assert document(paths)["pht_visit"]["phase"] == "sealing"
-    assert list(state.results.path.iterdir()) == [state.results.backup]
+    assert {*state.results.path.iterdir()} <= {state.results.backup, state.results.linked}
+
+
+def test_a_start_that_goes_on_sealing_frees_the_space_of_the_old_state(paths: Paths) -> None:
+    state = begin(paths)
+    state.flush_results()
+    state.start_sealing(b"envelope")
+    (state.results.batch() / "0.pack").touch()
+    (state.results.linked / "0").touch()
+    assert state.results.backup.exists()
+
+    state.load()
+    state.remove_backups()
+
+    assert [*state.results.path.iterdir()] == [state.results.batch()]
+    assert (state.results.batch() / "0.pack").exists()
 
 
 @pytest.mark.parametrize("name", ["pht_results.pht", "pht_results.pht/sealed"])

@@ -130,7 +130,8 @@ def backup_written() -> str:
 
 
 def _backups() -> list[str]:
-    folders = [OPT / "pht_results.pht", OPT / "pht_train.pht", RESULTS / ".pht-visit"]
+    works = [OPT / "pht_results.pht", OPT / "pht_train.pht", RESULTS / ".pht-visit"]
+    folders = [folder for work in works for folder in (work, work / "linked")]
     refused = None
     found = []
     for folder in folders:
