@@ -12,6 +12,7 @@ FORBIDDEN: Numbers = {
     "clock_settime": (227, 112),
     "delete_module": (176, 106),
     "fanotify_init": (300, 262),
+    "file_setattr": (469, 469),
     "finit_module": (313, 273),
     "fsconfig": (431, 431),
     "fsmount": (432, 432),

@@ -95,7 +95,7 @@ def back_up(state: VisitState, work: WorkFolder) -> bytes:
     with state.backing_up(work) as backup:
         for entry in walk(work.tree):
             is_file = entry.kind is Kind.FILE
-            backup.add(entry, [(work.tree / entry.path).read_bytes()] if is_file else ())
+            backup.add(entry, (work.tree / entry.path).read_bytes() if is_file else b"")
     return backup.tag()
 
 

@@ -67,11 +67,6 @@ def flush_file(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def flush_path(path: Path) -> None:
-    """Make the contents of a file durable; raises OSError, also if it is a link."""
-    _fsync(path, os.O_NOFOLLOW)
-
-
 def flush_folder(folder: Path) -> None:
     """Make the names in a folder durable.
 
@@ -101,7 +96,7 @@ def flush_trees(*folders: Path) -> None:
     """
     if not _syncs_all(folders[0]):
         for folder in folders:
-            _flush_each(folder)
+            flush_each(folder)
 
 
 def syncfs(folder: Path) -> None:
@@ -129,7 +124,8 @@ def _syncs_all(folder: Path) -> bool:
     return True
 
 
-def _flush_each(folder: Path) -> None:
+def flush_each(folder: Path) -> None:
+    """Make everything in a folder durable by fsync(2) of each file and folder; raises OSError."""
     for entry in walk(folder):
         if entry.kind is Kind.FILE:
             _fsync(folder / entry.path, os.O_NOFOLLOW)

@@ -5,11 +5,10 @@ remove permissions. So one folder is open at a time, and its entries are named r
 """
 
 import os
-import stat
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from entrypoint.files.attributes import if_allowed
+from entrypoint.files.attributes import allow_changes
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -46,7 +45,7 @@ def remove_from(folder: Path, paths: Collection[str]) -> None:
             (folder / parent).rmdir()
 
 
-def empty(folder: Path, *, leave_out: frozenset[str] = frozenset()) -> None:
+def empty(folder: Path, *, leave_out: Collection[str] = ()) -> None:
     """Remove everything in a folder but the names `leave_out`.
 
     Raises:
@@ -57,7 +56,7 @@ def empty(folder: Path, *, leave_out: frozenset[str] = frozenset()) -> None:
     way: list[str] = []
     try:
         while True:
-            inner = _remove_up_to_folder(handle, frozenset() if way else leave_out)
+            inner = _remove_up_to_folder(handle, () if way else leave_out)
             if inner is None and not way:
                 return
             following = os.open(inner or "..", _FOLDER, dir_fd=handle)
@@ -71,7 +70,7 @@ def empty(folder: Path, *, leave_out: frozenset[str] = frozenset()) -> None:
         os.close(handle)
 
 
-def _remove_up_to_folder(handle: int, leave_out: frozenset[str]) -> str | None:
+def _remove_up_to_folder(handle: int, leave_out: Collection[str]) -> str | None:
     """Remove entries of an open folder until one is a folder; return its name, None at the end."""
     with os.scandir(handle) as children:
         for child in children:
@@ -82,18 +81,3 @@ def _remove_up_to_folder(handle: int, leave_out: frozenset[str]) -> str | None:
                 return child.name
             os.unlink(child.name, dir_fd=handle)
     return None
-
-
-def allow_changes(folder: str | Path, handle: int | None = None) -> None:
-    """Make this user the owner of a folder, with all permissions, as far as that is allowed.
-
-    A train can have removed its permissions or, as root, given it away. Even root may lack the
-    right to change other users' files.
-    """
-    info = os.stat(folder, dir_fd=handle)
-    if info.st_uid != os.geteuid():
-        with if_allowed():
-            os.chown(folder, os.geteuid(), -1, dir_fd=handle)
-    if info.st_mode & 0o700 != 0o700:
-        with if_allowed():
-            os.chmod(folder, stat.S_IMODE(info.st_mode) | 0o700, dir_fd=handle)

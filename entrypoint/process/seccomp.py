@@ -78,6 +78,7 @@ _FORBIDDEN = {
     "fsmount": _Numbers(432, 432),
     "fspick": _Numbers(433, 433),
     "open_by_handle_at": _Numbers(304, 265),
+    "file_setattr": _Numbers(469, 469),  # as _FS_IOC_FSSETXATTR
     "fanotify_init": _Numbers(300, 262),
     # A user namespace would give the train all capabilities in it.
     "unshare": _Numbers(272, 97),
@@ -147,6 +148,8 @@ _IOPRIO_WHO_PROCESS = 1
 _F_SETOWN, _F_SETOWN_EX = 8, 15
 _FIOSETOWN, _SIOCSPGRP = 0x8901, 0x8902
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_FS_IOC_SETFLAGS, _FS_IOC_FSSETXATTR = 0x40086602, 0x401C5820
+_FS_IOC_SET_ENCRYPTION_POLICY = 0x800C6613
 _AF_NETLINK, _AF_PACKET, _AF_VSOCK = 16, 17, 40
 _NETLINK_CONNECTOR = 11
 
@@ -184,6 +187,11 @@ def _forbidden_arguments(runner: int) -> dict[str, list[_Arguments]]:
             # Input for a terminal, as if somebody had typed it.
             (_Equal(1, _TIOCSTI),),
             (_Equal(1, _TIOCLINUX),),
+            # Quotas, encryption and folded names of a folder, for which the kernel refuses to
+            # rename or link the runner's files into it.
+            (_Equal(1, _FS_IOC_SETFLAGS),),
+            (_Equal(1, _FS_IOC_FSSETXATTR),),
+            (_Equal(1, _FS_IOC_SET_ENCRYPTION_POLICY),),
         ],
         # AF_VSOCK reaches the host of a virtual machine past --network none; the connector of
         # netlink tells of every process that starts.

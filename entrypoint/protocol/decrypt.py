@@ -25,11 +25,11 @@ from entrypoint.files.links import open_real
 from entrypoint.files.pack import PackWriter
 from entrypoint.files.tree import Entry, Kind, is_small, walk
 from entrypoint.files.two_processes import Item
-from entrypoint.limits import CHUNK_BYTES, LISTED_PROBLEMS, SEALED_CHUNK_BYTES
+from entrypoint.limits import LISTED_PROBLEMS, SEALED_CHUNK_BYTES
 from entrypoint.protocol.cancellation import CheckStop, never_cancels
 from entrypoint.protocol.entry_rules import check_entry
 from entrypoint.protocol.stages import Contents, OpenedTrain, VerifiedTrain
-from entrypoint.recovery.backup import BackupWriter, ContentsWriter
+from entrypoint.recovery.backup import BackupWriter, SavedContents
 from entrypoint.train_config import ResultsUnverified, TrainConfig, immutable_files
 
 
@@ -169,9 +169,10 @@ class _Pass:
         return self._hash.finalize()
 
     def _back_up(self, tree: Path, entry: Entry) -> None:
-        if self._target and self._target.backup:
-            with open_real(tree / entry.path) as source:
-                self._target.backup.add(entry, page_cache.chunks(source, CHUNK_BYTES))
+        with open_real(tree / entry.path) as source, self._backing_up(tree, entry) as backup:
+            if backup:
+                for piece, _ in _read(source, backup):
+                    backup.account(piece)
 
     def _decrypt_file(self, tree: Path, entry: Entry) -> int:
         with open_real(f"{tree}/{entry.path}") as source:
@@ -187,7 +188,7 @@ class _Pass:
         self._proceed()
         target = self._target
         if target and target.backup:
-            target.backup.add(entry, [token])
+            target.backup.add(entry, token)
         plaintext = b"".join(transform(self._config.cipher.decryptor(self._key), (token,)))
         self._hash.update(plaintext)
         if target and target.small:
@@ -219,9 +220,7 @@ class _Pass:
                     size += len(plaintext)
         return size
 
-    def _backing_up(
-        self, tree: Path, entry: Entry
-    ) -> AbstractContextManager[ContentsWriter | None]:
+    def _backing_up(self, tree: Path, entry: Entry) -> AbstractContextManager[SavedContents | None]:
         """Return a context that takes a file's contents into the backup, if there is one."""
         backup = self._target.backup if self._target else None
         return backup.add_streamed(entry, tree / entry.path) if backup else nullcontext()
@@ -233,7 +232,7 @@ class _Pass:
         return make_like(plain, entry.stat)
 
 
-def _read(source: IO[bytes], backup: ContentsWriter | None) -> Iterator[Item]:
+def _read(source: IO[bytes], backup: SavedContents | None) -> Iterator[Item]:
     """Yield the contents of a file, and copy them to the backup unless the file is linked."""
     chunks = page_cache.chunks(source, SEALED_CHUNK_BYTES)
     if backup is None:

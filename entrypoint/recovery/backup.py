@@ -10,21 +10,21 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from entrypoint.crypto.mac import OneTimeMac, is_authentic
 from entrypoint.files import page_cache
-from entrypoint.files.attributes import restore_attributes
+from entrypoint.files.attributes import allow_changes, restore_attributes
 from entrypoint.files.page_cache import Piece
 from entrypoint.files.tree import Entry, Kind
 from entrypoint.limits import CHUNK_BYTES, SMALL_FILE_BYTES
 
 
-def is_large(entry: Entry) -> bool:
-    """Return whether an entry is a file that is linked rather than copied, where links go."""
+def is_linkable(entry: Entry) -> bool:
+    """Return whether an entry is a file large enough to be linked rather than copied."""
     return entry.kind is Kind.FILE and entry.stat.st_size >= SMALL_FILE_BYTES
 
 
@@ -33,7 +33,7 @@ class _SavedEntry(NamedTuple):
 
     Attributes:
         size: of a file, in bytes.
-        name: in the folder of linked files; empty if the contents follow the line.
+        linked_as: its name in the folder of linked files; empty if the contents follow the line.
         mac: of the contents of a linked file, hex; else empty.
         attributes: mode, user, group, and time in nanoseconds.
     """
@@ -42,16 +42,16 @@ class _SavedEntry(NamedTuple):
     kind: Kind
     link: str
     size: int
-    name: str
+    linked_as: str
     mac: str
     attributes: tuple[int, int, int, int]
 
     @classmethod
-    def of(cls, entry: Entry, name: str, mac: str) -> "_SavedEntry":
+    def of(cls, entry: Entry, linked_as: str, mac: str) -> "_SavedEntry":
         facts = entry.stat
         size = facts.st_size if entry.kind is Kind.FILE else 0
         attributes = (facts.st_mode, facts.st_uid, facts.st_gid, facts.st_mtime_ns)
-        return cls(entry.path, entry.kind, entry.link, size, name, mac, attributes)
+        return cls(entry.path, entry.kind, entry.link, size, linked_as, mac, attributes)
 
     def encode(self) -> bytes:
         values = (self.path, self.kind.value, *self[2:])
@@ -63,11 +63,11 @@ class _SavedEntry(NamedTuple):
         return cls(path, Kind(kind), *rest)
 
 
-class ContentsWriter:
-    """Takes the contents of one file into a backup, as a copy or only as a MAC.
+class SavedContents:
+    """Accounts for the contents of one file in a backup.
 
     Attributes:
-        copy: where this or another process writes the contents; None if the file is linked.
+        copy: the open backup, to which the caller copies the contents; None if the file is linked.
         size: number of bytes accounted for.
     """
 
@@ -83,7 +83,7 @@ class ContentsWriter:
 
 
 class BackupWriter:
-    """Writes a backup and computes its MACs, since the train can write to its files too.
+    """Writes a backup and computes its MACs, since a train may be able to change it.
 
     Args:
         file: a new file.
@@ -99,68 +99,69 @@ class BackupWriter:
         self._linked = linked
         self._links = 0
 
-    def add(self, entry: Entry, contents: Iterable[bytes] = ()) -> None:
+    def add(self, entry: Entry, contents: bytes = b"") -> None:
         """Append an entry and, for a file, its contents.
 
         Raises:
             OSError: the contents were not as long as the entry says.
         """
         self._write_line(entry)
-        writer = ContentsWriter(self._file, self._mac)
-        for piece in contents:
-            self._file.write(piece)
-            writer.account(piece)
-        _check_size(entry, writer)
+        self._file.write(contents)
+        self._mac.update(contents)
+        _check_size(entry, len(contents))
 
-    def add_streamed(self, entry: Entry, path: Path) -> AbstractContextManager[ContentsWriter]:
+    def add_streamed(self, entry: Entry, path: Path) -> AbstractContextManager[SavedContents]:
         """Append a file whose contents the block streams; link it if it is large, else copy it.
 
         Raises:
             OSError: see `add`.
         """
-        name = self._link(path) if is_large(entry) else ""
-        return self._linking(entry, name) if name else self._copying(entry)
+        linked_as = self._link(path) if is_linkable(entry) else ""
+        return self._linking(entry, linked_as) if linked_as else self._copying(entry)
 
     def tag(self) -> bytes:
         """Return the MAC of the backup, with its salt."""
         return self._mac.finalize()
 
     @contextmanager
-    def _linking(self, entry: Entry, name: str) -> Iterator[ContentsWriter]:
+    def _linking(self, entry: Entry, linked_as: str) -> Iterator[SavedContents]:
         mac = OneTimeMac(self._key)
-        writer = ContentsWriter(None, mac)
-        yield writer
-        self._write_line(entry, name, mac.finalize().hex())
-        _check_size(entry, writer)
+        contents = SavedContents(None, mac)
+        yield contents
+        self._write_line(entry, linked_as, mac.finalize().hex())
+        _check_size(entry, contents.size)
 
     @contextmanager
-    def _copying(self, entry: Entry) -> Iterator[ContentsWriter]:
+    def _copying(self, entry: Entry) -> Iterator[SavedContents]:
         self._write_line(entry)
         self._file.flush()  # another process writes what follows
-        writer = ContentsWriter(self._file, self._mac)
-        yield writer
-        _check_size(entry, writer)
+        contents = SavedContents(self._file, self._mac)
+        yield contents
+        _check_size(entry, contents.size)
 
     def _link(self, path: Path) -> str:
         """Link a file under the next number and return that; return "" if it has to be copied."""
         if self._linked is None:
             return ""
         name = str(self._links)
+        self._links += 1
         try:
             os.link(path, self._linked / name, follow_symlinks=False)
-        except OSError:  # not on this file system
+        except (
+            OSError
+        ):  # not on this file system; on one of a network the link may be there after all
+            (self._linked / name).unlink(missing_ok=True)
             return ""
-        self._links += 1
         return name
 
-    def _write_line(self, entry: Entry, name: str = "", mac: str = "") -> None:
-        line = _SavedEntry.of(entry, name, mac).encode()
+    def _write_line(self, entry: Entry, linked_as: str = "", mac: str = "") -> None:
+        line = _SavedEntry.of(entry, linked_as, mac).encode()
         self._file.write(line)
         self._mac.update(line)
 
 
-def _check_size(entry: Entry, writer: ContentsWriter) -> None:
-    if writer.size != (entry.stat.st_size if entry.kind is Kind.FILE else 0):
+def _check_size(entry: Entry, size: int) -> None:
+    if size != (entry.stat.st_size if entry.kind is Kind.FILE else 0):
         raise OSError(errno.EIO, "size changed while it was read", entry.path)
 
 
@@ -180,7 +181,7 @@ class Backup:
 
     def __init__(self, file: Path, linked: Path) -> None:
         with ExitStack() as stack:
-            self._file = stack.enter_context(file.open("rb"))
+            self._file = stack.enter_context(_open(file))
             self._linked = os.open(linked, os.O_RDONLY | os.O_DIRECTORY)
             stack.pop_all()
 
@@ -198,24 +199,20 @@ class Backup:
         self._file.seek(0)
         if not is_authentic(page_cache.chunks(self._file, CHUNK_BYTES), tag, key):
             return False
-        linked = [entry for entry in self._entries() if entry.name]
-        # What the train has put beside them would stay for a while when the old state is back.
-        return sorted(os.listdir(self._linked)) == sorted(entry.name for entry in linked) and all(
-            self._is_unchanged(entry, key) for entry in linked
+        linked = {entry.linked_as: entry for entry in self._entries() if entry.linked_as}
+        # A file that the train has added would still be there when the old configuration is back.
+        return linked.keys() == set(os.listdir(self._linked)) and all(
+            self._is_unchanged(entry, key) for entry in linked.values()
         )
 
     def _is_unchanged(self, entry: _SavedEntry, key: bytes) -> bool:
         """Return whether a linked file, which is there, is a file with its old contents."""
-        facts = os.stat(entry.name, dir_fd=self._linked, follow_symlinks=False)
+        facts = os.stat(entry.linked_as, dir_fd=self._linked, follow_symlinks=False)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size != entry.size:
             return False  # to open a FIFO would not end, nor would reading a device
-        with self._open_linked(entry) as file:
+        with _open(entry.linked_as, self._linked) as file:
             pieces = page_cache.chunks(file, CHUNK_BYTES)
             return is_authentic(pieces, bytes.fromhex(entry.mac), key)
-
-    def _open_linked(self, entry: _SavedEntry) -> IO[bytes]:
-        handle = os.open(entry.name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._linked)
-        return open(handle, "rb", buffering=0)
 
     def restore(self, folder: Path) -> bool:
         """Fill the empty `folder` from this backup, which is authentic.
@@ -245,7 +242,7 @@ class Backup:
         self._file.seek(0)
         while line := self._file.readline():
             entry = _SavedEntry.decode(line)
-            end = self._file.tell() + (0 if entry.name else entry.size)
+            end = self._file.tell() + (0 if entry.linked_as else entry.size)
             yield entry
             self._file.seek(end)
 
@@ -254,7 +251,7 @@ class Backup:
         match entry.kind:
             case Kind.DIRECTORY:
                 path.mkdir(mode=0o700, exist_ok=True)
-            case Kind.FILE if entry.name:
+            case Kind.FILE if entry.linked_as:
                 self._link_back(entry, path)
             case Kind.FILE:
                 _copy(self._file, path, entry.size)
@@ -264,12 +261,35 @@ class Backup:
                 path.symlink_to(entry.link)
 
     def _link_back(self, entry: _SavedEntry, path: Path) -> None:
-        """Link a file back into the tree; copy it if the train may have given it more names."""
-        if os.stat(entry.name, dir_fd=self._linked).st_nlink == 1:
-            os.link(entry.name, path, src_dir_fd=self._linked, follow_symlinks=False)
-            return
-        with self._open_linked(entry) as file:
+        """Link a file back into the tree, or copy it.
+
+        It is copied if the train may have given it more names or attributes, and where the kernel
+        refuses the link.
+        """
+        name = entry.linked_as
+        with _open(name, self._linked) as file:
+            with suppress(OSError):
+                if not _has_additions(file):
+                    os.link(name, path, src_dir_fd=self._linked, follow_symlinks=False)
+                    return
             _copy(file, path, entry.size)
+
+
+def _open(file: str | Path, folder: int | None = None) -> IO[bytes]:
+    """Open a regular file, also if the train has removed its permissions."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+    except PermissionError:
+        allow_changes(file, folder)
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder)
+    return open(handle, "rb")
+
+
+def _has_additions(file: IO[bytes]) -> bool:
+    """Return whether a file has further names, or extended attributes that any owner may set."""
+    return os.fstat(file.fileno()).st_nlink > 1 or any(
+        name.startswith(("user.", "system.")) for name in os.listxattr(file.fileno())
+    )
 
 
 def _copy(source: IO[bytes], path: Path, size: int) -> None:

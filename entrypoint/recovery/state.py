@@ -7,7 +7,7 @@ an unfinished visit, and it changes by atomic rename only.
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from entrypoint.errors import MalformedTrain, SystemFailure
 from entrypoint.files.attributes import Attributes
@@ -232,10 +232,10 @@ class VisitState:
         with ExitStack() as stack:
             found = []
             for work in self._opened():
-                backup = work.open_backup(tags[work.name], self._key)
+                backup = stack.enter_context(work.open_backup(tags[work.name], self._key))
                 if backup is None:
                     return False
-                found.append((work, stack.enter_context(closing(backup))))
+                found.append((work, backup))
             for work, backup in found:
                 work.restore(backup)
         return True

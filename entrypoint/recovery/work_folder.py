@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from entrypoint.files import page_cache
-from entrypoint.files.attributes import drop_special_bits
+from entrypoint.files.attributes import allow_changes, drop_special_bits
 from entrypoint.files.pack import apply
 from entrypoint.files.tree import Entry, Kind, allocated_bytes, walk
 from entrypoint.linux.capabilities import Capability, held
-from entrypoint.linux.durable import flush_file, flush_folder, flush_path, flush_trees
+from entrypoint.linux.durable import flush_each, flush_file, flush_folder, flush_trees
 from entrypoint.linux.mounts import is_in_overlay, is_mount_point
 from entrypoint.linux.remove import empty, is_folder, remove
 from entrypoint.model import WORK_NAME
@@ -55,28 +55,28 @@ class WorkFolder:
     def copies_all(self) -> bool:
         """Return whether a backup copies large files too.
 
-        In an overlay a link first copies a file of the image. Without FOWNER files of others cannot
-        be linked (fs.protected_hardlinks), and the train mostly has the runner's user.
+        In an overlay, linking a file of the image copies it first. A runner without FOWNER may not
+        link files of others (fs.protected_hardlinks), and mostly shares its user with the train.
         """
         return is_in_overlay(self.place) or Capability.FOWNER not in held()
 
     def bytes_to_restore(self) -> int:
         """Return how many bytes are copied when the backup is restored."""
-        return sum(allocated_bytes(path.lstat()) for path in self._there(self.backup))
+        return sum(allocated_bytes(path.lstat()) for path in self._existing(self.backup))
 
     def backup_bytes(self) -> int:
         """Return how many bytes become free when the backup is removed."""
         return sum(allocated_bytes(path.lstat()) for path in self._backup_paths())
 
     def backup_files(self) -> int:
-        """Return how many files and folders are gone when the work folder is removed."""
-        return len(self._there(self.path, *self._backup_paths()))
+        """Return how many files and folders are gone when the backup is removed."""
+        return len(self._backup_paths())
 
     def _backup_paths(self) -> list[Path]:
         linked = self.linked.iterdir() if is_folder(self.linked) else ()
-        return self._there(self.backup, self.linked, *linked)
+        return self._existing(self.backup, self.linked, *linked)
 
-    def _there(self, *paths: Path) -> list[Path]:
+    def _existing(self, *paths: Path) -> list[Path]:
         """Return those of these paths that exist, if the work folder does."""
         return [path for path in paths if is_folder(self.path) and os.path.lexists(path)]
 
@@ -118,14 +118,15 @@ class WorkFolder:
         The backup stays, so that a kill in the midst of this can still be taken back.
         """
         if is_folder(self.path):
-            empty(self.path, leave_out=frozenset({self.backup.name, self.linked.name}))
+            empty(self.path, leave_out=(self.backup.name, self.linked.name))
+            self._allow_changes()
         else:
             remove(self.path)
 
     def remove_backup(self) -> None:
         """Remove the backup and its linked files, if there are any."""
-        for path in self._there(self.backup, self.linked):
-            remove(path)
+        remove(self.backup)
+        remove(self.linked)
 
     def remove(self) -> None:
         """Remove the work folder, if there is one."""
@@ -157,7 +158,7 @@ class WorkFolder:
         if not is_folder(self.tree):
             remove(self.tree)
             self.tree.mkdir()
-        empty(self.tree, leave_out=frozenset({self.leave_out}))
+        empty(self.tree, leave_out=(self.leave_out,))
 
     @contextmanager
     def backing_up(self, key: bytes) -> Iterator[BackupWriter]:
@@ -172,29 +173,35 @@ class WorkFolder:
                 backup.add(self.folder())
             yield backup
             flush_file(file)
-            for path in self.linked.iterdir():
-                flush_path(path)  # it may not be on the disk yet, and is now the only way back
-            flush_folder(self.linked)
+            # The old files may not be on the disk yet. syncfs(2) would wait for the plaintext too.
+            flush_each(self.linked)
+            flush_folder(self.path)
+            flush_folder(self.path.parent)
 
-    def open_backup(self, tag: bytes | None, key: bytes) -> Backup | None:
-        """Return the open backup, or None if it is missing or not authentic.
+    @contextmanager
+    def open_backup(self, tag: bytes | None, key: bytes) -> Iterator[Backup | None]:
+        """Yield the open backup, or None if it is missing or not authentic.
 
         Args:
             tag: the MAC of the backup, None if there is no backup.
             key: the key that it was written with.
         """
+        self._allow_changes()
         is_file = self.backup.is_file() and not self.backup.is_symlink()
         if tag is None or not is_folder(self.path) or not is_file or not is_folder(self.linked):
-            return None
-        with ExitStack() as stack:
-            backup = stack.enter_context(closing(Backup(self.backup, self.linked)))
-            if backup.is_authentic(tag, key):
-                stack.pop_all()
-                return backup
-        return None
+            yield None
+            return
+        with closing(Backup(self.backup, self.linked)) as backup:
+            yield backup if backup.is_authentic(tag, key) else None
+
+    def _allow_changes(self) -> None:
+        """Restore this user's permissions on the folders, which the train may have removed."""
+        for folder in (self.path, self.linked):
+            if is_folder(folder):
+                allow_changes(folder)
 
     def restore(self, backup: Backup) -> None:
-        """Put the old tree back from what `open_backup` returned; idempotent."""
+        """Put the old tree back from what `open_backup` yields; idempotent."""
         self.empty_tree()
         if backup.restore(self.tree):
             flush_trees(self.tree)

@@ -13,7 +13,7 @@ from entrypoint.files.tree import Entry, Kind, allocated_bytes, is_small, walk
 from entrypoint.limits import SEAL_BATCH_BYTES
 from entrypoint.linux.disk import free_bytes, free_files, longest_file, total_bytes
 from entrypoint.protocol.batch import BatchSize
-from entrypoint.recovery.backup import is_large
+from entrypoint.recovery.backup import is_linkable
 from entrypoint.recovery.work_folder import WorkFolder
 
 _BLOCK_BYTES = 4096
@@ -68,7 +68,8 @@ def backups_fit(works: Sequence[WorkFolder]) -> bool:
     """
     fits = True
     for folder, there in by_file_system(works).items():
-        plain, backup = map(sum, zip(*map(_bytes_to_open, there), strict=True))
+        sizes = [_bytes_to_open(work) for work in there]
+        plain, backup = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
         free = free_bytes(folder)
         if free < plain:
             raise StorageError(
@@ -88,7 +89,7 @@ def _bytes_to_open(work: WorkFolder) -> tuple[int, int]:
     for entry in walk(work.tree, leave_out=work.leave_out, missing_ok=True):
         size = (entry.stat.st_size if entry.kind is Kind.FILE else 0) + _BLOCK_BYTES
         plain += size
-        backup += size if copies_all or not is_large(entry) else _BLOCK_BYTES
+        backup += size if copies_all or not is_linkable(entry) else _BLOCK_BYTES
     return plain, backup
 
 

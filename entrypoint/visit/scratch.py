@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from entrypoint.errors import StorageError
-from entrypoint.files.attributes import Owner
+from entrypoint.files.attributes import Owner, allow_changes
 from entrypoint.linux.mounts import mount_of
-from entrypoint.linux.remove import allow_changes, is_folder, remove
+from entrypoint.linux.remove import is_folder, remove
 from entrypoint.model import Paths
 from entrypoint.report import Report
 from entrypoint.visit.left_files import warn_of_left_files

@@ -14,8 +14,8 @@ from typing import IO, NamedTuple
 PRE_RUN, POST_RUN = HALVES = ("pre-run", "post-run")
 """The two halves of a visit."""
 
-UNDO, FAILED = WAYS_BACK = ("undo", "a failed train")
-"""Undoing a visit after its pre-run; and a whole visit whose train fails."""
+UNDO, FAILED = REVERTED = ("undo", "a failed train")
+"""Visits that end with the old state: undone after pre-run, or with a failed train."""
 
 SAMPLE_S = 0.004
 

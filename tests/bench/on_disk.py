@@ -8,7 +8,7 @@ from pathlib import Path
 from entrypoint.linux.mounts import mount_of
 from tests.bench import tools
 from tests.bench.generations import Generation
-from tests.bench.measure import WAYS_BACK, Program, figures
+from tests.bench.measure import REVERTED, Program, figures
 from tests.bench.plan import LOOP, PUBLISHED, Bench, Row
 from tests.bench.trains import PEERS, Route, Workload, at_last_stop, sealed_route
 from tests.containers.engine import Unavailable
@@ -22,9 +22,10 @@ PUBLISHED_MEMORY = 9
 
 
 def add_workload(bench: Bench, generation: Generation, workload: Workload, *, alone: bool) -> None:
-    """Measure both halves of a visit, in turn with other programs unless `alone`; then ways back.
+    """Measure both halves of a visit, in turn with other programs unless `alone`.
 
-    This program and its peers work on the same files: each finds them encrypted and leaves them so.
+    Then visits that end with the old state. This program and its peers work on the same files:
+    each finds them encrypted and leaves them so.
 
     Raises:
         Unavailable: there is not enough space on the disk.
@@ -52,9 +53,11 @@ def add_workload(bench: Bench, generation: Generation, workload: Workload, *, al
             generation, workload, place_name, {name: found.get(name) for name in programs}
         )
         route.arrive()
-        back = figures({name: one.ways_back(route) for name, one in bench.runners.items()}, rounds)
-    for task in WAYS_BACK:
-        by_program = {name: tasks[task] for name, tasks in back.items()}
+        reverted = figures(
+            {name: one.reverted(route) for name, one in bench.runners.items()}, rounds
+        )
+    for task in REVERTED:
+        by_program = {name: tasks[task] for name, tasks in reverted.items()}
         bench.rows.append(Row(generation.name, f"{task}, {workload.name}", place_name, by_program))
 
 

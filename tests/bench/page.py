@@ -47,7 +47,7 @@ How to read it:
   image: pre-run lasts from the start of the container to step 6, post-run from the last line of
   the train to the status line. The others run in containers of the same image.
 - **undo** takes back a visit after its pre-run; **a failed train** is a whole visit whose train
-  fails at once: pre-run and the way back.
+  fails at once: pre-run, and the old state restored.
 - **A visit** is `run` with a train that does nothing; stations have keys of {KEY_BITS} bits.
 - **ext4** is made for the run if root can make one (see "Machine").
 """

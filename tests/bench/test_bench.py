@@ -22,7 +22,7 @@ from tests.bench.__main__ import measure, on_this_disk
 from tests.bench.generations import FLAT, GENERATIONS
 from tests.bench.measure import (
     HALVES,
-    WAYS_BACK,
+    REVERTED,
     Figure,
     Program,
     figures,
@@ -98,11 +98,11 @@ def test_every_task_is_measured_beside_the_other_programs(bench: Bench, publishe
         assert set(measured) == {OURS, PUBLISHED, LOOP, *beside}
         assert all(figure.seconds > 0 for figure in measured.values())
         assert all(measured[name].memory for name in (OURS, PUBLISHED, LOOP))
-    assert [row.task for row in bench.rows if row.task.startswith(WAYS_BACK)] == [
-        f"{way}, {workload.name}"
+    assert [row.task for row in bench.rows if row.task.startswith(REVERTED)] == [
+        f"{task}, {workload.name}"
         for _ in GENERATIONS
         for workload in PLAN.beside
-        for way in WAYS_BACK
+        for task in REVERTED
     ]
     assert [set(row.figures) for row in bench.sandbox] == [{OUTSIDE, INSIDE}]
     assert all(
@@ -155,7 +155,7 @@ def test_two_versions_of_this_program_are_measured_in_turn(bench: Bench, tmp_pat
     on_this_disk(bench)
     for row in bench.rows:
         assert set(row.figures) == {OURS, OTHER}
-    assert len(bench.rows) == len(GENERATIONS) * (2 + len(HALVES) + len(WAYS_BACK))
+    assert len(bench.rows) == len(GENERATIONS) * (2 + len(HALVES) + len(REVERTED))
     assert not bench.left_out
     assert "other s | × other | other MiB |" in comparison(bench, {})
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests import reference_rsa
 from tests.bench.generations import Generation
-from tests.bench.measure import FAILED, PRE_RUN, UNDO, WAYS_BACK, Program, timed
+from tests.bench.measure import FAILED, PRE_RUN, REVERTED, UNDO, Program, timed
 from tests.station import REPOSITORY, USER_KEY, settle
 
 MIB = 1024 * 1024
@@ -153,7 +153,7 @@ class Runner:
             lambda half: self.command(half, route.root), prepare=arrive, data=route.results
         )
 
-    def ways_back(self, route: Route) -> Program:
+    def reverted(self, route: Route) -> Program:
         """Return a program that undoes a visit, and one whose train fails, where a route is."""
         commands = {
             UNDO: self.command("undo", route.root),
@@ -165,7 +165,7 @@ class Runner:
                 timed(self.command(PRE_RUN, route.root))
 
         return Program(
-            commands.__getitem__, WAYS_BACK, open_before_undo, data=route.results, fails={FAILED}
+            commands.__getitem__, REVERTED, open_before_undo, data=route.results, fails={FAILED}
         )
 
     def visits(self, route: Route, copy: Path) -> Program:

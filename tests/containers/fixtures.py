@@ -30,7 +30,7 @@ on_each_libc = pytest.mark.parametrize("runner_image", ["bookworm", "musl"], ind
 
 not_in_gvisor = pytest.mark.not_in_gvisor
 """For tests that say with a reason why they are left out with PHT_TEST_RUNTIME=runsc."""
-PID_1 = not_in_gvisor("a runner that is not PID 1 is refused there")
+NOT_PID_1 = not_in_gvisor("a runner that is not PID 1 is refused there")
 MEMORY_LIMIT = not_in_gvisor("a train that exceeds --memory ends the whole container there")
 NO_LANDLOCK = not_in_gvisor("it has no Landlock, without which some visits are refused")
 NO_VOLUMES = not_in_gvisor("it does not show which mounts are anonymous volumes")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import PID_1, not_in_gvisor
+from tests.containers.fixtures import NOT_PID_1, not_in_gvisor
 from tests.supervised import Order, Report
 from tests.terminal import Terminal
 from tests.unruly import CHAIN, COUNTING, LEAVING
@@ -18,7 +18,7 @@ from tests.unruly import CHAIN, COUNTING, LEAVING
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = pytest.mark.parametrize(
     ("place", "base_image"),
-    [([], "bookworm"), pytest.param(["--init"], "trixie", marks=PID_1), ([], "musl")],
+    [([], "bookworm"), pytest.param(["--init"], "trixie", marks=NOT_PID_1), ([], "musl")],
     indirect=["base_image"],
     ids=["pid 1", "init", "pid 1, musl"],
 )

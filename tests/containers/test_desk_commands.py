@@ -7,7 +7,7 @@ import pytest
 
 from tests import reference
 from tests.containers.engine import Engine
-from tests.containers.fixtures import PID_1, on_each_libc
+from tests.containers.fixtures import NOT_PID_1, on_each_libc
 from tests.containers.visitor import COUNTS, SECOND, station_folder
 from tests.desk import plant
 from tests.station import Done, assert_explained, settle
@@ -34,7 +34,7 @@ def at_desk(
     return Done(status, stdout, stderr.decode())
 
 
-@PID_1
+@NOT_PID_1
 @pytest.mark.parametrize(("options", "runner_image"), PROCESSES, indirect=["runner_image"])
 def test_a_route_is_simulated_in_a_container(
     options: list[str], engine: Engine, runner_image: str, desk: Path
@@ -44,7 +44,7 @@ def test_a_route_is_simulated_in_a_container(
     assert (desk / "results" / "visits").read_text() == "2"
 
 
-@PID_1
+@NOT_PID_1
 def test_a_train_is_begun_and_simulated_in_containers(
     engine: Engine, runner_image: str, tmp_path: Path
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.engine import Engine
-from tests.containers.fixtures import PID_1, not_in_gvisor, on_each_libc
+from tests.containers.fixtures import NOT_PID_1, not_in_gvisor, on_each_libc
 from tests.containers.plain_options import ID, KEY
 from tests.containers.visitor import WAITS, Container, arrived, assert_visited, shared
 
@@ -57,7 +57,7 @@ def test_other_processes_of_root_cannot_read_the_runner(
     end(container, tmp_path)
 
 
-@PID_1
+@NOT_PID_1
 @pytest.mark.parametrize("more", [[], ["--cap-drop", "ALL"]], ids=" ".join)
 def test_the_key_is_erased_from_the_environment_of_the_init(
     more: list[str], engine: Engine, train_image: str, tmp_path: Path

@@ -8,7 +8,7 @@ import pytest
 
 from tests import reference
 from tests.containers.engine import Engine
-from tests.containers.fixtures import PID_1, SLOW_START, not_in_gvisor
+from tests.containers.fixtures import NOT_PID_1, SLOW_START, not_in_gvisor
 from tests.containers.plain_options import ID, KEY
 from tests.containers.visitor import (
     COUNTS,
@@ -21,7 +21,10 @@ from tests.containers.visitor import (
 )
 from tests.station import new_train, opened, unpack
 
-PLACES = [pytest.param([], id="PID 1"), pytest.param(["--init"], id="under an init", marks=PID_1)]
+PLACES = [
+    pytest.param([], id="PID 1"),
+    pytest.param(["--init"], id="under an init", marks=NOT_PID_1),
+]
 
 SIGNALS = (*range(34, 65, 10), *(10, 12, 14, 16, 18, 23, 24, 26, 27, 28, 29, 30), *(3, 1, 2, 15))
 """Signals that a train may wait for: some in real time, most others, and those that stop it."""
@@ -103,7 +106,7 @@ def test_a_stop_while_the_train_is_verified_leaves_it_as_it_is(
 
 @pytest.mark.parametrize(
     ("init", "runner_image"),
-    [([], "bookworm"), pytest.param(["--init"], "musl", marks=PID_1)],
+    [([], "bookworm"), pytest.param(["--init"], "musl", marks=NOT_PID_1)],
     indirect=["runner_image"],
     ids=["PID 1", "under an init, musl"],
 )

@@ -13,7 +13,7 @@ import pytest
 from tests import reference
 from tests.containers.bases import make_base
 from tests.containers.engine import Engine
-from tests.containers.fixtures import PID_1
+from tests.containers.fixtures import NOT_PID_1
 from tests.containers.images import START, masters_of
 from tests.containers.site import Arrive, Client, Site, begin_and_end
 from tests.containers.visitor import FIRST, RUNS_TRAIN
@@ -90,7 +90,7 @@ def test_what_a_station_hands_over_is_accepted_by_the_next(
         site.assert_handed_over(tmp_path / station, *STATIONS[:number])
 
 
-@PID_1
+@NOT_PID_1
 def test_a_replaced_entrypoint_gets_the_key_only_where_nothing_is_validated(
     arrive: Arrive, masters: bytes, pht_program: Path, tmp_path: Path
 ) -> None:

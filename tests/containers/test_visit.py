@@ -8,7 +8,7 @@ import pytest
 
 from tests import reference
 from tests.containers.engine import Engine
-from tests.containers.fixtures import PID_1
+from tests.containers.fixtures import NOT_PID_1
 from tests.containers.visitor import (
     COUNTS,
     FIRST,
@@ -133,7 +133,7 @@ def test_the_sealed_train_is_exported_where_containers_are_thrown_away(
     assert opened(exported) == {"visits": b"2"}
 
 
-@PID_1
+@NOT_PID_1
 def test_the_init_of_the_engine_may_stand_in_front(
     engine: Engine, train_image: str, station: list[str], tmp_path: Path
 ) -> None:
@@ -144,7 +144,7 @@ def test_the_init_of_the_engine_may_stand_in_front(
 
 @pytest.mark.parametrize(
     "init",
-    [pytest.param([], id="PID 1"), pytest.param(["--init"], id="under an init", marks=PID_1)],
+    [pytest.param([], id="PID 1"), pytest.param(["--init"], id="under an init", marks=NOT_PID_1)],
 )
 def test_what_the_train_leaves_running_is_ended_before_its_results_are_sealed(
     init: list[str], engine: Engine, train_image: str, station: list[str], tmp_path: Path

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,20 +46,14 @@ def back_up(folder: Path, place: Path, *, links: bool) -> bytes:
 
 
 def is_authentic(place: Path, tag: bytes) -> bool:
-    backup = Backup(place / "backup", place / "linked")
-    try:
+    with closing(Backup(place / "backup", place / "linked")) as backup:
         return backup.is_authentic(tag, KEY)
-    finally:
-        backup.close()
 
 
 def restored(place: Path, back: Path) -> bool:
     """Fill an empty folder from a backup, and return whether there was a folder."""
-    backup = Backup(place / "backup", place / "linked")
-    try:
+    with closing(Backup(place / "backup", place / "linked")) as backup:
         return backup.restore(back)
-    finally:
-        backup.close()
 
 
 @LINKS
@@ -104,12 +99,14 @@ def test_folders_lose_their_rights_after_those_in_them() -> None:
         assert (back / "locked" / "inner").is_dir()
 
 
+def refuse(*_: object, **__: object) -> None:
+    """Stand in for os.link where the kernel refuses it."""
+    raise PermissionError
+
+
 def test_a_file_that_cannot_be_linked_is_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise PermissionError
-
     (tmp_path / "before").mkdir()
     (tmp_path / "before" / "large").write_bytes(b"0123456789")
     monkeypatch.setattr(os, "link", refuse)
@@ -119,6 +116,25 @@ def test_a_file_that_cannot_be_linked_is_copied(
     assert is_authentic(tmp_path / "place", tag)
     assert list((tmp_path / "place" / "linked").iterdir()) == []
     assert b"0123456789" in (tmp_path / "place" / "backup").read_bytes()
+
+
+def test_a_link_that_a_network_reports_as_failed_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def fail_late(source: Path, target: Path, *, follow_symlinks: bool) -> None:
+        link(source, target, follow_symlinks=follow_symlinks)
+        raise TimeoutError
+
+    (tmp_path / "before").mkdir()
+    for name in "ab":
+        (tmp_path / "before" / name).write_bytes(b"0123456789")
+    monkeypatch.setattr(os, "link", fail_late)
+
+    tag = back_up(tmp_path / "before", tmp_path / "place", links=True)
+
+    assert is_authentic(tmp_path / "place", tag)
 
 
 @LINKS
@@ -133,7 +149,7 @@ def test_a_file_whose_size_changes_while_it_is_read_is_an_error(
     with (tmp_path / "backup").open("xb") as file:
         writer = BackupWriter(file, KEY, tmp_path / "linked" if links else None)
         with pytest.raises(OSError, match="size changed"):
-            writer.add(entry, [contents])
+            writer.add(entry, contents)
         with (
             pytest.raises(OSError, match="size changed"),
             writer.add_streamed(entry, changed) as taken,
@@ -197,16 +213,45 @@ def test_a_replaced_linked_file_is_not_authentic(
     assert not is_authentic(tmp_path / "place", tag)
 
 
-def test_a_linked_file_with_more_names_is_copied_back(full: Path, tmp_path: Path) -> None:
+ADDITIONS: dict[str, Callable[[Path], object]] = {
+    "a name": lambda path: os.link(path, path.parents[2] / "kept"),
+    "an attribute": lambda path: os.setxattr(path, "user.stolen", b"plaintext"),
+}
+"""What a train may give to a linked file."""
+
+
+@pytest.mark.parametrize("give", ADDITIONS.values(), ids=ADDITIONS.keys())
+def test_a_linked_file_with_additions_is_copied_back(
+    give: Callable[[Path], object], full: Path, tmp_path: Path
+) -> None:
+    before = snapshot(full)
     back_up(full, tmp_path / "place", links=True)
-    linked = tmp_path / "place" / "linked"
+    first, second = (tmp_path / "place" / "linked" / name for name in "01")
     empty(full)
-    os.link(linked / "0", tmp_path / "kept")
+    give(first)
     back = tmp_path / "back"
     back.mkdir()
 
     assert restored(tmp_path / "place", back)
 
-    inodes = {path.stat().st_ino for path in back.rglob("*") if path.is_file()}
-    assert (tmp_path / "kept").stat().st_ino not in inodes
-    assert (linked / "1").stat().st_ino in inodes
+    assert snapshot(back) == before
+    files = [path for path in back.rglob("*") if path.is_file()]
+    inodes = {path.stat().st_ino for path in files}
+    assert first.stat().st_ino not in inodes
+    assert second.stat().st_ino in inodes
+    assert not any(os.listxattr(path) for path in files)
+
+
+def test_a_linked_file_that_cannot_be_linked_back_is_copied(
+    full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (full / "a" / "again").unlink()  # which the restored tree has as a hard link
+    before = snapshot(full)
+    back_up(full, tmp_path / "place", links=True)
+    back = tmp_path / "back"
+    back.mkdir()
+    monkeypatch.setattr(os, "link", refuse)
+
+    assert restored(tmp_path / "place", back)
+
+    assert snapshot(back) == before

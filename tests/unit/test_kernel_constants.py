@@ -83,6 +83,35 @@ def test_the_program_has_the_numbers_of_the_headers(header: str, name: str, numb
     assert known[name] == number
 
 
+@pytest.mark.parametrize(
+    ("header", "definition", "size", "number"),
+    [
+        ("linux/fs.h", "FS_IOC_SETFLAGS _IOW('f', 2, long)", 8, seccomp._FS_IOC_SETFLAGS),
+        (
+            "linux/fs.h",
+            "FS_IOC_FSSETXATTR _IOW('X', 32, struct fsxattr)",
+            28,
+            seccomp._FS_IOC_FSSETXATTR,
+        ),
+        (
+            "linux/fscrypt.h",
+            "FS_IOC_SET_ENCRYPTION_POLICY _IOR('f', 19, struct fscrypt_policy_v1)",
+            12,
+            seccomp._FS_IOC_SET_ENCRYPTION_POLICY,
+        ),
+    ],
+)
+def test_the_program_has_the_numbers_of_ioctls(
+    header: str, definition: str, size: int, number: int
+) -> None:
+    assert numbers(header)
+    assert f"#define {definition}" in " ".join((INCLUDE / header).read_text().split())
+    found = re.search(r"_IO([WR])\('(.)', (\d+)", definition)
+    assert found
+    direction = {"W": 1, "R": 2}[found[1]]
+    assert number == direction << 30 | size << 16 | ord(found[2]) << 8 | int(found[3])
+
+
 def test_no_new_namespace_is_forgotten() -> None:
     known = numbers("linux/sched.h")
     forbidden = sum(known[f"CLONE_{name}"] for name in NAMESPACES)

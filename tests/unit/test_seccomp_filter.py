@@ -71,6 +71,10 @@ ARGUMENTS = [
     ("ioctl", [0, 0x541C], EPERM),
     ("ioctl", [0, 0x8901], EPERM),
     ("ioctl", [0, 0x8902], EPERM),
+    ("ioctl", [0, 0x40086602], EPERM),
+    ("ioctl", [0, 0x401C5820], EPERM),
+    ("ioctl", [0, 0x800C6613], EPERM),
+    ("ioctl", [0, 0x40049409], ALLOW),  # FICLONE
     ("ioctl", [0x5412, 0x5413], ALLOW),  # TIOCGWINSZ
     ("ioprio_set", [1, RUNNER], EPERM),
     ("ioprio_set", [1, 0], ALLOW),

@@ -84,6 +84,9 @@ def attempts(runner: int) -> list[tuple[str, tuple[int, ...], int]]:
         ("ioctl", (0, 0x541C, -1)),  # TIOCLINUX
         ("ioctl", (0, 0x8901, -1)),  # FIOSETOWN
         ("ioctl", (0, 0x8902, -1)),  # SIOCSPGRP
+        ("ioctl", (0, 0x40086602, -1)),  # FS_IOC_SETFLAGS
+        ("ioctl", (0, 0x401C5820, -1)),  # FS_IOC_FSSETXATTR
+        ("ioctl", (0, 0x800C6613, -1)),  # FS_IOC_SET_ENCRYPTION_POLICY
         ("socket", (17, 2, 0)),  # AF_PACKET
         ("socket", (40, 1, 0)),  # AF_VSOCK
         ("socket", (16, 2, 11)),  # NETLINK_CONNECTOR
