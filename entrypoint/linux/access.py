@@ -87,8 +87,8 @@ def is_unmapped(path: Path) -> bool:
 
 
 def first_unsettable_owner(
-    files: Iterable[tuple[Path, int, int]], probe: Path
-) -> tuple[Path, int, int] | None:
+    files: Iterable[tuple[str, int, int]], probe: Path
+) -> tuple[str, int, int] | None:
     """Return the first file whose owner this process cannot give to a new file, or None.
 
     Args:

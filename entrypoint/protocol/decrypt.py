@@ -21,7 +21,7 @@ from entrypoint.crypto.file_cipher import InvalidCiphertext, Stream, transform
 from entrypoint.errors import RouteError
 from entrypoint.files import page_cache, two_processes
 from entrypoint.files.attributes import PERMISSIONS, make_like
-from entrypoint.files.links import open_real
+from entrypoint.files.links import open_real, read_small
 from entrypoint.files.pack import PackWriter
 from entrypoint.files.tree import Entry, Kind, is_small, walk
 from entrypoint.files.two_processes import Item
@@ -175,14 +175,15 @@ class _Pass:
                     backup.account(piece)
 
     def _decrypt_file(self, tree: Path, entry: Entry) -> int:
-        with open_real(f"{tree}/{entry.path}") as source:
-            try:
-                if is_small(entry):
-                    return self._decrypt_small(source.readall(), entry)
+        path = f"{tree}/{entry.path}"
+        try:
+            if is_small(entry):
+                return self._decrypt_small(read_small(path), entry)
+            with open_real(path) as source:
                 return self._decrypt_large(tree, source, entry)
-            except InvalidCiphertext:
-                self.forged = [*self.forged, entry.path][:LISTED_PROBLEMS]
-                return 0  # read on: timing must not reveal which file failed
+        except InvalidCiphertext:
+            self.forged = [*self.forged, entry.path][:LISTED_PROBLEMS]
+            return 0  # read on: timing must not reveal which file failed
 
     def _decrypt_small(self, token: bytes, entry: Entry) -> int:
         self._proceed()

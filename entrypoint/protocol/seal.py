@@ -32,7 +32,7 @@ from entrypoint.files.attributes import (
     give,
     set_attributes,
 )
-from entrypoint.files.links import open_real
+from entrypoint.files.links import open_real, read_small
 from entrypoint.files.pack import PackWriter, apply
 from entrypoint.files.page_cache import Piece
 from entrypoint.files.tree import Entry, Kind, is_small, walk
@@ -172,9 +172,10 @@ class _Sealing:
             give(f"{self._work.tree}/{entry.path}", entry.stat, self._owner)
 
     def _seal_file(self, entry: Entry) -> int:
-        with open_real(f"{self._work.tree}/{entry.path}") as source:
-            if is_small(entry):
-                return self._seal_small(source.readall(), entry)
+        path = f"{self._work.tree}/{entry.path}"
+        if is_small(entry):
+            return self._seal_small(read_small(path), entry)
+        with open_real(path) as source:
             return self._seal_large(source, entry)
 
     def _seal_small(self, contents: bytes, entry: Entry) -> int:

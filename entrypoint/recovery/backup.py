@@ -147,9 +147,7 @@ class BackupWriter:
         self._links += 1
         try:
             os.link(path, self._linked / name, follow_symlinks=False)
-        except (
-            OSError
-        ):  # not on this file system; on one of a network the link may be there after all
+        except OSError:  # the file system has no links, or it is one of a network and has made it
             (self._linked / name).unlink(missing_ok=True)
             return ""
         return name

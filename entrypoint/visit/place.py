@@ -96,7 +96,7 @@ def _check_tree(work: WorkFolder) -> None:
     mount = mount_of(tree)
     if mount.idmapped:
         for owned, _, _ in _owners(work):
-            if is_unmapped(owned):
+            if is_unmapped(Path(owned)):
                 raise _unmapped(owned)
     if path := first_irreplaceable(tree, work.leave_out):
         raise _bad_place(f"{this_user()} may not read and replace {path}")
@@ -129,7 +129,7 @@ def warn_of_owners(
     """
     _, uid, gid = attributes
     for work in works:
-        files = chain([(paths.config, uid, gid)], _owners(work))
+        files = chain([(str(paths.config), uid, gid)], _owners(work))
         if lost := first_unsettable_owner(files, work.path / "owner"):
             path, uid, gid = lost
             report.warning(
@@ -151,14 +151,16 @@ def warn_of_empty_dir(paths: Paths, report: Report) -> None:
             return
 
 
-def _owners(work: WorkFolder) -> Iterator[tuple[Path, int, int]]:
+def _owners(work: WorkFolder) -> Iterator[tuple[str, int, int]]:
     """Yield every path of a tree with its owner and group."""
     if work.tree.is_dir():
-        for entry in chain([work.folder()], walk(work.tree, leave_out=work.leave_out)):
-            yield work.tree / entry.path, entry.stat.st_uid, entry.stat.st_gid
+        info = work.tree.stat()
+        yield str(work.tree), info.st_uid, info.st_gid
+        for entry in walk(work.tree, leave_out=work.leave_out):
+            yield f"{work.tree}/{entry.path}", entry.stat.st_uid, entry.stat.st_gid
 
 
-def _unmapped(path: Path) -> SettingsError:
+def _unmapped(path: str | Path) -> SettingsError:
     return _bad_place(
         f"the owner of {path} is not mapped on this idmapped mount, so nobody can replace the file"
     )
