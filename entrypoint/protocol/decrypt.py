@@ -169,10 +169,11 @@ class _Pass:
         return self._hash.finalize()
 
     def _back_up(self, tree: Path, entry: Entry) -> None:
-        with open_real(tree / entry.path) as source, self._backing_up(tree, entry) as backup:
+        with self._backing_up(tree, entry) as backup:
             if backup:
-                for piece, _ in _read(source, backup):
-                    backup.account(piece)
+                with open_real(tree / entry.path) as source:
+                    for piece, _ in _read(source, backup):
+                        backup.account(piece)
 
     def _decrypt_file(self, tree: Path, entry: Entry) -> int:
         path = f"{tree}/{entry.path}"
